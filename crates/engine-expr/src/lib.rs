@@ -1,0 +1,1 @@
+//! The two languages inside strings: templates and paths.

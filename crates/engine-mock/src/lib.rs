@@ -1,0 +1,1 @@
+//! Serves the examples of an API over HTTP on loopback.

@@ -1,0 +1,1 @@
+//! From the document to a checked plan: validator and compiler.

@@ -1,0 +1,1 @@
+//! An HTTP exchange without doing it.
