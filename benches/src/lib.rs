@@ -12,3 +12,4 @@ pub mod flow;
 pub mod orders;
 pub mod report;
 pub mod server;
+mod session;
