@@ -1,0 +1,611 @@
+//! Builds trees from the events of the YAML parser.
+
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
+use std::sync::Arc;
+
+use granit_parser::{Event, Parser, ScalarStyle, StructureStyle, Tag};
+
+use crate::entry::{Entry, Key};
+use crate::finding::Finding;
+use crate::findings::Findings;
+use crate::node::{Kind, Node, Style};
+use crate::quoting::quoted;
+use crate::resolve::{Plain, is_number, resolve};
+use crate::span::{SourceId, Span};
+use crate::syntax;
+use crate::tree::{MAX_ALIAS_NODES, MAX_DEPTH};
+
+/// Objects of up to this many members are searched one by one for duplicates.
+const FEW_KEYS: usize = 16;
+
+/// By which rules a file is read.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// As a spec: one document, no tags, no key without a value in `{…}`.
+    Spec,
+    /// As YAML, whatever YAML allows.
+    Yaml,
+}
+
+/// Reads all documents of a text; nothing if it cannot be read to its end.
+pub(crate) fn read(text: &str, source: SourceId, mode: Mode, findings: &mut Findings) -> Option<Vec<Node>> {
+    let mut options = granit_parser::options! {
+        emit_unresolved_aliases: true,
+        strict_indentation: true,
+        flow_nesting_limit: MAX_DEPTH,
+        block_nesting_limit: MAX_DEPTH,
+    };
+    options.set_emit_comments(false);
+    let mut builder = Builder {
+        text,
+        source,
+        mode,
+        findings,
+        documents: Vec::new(),
+        frames: Vec::new(),
+        anchors: HashMap::new(),
+        weight: 0,
+        expanded: 0,
+        last: 0,
+    };
+    for event in Parser::new_from_str_with_options(text, options) {
+        match event {
+            Ok((event, span)) => builder.event(event, span).ok()?,
+            Err(error) => {
+                let open: Vec<usize> = builder.open_brackets();
+                builder.findings.push(syntax::explain(text, source, &error, &open));
+                return None;
+            }
+        }
+    }
+    Some(builder.documents)
+}
+
+/// Reading cannot go on; why has been said.
+struct Stop;
+
+/// What an anchor names.
+struct Anchored {
+    node: Node,
+    weight: u64,
+    height: usize,
+}
+
+/// A list or an object that is not yet closed.
+struct Frame {
+    start: usize,
+    style: Style,
+    anchor: usize,
+    /// The number of values up to its start.
+    weight: u64,
+    /// How deep what it holds goes.
+    height: usize,
+    /// A finding was made about it as a whole.
+    broken: bool,
+    content: Content,
+}
+
+enum Content {
+    Seq(Vec<Node>),
+    Map(Members),
+}
+
+/// The members of an object that is not yet closed.
+#[derive(Default)]
+struct Members {
+    entries: Vec<Entry>,
+    /// The keys, once there are many.
+    seen: HashMap<Arc<str>, Span>,
+    /// The indexes of entries that are merge keys.
+    merges: Vec<usize>,
+    pending: Pending,
+    /// The last key has no value since a comma cut its expression in two; what follows belongs to it.
+    cut: bool,
+}
+
+/// The key whose value comes next.
+#[derive(Default)]
+enum Pending {
+    #[default]
+    None,
+    Key(Key),
+    Merge(Key),
+    /// A key about which something was said; its value is read and dropped.
+    Bad,
+}
+
+struct Builder<'a> {
+    text: &'a str,
+    source: SourceId,
+    mode: Mode,
+    findings: &'a mut Findings,
+    documents: Vec<Node>,
+    frames: Vec<Frame>,
+    anchors: HashMap<usize, Anchored>,
+    /// How many values there are so far, those behind aliases included.
+    weight: u64,
+    /// How many of them stand behind aliases.
+    expanded: u64,
+    /// The end of the last event that covers text.
+    last: usize,
+}
+
+impl Builder<'_> {
+    fn event(&mut self, event: Event<'_>, span: granit_parser::Span) -> Result<(), Stop> {
+        let range = span.byte_range().unwrap_or_default();
+        match event {
+            Event::DocumentStart(..) => self.document(range.clone())?,
+            Event::Scalar(text, style, anchor, tag) => {
+                let tag_at = span.tag_span().and_then(|tag| tag.byte_range());
+                self.scalar(&text, style, anchor, tag.as_deref(), tag_at, range.clone());
+            }
+            Event::SequenceStart(style, anchor, tag) => {
+                let tag_at = span.tag_span().and_then(|tag| tag.byte_range());
+                self.tagged(tag.as_deref(), tag_at);
+                self.open(Content::Seq(Vec::new()), style, anchor, range.start)?;
+            }
+            Event::MappingStart(style, anchor, tag) => {
+                let tag_at = span.tag_span().and_then(|tag| tag.byte_range());
+                self.tagged(tag.as_deref(), tag_at);
+                self.open(Content::Map(Members::default()), style, anchor, range.start)?;
+            }
+            Event::SequenceEnd | Event::MappingEnd => self.close(range.end),
+            Event::Alias(id) => self.alias(id, range.clone())?,
+            Event::UnresolvedAlias(name) => {
+                let span = self.span(range.clone());
+                self.findings.push(
+                    Finding::error("unknown-anchor", format!("unknown anchor `{name}`"))
+                        .label(span, "no anchor of this name")
+                        .help(format!("write `&{name}` before the value that is meant, further up")),
+                );
+                self.value(Node::broken(span), 0);
+            }
+            // Comments, the ends of documents and of the stream: nothing that is a value.
+            _ => {}
+        }
+        self.last = self.last.max(range.end);
+        Ok(())
+    }
+
+    fn span(&self, range: Range<usize>) -> Span {
+        Span::new(self.source, range)
+    }
+
+    fn text(&self, range: Range<usize>) -> &str {
+        self.text.get(range).unwrap_or_default()
+    }
+
+    /// Returns where the brackets start that are still open, outermost first.
+    fn open_brackets(&self) -> Vec<usize> {
+        self.frames.iter().filter(|frame| frame.style == Style::Flow).map(|frame| frame.start).collect()
+    }
+
+    fn document(&mut self, marker: Range<usize>) -> Result<(), Stop> {
+        self.anchors.clear();
+        if self.mode == Mode::Spec && !self.documents.is_empty() {
+            let span = self.span(marker);
+            self.findings.push(
+                Finding::error("yaml-syntax", "a second document begins, but a file holds one")
+                    .label(span, "begins a new document")
+                    .help("put what follows into a file of its own"),
+            );
+            return Err(Stop);
+        }
+        Ok(())
+    }
+
+    fn scalar(
+        &mut self,
+        text: &str,
+        style: ScalarStyle,
+        anchor: usize,
+        tag: Option<&Tag>,
+        tag_at: Option<Range<usize>>,
+        range: Range<usize>,
+    ) {
+        let (style, range) = match style {
+            ScalarStyle::Plain => (Style::Plain, range),
+            ScalarStyle::SingleQuoted => (Style::SingleQuoted, range),
+            ScalarStyle::DoubleQuoted => (Style::DoubleQuoted, range),
+            ScalarStyle::Literal => (Style::Literal, self.block_scalar(range)),
+            ScalarStyle::Folded => (Style::Folded, self.block_scalar(range)),
+        };
+        // An empty value is reported as `~` without a place.
+        let empty = style == Style::Plain && range.is_empty();
+        let text = if empty { "" } else { text };
+        let span = self.span(range.clone());
+        self.weight += 1;
+        if let Some(tag) = tag {
+            let node = self.tagged_scalar(text, style, tag, tag_at, range);
+            return self.finish(node, anchor, 1, 0);
+        }
+        if anchor == 0 && self.expects_key() {
+            return self.key(Key { text: Arc::from(text), span }, style == Style::Plain);
+        }
+        let kind = if style == Style::Plain {
+            match resolve(text) {
+                Plain::Null => Kind::Null,
+                Plain::Bool(value) => Kind::Bool(value),
+                Plain::Number => Kind::Number(Arc::from(text)),
+                Plain::String => Kind::String(Arc::from(text)),
+            }
+        } else {
+            Kind::String(Arc::from(text))
+        };
+        if self.mode == Mode::Spec && style == Style::Plain && self.flow_scalar(text, &range, empty) {
+            return;
+        }
+        self.finish(Node::new(span, kind, style), anchor, 1, 0);
+    }
+
+    /// Returns the range of a block scalar with its header, without the line ends after it.
+    fn block_scalar(&self, content: Range<usize>) -> Range<usize> {
+        let start = self.block_header(content.start).unwrap_or(content.start);
+        let end = content.start + self.text(content.clone()).trim_end_matches(['\n', '\r', ' ']).len();
+        start..end.max(start + 1)
+    }
+
+    /// Returns where the `|` or `>` of the block scalar stands that comes next.
+    fn block_header(&self, content: usize) -> Option<usize> {
+        let between = self.text(self.last..content);
+        let bytes = between.as_bytes();
+        let mut at = 0;
+        while let Some(byte) = bytes.get(at) {
+            match byte {
+                b'|' | b'>' => return Some(self.last + at),
+                // An anchor, a tag, a comment: nothing in there is the header.
+                b'&' | b'!' => {
+                    at += bytes.get(at..)?.iter().take_while(|byte| !byte.is_ascii_whitespace()).count();
+                }
+                b'#' => at += bytes.get(at..)?.iter().take_while(|byte| **byte != b'\n').count(),
+                _ => at += 1,
+            }
+        }
+        None
+    }
+
+    fn tagged_scalar(
+        &mut self,
+        text: &str,
+        style: Style,
+        tag: &Tag,
+        tag_at: Option<Range<usize>>,
+        range: Range<usize>,
+    ) -> Node {
+        let span = self.span(range.clone());
+        let kind = match tag.core_suffix() {
+            Some("int" | "float") if is_number(text) => Kind::Number(Arc::from(text)),
+            Some("bool") if matches!(resolve(text), Plain::Bool(_)) => {
+                Kind::Bool(resolve(text) == Plain::Bool(true))
+            }
+            Some("null") if resolve(text) == Plain::Null => Kind::Null,
+            Some("str") => Kind::String(Arc::from(text)),
+            _ if self.mode == Mode::Yaml => Kind::String(Arc::from(text)),
+            _ => {
+                let tag_at = tag_at.unwrap_or_else(|| range.clone());
+                self.misread_tag(style, tag_at, &range);
+                return Node::broken(span);
+            }
+        };
+        Node::new(span, kind, style)
+    }
+
+    /// Says what was made of a value that starts with `!`.
+    fn misread_tag(&mut self, style: Style, tag_at: Range<usize>, value: &Range<usize>) {
+        let end = if style == Style::Plain { tag_at.end.max(value.end) } else { tag_at.end };
+        let whole = self.text(tag_at.start..end).trim_end();
+        let span = self.span(tag_at.start..tag_at.start + whole.len());
+        let finding = if style == Style::Plain && !whole.contains('\n') {
+            Finding::error("quoted-start", "a value that starts with `!` is a YAML tag, not a text")
+                .label(span, "not in quotes")
+                .help(format!("quote it: `{}`", quoted(whole)))
+        } else {
+            Finding::error("yaml-syntax", format!("the YAML tag `{}` means nothing here", self.text(tag_at.clone())))
+                .label(self.span(tag_at), "a tag")
+                .help("remove it")
+        };
+        self.findings.push(finding);
+    }
+
+    /// Says that a tag before a list or an object is not understood.
+    fn tagged(&mut self, tag: Option<&Tag>, tag_at: Option<Range<usize>>) {
+        let Some(tag) = tag else { return };
+        if self.mode == Mode::Spec && !matches!(tag.core_suffix(), Some("map" | "seq")) {
+            let at = tag_at.unwrap_or_default();
+            self.misread_tag(Style::Block, at.clone(), &at);
+        }
+    }
+
+    /// Finds what a comma cut in two inside `{…}` and `[…]`; returns whether the scalar is dealt with.
+    fn flow_scalar(&mut self, text: &str, range: &Range<usize>, empty: bool) -> bool {
+        let Some(frame) = self.frames.last_mut() else { return false };
+        if frame.style != Style::Flow {
+            return false;
+        }
+        let source = self.source;
+        match &mut frame.content {
+            Content::Map(members) => {
+                // `{a}`: the value is empty, and no colon stands before it.
+                if !empty {
+                    members.cut = false;
+                    return self.cut_scalar(text, range);
+                }
+                let Pending::Key(key) = &members.pending else { return false };
+                let after = key.span.range().end;
+                if self.text.get(after..range.start).is_none_or(|between| between.contains(':')) {
+                    return false;
+                }
+                let key = key.clone();
+                members.pending = Pending::None;
+                if !members.cut {
+                    let name = &key.text;
+                    self.findings.push(
+                        Finding::error("flow-value", format!("`{name}` has no value in `{{…}}`"))
+                            .label(Span::new(source, key.span.range()), "has no value")
+                            .help(format!("write `{name}: …`; a value that has a comma is quoted")),
+                    );
+                }
+                true
+            }
+            Content::Seq(_) => self.cut_scalar(text, range),
+        }
+    }
+
+    /// Finds a value inside brackets that ends at a comma within its own parentheses.
+    fn cut_scalar(&mut self, text: &str, range: &Range<usize>) -> bool {
+        let opened = text.bytes().filter(|byte| *byte == b'(').count();
+        let closed = text.bytes().filter(|byte| *byte == b')').count();
+        if opened <= closed || self.text.as_bytes().get(range.end) != Some(&b',') {
+            return false;
+        }
+        let whole = syntax::flow_value(self.text, range.start);
+        let span = self.span(whole.clone());
+        self.findings.push(syntax::needs_quotes(self.text, self.source, whole));
+        if let Some(Frame { content: Content::Map(members), .. }) = self.frames.last_mut() {
+            members.cut = true;
+        }
+        self.value(Node::broken(span), 0);
+        true
+    }
+
+    fn open(&mut self, content: Content, style: StructureStyle, anchor: usize, start: usize) -> Result<(), Stop> {
+        if self.frames.len() >= MAX_DEPTH {
+            return Err(self.too_deep(start..start + 1));
+        }
+        let style = match style {
+            StructureStyle::Block => Style::Block,
+            StructureStyle::Flow => Style::Flow,
+        };
+        self.weight += 1;
+        self.frames.push(Frame { start, style, anchor, weight: self.weight, height: 0, broken: false, content });
+        Ok(())
+    }
+
+    fn too_deep(&mut self, range: Range<usize>) -> Stop {
+        let span = self.span(range);
+        self.findings.push(syntax::too_deep(span));
+        Stop
+    }
+
+    fn close(&mut self, end: usize) {
+        let Some(frame) = self.frames.pop() else { return };
+        let weight = 1 + self.weight - frame.weight;
+        let mut range = frame.start..if frame.style == Style::Flow { end } else { self.last.max(frame.start) };
+        let kind = match frame.content {
+            Content::Seq(items) => {
+                // The pair in `[a: b]` is an object without brackets.
+                Kind::Seq(items)
+            }
+            Content::Map(members) => {
+                if frame.style == Style::Flow && self.text.as_bytes().get(frame.start) != Some(&b'{') {
+                    range.end = self.last.max(frame.start);
+                }
+                Kind::Map(self.merged(members))
+            }
+        };
+        let span = self.span(range.clone());
+        if frame.broken {
+            self.findings.push(syntax::unquoted_template(self.text, self.source, range.start));
+            return self.finish(Node::broken(span), frame.anchor, weight, frame.height + 1);
+        }
+        self.finish(Node::new(span, kind, frame.style), frame.anchor, weight, frame.height + 1);
+    }
+
+    /// Puts what merge keys bring into an object; its own members win, then what comes first.
+    fn merged(&mut self, members: Members) -> Vec<Entry> {
+        if members.merges.is_empty() {
+            return members.entries;
+        }
+        let own: HashSet<Arc<str>> = members
+            .entries
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| !members.merges.contains(index))
+            .map(|(_, entry)| Arc::clone(&entry.key.text))
+            .collect();
+        let mut brought = HashSet::new();
+        let mut entries = Vec::with_capacity(members.entries.len());
+        for (index, entry) in members.entries.into_iter().enumerate() {
+            if !members.merges.contains(&index) {
+                entries.push(entry);
+                continue;
+            }
+            let sources = match entry.value.kind() {
+                Kind::Seq(items) => items.clone(),
+                _ => vec![entry.value],
+            };
+            for from in sources {
+                if !matches!(from.kind(), Kind::Map(_)) {
+                    if !from.is_broken() {
+                        self.findings.push(
+                            Finding::error("yaml-syntax", format!("`<<` takes an object, not {}", from.described()))
+                                .label(from.label_span(), "not an object")
+                                .help("name an anchor of an object: `<<: *name`"),
+                        );
+                    }
+                    continue;
+                }
+                for member in from.entries() {
+                    if !own.contains(&member.key.text) && brought.insert(Arc::clone(&member.key.text)) {
+                        entries.push(member.clone());
+                    }
+                }
+            }
+        }
+        entries
+    }
+
+    fn alias(&mut self, id: usize, range: Range<usize>) -> Result<(), Stop> {
+        let span = self.span(range.clone());
+        let name = self.text(range.clone()).to_owned();
+        let Some(anchored) = self.anchors.get(&id) else {
+            self.findings.push(
+                Finding::error("alias-expansion", format!("`{name}` stands inside what it names"))
+                    .label(span, "would never end")
+                    .help("name a value that was closed before"),
+            );
+            return Err(Stop);
+        };
+        let (node, weight, height) = (anchored.node.clone(), anchored.weight, anchored.height);
+        self.expanded += weight;
+        if self.expanded > MAX_ALIAS_NODES {
+            self.findings.push(
+                Finding::error("alias-expansion", format!("the aliases stand for more than {MAX_ALIAS_NODES} values"))
+                    .label(span, "one too many")
+                    .help("write the values out, or let them share less"),
+            );
+            return Err(Stop);
+        }
+        if self.frames.len() + height > MAX_DEPTH {
+            return Err(self.too_deep(range));
+        }
+        let node = match node.kind() {
+            Kind::Seq(_) | Kind::Map(_) => node.at(span),
+            _ => node,
+        };
+        self.weight += weight;
+        self.value(node, height);
+        Ok(())
+    }
+
+    /// Takes a finished value: notes its anchor, and gives it to what it stands in.
+    fn finish(&mut self, node: Node, anchor: usize, weight: u64, height: usize) {
+        if anchor != 0 {
+            self.anchors.insert(anchor, Anchored { node: node.clone(), weight, height });
+        }
+        self.value(node, height);
+    }
+
+    fn expects_key(&self) -> bool {
+        matches!(
+            self.frames.last(),
+            Some(Frame { content: Content::Map(Members { pending: Pending::None, .. }), .. })
+        )
+    }
+
+    /// Gives a value to the list or object that it stands in.
+    fn value(&mut self, node: Node, height: usize) {
+        let Some(frame) = self.frames.last_mut() else { return self.documents.push(node) };
+        frame.height = frame.height.max(height);
+        let members = match &mut frame.content {
+            Content::Seq(items) => return items.push(node),
+            Content::Map(members) => members,
+        };
+        match std::mem::take(&mut members.pending) {
+            Pending::None => self.node_key(&node),
+            Pending::Key(key) => members.entries.push(Entry { key, value: node }),
+            Pending::Merge(key) => {
+                members.merges.push(members.entries.len());
+                members.entries.push(Entry { key, value: node });
+            }
+            Pending::Bad => {}
+        }
+    }
+
+    /// Takes a value as a key.
+    fn node_key(&mut self, node: &Node) {
+        if node.is_broken() {
+            return self.bad_key();
+        }
+        if let Some(text) = node.scalar_text() {
+            let plain = node.style() == Style::Plain && !node.is_null();
+            return self.key(Key { text, span: node.span() }, plain);
+        }
+        let template = self.frames.last().is_some_and(|frame| {
+            frame.style == Style::Flow && self.text.get(frame.start..).is_some_and(|text| text.starts_with("{{"))
+        });
+        if template && self.mode == Mode::Spec {
+            if let Some(frame) = self.frames.last_mut() {
+                frame.broken = true;
+            }
+        } else {
+            self.findings.push(
+                Finding::error("yaml-syntax", format!("{} cannot be a key", node.described()))
+                    .label(node.label_span(), "expected a name")
+                    .help("write a name before the `:`, in quotes if it has brackets"),
+            );
+        }
+        self.bad_key();
+    }
+
+    fn bad_key(&mut self) {
+        if let Some(Frame { content: Content::Map(members), .. }) = self.frames.last_mut() {
+            members.pending = Pending::Bad;
+        }
+    }
+
+    /// Takes the next key of the innermost object.
+    fn key(&mut self, key: Key, plain: bool) {
+        let (text, source, mode) = (self.text, self.source, self.mode);
+        let Some(Frame { content: Content::Map(members), .. }) = self.frames.last_mut() else { return };
+        if mode == Mode::Spec && plain && key.span.is_empty() {
+            let at = key.span.range().start;
+            let colon = text.get(at..).and_then(|rest| rest.find(':')).map_or(at, |found| at + found);
+            self.findings.push(
+                Finding::error("yaml-syntax", "there is no key before the `:`")
+                    .label(Span::new(source, colon..colon + 1), "expected a name before this")
+                    .help("write `name: value`"),
+            );
+            members.pending = Pending::Bad;
+            return;
+        }
+        if let Some(first) = members.first(&key.text) {
+            self.findings.push(duplicate(text, &key, first));
+            members.pending = Pending::Bad;
+            return;
+        }
+        if members.entries.len() >= FEW_KEYS {
+            members.seen.insert(Arc::clone(&key.text), key.span);
+        }
+        members.pending = if plain && &*key.text == "<<" { Pending::Merge(key) } else { Pending::Key(key) };
+    }
+}
+
+impl Members {
+    /// Returns where a key stands that was already there.
+    fn first(&mut self, key: &str) -> Option<Span> {
+        if self.entries.len() < FEW_KEYS {
+            return self.entries.iter().find(|entry| &*entry.key.text == key).map(|entry| entry.key.span);
+        }
+        if self.seen.is_empty() {
+            let keys = self.entries.iter().map(|entry| (Arc::clone(&entry.key.text), entry.key.span));
+            self.seen = keys.collect();
+        }
+        self.seen.get(key).copied()
+    }
+}
+
+/// Says that a key stands twice in an object.
+fn duplicate(text: &str, key: &Key, first: Span) -> Finding {
+    let finding =
+        Finding::error("duplicate-key", format!("duplicate key `{}`", key.text)).label(key.span, "defined again here");
+    let between = text.get(first.range().end..key.span.range().start).unwrap_or_default();
+    if between.bytes().filter(|byte| *byte == b'\n').count() <= 5 {
+        return finding.label(first, "first defined here").help("remove one of the two");
+    }
+    let before = text.get(..first.range().start).unwrap_or_default();
+    let line = 1 + before.bytes().filter(|byte| *byte == b'\n').count();
+    let column = 1 + before.rsplit('\n').next().unwrap_or_default().chars().count();
+    finding.help(format!("remove one of the two; the first is defined at {line}:{column}"))
+}

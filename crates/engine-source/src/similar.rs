@@ -1,0 +1,92 @@
+//! Which of the known names was likely meant.
+
+/// How many names a list in a help shows.
+const SHOWN: usize = 8;
+
+/// Returns the known name that is close to this one, if there is one.
+///
+/// Close is: the same but for case, `-`, `_` and spaces; or few letters wrong for its length.
+pub fn similar<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let wanted = plain(name);
+    let mut best: Option<(usize, &str)> = None;
+    for candidate in known {
+        if candidate == name {
+            continue;
+        }
+        let other = plain(candidate);
+        if other == wanted {
+            return Some(candidate);
+        }
+        let letters = wanted.chars().count().max(other.chars().count());
+        let allowed = match letters {
+            0..=2 => 0,
+            3..=4 => 1,
+            5..=8 => 2,
+            _ => letters / 3,
+        };
+        let distance = strsim::osa_distance(&wanted, &other);
+        // A plural, a prefix or a suffix that was forgotten: `token` for `access_token`.
+        let part = wanted.chars().count().min(other.chars().count()) >= 4
+            && (other.ends_with(&wanted) || other.starts_with(&wanted) || wanted.starts_with(&other));
+        if (distance <= allowed || part) && best.is_none_or(|(least, _)| distance < least) {
+            best = Some((distance, candidate));
+        }
+    }
+    best.map(|(_, candidate)| candidate)
+}
+
+/// Returns a help that names the close name, or else the names there are.
+///
+/// "did you mean `x`?" for a close name, "one of `a`, `b`, …" with up to eight otherwise, nothing if none is known.
+pub fn suggest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    let known: Vec<&str> = known.into_iter().collect();
+    if let Some(close) = similar(name, known.iter().copied()) {
+        return Some(format!("did you mean `{close}`?"));
+    }
+    list(&known)
+}
+
+/// Returns "one of `a`, `b`, …" with up to eight names, or the only one.
+pub(crate) fn list(known: &[&str]) -> Option<String> {
+    match known {
+        [] => None,
+        [only] => Some(format!("only `{only}` is known here")),
+        _ => {
+            let mut names: Vec<String> = known.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
+            if known.len() > SHOWN {
+                names.push("…".to_owned());
+            }
+            Some(format!("one of {}", names.join(", ")))
+        }
+    }
+}
+
+/// Returns a name without what is often written differently.
+fn plain(name: &str) -> String {
+    name.chars().filter(|letter| !matches!(letter, '-' | '_' | ' ')).flat_map(char::to_lowercase).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_close_names_only() {
+        let known = ["max_pages", "rel", "type", "access_token"];
+        assert_eq!(similar("max_page", known), Some("max_pages"));
+        assert_eq!(similar("maxPages", known), Some("max_pages"));
+        assert_eq!(similar("token", known), Some("access_token"));
+        assert_eq!(similar("typ", known), Some("type"));
+        assert_eq!(similar("cursor", known), None);
+        assert_eq!(similar("re", ["to"]), None);
+    }
+
+    #[test]
+    fn lists_up_to_eight_names() {
+        assert_eq!(suggest("zz", ["a", "b"]).as_deref(), Some("one of `a`, `b`"));
+        assert_eq!(suggest("zz", []), None);
+        let many = ["a1", "b2", "c3", "d4", "e5", "f6", "g7", "h8", "i9"];
+        let help = suggest("zz", many);
+        assert_eq!(help.as_deref(), Some("one of `a1`, `b2`, `c3`, `d4`, `e5`, `f6`, `g7`, `h8`, …"));
+    }
+}
