@@ -1,0 +1,23 @@
+//! A fixed value that comes with every request.
+
+use engine_expr::Template;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{Method, Place};
+
+/// Sends a fixed value with every request.
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+#[serde(rename = "api_key auth", deny_unknown_fields)]
+#[schemars(rename = "ApiKeyAuth")]
+pub struct ApiKeyAuth {
+    /// The value, such as `"{{ secrets.api_key }}"`.
+    pub value: Template,
+    /// Where it is sent; `header.X-API-Key` if not given.
+    #[serde(rename = "in")]
+    pub place: Option<Place>,
+    /// What stands before the value, such as `Token`; a space follows it unless it ends in a character that is neither letter nor digit.
+    pub prefix: Option<Template>,
+    /// The methods that it is applied to, such as `[POST]`; all if not given.
+    pub methods: Option<Vec<Method>>,
+}

@@ -1,0 +1,87 @@
+//! How requests prove who they are: one file per kind.
+
+mod api_key;
+mod aws_sigv4;
+mod basic;
+mod bearer;
+mod digest;
+mod hmac;
+mod jwt;
+mod no_auth;
+mod oauth1;
+mod oauth2;
+mod session;
+mod switch;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use api_key::ApiKeyAuth;
+pub use aws_sigv4::{AwsSigV4Auth, SignatureHome};
+pub use basic::BasicAuth;
+pub use bearer::BearerAuth;
+pub use digest::DigestAuth;
+pub use hmac::{HmacAuth, SignatureEncoding};
+pub use jwt::{JwtAlgorithm, JwtAuth};
+pub use no_auth::NoAuth;
+pub use oauth1::{OAuth1Auth, OAuth1Method};
+pub use oauth2::{ClientAuth, Grant, JwtAssertion, OAuth2Auth, TokenRequest, TokenRequestBody};
+pub use session::SessionAuth;
+pub use switch::SwitchAuth;
+
+use crate::{OneOrMany, Removable};
+
+/// How requests prove who they are: one kind of auth, a list of them (all are applied), or `none`.
+pub type Auths = Removable<OneOrMany<Auth>>;
+
+/// How requests prove who they are.
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+#[serde(rename = "@tag:type:auth", rename_all = "snake_case")]
+#[schemars(tag = "type", rename = "Auth")]
+pub enum Auth {
+    /// No proof.
+    None(NoAuth),
+    /// A fixed value in a header, the query or a cookie.
+    ApiKey(ApiKeyAuth),
+    /// A user name and a password (RFC 7617).
+    Basic(BasicAuth),
+    /// A token in the `Authorization` header (RFC 6750).
+    Bearer(BearerAuth),
+    /// A token from an OAuth 2.0 server (RFC 6749).
+    Oauth2(OAuth2Auth),
+    /// A JSON Web Token that is signed here (RFC 7519).
+    Jwt(JwtAuth),
+    /// A token or cookies from a login.
+    Session(SessionAuth),
+    /// A signature over the request with a shared key.
+    Hmac(HmacAuth),
+    /// A signature as AWS asks for, version 4.
+    AwsSigv4(AwsSigV4Auth),
+    /// A challenge and a digest (RFC 7616).
+    Digest(DigestAuth),
+    /// A signature as OAuth 1.0 asks for (RFC 5849).
+    Oauth1(OAuth1Auth),
+    /// One of several kinds, chosen by an input.
+    Switch(SwitchAuth),
+}
+
+impl Auth {
+    /// Returns the methods that it is applied to; all if not given.
+    pub fn methods(&self) -> Option<&[crate::Method]> {
+        match self {
+            Self::None(auth) => &auth.methods,
+            Self::ApiKey(auth) => &auth.methods,
+            Self::Basic(auth) => &auth.methods,
+            Self::Bearer(auth) => &auth.methods,
+            Self::Oauth2(auth) => &auth.methods,
+            Self::Jwt(auth) => &auth.methods,
+            Self::Session(auth) => &auth.methods,
+            Self::Hmac(auth) => &auth.methods,
+            Self::AwsSigv4(auth) => &auth.methods,
+            Self::Digest(auth) => &auth.methods,
+            Self::Oauth1(auth) => &auth.methods,
+            Self::Switch(auth) => &auth.methods,
+        }
+        .as_deref()
+    }
+}

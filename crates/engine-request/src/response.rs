@@ -1,0 +1,75 @@
+//! How an answer is read.
+
+use engine_expr::{Expr, Setting};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{CsvHeader, Text};
+
+/// How an answer is read.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
+#[serde(rename = "response", deny_unknown_fields)]
+#[schemars(rename = "Response")]
+pub struct Response {
+    /// What the body is; by its content type if not given, and JSON where that says nothing.
+    pub format: Option<Format>,
+    /// How the body is packed, beside what HTTP itself unpacks; `auto` if not given.
+    pub compression: Option<Packing>,
+    /// The character encoding, such as `iso-8859-1`; by the content type if not given, and UTF-8 where that says nothing.
+    pub encoding: Option<Text>,
+    /// How CSV is written.
+    pub csv: Option<CsvFormat>,
+    /// A path to what is taken as the body, such as `$.data`.
+    pub body: Option<Expr>,
+}
+
+/// What a body is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
+#[serde(rename = "format", rename_all = "snake_case")]
+#[schemars(rename = "Format")]
+pub enum Format {
+    /// One JSON text.
+    #[default]
+    Json,
+    /// A JSON text per line.
+    Ndjson,
+    /// Rows of fields (RFC 4180).
+    Csv,
+    /// An XML document.
+    Xml,
+    /// A text.
+    Text,
+    /// Bytes.
+    Binary,
+}
+
+/// How a body is packed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
+#[serde(rename = "compression", rename_all = "snake_case")]
+#[schemars(rename = "Packing")]
+pub enum Packing {
+    /// As its first bytes say.
+    #[default]
+    Auto,
+    /// With gzip (RFC 1952).
+    Gzip,
+    /// As the first file of a ZIP archive.
+    Zip,
+    /// Not at all.
+    None,
+}
+
+/// How CSV is written.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
+#[serde(rename = "csv format", deny_unknown_fields)]
+#[schemars(rename = "CsvFormat")]
+pub struct CsvFormat {
+    /// What stands between two fields; `,` if not given.
+    pub delimiter: Option<Text>,
+    /// What stands around a field; `"` if not given.
+    pub quote: Option<Text>,
+    /// True if the first row has the names, or the names themselves; true if not given.
+    pub header: Option<CsvHeader>,
+    /// How many lines to pass over before the first row; 0 if not given.
+    pub skip: Option<Setting<u64>>,
+}
