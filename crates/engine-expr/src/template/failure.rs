@@ -1,0 +1,85 @@
+//! Why an evaluation failed, said with the names of the spec.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use engine_source::suggest;
+use minijinja::{Error, ErrorKind};
+
+use super::{NameUse, Source};
+use crate::problem::EvalError;
+use crate::scope::Scope;
+use crate::value::Value;
+
+/// Turns an error of minijinja into one about the spec.
+pub(super) fn explain(source: &Source, scope: &Scope, error: &Error) -> EvalError {
+    let range = error.range().filter(|range| source.text.get(range.clone()).is_some());
+    let found = match error.kind() {
+        ErrorKind::UndefinedError => missing(source, scope, range.clone().unwrap_or(0..source.text.len())),
+        _ => None,
+    };
+    if let Some(found) = found {
+        return found;
+    }
+    let detail = error.detail().map(str::to_owned);
+    let (message, help) = match error.kind() {
+        ErrorKind::UndefinedError => (detail.unwrap_or_else(|| "a value is missing".to_owned()), Some("add `| default(…)` for what may be missing")),
+        ErrorKind::OutOfFuel => ("the template takes too long".to_owned(), Some("loop over fewer items")),
+        ErrorKind::UnknownMethod => (detail.map_or_else(|| "there is no such method".to_owned(), |detail| detail.replace("object", "value")), None),
+        ErrorKind::TooManyArguments => ("too many arguments".to_owned(), None),
+        ErrorKind::MissingArgument => ("an argument is missing".to_owned(), None),
+        _ => (detail.unwrap_or_else(|| error.kind().to_string()), None),
+    };
+    // A message of ours may hold its help after a semicolon.
+    let (message, help) = match (message.split_once("; "), help) {
+        (Some((message, help)), None) => (message.to_owned(), Some(help.to_owned())),
+        (_, help) => (message.clone(), help.map(str::to_owned)),
+    };
+    EvalError { message, span: source.span, range: range.filter(|range| !range.is_empty()), help }
+}
+
+/// Finds the first name within `range` of which a member is not there.
+pub(super) fn missing(source: &Source, scope: &Scope, range: Range<usize>) -> Option<EvalError> {
+    let within = |name: &&NameUse| !name.optional && name.range.start < range.end && range.start < name.range.end.max(name.range.start + 1);
+    source.names.iter().filter(within).find_map(|name| describe(source, scope, name))
+}
+
+fn describe(source: &Source, scope: &Scope, name: &NameUse) -> Option<EvalError> {
+    let error = |message: String, parts: usize, help: Option<String>| {
+        Some(EvalError { message, span: source.span, range: Some(name.range_of(parts)), help })
+    };
+    let Some(mut value) = scope.get(name.root()) else {
+        return error(format!("`{}` is not known here", name.root()), 1, suggest(name.root(), scope.names()));
+    };
+    for (at, member) in name.path.iter().enumerate().skip(1) {
+        let owner = name.dotted(at);
+        value = match value {
+            Value::Object(members) => match members.get(member) {
+                Some(value) => value,
+                None => return error(format!("`{owner}` has no member `{member}`"), at + 1, Some(has(member, members.names()))),
+            },
+            other => {
+                return error(
+                    format!("`{owner}` is {}, it has no member `{member}`", other.a_kind()),
+                    at + 1,
+                    Some(format!("add `| default(…)` after `{}` if it may be missing", name.dotted(name.path.len()))),
+                );
+            }
+        };
+    }
+    None
+}
+
+/// Says which members there are.
+fn has<'a>(wanted: &str, names: impl Iterator<Item = &'a Arc<str>>) -> String {
+    let names: Vec<&str> = names.map(|name| &**name).collect();
+    if let Some(similar) = engine_source::similar(wanted, names.iter().copied()) {
+        return format!("did you mean `{similar}`? add `| default(…)` for a member that may be missing");
+    }
+    if names.is_empty() {
+        return "it has no members; add `| default(…)` for a member that may be missing".to_owned();
+    }
+    let shown = names.iter().take(8).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let more = if names.len() > 8 { ", …" } else { "" };
+    format!("it has {shown}{more}; add `| default(…)` for a member that may be missing")
+}
