@@ -10,10 +10,10 @@ use crate::entry::{Entry, Key};
 use crate::finding::Finding;
 use crate::findings::Findings;
 use crate::node::{Kind, Node, Style};
-use crate::quoting::quoted;
 use crate::resolve::{Plain, is_number, resolve};
 use crate::span::{SourceId, Span};
-use crate::syntax;
+use crate::extent;
+use crate::syntax::{self, Stop};
 use crate::tree::{MAX_ALIAS_NODES, MAX_DEPTH};
 
 /// Objects of up to this many members are searched one by one for duplicates.
@@ -28,8 +28,59 @@ pub(crate) enum Mode {
     Yaml,
 }
 
+/// How many values of one file are replaced so that reading can go on.
+const PATIENCE: usize = 50;
+
 /// Reads all documents of a text; nothing if it cannot be read to its end.
+///
+/// Where one value is to blame that nothing can be read, it is replaced by another as long and the text is read again:
+/// so the places stay, and the other mistakes are found too.
 pub(crate) fn read(text: &str, source: SourceId, mode: Mode, findings: &mut Findings) -> Option<Vec<Node>> {
+    let mut blamed: Vec<Range<usize>> = Vec::new();
+    let mut repaired: Option<String> = None;
+    loop {
+        let mut said = Findings::new();
+        let current = repaired.as_deref().unwrap_or(text);
+        match read_once(current, source, mode, &blamed, &mut said) {
+            Ok(documents) => {
+                findings.extend(said);
+                return Some(documents);
+            }
+            Err(stop) => {
+                let unsaid = !blamed.iter().any(|range| range.contains(&(stop.finding.span().start as usize)));
+                if unsaid {
+                    findings.push(stop.finding);
+                }
+                let next = stop.blame.filter(|range| unsaid && !range.is_empty() && blamed.len() < PATIENCE);
+                let replaced = next.and_then(|range| Some((replace(current, &range)?, range)));
+                let Some((replaced, range)) = replaced else {
+                    findings.extend(said);
+                    return None;
+                };
+                repaired = Some(replaced);
+                blamed.push(range);
+            }
+        }
+    }
+}
+
+/// Puts a word in the place of a value within one line.
+fn replace(text: &str, range: &Range<usize>) -> Option<String> {
+    let value = text.get(range.clone()).filter(|value| !value.contains(['\n', '\r']))?;
+    let mut replaced = String::with_capacity(text.len());
+    replaced.push_str(text.get(..range.start)?);
+    replaced.extend(std::iter::repeat_n('_', value.len()));
+    replaced.push_str(text.get(range.end..)?);
+    Some(replaced)
+}
+
+fn read_once(
+    text: &str,
+    source: SourceId,
+    mode: Mode,
+    blamed: &[Range<usize>],
+    findings: &mut Findings,
+) -> Result<Vec<Node>, Stop> {
     let mut options = granit_parser::options! {
         emit_unresolved_aliases: true,
         strict_indentation: true,
@@ -41,6 +92,7 @@ pub(crate) fn read(text: &str, source: SourceId, mode: Mode, findings: &mut Find
         text,
         source,
         mode,
+        blamed,
         findings,
         documents: Vec::new(),
         frames: Vec::new(),
@@ -48,22 +100,16 @@ pub(crate) fn read(text: &str, source: SourceId, mode: Mode, findings: &mut Find
         weight: 0,
         expanded: 0,
         last: 0,
+        muted: None,
     };
     for event in Parser::new_from_str_with_options(text, options) {
         match event {
-            Ok((event, span)) => builder.event(event, span).ok()?,
-            Err(error) => {
-                let open: Vec<usize> = builder.open_brackets();
-                builder.findings.push(syntax::explain(text, source, &error, &open));
-                return None;
-            }
+            Ok((event, span)) => builder.event(event, span)?,
+            Err(error) => return Err(syntax::explain(text, source, &error, &builder.open_brackets())),
         }
     }
-    Some(builder.documents)
+    Ok(builder.documents)
 }
-
-/// Reading cannot go on; why has been said.
-struct Stop;
 
 /// What an anchor names.
 struct Anchored {
@@ -119,6 +165,8 @@ struct Builder<'a> {
     text: &'a str,
     source: SourceId,
     mode: Mode,
+    /// Values that were replaced, about which all is said.
+    blamed: &'a [Range<usize>],
     findings: &'a mut Findings,
     documents: Vec<Node>,
     frames: Vec<Frame>,
@@ -129,6 +177,8 @@ struct Builder<'a> {
     expanded: u64,
     /// The end of the last event that covers text.
     last: usize,
+    /// The number of open frames from which on nothing is said: inside a template that YAML takes for an object.
+    muted: Option<usize>,
 }
 
 impl Builder<'_> {
@@ -152,20 +202,18 @@ impl Builder<'_> {
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(range.end),
             Event::Alias(id) => self.alias(id, range.clone())?,
-            Event::UnresolvedAlias(name) => {
-                let span = self.span(range.clone());
-                self.findings.push(
-                    Finding::error("unknown-anchor", format!("unknown anchor `{name}`"))
-                        .label(span, "no anchor of this name")
-                        .help(format!("write `&{name}` before the value that is meant, further up")),
-                );
-                self.value(Node::broken(span), 0);
-            }
+            Event::UnresolvedAlias(name) => self.unknown_anchor(&name, range.clone())?,
             // Comments, the ends of documents and of the stream: nothing that is a value.
             _ => {}
         }
         self.last = self.last.max(range.end);
         Ok(())
+    }
+
+    fn say(&mut self, finding: Finding) {
+        if self.muted.is_none() {
+            self.findings.push(finding);
+        }
     }
 
     fn span(&self, range: Range<usize>) -> Span {
@@ -181,16 +229,34 @@ impl Builder<'_> {
         self.frames.iter().filter(|frame| frame.style == Style::Flow).map(|frame| frame.start).collect()
     }
 
+    fn in_brackets(&self) -> bool {
+        self.frames.last().is_some_and(|frame| frame.style == Style::Flow)
+    }
+
+    fn unknown_anchor(&mut self, name: &str, range: Range<usize>) -> Result<(), Stop> {
+        let span = self.span(range.clone());
+        // `*/5 * * * *`: what goes on is no alias.
+        let whole = extent::value(self.text, range.start, self.in_brackets());
+        if self.mode == Mode::Spec && (whole.end > range.end || name.contains(['/', '.', '*', '$'])) {
+            return Err(Stop { finding: syntax::quoted_start(self.text, self.source, whole.clone()), blame: Some(whole) });
+        }
+        self.say(
+            Finding::error("unknown-anchor", format!("unknown anchor `{name}`"))
+                .label(span, "no anchor of this name")
+                .help(format!("write `&{name}` before the value that is meant, further up")),
+        );
+        self.value(Node::broken(span), 0);
+        Ok(())
+    }
+
     fn document(&mut self, marker: Range<usize>) -> Result<(), Stop> {
         self.anchors.clear();
         if self.mode == Mode::Spec && !self.documents.is_empty() {
-            let span = self.span(marker);
-            self.findings.push(
+            return Err(Stop::for_good(
                 Finding::error("yaml-syntax", "a second document begins, but a file holds one")
-                    .label(span, "begins a new document")
+                    .label(self.span(marker), "begins a new document")
                     .help("put what follows into a file of its own"),
-            );
-            return Err(Stop);
+            ));
         }
         Ok(())
     }
@@ -216,6 +282,9 @@ impl Builder<'_> {
         let text = if empty { "" } else { text };
         let span = self.span(range.clone());
         self.weight += 1;
+        if self.blamed.iter().any(|blamed| blamed.contains(&range.start)) {
+            return self.finish(Node::broken(span), anchor, 1, 0);
+        }
         if let Some(tag) = tag {
             let node = self.tagged_scalar(text, style, tag, tag_at, range);
             return self.finish(node, anchor, 1, 0);
@@ -294,18 +363,15 @@ impl Builder<'_> {
     /// Says what was made of a value that starts with `!`.
     fn misread_tag(&mut self, style: Style, tag_at: Range<usize>, value: &Range<usize>) {
         let end = if style == Style::Plain { tag_at.end.max(value.end) } else { tag_at.end };
-        let whole = self.text(tag_at.start..end).trim_end();
-        let span = self.span(tag_at.start..tag_at.start + whole.len());
-        let finding = if style == Style::Plain && !whole.contains('\n') {
-            Finding::error("quoted-start", "a value that starts with `!` is a YAML tag, not a text")
-                .label(span, "not in quotes")
-                .help(format!("quote it: `{}`", quoted(whole)))
+        let whole = tag_at.start..tag_at.start + self.text(tag_at.start..end).trim_end().len();
+        let finding = if style == Style::Plain && !self.text(whole.clone()).contains('\n') {
+            syntax::quoted_start(self.text, self.source, whole)
         } else {
             Finding::error("yaml-syntax", format!("the YAML tag `{}` means nothing here", self.text(tag_at.clone())))
                 .label(self.span(tag_at), "a tag")
                 .help("remove it")
         };
-        self.findings.push(finding);
+        self.say(finding);
     }
 
     /// Says that a tag before a list or an object is not understood.
@@ -340,7 +406,7 @@ impl Builder<'_> {
                 members.pending = Pending::None;
                 if !members.cut {
                     let name = &key.text;
-                    self.findings.push(
+                    self.say(
                         Finding::error("flow-value", format!("`{name}` has no value in `{{…}}`"))
                             .label(Span::new(source, key.span.range()), "has no value")
                             .help(format!("write `{name}: …`; a value that has a comma is quoted")),
@@ -359,9 +425,9 @@ impl Builder<'_> {
         if opened <= closed || self.text.as_bytes().get(range.end) != Some(&b',') {
             return false;
         }
-        let whole = syntax::flow_value(self.text, range.start);
+        let whole = extent::value(self.text, range.start, true);
         let span = self.span(whole.clone());
-        self.findings.push(syntax::needs_quotes(self.text, self.source, whole));
+        self.say(syntax::flow_value(self.text, self.source, whole));
         if let Some(Frame { content: Content::Map(members), .. }) = self.frames.last_mut() {
             members.cut = true;
         }
@@ -377,15 +443,22 @@ impl Builder<'_> {
             StructureStyle::Block => Style::Block,
             StructureStyle::Flow => Style::Flow,
         };
+        let rest = self.text.get(start..).unwrap_or_default();
+        let mut broken = false;
+        if self.mode == Mode::Spec && style == Style::Flow && self.muted.is_none() && rest.starts_with("{{") {
+            let range = extent::value(self.text, start, self.in_brackets());
+            self.say(syntax::unquoted_template(self.text, self.source, range));
+            self.muted = Some(self.frames.len());
+            broken = true;
+        }
         self.weight += 1;
-        self.frames.push(Frame { start, style, anchor, weight: self.weight, height: 0, broken: false, content });
+        self.frames.push(Frame { start, style, anchor, weight: self.weight, height: 0, broken, content });
         Ok(())
     }
 
-    fn too_deep(&mut self, range: Range<usize>) -> Stop {
+    fn too_deep(&self, range: Range<usize>) -> Stop {
         let span = self.span(range);
-        self.findings.push(syntax::too_deep(span));
-        Stop
+        Stop::for_good(syntax::too_deep(span))
     }
 
     fn close(&mut self, end: usize) {
@@ -393,11 +466,9 @@ impl Builder<'_> {
         let weight = 1 + self.weight - frame.weight;
         let mut range = frame.start..if frame.style == Style::Flow { end } else { self.last.max(frame.start) };
         let kind = match frame.content {
-            Content::Seq(items) => {
-                // The pair in `[a: b]` is an object without brackets.
-                Kind::Seq(items)
-            }
+            Content::Seq(items) => Kind::Seq(items),
             Content::Map(members) => {
+                // The pair in `[a: b]` is an object without brackets.
                 if frame.style == Style::Flow && self.text.as_bytes().get(frame.start) != Some(&b'{') {
                     range.end = self.last.max(frame.start);
                 }
@@ -406,7 +477,7 @@ impl Builder<'_> {
         };
         let span = self.span(range.clone());
         if frame.broken {
-            self.findings.push(syntax::unquoted_template(self.text, self.source, range.start));
+            self.muted = self.muted.filter(|depth| *depth < self.frames.len());
             return self.finish(Node::broken(span), frame.anchor, weight, frame.height + 1);
         }
         self.finish(Node::new(span, kind, frame.style), frame.anchor, weight, frame.height + 1);
@@ -438,7 +509,7 @@ impl Builder<'_> {
             for from in sources {
                 if !matches!(from.kind(), Kind::Map(_)) {
                     if !from.is_broken() {
-                        self.findings.push(
+                        self.say(
                             Finding::error("yaml-syntax", format!("`<<` takes an object, not {}", from.described()))
                                 .label(from.label_span(), "not an object")
                                 .help("name an anchor of an object: `<<: *name`"),
@@ -460,22 +531,20 @@ impl Builder<'_> {
         let span = self.span(range.clone());
         let name = self.text(range.clone()).to_owned();
         let Some(anchored) = self.anchors.get(&id) else {
-            self.findings.push(
+            return Err(Stop::for_good(
                 Finding::error("alias-expansion", format!("`{name}` stands inside what it names"))
                     .label(span, "would never end")
                     .help("name a value that was closed before"),
-            );
-            return Err(Stop);
+            ));
         };
         let (node, weight, height) = (anchored.node.clone(), anchored.weight, anchored.height);
         self.expanded += weight;
         if self.expanded > MAX_ALIAS_NODES {
-            self.findings.push(
+            return Err(Stop::for_good(
                 Finding::error("alias-expansion", format!("the aliases stand for more than {MAX_ALIAS_NODES} values"))
                     .label(span, "one too many")
                     .help("write the values out, or let them share less"),
-            );
-            return Err(Stop);
+            ));
         }
         if self.frames.len() + height > MAX_DEPTH {
             return Err(self.too_deep(range));
@@ -532,20 +601,11 @@ impl Builder<'_> {
             let plain = node.style() == Style::Plain && !node.is_null();
             return self.key(Key { text, span: node.span() }, plain);
         }
-        let template = self.frames.last().is_some_and(|frame| {
-            frame.style == Style::Flow && self.text.get(frame.start..).is_some_and(|text| text.starts_with("{{"))
-        });
-        if template && self.mode == Mode::Spec {
-            if let Some(frame) = self.frames.last_mut() {
-                frame.broken = true;
-            }
-        } else {
-            self.findings.push(
-                Finding::error("yaml-syntax", format!("{} cannot be a key", node.described()))
-                    .label(node.label_span(), "expected a name")
-                    .help("write a name before the `:`, in quotes if it has brackets"),
-            );
-        }
+        self.say(
+            Finding::error("yaml-syntax", format!("{} cannot be a key", node.described()))
+                .label(node.label_span(), "expected a name")
+                .help("write a name before the `:`, in quotes if it has brackets"),
+        );
         self.bad_key();
     }
 
@@ -557,28 +617,31 @@ impl Builder<'_> {
 
     /// Takes the next key of the innermost object.
     fn key(&mut self, key: Key, plain: bool) {
-        let (text, source, mode) = (self.text, self.source, self.mode);
+        let mode = self.mode;
         let Some(Frame { content: Content::Map(members), .. }) = self.frames.last_mut() else { return };
         if mode == Mode::Spec && plain && key.span.is_empty() {
-            let at = key.span.range().start;
-            let colon = text.get(at..).and_then(|rest| rest.find(':')).map_or(at, |found| at + found);
-            self.findings.push(
-                Finding::error("yaml-syntax", "there is no key before the `:`")
-                    .label(Span::new(source, colon..colon + 1), "expected a name before this")
-                    .help("write `name: value`"),
-            );
             members.pending = Pending::Bad;
-            return;
+            return self.no_key(key.span);
         }
         if let Some(first) = members.first(&key.text) {
-            self.findings.push(duplicate(text, &key, first));
             members.pending = Pending::Bad;
-            return;
+            return self.say(duplicate(self.text, &key, first));
         }
         if members.entries.len() >= FEW_KEYS {
             members.seen.insert(Arc::clone(&key.text), key.span);
         }
         members.pending = if plain && &*key.text == "<<" { Pending::Merge(key) } else { Pending::Key(key) };
+    }
+
+    /// Says that a colon has no key before it.
+    fn no_key(&mut self, span: Span) {
+        let at = span.range().start;
+        let colon = self.text.get(at..).and_then(|rest| rest.find(':')).map_or(at, |found| at + found);
+        self.say(
+            Finding::error("yaml-syntax", "there is no key before the `:`")
+                .label(self.span(colon..colon + 1), "expected a name before this")
+                .help("write `name: value`"),
+        );
     }
 }
 

@@ -8,6 +8,7 @@ mod builder;
 mod code;
 mod de;
 mod entry;
+mod extent;
 mod finding;
 mod findings;
 mod map;
