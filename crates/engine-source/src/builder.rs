@@ -311,7 +311,10 @@ impl Builder<'_> {
     /// Returns the range of a block scalar with its header, without the line ends after it.
     fn block_scalar(&self, content: Range<usize>) -> Range<usize> {
         let start = self.block_header(content.start).unwrap_or(content.start);
-        let end = content.start + self.text(content.clone()).trim_end_matches(['\n', '\r', ' ']).len();
+        let written = self.text(content.clone());
+        // The indentation of what comes next is not part of it.
+        let whole = Some(written.trim_end_matches(' ')).filter(|text| text.ends_with('\n')).unwrap_or(written);
+        let end = content.start + whole.trim_end_matches(['\n', '\r']).len();
         start..end.max(start + 1)
     }
 
