@@ -1,0 +1,113 @@
+//! One record on its way from a source to a target.
+
+use bytes::Bytes;
+use engine_expr::{JsonError, Scanner, Value};
+
+/// A record: its JSON as it was sliced from a page or written by a mapping, or a value.
+///
+/// Most records are only passed on, so they stay text until something needs their members.
+#[derive(Clone, Debug)]
+pub enum Record {
+    /// One JSON value in UTF-8, blanks and line breaks between its tokens as the source wrote them.
+    Raw(Bytes),
+    /// A value.
+    Value(Value),
+}
+
+impl Record {
+    /// Returns the record as a value.
+    ///
+    /// # Errors
+    ///
+    /// Fails where the bytes are not one JSON value.
+    pub fn to_value(&self) -> Result<Value, JsonError> {
+        match self {
+            Self::Raw(bytes) => Value::from_json(json_text(bytes)?),
+            Self::Value(value) => Ok(value.clone()),
+        }
+    }
+
+    /// Appends the record as JSON that holds no line break.
+    pub fn write_json(&self, out: &mut Vec<u8>) {
+        match self {
+            // A line break within a string is escaped, so one in the text stands between two tokens.
+            Self::Raw(bytes) if bytes.contains(&b'\n') || bytes.contains(&b'\r') => write_compact(bytes, out),
+            Self::Raw(bytes) => out.extend_from_slice(bytes),
+            Self::Value(value) => value.write_json(out),
+        }
+    }
+
+    /// Returns the JSON text, if the record is one.
+    ///
+    /// # Errors
+    ///
+    /// Fails where the bytes are not UTF-8.
+    pub fn as_text(&self) -> Result<Option<&str>, JsonError> {
+        match self {
+            Self::Raw(bytes) => json_text(bytes).map(Some),
+            Self::Value(_) => Ok(None),
+        }
+    }
+}
+
+impl From<Value> for Record {
+    fn from(value: Value) -> Self {
+        Self::Value(value)
+    }
+}
+
+fn json_text(bytes: &Bytes) -> Result<&str, JsonError> {
+    std::str::from_utf8(bytes).map_err(|error| JsonError { message: "the record is not UTF-8", at: error.valid_up_to() })
+}
+
+/// Copies JSON without the blanks between its tokens.
+fn write_compact(json: &[u8], out: &mut Vec<u8>) {
+    let text = std::str::from_utf8(json).unwrap_or_default();
+    let mut at = 0;
+    while let Some(byte) = json.get(at) {
+        let end = match byte {
+            b' ' | b'\t' | b'\r' | b'\n' => {
+                at += 1;
+                continue;
+            }
+            b'"' => {
+                let rest = text.get(at..).unwrap_or_default();
+                let mut scanner = Scanner::new(rest);
+                // A text that is cut within a string is copied as it is: whoever reads it says what is wrong.
+                scanner.string_range().map_or(json.len(), |_| at + scanner.at())
+            }
+            _ => at + 1,
+        };
+        out.extend_from_slice(json.get(at..end).unwrap_or_default());
+        at = end;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+    use super::*;
+
+    fn written(json: &'static str) -> String {
+        let mut out = Vec::new();
+        Record::Raw(Bytes::from_static(json.as_bytes())).write_json(&mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn writes_a_record_of_several_lines_on_one() {
+        assert_eq!(written("{\r\n  \"a b\": \"x \\\" \\n y\",\n\t\"n\": [1.50,\n null]\n}"), r#"{"a b":"x \" \n y","n":[1.50,null]}"#);
+    }
+
+    #[test]
+    fn passes_a_record_of_one_line_on_as_it_is() {
+        assert_eq!(written(r#"{"a": 1.50, "b": "é"}"#), r#"{"a": 1.50, "b": "é"}"#);
+    }
+
+    #[test]
+    fn says_where_a_record_is_no_json() {
+        assert_eq!(Record::Raw(Bytes::from_static(b"{\"a\":\xFF}")).to_value().unwrap_err().at, 5);
+        assert!(Record::Raw(Bytes::from_static(b"{\"a\":")).to_value().is_err());
+    }
+}

@@ -1,0 +1,154 @@
+//! Where records are written, as the executor sees it. Knows no kind of sink.
+//!
+//! The executor evaluates everything that a spec says about a sink, so that whoever writes records needs neither templates nor scopes.
+
+use std::path::PathBuf;
+
+use engine_expr::Value;
+
+use crate::record::Record;
+
+/// Opens sinks.
+pub trait Sinks: Send + Sync {
+    /// Opens one target of a sink; it is made if it does not exist.
+    fn open(&self, sink: &SinkSpec, target: &SinkTarget) -> Result<Box<dyn RecordSink>, SinkError>;
+}
+
+/// One open target: a table or a file. Both methods block, and are called where they may.
+///
+/// A sink that is dropped without [`finish`](Self::finish) keeps the pages that it wrote, but for [`Mode::Replace`], which then leaves
+/// what was there before.
+pub trait RecordSink: Send {
+    /// Writes a page of records, all or none; they are durable when this returns.
+    fn write(&mut self, records: &[Record]) -> Result<(), SinkError>;
+
+    /// Ends the writing.
+    fn finish(&mut self) -> Result<(), SinkError>;
+}
+
+/// A sink of the spec, with all its templates evaluated.
+#[derive(Clone, Debug)]
+pub struct SinkSpec {
+    /// Its name in the spec.
+    pub name: String,
+    /// Whether tables, columns and files may be made.
+    pub create: bool,
+    /// Its kind, and what belongs to this kind only.
+    pub kind: SinkKind,
+}
+
+/// The kinds of sinks that open a table or a file. What is printed is no matter of theirs.
+#[derive(Clone, Debug)]
+pub enum SinkKind {
+    /// One JSON text per line.
+    Jsonl,
+    /// Rows of fields (RFC 4180).
+    Csv {
+        /// What stands between two fields.
+        delimiter: u8,
+        /// Whether the first row has the names.
+        header: bool,
+    },
+    /// Tables of a `SQLite` file.
+    Sqlite {
+        /// `PRAGMA`s to set on the connection, in order.
+        pragmas: Vec<(String, Value)>,
+    },
+}
+
+/// Where the records of one step go within a sink.
+#[derive(Clone, Debug, Default)]
+pub struct SinkTarget {
+    /// The table, for sinks that have tables.
+    pub table: Option<String>,
+    /// The file of the sink: a database, or the file that is written. It is relative to the working directory, if at all.
+    pub path: Option<PathBuf>,
+    /// The members that identify a record; without one for [`Mode::Append`] and [`Mode::Replace`].
+    pub key: Vec<String>,
+    /// What becomes of the records that are there.
+    pub mode: Mode,
+    /// The columns that the mapping declares, in order; further members may come.
+    pub columns: Vec<Column>,
+}
+
+/// What a write makes of the records that are there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Adds to them.
+    #[default]
+    Append,
+    /// Updates those of the same key, and adds the others.
+    Upsert,
+    /// Puts the new records into their place when the step ends.
+    Replace,
+}
+
+/// A column, or the member of a record that becomes one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// What its values are.
+    pub kind: ColumnType,
+}
+
+/// What the values of a column are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ColumnType {
+    /// Texts.
+    String,
+    /// Whole numbers of 64 bits.
+    Integer,
+    /// Numbers, as binary floats.
+    Number,
+    /// Numbers with all their digits.
+    Decimal,
+    /// True or false.
+    Boolean,
+    /// Dates.
+    Date,
+    /// Points in time.
+    Datetime,
+    /// Lists and objects, and whatever has no declared type.
+    Json,
+}
+
+impl ColumnType {
+    /// Names the type as specs do.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::String => "string",
+            Self::Integer => "integer",
+            Self::Number => "number",
+            Self::Decimal => "decimal",
+            Self::Boolean => "boolean",
+            Self::Date => "date",
+            Self::Datetime => "datetime",
+            Self::Json => "json",
+        }
+    }
+}
+
+/// Why records could not be written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct SinkError {
+    /// What went wrong, with the table or file.
+    pub message: String,
+    /// What to do.
+    pub help: Option<String>,
+}
+
+impl SinkError {
+    /// Makes an error without a help.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), help: None }
+    }
+
+    /// Adds what to do.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
