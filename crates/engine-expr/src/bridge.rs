@@ -54,7 +54,9 @@ pub(crate) fn from_jinja(value: &Jinja) -> Result<Value, Error> {
             }
             Value::Object(Arc::new(members))
         }
-        _ => return Err(Error::new(ErrorKind::InvalidOperation, "a function is no value: call it with `()`")),
+        _ => {
+            return Err(Error::new(ErrorKind::InvalidOperation, "a function is no value: call it with `()`"));
+        }
     })
 }
 

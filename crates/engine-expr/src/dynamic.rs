@@ -72,9 +72,15 @@ impl Dynamic {
                 }
                 let members: Vec<_> = entries
                     .iter()
-                    .map(|entry| (Spanned { value: Arc::clone(&entry.key.text), span: entry.key.span }, Self::from_node(&entry.value)))
+                    .map(|entry| {
+                        (
+                            Spanned { value: Arc::clone(&entry.key.text), span: entry.key.span },
+                            Self::from_node(&entry.value),
+                        )
+                    })
                     .collect();
-                let literals = members.iter().map(|(name, it)| Some((Arc::clone(&name.value), it.as_literal()?.clone())));
+                let literals =
+                    members.iter().map(|(name, it)| Some((Arc::clone(&name.value), it.as_literal()?.clone())));
                 match literals.collect::<Option<Members>>() {
                     Some(members) => DynamicKind::Literal(Value::Object(Arc::new(members))),
                     None => DynamicKind::Object(members),
@@ -135,7 +141,11 @@ impl Dynamic {
             DynamicKind::Path(path) => visit(DynamicLeaf::Path(path)),
             DynamicKind::Template(template) => visit(DynamicLeaf::Template(template)),
             DynamicKind::List(items) => items.iter().for_each(|item| item.visit(visit)),
-            DynamicKind::Object(members) => members.iter().for_each(|(_, member)| member.visit(visit)),
+            DynamicKind::Object(members) => {
+                for (_, member) in members {
+                    member.visit(visit);
+                }
+            }
         }
     }
 }

@@ -61,7 +61,11 @@ impl<'a> Scanner<'a> {
     /// Requires that nothing but blanks follows.
     pub fn end(&mut self) -> Result<(), JsonError> {
         self.blanks();
-        if self.at == self.text.len() { Ok(()) } else { Err(self.error("there is more after the end of the JSON value")) }
+        if self.at == self.text.len() {
+            Ok(())
+        } else {
+            Err(self.error("there is more after the end of the JSON value"))
+        }
     }
 
     /// Looks at what the next value begins with.
@@ -201,7 +205,9 @@ impl<'a> Scanner<'a> {
         let start = self.at;
         let bytes = self.text.as_bytes();
         loop {
-            let Some(byte) = bytes.get(self.at) else { return Err(self.error("the JSON ends within a string")) };
+            let Some(byte) = bytes.get(self.at) else {
+                return Err(self.error("the JSON ends within a string"));
+            };
             match byte {
                 b'"' => {
                     let range = start..self.at;
@@ -209,7 +215,9 @@ impl<'a> Scanner<'a> {
                     return Ok(range);
                 }
                 b'\\' => self.escape()?,
-                0..=0x1F => return Err(self.error("a control character must be escaped in a JSON string")),
+                0..=0x1F => {
+                    return Err(self.error("a control character must be escaped in a JSON string"));
+                }
                 _ => self.at += 1,
             }
         }
@@ -242,7 +250,9 @@ impl<'a> Scanner<'a> {
                 self.at += 6;
                 // A half of a surrogate pair alone is no character (RFC 8259 §8.2): what could not be written again is refused.
                 if (0xD800..0xDC00).contains(&first) {
-                    if bytes.get(self.at..self.at + 2) != Some(b"\\u") || !(0xDC00..0xE000).contains(&self.hex(self.at + 2)?) {
+                    if bytes.get(self.at..self.at + 2) != Some(b"\\u")
+                        || !(0xDC00..0xE000).contains(&self.hex(self.at + 2)?)
+                    {
                         return Err(self.error("a string has half of a surrogate pair"));
                     }
                     self.at += 6;
@@ -424,8 +434,31 @@ mod tests {
     /// Makes JSON texts, and near misses of them.
     fn texts() -> impl Strategy<Value = String> {
         let token = prop::sample::select(vec![
-            "{", "}", "[", "]", ",", ":", "\"a\"", "\"\\u00e9\"", "\"\\ud800\"", "1", "-0", "0.5", "01", "1e3", "1.", "true", "false",
-            "nul", "null", " ", "\n", "\"\t\"", "\"", "\\", "é",
+            "{",
+            "}",
+            "[",
+            "]",
+            ",",
+            ":",
+            "\"a\"",
+            "\"\\u00e9\"",
+            "\"\\ud800\"",
+            "1",
+            "-0",
+            "0.5",
+            "01",
+            "1e3",
+            "1.",
+            "true",
+            "false",
+            "nul",
+            "null",
+            " ",
+            "\n",
+            "\"\t\"",
+            "\"",
+            "\\",
+            "é",
         ]);
         prop::collection::vec(token, 0..12).prop_map(|tokens| tokens.concat())
     }
@@ -435,8 +468,10 @@ mod tests {
 
         #[test]
         fn accepts_exactly_what_serde_json_accepts(text in texts()) {
-            // A number out of the range of a float is no number for serde_json; the tokens above make none.
-            let theirs = serde_json::from_str::<serde_json::Value>(&text).is_ok();
+            let theirs = serde_json::from_str::<serde_json::Value>(&text);
+            // A number that no float can hold is JSON too; serde_json stops there.
+            prop_assume!(!theirs.as_ref().is_err_and(|error| error.to_string().starts_with("number out of range")));
+            let theirs = theirs.is_ok();
             prop_assert_eq!(Value::from_json(&text).is_ok(), theirs, "{}", text);
             let mut scanner = Scanner::new(&text);
             prop_assert_eq!(scanner.skip().and_then(|()| scanner.end()).is_ok(), theirs, "{}", text);

@@ -40,7 +40,11 @@ pub(crate) fn register(env: &mut Environment<'static>) {
     });
 }
 
-fn binary(left: &Jinja, right: &Jinja, operation: impl Fn(&Value, &Value) -> Result<Value, Error>) -> Result<Jinja, Error> {
+fn binary(
+    left: &Jinja,
+    right: &Jinja,
+    operation: impl Fn(&Value, &Value) -> Result<Value, Error>,
+) -> Result<Jinja, Error> {
     operation(&from_jinja(left)?, &from_jinja(right)?).map(|value| to_jinja(&value))
 }
 
@@ -55,7 +59,9 @@ fn wrong(message: String) -> Error {
 fn add(left: &Value, right: &Value) -> Result<Value, Error> {
     match (left, right) {
         (Value::String(left), Value::String(right)) => Ok(format!("{left}{right}").into()),
-        (Value::List(left), Value::List(right)) => Ok(Value::list(left.items().iter().chain(right.items()).cloned().collect())),
+        (Value::List(left), Value::List(right)) => {
+            Ok(Value::list(left.items().iter().chain(right.items()).cloned().collect()))
+        }
         (Value::String(_), Value::Number(_)) | (Value::Number(_), Value::String(_)) => Err(wrong(
             "a string and a number cannot be added; join texts with `~`, or make a number with `| decimal`".to_owned(),
         )),
@@ -78,7 +84,10 @@ fn multiply(left: &Value, right: &Value) -> Result<Value, Error> {
 
 fn concat(left: &Value, right: &Value) -> Result<Value, Error> {
     let text = |value: &Value| {
-        value.text().map(std::borrow::Cow::into_owned).ok_or_else(|| wrong(format!("{} cannot be joined into a text", value.a_kind())))
+        value
+            .text()
+            .map(std::borrow::Cow::into_owned)
+            .ok_or_else(|| wrong(format!("{} cannot be joined into a text", value.a_kind())))
     };
     Ok((text(left)? + &text(right)?).into())
 }
@@ -158,10 +167,17 @@ fn decimals(operator: &str, left: Decimal, right: Decimal) -> Option<Decimal> {
         "//" => left.checked_div(right).map(|it| it.floor().normalize()),
         "%" => {
             let rest = left.checked_rem(right)?;
-            if !rest.is_zero() && rest.is_sign_negative() != right.is_sign_negative() { rest.checked_add(right) } else { Some(rest) }
+            if !rest.is_zero() && rest.is_sign_negative() != right.is_sign_negative() {
+                rest.checked_add(right)
+            } else {
+                Some(rest)
+            }
         }
         "**" => {
-            let exponent = right.to_u32().filter(|_| right.fract().is_zero() && !right.is_sign_negative()).filter(|it| *it <= 1000)?;
+            let exponent = right
+                .to_u32()
+                .filter(|_| right.fract().is_zero() && !right.is_sign_negative())
+                .filter(|it| *it <= 1000)?;
             (0..exponent).try_fold(Decimal::ONE, |power, _| power.checked_mul(left))
         }
         _ => None,
@@ -171,9 +187,9 @@ fn decimals(operator: &str, left: Decimal, right: Decimal) -> Option<Decimal> {
 /// Tells whether two values are equal; different kinds of scalars cannot be compared.
 pub(crate) fn equal(left: &Value, right: &Value) -> Result<bool, Error> {
     match (left, right) {
-        (Value::Null, Value::Number(_)) | (Value::Number(_), Value::Null) => {
-            Err(wrong("null cannot be compared with a number; test it first: `is not none`, or give it a `default`".to_owned()))
-        }
+        (Value::Null, Value::Number(_)) | (Value::Number(_), Value::Null) => Err(wrong(
+            "null cannot be compared with a number; test it first: `is not none`, or give it a `default`".to_owned(),
+        )),
         (Value::String(_), Value::Number(_) | Value::Bool(_))
         | (Value::Number(_), Value::String(_) | Value::Bool(_))
         | (Value::Bool(_), Value::String(_) | Value::Number(_)) => Err(mismatch(left, right)),
@@ -208,7 +224,9 @@ fn order(operator: &str, left: &Value, right: &Value) -> Result<Ordering, Error>
 
 fn mismatch(left: &Value, right: &Value) -> Error {
     let hint = match (left, right) {
-        (Value::String(_), Value::Number(_)) | (Value::Number(_), Value::String(_)) => "; make a number of the text with `| decimal`",
+        (Value::String(_), Value::Number(_)) | (Value::Number(_), Value::String(_)) => {
+            "; make a number of the text with `| decimal`"
+        }
         _ => "",
     };
     wrong(format!("{} cannot be compared with {}{hint}", left.a_kind(), right.a_kind()))

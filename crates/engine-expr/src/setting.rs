@@ -117,7 +117,7 @@ impl<'de, T: Scalar> Deserialize<'de> for Setting<T> {
         let fits = match scalar.kind {
             ScalarKind::String => T::from_value(&literal).and_then(|value| match T::scalar_type() {
                 ScalarType::Text => Ok(value),
-                _ => Err(expected::<T>(&literal)),
+                ScalarType::Other => Err(expected::<T>(&literal)),
             }),
             _ => T::from_value(&literal),
         };
@@ -234,7 +234,9 @@ impl Scalar for f64 {
     fn from_value(value: &Value) -> Result<Self, String> {
         match value {
             Value::Number(number) if number.as_f64().is_finite() => Ok(number.as_f64()),
-            Value::String(text) => Number::parse(text).map(|number| number.as_f64()).ok_or_else(|| expected::<Self>(value)),
+            Value::String(text) => {
+                Number::parse(text).map(|number| number.as_f64()).ok_or_else(|| expected::<Self>(value))
+            }
             other => Err(expected::<Self>(other)),
         }
     }

@@ -1,4 +1,4 @@
-//! The published JSONPath compliance suite (RFC 9535), every case of it.
+//! The published `JSONPath` compliance suite (RFC 9535), every case of it.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -29,9 +29,9 @@ fn passes_the_whole_suite() {
 }
 
 fn check(test: &Value) -> Result<(), String> {
-    let text = |name: &str| test.get(name).and_then(Value::as_str).unwrap_or_default();
-    let path = JsonPath::new(text("selector"), Span::default());
-    let fail = |what: String| Err(format!("{}: `{}`: {what}", text("name"), text("selector")));
+    let text_of = |name: &str| test.get(name).and_then(Value::as_str).unwrap_or_default();
+    let path = JsonPath::new(text_of("selector"), Span::default());
+    let fail = |what: String| Err(format!("{}: `{}`: {what}", text_of("name"), text_of("selector")));
     if test.get("invalid_selector").and_then(Value::as_bool) == Some(true) {
         return if path.problems().is_empty() { fail("accepted".to_owned()) } else { Ok(()) };
     }

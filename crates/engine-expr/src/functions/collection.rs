@@ -17,7 +17,10 @@ pub(super) fn register(env: &mut Environment<'static>) {
     both(env, "entries", |value: Jinja| -> Result<Jinja, Error> {
         let members = object_of(&value, "entries")?;
         Ok(out(Value::list(
-            members.iter().map(|(key, value)| Value::object([("key", Value::from(Arc::clone(key))), ("value", value.clone())])).collect(),
+            members
+                .iter()
+                .map(|(key, value)| Value::object([("key", Value::from(Arc::clone(key))), ("value", value.clone())]))
+                .collect(),
         )))
     });
     both(env, "object", |value: Jinja| -> Result<Jinja, Error> {
@@ -41,7 +44,9 @@ pub(super) fn register(env: &mut Environment<'static>) {
             lists.push(list_of(other, "zip")?);
         }
         let len = lists.iter().map(Vec::len).min().unwrap_or(0);
-        Ok(out(Value::list((0..len).map(|at| Value::list(lists.iter().map(|list| list[at].clone()).collect())).collect())))
+        Ok(out(Value::list(
+            (0..len).map(|at| Value::list(lists.iter().map(|list| list[at].clone()).collect())).collect(),
+        )))
     });
     both(env, "flatten", |value: Jinja| -> Result<Jinja, Error> {
         let mut flat = Vec::new();
@@ -117,6 +122,7 @@ pub(super) fn register(env: &mut Environment<'static>) {
     });
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it takes what was just made")]
 fn out(value: Value) -> Jinja {
     to_jinja(&value)
 }
@@ -150,7 +156,9 @@ fn select(value: &Jinja, names: &[Jinja], function: &str, keep: bool) -> Result<
     let mut wanted = Vec::new();
     for name in names {
         match from_jinja(name)? {
-            Value::List(list) => wanted.extend(list.items().iter().filter_map(|name| name.text().map(std::borrow::Cow::into_owned))),
+            Value::List(list) => {
+                wanted.extend(list.items().iter().filter_map(|name| name.text().map(std::borrow::Cow::into_owned)));
+            }
             _ => wanted.push(text_of(name, function)?),
         }
     }

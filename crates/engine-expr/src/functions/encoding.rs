@@ -37,7 +37,8 @@ pub(super) fn register(env: &mut Environment<'static>) {
     both(env, "tojson", |value: Jinja| -> Result<String, Error> { Ok(from_jinja(&value)?.to_json()) });
     both(env, "fromjson", |value: Jinja| -> Result<Jinja, Error> {
         let text = text_of(&value, "fromjson")?;
-        let value = Value::from_json(&text).map_err(|error| wrong(format!("`fromjson` got a text that is not JSON: {error}")))?;
+        let value = Value::from_json(&text)
+            .map_err(|error| wrong(format!("`fromjson` got a text that is not JSON: {error}")))?;
         Ok(to_jinja(&value))
     });
     both(env, "hash", |value: Jinja, algorithm: Option<String>, kwargs: Kwargs| -> Result<String, Error> {
@@ -45,17 +46,21 @@ pub(super) fn register(env: &mut Environment<'static>) {
         kwargs.assert_all_used()?;
         digest(&algorithm, text_of(&value, "hash")?.as_bytes()).map(|bytes| hex(&bytes))
     });
-    both(env, "hmac", |value: Jinja, key: String, algorithm: Option<String>, kwargs: Kwargs| -> Result<String, Error> {
-        let algorithm = algorithm.or(kwargs.get("algorithm")?).unwrap_or_else(|| "sha256".to_owned());
-        let encoding: Option<String> = kwargs.get("encoding")?;
-        kwargs.assert_all_used()?;
-        let bytes = sign(&algorithm, key.as_bytes(), text_of(&value, "hmac")?.as_bytes())?;
-        match encoding.as_deref() {
-            None | Some("hex") => Ok(hex(&bytes)),
-            Some("base64") => Ok(STANDARD.encode(bytes)),
-            Some(other) => Err(wrong(format!("`hmac` knows no encoding `{other}`; there are hex and base64"))),
-        }
-    });
+    both(
+        env,
+        "hmac",
+        |value: Jinja, key: String, algorithm: Option<String>, kwargs: Kwargs| -> Result<String, Error> {
+            let algorithm = algorithm.or(kwargs.get("algorithm")?).unwrap_or_else(|| "sha256".to_owned());
+            let encoding: Option<String> = kwargs.get("encoding")?;
+            kwargs.assert_all_used()?;
+            let bytes = sign(&algorithm, key.as_bytes(), text_of(&value, "hmac")?.as_bytes())?;
+            match encoding.as_deref() {
+                None | Some("hex") => Ok(hex(&bytes)),
+                Some("base64") => Ok(STANDARD.encode(bytes)),
+                Some(other) => Err(wrong(format!("`hmac` knows no encoding `{other}`; there are hex and base64"))),
+            }
+        },
+    );
 }
 
 fn urlencode(value: &Value) -> Result<String, Error> {
@@ -63,7 +68,9 @@ fn urlencode(value: &Value) -> Result<String, Error> {
         Value::Object(members) => {
             let mut out = String::new();
             for (name, value) in members.iter() {
-                let Some(text) = value.text() else { return Err(wrong(format!("`urlencode` cannot encode {}", value.a_kind()))) };
+                let Some(text) = value.text() else {
+                    return Err(wrong(format!("`urlencode` cannot encode {}", value.a_kind())));
+                };
                 if !out.is_empty() {
                     out.push('&');
                 }

@@ -65,7 +65,8 @@ pub fn parse_moment(value: &Value) -> Option<Moment> {
 
 fn parse_text(text: &str) -> Option<Moment> {
     let in_zone = |timestamp: Timestamp, offset| Moment::Time(timestamp.to_zoned(TimeZone::fixed(offset)));
-    if text.is_ascii() && text.len() == 10
+    if text.is_ascii()
+        && text.len() == 10
         && let Ok(day) = text.parse::<Date>()
     {
         return Some(Moment::Day(day));
@@ -86,7 +87,9 @@ fn parse_text(text: &str) -> Option<Moment> {
     // SAP and old JSON libraries write `/Date(1735689600000)/`.
     if let Some(inner) = text.strip_prefix("/Date(").and_then(|rest| rest.strip_suffix(")/")) {
         let digits = inner.split('+').next().unwrap_or(inner);
-        return Timestamp::from_millisecond(digits.parse().ok()?).ok().map(|it| Moment::Time(it.to_zoned(TimeZone::UTC)));
+        return Timestamp::from_millisecond(digits.parse().ok()?)
+            .ok()
+            .map(|it| Moment::Time(it.to_zoned(TimeZone::UTC)));
     }
     Number::parse(text).and_then(|number| epoch(&number))
 }
@@ -140,7 +143,9 @@ fn uuid_bytes(high: u64, low: u64) -> [u8; 16] {
 fn moment_of(value: &Jinja, function: &str) -> Result<Moment, Error> {
     let value = from_jinja(value)?;
     parse_moment(&value).ok_or_else(|| match value.text() {
-        Some(text) => wrong(format!("`{function}` cannot read `{text}` as a date; give it a form: `| parse_date('%d.%m.%Y')`")),
+        Some(text) => {
+            wrong(format!("`{function}` cannot read `{text}` as a date; give it a form: `| parse_date('%d.%m.%Y')`"))
+        }
         None => wrong(format!("`{function}` needs a date, not {}", value.a_kind())),
     })
 }
@@ -150,7 +155,9 @@ fn zone_of(name: &str) -> Result<TimeZone, Error> {
 }
 
 fn parse(value: &Jinja, format: Option<&str>, zone: Option<&str>) -> Result<Moment, Error> {
-    let Some(format) = format else { return moment_of(value, "parse_date") };
+    let Some(format) = format else {
+        return moment_of(value, "parse_date");
+    };
     let text = text_of(value, "parse_date")?;
     let bad = || wrong(format!("`{text}` is not of the form `{format}`"));
     let broken = strtime::parse(format, &text).map_err(|_| bad())?;
@@ -179,14 +186,21 @@ fn format_moment(value: &Jinja, format: &str, zone: Option<&str>) -> Result<Stri
 fn write_moment(moment: Moment, format: &str) -> Result<String, Error> {
     match format {
         "rfc3339" => Ok(moment.rfc3339()),
-        "unix" => moment.timestamp().map(|it| it.as_second().to_string()).ok_or_else(|| wrong("this day is out of range")),
-        "unix_ms" => moment.timestamp().map(|it| it.as_millisecond().to_string()).ok_or_else(|| wrong("this day is out of range")),
+        "unix" => {
+            moment.timestamp().map(|it| it.as_second().to_string()).ok_or_else(|| wrong("this day is out of range"))
+        }
+        "unix_ms" => moment
+            .timestamp()
+            .map(|it| it.as_millisecond().to_string())
+            .ok_or_else(|| wrong("this day is out of range")),
         "rfc2822" => rfc2822::to_string(&moment.zoned()?).map_err(|_| wrong("this moment has no RFC 2822 form")),
-        _ => strtime::format(format, &moment.zoned()?).map_err(|_| wrong(format!("`{format}` is not a form of dates; see strftime"))),
+        _ => strtime::format(format, &moment.zoned()?)
+            .map_err(|_| wrong(format!("`{format}` is not a form of dates; see strftime"))),
     }
 }
 
 /// `date_add(days=2)`: whole calendar units, so that a month ends where a month ends; what was a day stays one.
+#[expect(clippy::needless_pass_by_value, reason = "minijinja gives a function its arguments")]
 fn date_add(value: Jinja, kwargs: Kwargs) -> Result<String, Error> {
     let moment = moment_of(&value, "date_add")?;
     let mut span = Span::new();

@@ -28,10 +28,14 @@ pub(super) fn register(env: &mut Environment<'static>) {
             None | Some("common") => RoundingStrategy::MidpointAwayFromZero,
             Some("floor") => RoundingStrategy::ToNegativeInfinity,
             Some("ceil") => RoundingStrategy::ToPositiveInfinity,
-            Some(other) => return Err(wrong(format!("`round` knows no method `{other}`; there are common, floor and ceil"))),
+            Some(other) => {
+                return Err(wrong(format!("`round` knows no method `{other}`; there are common, floor and ceil")));
+            }
         };
         let decimal = decimal_of(&value, "round")?;
-        let Ok(places) = u32::try_from(places) else { return Err(wrong("`round` needs a number of places from 0 on")) };
+        let Ok(places) = u32::try_from(places) else {
+            return Err(wrong("`round` needs a number of places from 0 on"));
+        };
         let rounded = decimal.round_dp_with_strategy(places, strategy);
         Ok(exact(if places == 0 { whole(rounded)? } else { Number::Decimal(rounded) }))
     });
@@ -45,24 +49,32 @@ pub(super) fn register(env: &mut Environment<'static>) {
             (Err(error), None) => Err(error),
         }
     });
-    env.add_filter("float", |value: Jinja| -> Result<f64, Error> { number_of(&value, "float").map(|number| number.as_f64()) });
+    env.add_filter("float", |value: Jinja| -> Result<f64, Error> {
+        number_of(&value, "float").map(|number| number.as_f64())
+    });
     env.add_filter("sum", |value: Jinja, kwargs: Kwargs| -> Result<Jinja, Error> {
         let attribute: Option<String> = kwargs.get("attribute")?;
         kwargs.assert_all_used()?;
         let mut sum = Decimal::ZERO;
         for item in list_of(&value, "sum")? {
             let item = match &attribute {
-                Some(name) => item.get(name).cloned().ok_or_else(|| wrong(format!("an item has no member `{name}`")))?,
+                Some(name) => {
+                    item.get(name).cloned().ok_or_else(|| wrong(format!("an item has no member `{name}`")))?
+                }
                 None => item,
             };
-            sum = sum.checked_add(decimal_of(&to_jinja(&item), "sum")?).ok_or_else(|| wrong("the sum has more than 28 digits"))?;
+            sum = sum
+                .checked_add(decimal_of(&to_jinja(&item), "sum")?)
+                .ok_or_else(|| wrong("the sum has more than 28 digits"))?;
         }
         Ok(exact(tidy(sum)))
     });
     env.add_filter("min", |_: &mut State<'_, '_>, value: Jinja| extreme(&value, "min", std::cmp::Ordering::Less));
     env.add_filter("max", |_: &mut State<'_, '_>, value: Jinja| extreme(&value, "max", std::cmp::Ordering::Greater));
     env.add_filter("string", |value: Jinja| super::text_of(&value, "string"));
-    env.add_test("number", |value: Jinja| value.is_number() || value.downcast_object_ref::<crate::bridge::Exact>().is_some());
+    env.add_test("number", |value: Jinja| {
+        value.is_number() || value.downcast_object_ref::<crate::bridge::Exact>().is_some()
+    });
 }
 
 fn exact(number: Number) -> Jinja {
@@ -70,7 +82,13 @@ fn exact(number: Number) -> Jinja {
 }
 
 fn tidy(decimal: Decimal) -> Number {
-    if decimal.scale() == 0 && let Ok(int) = i64::try_from(decimal) { Number::Int(int) } else { Number::Decimal(decimal) }
+    if decimal.scale() == 0
+        && let Ok(int) = i64::try_from(decimal)
+    {
+        Number::Int(int)
+    } else {
+        Number::Decimal(decimal)
+    }
 }
 
 fn whole(decimal: Decimal) -> Result<Number, Error> {
@@ -81,7 +99,9 @@ fn number_of(value: &Jinja, function: &str) -> Result<Number, Error> {
     match from_jinja(value)? {
         Value::Number(number) => Ok(number),
         Value::Bool(it) => Ok(Number::Int(i64::from(it))),
-        Value::String(text) => Number::parse(&text).ok_or_else(|| wrong(format!("`{function}` cannot read `{text}` as a number"))),
+        Value::String(text) => {
+            Number::parse(&text).ok_or_else(|| wrong(format!("`{function}` cannot read `{text}` as a number")))
+        }
         other => Err(wrong(format!("`{function}` needs a number, not {}", other.a_kind()))),
     }
 }
@@ -97,14 +117,18 @@ fn decimal_of(value: &Jinja, function: &str) -> Result<Decimal, Error> {
 
 fn extreme(value: &Jinja, function: &str, wanted: std::cmp::Ordering) -> Result<Jinja, Error> {
     let mut items = list_of(value, function)?.into_iter();
-    let Some(mut best) = items.next() else { return Err(wrong(format!("`{function}` needs a list with items; this one is empty"))) };
+    let Some(mut best) = items.next() else {
+        return Err(wrong(format!("`{function}` needs a list with items; this one is empty")));
+    };
     for item in items {
         let order = match (&item, &best) {
             (Value::Number(left), Value::Number(right)) => left.compare(right),
             (Value::String(left), Value::String(right)) => Some(left.cmp(right)),
             _ => None,
         };
-        let Some(order) = order else { return Err(wrong(format!("`{function}` cannot compare {} with {}", item.a_kind(), best.a_kind()))) };
+        let Some(order) = order else {
+            return Err(wrong(format!("`{function}` cannot compare {} with {}", item.a_kind(), best.a_kind())));
+        };
         if order == wanted {
             best = item;
         }

@@ -19,7 +19,9 @@ pub(super) fn register(env: &mut Environment<'static>) {
             None => Jinja::from(()),
             // One group gives its text, several a list, none the whole match.
             Some(found) if regex.captures_len() == 1 => Jinja::from(&found[0]),
-            Some(found) if regex.captures_len() == 2 => found.get(1).map_or(Jinja::from(()), |group| Jinja::from(group.as_str())),
+            Some(found) if regex.captures_len() == 2 => {
+                found.get(1).map_or(Jinja::from(()), |group| Jinja::from(group.as_str()))
+            }
             Some(found) => to_jinja(&Value::list(
                 found.iter().skip(1).map(|group| group.map_or(Value::Null, |group| group.as_str().into())).collect(),
             )),

@@ -10,19 +10,30 @@ use crate::problem::Problem;
 
 const CODE: &str = "invalid-jsonpath";
 
-pub(super) fn parse(text: &str) -> Result<Query, Problem> {
+pub(super) fn parse(text: &str) -> Result<Query, Box<Problem>> {
     if let Some(range) = split_name(text) {
-        return Err(Problem::new(CODE, "invalid JSONPath: a blank within a name", range, "a blank")
-            .help("a name with a blank goes into brackets: `$['first name']`"));
+        return Err(Box::new(
+            Problem::new(CODE, "invalid JSONPath: a blank within a name", range, "a blank")
+                .help("a name with a blank goes into brackets: `$['first name']`"),
+        ));
     }
     if let Some(at) = after_dot_dash(text) {
-        return Err(Problem::new(CODE, "invalid JSONPath: a name after a dot cannot have a `-`", at..at + 1, "not part of a name")
-            .help("such a name goes into brackets: `$['line-items']`"));
+        return Err(Box::new(
+            Problem::new(
+                CODE,
+                "invalid JSONPath: a name after a dot cannot have a `-`",
+                at..at + 1,
+                "not part of a name",
+            )
+            .help("such a name goes into brackets: `$['line-items']`"),
+        ));
     }
-    let query = parse_json_path(text).map_err(|error| describe(text, &error))?;
+    let query = parse_json_path(text).map_err(|error| Box::new(describe(text, &error)))?;
     well_typed(&query.segments).map_err(|message| {
-        Problem::new(CODE, format!("invalid JSONPath: {message}"), filter_range(text), "in this filter")
-            .help("see RFC 9535 §2.4.3 for what functions take and give")
+        Box::new(
+            Problem::new(CODE, format!("invalid JSONPath: {message}"), filter_range(text), "in this filter")
+                .help("see RFC 9535 §2.4.3 for what functions take and give"),
+        )
     })?;
     Ok(Query::new(&query.segments))
 }
@@ -109,18 +120,32 @@ fn describe(text: &str, error: &JsonPathError) -> Problem {
             };
             stumble(text, at)
         }
-        JsonPathError::MaxNestingDepthExceeded(depth) => {
-            Problem::new(CODE, format!("invalid JSONPath: nested deeper than {depth} levels"), 0..text.len(), "too deep")
-        }
-        JsonPathError::InvalidJsonPath(message) if message.contains("number of arguments") => {
-            Problem::new(CODE, "invalid JSONPath: a function has the wrong number of arguments", filter_range(text), "in this filter")
-                .help("`length`, `count` and `value` take one argument, `match` and `search` take two")
-        }
-        JsonPathError::InvalidJsonPath(message) if message.contains("not comparable") => {
-            Problem::new(CODE, "invalid JSONPath: the result of `match` or `search` cannot be compared", filter_range(text), "in this filter")
-                .help("it is true or false already: write `[?match(@.name, 'x.*')]`")
-        }
-        _ => Problem::new(CODE, "invalid JSONPath: this filter does not make sense", filter_range(text), "in this filter"),
+        JsonPathError::MaxNestingDepthExceeded(depth) => Problem::new(
+            CODE,
+            format!("invalid JSONPath: nested deeper than {depth} levels"),
+            0..text.len(),
+            "too deep",
+        ),
+        JsonPathError::InvalidJsonPath(message) if message.contains("number of arguments") => Problem::new(
+            CODE,
+            "invalid JSONPath: a function has the wrong number of arguments",
+            filter_range(text),
+            "in this filter",
+        )
+        .help("`length`, `count` and `value` take one argument, `match` and `search` take two"),
+        JsonPathError::InvalidJsonPath(message) if message.contains("not comparable") => Problem::new(
+            CODE,
+            "invalid JSONPath: the result of `match` or `search` cannot be compared",
+            filter_range(text),
+            "in this filter",
+        )
+        .help("it is true or false already: write `[?match(@.name, 'x.*')]`"),
+        _ => Problem::new(
+            CODE,
+            "invalid JSONPath: this filter does not make sense",
+            filter_range(text),
+            "in this filter",
+        ),
     }
 }
 
@@ -130,12 +155,16 @@ fn stumble(text: &str, at: usize) -> Problem {
     let width = rest.chars().next().map_or(0, char::len_utf8);
     // At the end of the text there is no byte to point at but the last one.
     let here = if width == 0 { at.saturating_sub(last_width(text))..at } else { at..at + width };
-    let wrong = |message: &str, label: &str| Problem::new(CODE, format!("invalid JSONPath: {message}"), here.clone(), label);
+    let wrong =
+        |message: &str, label: &str| Problem::new(CODE, format!("invalid JSONPath: {message}"), here.clone(), label);
     if let Some(operator) = ["==", "!=", "<=", ">=", "<", ">"].into_iter().find(|operator| before.ends_with(operator)) {
         let start = before.len() - operator.len();
         return wrong("the comparison has no right-hand side", "expected a value")
             .second(start..before.len(), "to compare with this operator")
-            .help(format!("write `{} true`, or leave `{operator}` out to test that the member exists", before.get(start..).unwrap_or(operator)));
+            .help(format!(
+                "write `{} true`, or leave `{operator}` out to test that the member exists",
+                before.get(start..).unwrap_or(operator)
+            ));
     }
     if before.ends_with("&&") || before.ends_with("||") {
         return wrong("a condition is missing after `&&` or `||`", "expected a condition");
@@ -148,10 +177,13 @@ fn stumble(text: &str, at: usize) -> Problem {
     }
     if rest.is_empty() {
         if let Some(open) = unclosed(text) {
-            return wrong("the bracket is never closed", "the path ends here").second(open..open + 1, "opened here").help("add the closing bracket");
+            return wrong("the bracket is never closed", "the path ends here")
+                .second(open..open + 1, "opened here")
+                .help("add the closing bracket");
         }
         if before.ends_with('.') {
-            return wrong("a name is missing after the dot", "expected a name").help("write a name, or `*` for every member");
+            return wrong("a name is missing after the dot", "expected a name")
+                .help("write a name, or `*` for every member");
         }
     }
     if before.ends_with('.') {
@@ -166,12 +198,14 @@ fn stumble(text: &str, at: usize) -> Problem {
         return wrong("a filter compares members of `@`", "expected a condition").help("write `[?@.status == 'paid']`");
     }
     if before == "$" {
-        return wrong("after `$` comes `.` or `[`", "expected `.` or `[`").help(format!("write `$.{}`", rest.trim_start_matches('/')));
+        return wrong("after `$` comes `.` or `[`", "expected `.` or `[`")
+            .help(format!("write `$.{}`", rest.trim_start_matches('/')));
     }
     if let Some(open) = unclosed(text.get(..at).unwrap_or_default()) {
         return wrong("this does not belong here", "not understood").second(open..open + 1, "within this bracket");
     }
-    wrong("this does not belong here", "not understood").help("a path is made of `.name`, `['name']`, `[0]`, `[*]`, `[?filter]` and `..name`")
+    wrong("this does not belong here", "not understood")
+        .help("a path is made of `.name`, `['name']`, `[0]`, `[*]`, `[?filter]` and `..name`")
 }
 
 fn last_width(text: &str) -> usize {
@@ -240,7 +274,9 @@ fn test_typed(test: &ast::Test) -> Result<(), String> {
 fn comparable_typed(comparable: &ast::Comparable) -> Result<(), String> {
     match comparable {
         ast::Comparable::Function(function) => match function {
-            ast::TestFunction::Length(_) | ast::TestFunction::Count(_) | ast::TestFunction::Value(_) => function_typed(function),
+            ast::TestFunction::Length(_) | ast::TestFunction::Count(_) | ast::TestFunction::Value(_) => {
+                function_typed(function)
+            }
             other => Err(format!("the result of `{}` cannot be compared", name_of(other))),
         },
         ast::Comparable::Literal(_) | ast::Comparable::SingularQuery(_) => Ok(()),
@@ -272,7 +308,9 @@ fn value_argument(argument: &ast::FnArg, name: &str) -> Result<(), String> {
             ast::Test::RelQuery(segments) => Query::new(segments).singular().map(drop).ok_or_else(one),
             ast::Test::AbsQuery(query) => Query::new(&query.segments).singular().map(drop).ok_or_else(one),
             ast::Test::Function(function) => match &**function {
-                ast::TestFunction::Length(_) | ast::TestFunction::Count(_) | ast::TestFunction::Value(_) => function_typed(function),
+                ast::TestFunction::Length(_) | ast::TestFunction::Count(_) | ast::TestFunction::Value(_) => {
+                    function_typed(function)
+                }
                 _ => Err(one()),
             },
         },

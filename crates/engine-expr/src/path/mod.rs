@@ -1,4 +1,4 @@
-//! JSONPath (RFC 9535), parsed once.
+//! `JSONPath` (RFC 9535), parsed once.
 //!
 //! `jsonpath-rust` parses; we check what it lets pass, and walk the values ourselves: singular paths as direct steps that borrow, the
 //! others in the order that the RFC gives. Its own evaluation fails three cases of the published suite and builds a path text for
@@ -31,7 +31,7 @@ pub enum Segment {
     Index(i64),
 }
 
-/// A JSONPath.
+/// A `JSONPath`.
 ///
 /// A singular path (`$.a.b[0]`) gives one value or none; any other path gives a list.
 #[derive(Clone)]
@@ -67,7 +67,7 @@ impl JsonPath {
                 Some(segments) => Kind::Singular(segments),
                 None => Kind::Query(query),
             },
-            Err(problem) => Kind::Wrong(vec![problem]),
+            Err(problem) => Kind::Wrong(vec![*problem]),
         };
         Self(Arc::new(Parsed { text, span, kind }))
     }
@@ -142,7 +142,9 @@ pub fn walk<'a>(value: &'a Value, segments: &[Segment]) -> Option<&'a Value> {
             let items = list.items();
             match usize::try_from(*index) {
                 Ok(at) => items.get(at),
-                Err(_) => items.len().checked_sub(usize::try_from(index.unsigned_abs()).ok()?).and_then(|at| items.get(at)),
+                Err(_) => {
+                    items.len().checked_sub(usize::try_from(index.unsigned_abs()).ok()?).and_then(|at| items.get(at))
+                }
             }
         }
         _ => None,

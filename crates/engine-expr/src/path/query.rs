@@ -28,9 +28,9 @@ enum Selector {
 }
 
 enum Logic {
-    Or(Vec<Logic>),
-    And(Vec<Logic>),
-    Not(Box<Logic>),
+    Or(Vec<Self>),
+    And(Vec<Self>),
+    Not(Box<Self>),
     Exists(Origin, Query),
     Compare(Operand, Operator, Operand),
     Match { text: Operand, pattern: Pattern },
@@ -55,7 +55,7 @@ enum Origin {
 enum Operand {
     Literal(Value),
     Singular(Origin, Vec<Segment>),
-    Length(Box<Operand>),
+    Length(Box<Self>),
     Count(Origin, Query),
     ValueOf(Origin, Query),
 }
@@ -161,14 +161,18 @@ impl Selector {
                     slice(list.items(), *start, *end, *step, found);
                 }
             }
-            Self::Filter(logic) => found.extend(children(node).filter(|child| logic.holds(root, child))),
+            Self::Filter(logic) => {
+                found.extend(children(node).filter(|child| logic.holds(root, child)));
+            }
         }
     }
 }
 
 /// Selects by RFC 9535 §2.3.4.2.2.
 fn slice<'a>(items: &'a [Value], start: Option<i64>, end: Option<i64>, step: i64, found: &mut Vec<&'a Value>) {
-    let Ok(len) = i64::try_from(items.len()) else { return };
+    let Ok(len) = i64::try_from(items.len()) else {
+        return;
+    };
     let normal = |at: i64| if at >= 0 { at } else { len.saturating_add(at) };
     let at = |index: i64| usize::try_from(index).ok().and_then(|index| items.get(index));
     if step > 0 {
@@ -208,8 +212,8 @@ impl Logic {
             ast::Test::RelQuery(segments) => Self::Exists(Origin::Current, Query::new(segments)),
             ast::Test::AbsQuery(query) => Self::Exists(Origin::Root, Query::new(&query.segments)),
             ast::Test::Function(function) => match &**function {
-                ast::TestFunction::Match(text, pattern) => Self::matching(text, pattern, true),
-                ast::TestFunction::Search(text, pattern) => Self::matching(text, pattern, false),
+                ast::TestFunction::Match(subject, pattern) => Self::matching(subject, pattern, true),
+                ast::TestFunction::Search(subject, pattern) => Self::matching(subject, pattern, false),
                 // `check` refuses every other function in this place.
                 _ => Self::Or(Vec::new()),
             },
@@ -286,7 +290,9 @@ impl Operand {
             ast::Comparable::SingularQuery(ast::SingularQuery::Current(segments)) => {
                 Self::Singular(Origin::Current, singular(segments))
             }
-            ast::Comparable::SingularQuery(ast::SingularQuery::Root(segments)) => Self::Singular(Origin::Root, singular(segments)),
+            ast::Comparable::SingularQuery(ast::SingularQuery::Root(segments)) => {
+                Self::Singular(Origin::Root, singular(segments))
+            }
             ast::Comparable::Function(function) => Self::function(function),
         }
     }

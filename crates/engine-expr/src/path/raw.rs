@@ -11,18 +11,24 @@ use crate::json::{JsonError, Scanner, Start};
 pub struct Wanted {
     root: Branch,
     slots: usize,
+    lists: usize,
 }
 
 #[derive(Clone, Debug, Default)]
 struct Branch {
     slot: Option<usize>,
-    names: Vec<(Arc<str>, Branch)>,
-    indexes: Vec<(usize, Branch)>,
+    list: bool,
+    names: Vec<(Arc<str>, Self)>,
+    indexes: Vec<(usize, Self)>,
 }
 
 /// Where the wanted values lie in the text of one record. Used again for the next record.
 #[derive(Clone, Debug, Default)]
-pub struct Slots(Vec<Range<usize>>);
+pub struct Slots {
+    found: Vec<Range<usize>>,
+    items: Vec<Range<usize>>,
+    shape: Option<Start>,
+}
 
 /// A range that no value has: a value is at least one byte long.
 const MISSING: Range<usize> = 0..0;
@@ -30,13 +36,23 @@ const MISSING: Range<usize> = 0..0;
 impl Slots {
     /// Returns the text of a value, if the record has it.
     pub fn get<'a>(&self, slot: usize, record: &'a str) -> Option<&'a str> {
-        let range = self.0.get(slot)?;
+        let range = self.found.get(slot)?;
         if range.is_empty() { None } else { record.get(range.clone()) }
+    }
+
+    /// Returns where the items of the wanted list lie.
+    pub fn items(&self) -> &[Range<usize>] {
+        &self.items
+    }
+
+    /// Returns what stands where the wanted list was looked for; `None` if nothing does.
+    pub fn list_shape(&self) -> Option<Start> {
+        self.shape
     }
 
     /// Returns where in the record's text a value lies.
     pub fn range(&self, slot: usize) -> Option<Range<usize>> {
-        self.0.get(slot).filter(|range| !range.is_empty()).cloned()
+        self.found.get(slot).filter(|range| !range.is_empty()).cloned()
     }
 }
 
@@ -48,10 +64,17 @@ impl Wanted {
 
     /// Adds a path and returns its slot; `None` for a path that counts from the end of a list.
     pub fn add(&mut self, path: &[Segment]) -> Option<usize> {
-        let mut branch = &mut self.root;
+        let next = self.slots;
+        let slot = *self.branch(path)?.slot.get_or_insert(next);
+        self.slots = next.max(slot + 1);
+        Some(slot)
+    }
+
+    fn branch(&mut self, path: &[Segment]) -> Option<&mut Branch> {
         if path.iter().any(|segment| matches!(segment, Segment::Index(index) if *index < 0)) {
             return None;
         }
+        let mut branch = &mut self.root;
         for segment in path {
             branch = match segment {
                 Segment::Name(name) => find_or_add(&mut branch.names, |known| known == name, || Arc::clone(name)),
@@ -61,10 +84,17 @@ impl Wanted {
                 }
             };
         }
-        Some(*branch.slot.get_or_insert_with(|| {
-            self.slots += 1;
-            self.slots - 1
-        }))
+        Some(branch)
+    }
+
+    /// Makes the list at `path` the one whose items are gathered; `false` for a path that counts from the end of a list.
+    pub fn add_list(&mut self, path: &[Segment]) -> bool {
+        match self.branch(path) {
+            Some(branch) => branch.list = true,
+            None => return false,
+        }
+        self.lists += 1;
+        true
     }
 
     /// Returns how many slots there are.
@@ -74,7 +104,7 @@ impl Wanted {
 
     /// Tells whether nothing is wanted.
     pub fn is_empty(&self) -> bool {
-        self.slots == 0
+        self.slots == 0 && self.lists == 0
     }
 
     /// Finds every wanted value in the text of a record.
@@ -83,8 +113,10 @@ impl Wanted {
     ///
     /// Tells where the text is not JSON.
     pub fn fill(&self, record: &str, slots: &mut Slots) -> Result<(), JsonError> {
-        slots.0.clear();
-        slots.0.resize(self.slots, MISSING);
+        slots.found.clear();
+        slots.found.resize(self.slots, MISSING);
+        slots.items.clear();
+        slots.shape = None;
         self.root.fill(&mut Scanner::new(record), slots)
     }
 }
@@ -101,13 +133,18 @@ impl Branch {
     fn fill(&self, scanner: &mut Scanner<'_>, slots: &mut Slots) -> Result<(), JsonError> {
         let start = scanner.start()?;
         let begin = scanner.at();
+        if self.list {
+            slots.shape = Some(start);
+            slots.items.clear();
+        }
         match start {
+            Start::List if self.list => self.gather(scanner, slots)?,
             Start::Object if !self.names.is_empty() => self.fill_members(scanner, slots)?,
             Start::List if !self.indexes.is_empty() => self.fill_items(scanner, slots)?,
             _ => scanner.skip()?,
         }
         if let Some(slot) = self.slot {
-            slots.0[slot] = begin..scanner.at();
+            slots.found[slot] = begin..scanner.at();
         }
         Ok(())
     }
@@ -126,7 +163,9 @@ impl Branch {
                     _ => self.names.iter().position(|(known, _)| **known == *raw),
                 }
             };
-            let Some(at) = found else { return scanner.skip() };
+            let Some(at) = found else {
+                return scanner.skip();
+            };
             next = at + 1;
             let branch = &self.names[at].1;
             // A name that comes twice: the last one counts, with all that is below it.
@@ -147,7 +186,26 @@ impl Branch {
         })
     }
 
+    fn gather(&self, scanner: &mut Scanner<'_>, slots: &mut Slots) -> Result<(), JsonError> {
+        let mut index = 0;
+        scanner.list(|scanner| {
+            scanner.start()?;
+            let begin = scanner.at();
+            match self.indexes.iter().find(|(wanted, _)| *wanted == index) {
+                Some((_, branch)) => branch.fill(scanner, slots)?,
+                None => scanner.skip()?,
+            }
+            index += 1;
+            slots.items.push(begin..scanner.at());
+            Ok(())
+        })
+    }
+
     fn forget(&self, slots: &mut Slots) {
+        if self.list {
+            slots.items.clear();
+            slots.shape = None;
+        }
         for (_, branch) in &self.names {
             branch.forget(slots);
         }
@@ -155,7 +213,7 @@ impl Branch {
             branch.forget(slots);
         }
         if let Some(slot) = self.slot {
-            slots.0[slot] = MISSING;
+            slots.found[slot] = MISSING;
         }
     }
 }
@@ -170,7 +228,11 @@ mod tests {
         let mut wanted = Wanted::new();
         let slots: Vec<usize> = paths
             .iter()
-            .map(|path| wanted.add(super::super::JsonPath::new(*path, engine_source::Span::default()).singular().unwrap()).unwrap())
+            .map(|path| {
+                wanted
+                    .add(super::super::JsonPath::new(*path, engine_source::Span::default()).singular().unwrap())
+                    .unwrap()
+            })
             .collect();
         let mut found = Slots::default();
         wanted.fill(record, &mut found).unwrap();
@@ -190,6 +252,26 @@ mod tests {
     #[test]
     fn takes_the_last_of_two_members_of_one_name() {
         check(&["$.a.b", "$.a.c"], r#"{"a": {"b": 1}, "a": {"c": 2}}"#, &[None, Some("2")]);
+    }
+
+    #[test]
+    fn gathers_the_items_of_a_list_beside_other_values() {
+        let mut wanted = Wanted::new();
+        let path =
+            |text: &str| super::super::JsonPath::new(text, engine_source::Span::default()).singular().unwrap().to_vec();
+        assert!(wanted.add_list(&path("$.d.results")));
+        let next = wanted.add(&path("$.d.next")).unwrap();
+        let text = r#"{"d": {"results": [{"a": 1}, 2 ,"x"], "next": "u"}}"#;
+        let mut slots = Slots::default();
+        wanted.fill(text, &mut slots).unwrap();
+        let items: Vec<&str> = slots.items().iter().map(|range| text.get(range.clone()).unwrap()).collect();
+        assert_eq!(items, ["{\"a\": 1}", "2", "\"x\""]);
+        assert_eq!(slots.get(next, text), Some("\"u\""));
+        let text = r#"{"d": {"results": {}}}"#;
+        wanted.fill(text, &mut slots).unwrap();
+        assert_eq!((slots.items().len(), slots.list_shape()), (0, Some(Start::Object)));
+        wanted.fill("{}", &mut slots).unwrap();
+        assert_eq!(slots.list_shape(), None);
     }
 
     #[test]

@@ -126,8 +126,13 @@ impl<'a> Analysis<'a> {
 
     fn unavailable(&mut self, what: &str, span: Span) {
         self.problems.push(
-            Problem::new("template-syntax", format!("`{{% {what} %}}` is not available in a spec"), range(span), "not available")
-                .help("a template stands alone; write what it needs into it"),
+            Problem::new(
+                "template-syntax",
+                format!("`{{% {what} %}}` is not available in a spec"),
+                range(span),
+                "not available",
+            )
+            .help("a template stands alone; write what it needs into it"),
         );
     }
 
@@ -185,8 +190,13 @@ impl<'a> Analysis<'a> {
                 match &it.false_expr {
                     Some(other) => self.expression(other, false),
                     None => self.problems.push(
-                        Problem::new("template-syntax", "this `if` has no `else`", range(it.span()), "without an `else`")
-                            .help("add what it is otherwise: `… if … else none`"),
+                        Problem::new(
+                            "template-syntax",
+                            "this `if` has no `else`",
+                            range(it.span()),
+                            "without an `else`",
+                        )
+                        .help("add what it is otherwise: `… if … else none`"),
                     ),
                 }
             }
@@ -236,7 +246,9 @@ impl<'a> Analysis<'a> {
                     self.known(name, span, "function", "unknown-function", FUNCTIONS);
                 }
             }
-            CallType::Method(object, _) | CallType::Object(object) => self.expression(object, false),
+            CallType::Method(object, _) | CallType::Object(object) => {
+                self.expression(object, false);
+            }
             CallType::Block(_) => self.unavailable("block", span),
         }
         self.arguments(&node.args);
@@ -257,10 +269,12 @@ impl<'a> Analysis<'a> {
             return;
         }
         let start = span.start_offset as usize;
-        let mut problem = Problem::new(code, format!("unknown {what} `{name}`"), start..start + name.len(), format!("not a {what}"));
+        let mut problem =
+            Problem::new(code, format!("unknown {what} `{name}`"), start..start + name.len(), format!("not a {what}"));
         problem.help = suggest(name, known.iter().copied());
         if name == "env" {
-            problem.help = Some("what a spec takes from outside, it declares: `inputs` and `secrets` have `env`".to_owned());
+            problem.help =
+                Some("what a spec takes from outside, it declares: `inputs` and `secrets` have `env`".to_owned());
         }
         self.problems.push(problem);
     }

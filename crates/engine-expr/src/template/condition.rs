@@ -32,8 +32,13 @@ impl Condition {
         if !wrapped && let (true, Some(start)) = (!source.problems.is_empty(), text.find("{{")) {
             let end = text.rfind("}}").map_or(text.len(), |end| end + 2).max(start);
             source.problems = vec![
-                Problem::new("condition-syntax", "invalid condition: `{{ }}` around a part of it", start..end, "not needed")
-                    .help("a condition is an expression already: take the braces away"),
+                Problem::new(
+                    "condition-syntax",
+                    "invalid condition: `{{ }}` around a part of it",
+                    start..end,
+                    "not needed",
+                )
+                .help("a condition is an expression already: take the braces away"),
             ];
         }
         for problem in &mut source.problems {
@@ -55,9 +60,13 @@ impl Condition {
         let mut source = Source::parse("true", span, true);
         source.text = text.into();
         source.problems = vec![
-            Problem::new("path-as-condition", format!("a condition is an expression, not a path: `{path}`"), start..end, "a path").help(
-                format!("write `{form}{}`", text.get(end..).unwrap_or_default().trim_end()),
-            ),
+            Problem::new(
+                "path-as-condition",
+                format!("a condition is an expression, not a path: `{path}`"),
+                start..end,
+                "a path",
+            )
+            .help(format!("write `{form}{}`", text.get(end..).unwrap_or_default().trim_end())),
         ];
         source
     }

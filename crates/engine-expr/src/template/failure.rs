@@ -23,9 +23,15 @@ pub(super) fn explain(source: &Source, scope: &Scope, error: &Error) -> EvalErro
     }
     let detail = error.detail().map(str::to_owned);
     let (message, help) = match error.kind() {
-        ErrorKind::UndefinedError => (detail.unwrap_or_else(|| "a value is missing".to_owned()), Some("add `| default(…)` for what may be missing")),
+        ErrorKind::UndefinedError => (
+            detail.unwrap_or_else(|| "a value is missing".to_owned()),
+            Some("add `| default(…)` for what may be missing"),
+        ),
         ErrorKind::OutOfFuel => ("the template takes too long".to_owned(), Some("loop over fewer items")),
-        ErrorKind::UnknownMethod => (detail.map_or_else(|| "there is no such method".to_owned(), |detail| detail.replace("object", "value")), None),
+        ErrorKind::UnknownMethod => (
+            detail.map_or_else(|| "there is no such method".to_owned(), |detail| detail.replace("object", "value")),
+            None,
+        ),
         ErrorKind::TooManyArguments => ("too many arguments".to_owned(), None),
         ErrorKind::MissingArgument => ("an argument is missing".to_owned(), None),
         _ => (detail.unwrap_or_else(|| error.kind().to_string()), None),
@@ -40,7 +46,9 @@ pub(super) fn explain(source: &Source, scope: &Scope, error: &Error) -> EvalErro
 
 /// Finds the first name within `range` of which a member is not there.
 pub(super) fn missing(source: &Source, scope: &Scope, range: Range<usize>) -> Option<EvalError> {
-    let within = |name: &&NameUse| !name.optional && name.range.start < range.end && range.start < name.range.end.max(name.range.start + 1);
+    let within = |name: &&NameUse| {
+        !name.optional && name.range.start < range.end && range.start < name.range.end.max(name.range.start + 1)
+    };
     source.names.iter().filter(within).find_map(|name| describe(source, scope, name))
 }
 
@@ -56,7 +64,13 @@ fn describe(source: &Source, scope: &Scope, name: &NameUse) -> Option<EvalError>
         value = match value {
             Value::Object(members) => match members.get(member) {
                 Some(value) => value,
-                None => return error(format!("`{owner}` has no member `{member}`"), at + 1, Some(has(member, members.names()))),
+                None => {
+                    return error(
+                        format!("`{owner}` has no member `{member}`"),
+                        at + 1,
+                        Some(has(member, members.names())),
+                    );
+                }
             },
             other => {
                 return error(

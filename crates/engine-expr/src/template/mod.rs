@@ -47,13 +47,20 @@ struct Source {
 enum SourceKind {
     Literal(Value),
     /// Compiled when it is first run: most specs that are validated are not.
-    Program { bare: bool, program: OnceLock<Result<Program, String>> },
+    Program {
+        bare: bool,
+        program: OnceLock<Result<Program, String>>,
+    },
 }
 
 impl Template {
     /// Parses a text; a wrong one keeps its [`problems`](Self::problems).
     pub fn new(text: &str, span: Span) -> Self {
-        if Self::is_template(text) { Self(Arc::new(Source::parse(text, span, false))) } else { Self::literal(text, text.into(), span) }
+        if Self::is_template(text) {
+            Self(Arc::new(Source::parse(text, span, false)))
+        } else {
+            Self::literal(text, text.into(), span)
+        }
     }
 
     /// Makes a template that is a literal.
@@ -196,7 +203,9 @@ impl Source {
             SourceKind::Program { bare, program } => (*bare, program),
         };
         let program = program
-            .get_or_init(|| Program::new(&self.text, bare).map_err(|error| error.detail().unwrap_or("it is not valid").to_owned()))
+            .get_or_init(|| {
+                Program::new(&self.text, bare).map_err(|error| error.detail().unwrap_or("it is not valid").to_owned())
+            })
             .as_ref()
             .map_err(|message| EvalError::new(message.clone(), self.span))?;
         let value = program.run(scope).map_err(|error| failure::explain(self, scope, &error))?;
@@ -208,8 +217,9 @@ impl Source {
 
     /// Says what is missing where an expression gave nothing.
     fn nothing(&self, scope: &Scope) -> EvalError {
-        failure::missing(self, scope, 0..self.text.len())
-            .unwrap_or_else(|| EvalError::new("this gives no value", self.span).help("add `| default(…)` for what may be missing"))
+        failure::missing(self, scope, 0..self.text.len()).unwrap_or_else(|| {
+            EvalError::new("this gives no value", self.span).help("add `| default(…)` for what may be missing")
+        })
     }
 }
 

@@ -38,7 +38,9 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
                 ErrorKind::InvalidOperation,
                 match value {
                     Value::Null => "null cannot be put into a text; give it a `default`, or test it first".to_owned(),
-                    other => format!("{} cannot be put into a text; write `| tojson` or `| join(', ')`", other.a_kind()),
+                    other => {
+                        format!("{} cannot be put into a text; write `| tojson` or `| join(', ')`", other.a_kind())
+                    }
                 },
             )),
         }
@@ -74,18 +76,17 @@ impl Program {
     /// Compiles a text that was parsed before, and so parses again.
     pub(super) fn new(text: &str, bare: bool) -> Result<Self, Error> {
         let mut form = Form::Expression;
-        let compiled = Compiled::try_new(text.into(), |text: &Box<str>| {
+        let compiled = Compiled::try_new(text.into(), |text| {
             let mut generator = CodeGenerator::new("template", text);
             if bare {
                 generator.compile_expr(&rewrite::expression(&parse_expr(text)?));
             } else {
                 let tree = parse(text, "template", syntax())?;
-                match single(&tree) {
-                    Some(expr) => generator.compile_expr(&rewrite::expression(expr)),
-                    None => {
-                        form = Form::Text;
-                        generator.compile_stmt(&rewrite::statement(&tree));
-                    }
+                if let Some(expr) = single(&tree) {
+                    generator.compile_expr(&rewrite::expression(expr));
+                } else {
+                    form = Form::Text;
+                    generator.compile_stmt(&rewrite::statement(&tree));
                 }
             }
             Ok::<_, Error>(generator.finish().0)
@@ -119,7 +120,9 @@ pub(super) fn syntax() -> minijinja::syntax::SyntaxConfig {
 
 /// Returns the one expression of a template that has nothing else but blanks.
 pub(super) fn single<'t, 'a>(tree: &'t ast::Stmt<'a>) -> Option<&'t ast::Expr<'a>> {
-    let ast::Stmt::Template(template) = tree else { return None };
+    let ast::Stmt::Template(template) = tree else {
+        return None;
+    };
     let mut found = None;
     for child in &template.children {
         match child {

@@ -2,8 +2,8 @@
 //! be missing. The places of all nodes stay, so that errors point at what was written.
 
 use minijinja::Value as Jinja;
-use minijinja::machinery::ast::{self, BinOpKind, CallArg, CompareOpKind, Expr, Spanned, Stmt, UnaryOpKind};
 use minijinja::machinery::Span;
+use minijinja::machinery::ast::{self, BinOpKind, CallArg, CompareOpKind, Expr, Spanned, Stmt, UnaryOpKind};
 
 use crate::bridge::Exact;
 use crate::value::Number;
@@ -39,7 +39,11 @@ pub(super) fn statement<'a>(node: &Stmt<'a>) -> Stmt<'a> {
         Stmt::WithBlock(it) => Stmt::WithBlock(at(
             it,
             ast::WithBlock {
-                assignments: it.assignments.iter().map(|(target, value)| (verbatim(target), expression(value))).collect(),
+                assignments: it
+                    .assignments
+                    .iter()
+                    .map(|(target, value)| (verbatim(target), expression(value)))
+                    .collect(),
                 body: statements(&it.body),
             },
         )),
@@ -54,7 +58,11 @@ pub(super) fn statement<'a>(node: &Stmt<'a>) -> Stmt<'a> {
         )),
         Stmt::FilterBlock(it) => Stmt::FilterBlock(at(
             it,
-            ast::FilterBlock { filter: expression(&it.filter), filter_span: it.filter_span, body: statements(&it.body) },
+            ast::FilterBlock {
+                filter: expression(&it.filter),
+                filter_span: it.filter_span,
+                body: statements(&it.body),
+            },
         )),
         Stmt::Macro(it) => Stmt::Macro(at(it, declaration(it))),
         Stmt::CallBlock(it) => Stmt::CallBlock(at(
@@ -69,9 +77,12 @@ pub(super) fn statement<'a>(node: &Stmt<'a>) -> Stmt<'a> {
         Stmt::Continue(it) => Stmt::Continue(at(it, ast::Continue)),
         Stmt::Break(it) => Stmt::Break(at(it, ast::Break)),
         // `check` refuses these; an empty text stands for them until then.
-        Stmt::AutoEscape(_) | Stmt::Block(_) | Stmt::Import(_) | Stmt::FromImport(_) | Stmt::Extends(_) | Stmt::Include(_) => {
-            Stmt::EmitRaw(Spanned::new(ast::EmitRaw { raw: "" }, Span::default()))
-        }
+        Stmt::AutoEscape(_)
+        | Stmt::Block(_)
+        | Stmt::Import(_)
+        | Stmt::FromImport(_)
+        | Stmt::Extends(_)
+        | Stmt::Include(_) => Stmt::EmitRaw(Spanned::new(ast::EmitRaw { raw: "" }, Span::default())),
     }
 }
 
@@ -133,7 +144,9 @@ pub(super) fn expression<'a>(node: &Expr<'a>) -> Expr<'a> {
             },
         )),
         Expr::UnaryOp(it) => match it.op {
-            UnaryOpKind::Not => Expr::UnaryOp(at(it, ast::UnaryOp { op: UnaryOpKind::Not, expr: expression(&it.expr) })),
+            UnaryOpKind::Not => {
+                Expr::UnaryOp(at(it, ast::UnaryOp { op: UnaryOpKind::Not, expr: expression(&it.expr) }))
+            }
             UnaryOpKind::Neg => invoke("neg", vec![expression(&it.expr)], it.span()),
         },
         Expr::BinOp(it) => binary(it),
@@ -170,7 +183,10 @@ pub(super) fn expression<'a>(node: &Expr<'a>) -> Expr<'a> {
         Expr::Tuple(it) => Expr::Tuple(at(it, ast::Tuple { items: it.items.iter().map(expression).collect() })),
         Expr::Map(it) => Expr::Map(at(
             it,
-            ast::Map { keys: it.keys.iter().map(expression).collect(), values: it.values.iter().map(expression).collect() },
+            ast::Map {
+                keys: it.keys.iter().map(expression).collect(),
+                values: it.values.iter().map(expression).collect(),
+            },
         )),
     }
 }

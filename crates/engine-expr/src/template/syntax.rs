@@ -17,12 +17,14 @@ pub(super) fn describe(code: &'static str, noun: &str, text: &str, error: &Error
     let here = text.get(range.clone()).unwrap_or_default();
     let rest = text.get(range.start..).unwrap_or_default();
     let before = text.get(..range.start).unwrap_or_default().trim_end();
-    let problem = |message: &str, label: &str| Problem::new(code, format!("invalid {noun}: {message}"), range.clone(), label);
+    let problem =
+        |message: &str, label: &str| Problem::new(code, format!("invalid {noun}: {message}"), range.clone(), label);
     if rest.starts_with("&&") {
         return wide(problem("`&&` is not an operator here", "not an operator"), 2).help("write `and`");
     }
     if rest.starts_with("||") || (here == "|" && before.ends_with('|')) {
-        return problem("`||` is not an operator here", "not an operator").help("write `or`, or `| default(…)` for a value that may be missing");
+        return problem("`||` is not an operator here", "not an operator")
+            .help("write `or`, or `| default(…)` for a value that may be missing");
     }
     if here == "!" {
         return problem("`!` is not an operator here", "not an operator").help("write `not`");
@@ -31,27 +33,37 @@ pub(super) fn describe(code: &'static str, noun: &str, text: &str, error: &Error
         return wide(problem("`??` is not an operator here", "not an operator"), 2).help("write `| default(…)`");
     }
     if here == "?" {
-        return problem("`?` is not an operator here", "not an operator").help("write `a if condition else b`, or `| default(…)` for a member that may be missing");
+        return problem("`?` is not an operator here", "not an operator")
+            .help("write `a if condition else b`, or `| default(…)` for a member that may be missing");
     }
     if here == "=" {
         return problem("a single `=` compares nothing", "a single `=`").help("write `==`");
     }
     if here == "$" {
-        return problem("a path cannot stand in an expression", "a path").help("write `item.name`, or `jsonpath(item, '$.name')`");
+        return problem("a path cannot stand in an expression", "a path")
+            .help("write `item.name`, or `jsonpath(item, '$.name')`");
     }
     if detail.contains("end of input") {
         let (open, close) = match (text.rfind("{{"), text.rfind("{%")) {
             (Some(variable), Some(block)) if block > variable => ("{%", "%}"),
             (None, Some(_)) => ("{%", "%}"),
             (Some(_), _) => ("{{", "}}"),
-            (None, None) => return problem("it ends too early", "more is expected").help("complete the expression"),
+            (None, None) => {
+                return problem("it ends too early", "more is expected").help("complete the expression");
+            }
         };
         if detail.contains("end of variable block") || (text.matches(open).count() > text.matches(close).count()) {
             let start = text.rfind(open).unwrap_or(0);
-            return Problem::new(code, format!("invalid {noun}: `{open}` is never closed"), start..start + 2, "opened here")
-                .help(format!("add `{close}`"));
+            return Problem::new(
+                code,
+                format!("invalid {noun}: `{open}` is never closed"),
+                start..start + 2,
+                "opened here",
+            )
+            .help(format!("add `{close}`"));
         }
-        return problem("a block is never closed", "the text ends here").help("add `{% endif %}`, `{% endfor %}` or the like");
+        return problem("a block is never closed", "the text ends here")
+            .help("add `{% endif %}`, `{% endfor %}` or the like");
     }
     if detail.starts_with("unexpected end of variable block") || detail.starts_with("unexpected end of block") {
         if before.ends_with('.') {
@@ -72,13 +84,16 @@ pub(super) fn describe(code: &'static str, noun: &str, text: &str, error: &Error
         return problem("`}` alone closes nothing", "expected `}}`").help("write `}}`");
     }
     if detail.starts_with("unknown statement") {
-        return problem(&format!("there is no statement `{here}`"), "not a statement").help("there are `if`, `for`, `set`, `with`, `macro` and `filter`");
+        return problem(&format!("there is no statement `{here}`"), "not a statement")
+            .help("there are `if`, `for`, `set`, `with`, `macro` and `filter`");
     }
     if detail.starts_with("unexpected identifier") {
-        return problem("two values stand side by side", "an operator is missing").help("join texts with `~`, give a text its quotes");
+        return problem("two values stand side by side", "an operator is missing")
+            .help("join texts with `~`, give a text its quotes");
     }
     if detail == "unexpected character" {
-        return problem("this character means nothing here", "not understood").help("names have letters, digits and `_`; other names go into brackets: `item['first-name']`");
+        return problem("this character means nothing here", "not understood")
+            .help("names have letters, digits and `_`; other names go into brackets: `item['first-name']`");
     }
     problem("this does not belong here", "not understood")
 }

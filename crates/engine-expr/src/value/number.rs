@@ -77,12 +77,11 @@ impl Number {
 
     /// Returns the number as an integer, if it is a whole number of 64 bits.
     pub fn as_i64(&self) -> Option<i64> {
-        match self {
-            Self::Int(it) => Some(*it),
-            _ => {
-                let decimal = self.as_decimal()?;
-                if decimal.fract().is_zero() { i64::try_from(decimal).ok() } else { None }
-            }
+        if let Self::Int(it) = self {
+            Some(*it)
+        } else {
+            let decimal = self.as_decimal()?;
+            if decimal.fract().is_zero() { i64::try_from(decimal).ok() } else { None }
         }
     }
 
