@@ -7,12 +7,12 @@ use std::sync::Arc;
 use granit_parser::{Event, Parser, ScalarStyle, StructureStyle, Tag};
 
 use crate::entry::{Entry, Key};
+use crate::extent;
 use crate::finding::Finding;
 use crate::findings::Findings;
 use crate::node::{Kind, Node, Style};
 use crate::resolve::{Plain, is_number, resolve};
 use crate::span::{SourceId, Span};
-use crate::extent;
 use crate::syntax::{self, Stop};
 use crate::tree::{MAX_ALIAS_NODES, MAX_DEPTH};
 
@@ -51,7 +51,8 @@ pub(crate) fn read(text: &str, source: SourceId, mode: Mode, findings: &mut Find
                 if unsaid {
                     findings.push(stop.finding);
                 }
-                let next = stop.blame.filter(|range| unsaid && !range.is_empty() && blamed.len() < PATIENCE);
+                let patient = mode == Mode::Spec && unsaid && blamed.len() < PATIENCE;
+                let next = stop.blame.filter(|range| patient && !range.is_empty());
                 let replaced = next.and_then(|range| Some((replace(current, &range)?, range)));
                 let Some((replaced, range)) = replaced else {
                     findings.extend(said);
@@ -184,6 +185,8 @@ struct Builder<'a> {
 impl Builder<'_> {
     fn event(&mut self, event: Event<'_>, span: granit_parser::Span) -> Result<(), Stop> {
         let range = span.byte_range().unwrap_or_default();
+        // A document that starts without a marker has the place of its first value.
+        let covers = !matches!(event, Event::DocumentStart(false, _));
         match event {
             Event::DocumentStart(..) => self.document(range.clone())?,
             Event::Scalar(text, style, anchor, tag) => {
@@ -206,7 +209,9 @@ impl Builder<'_> {
             // Comments, the ends of documents and of the stream: nothing that is a value.
             _ => {}
         }
-        self.last = self.last.max(range.end);
+        if covers {
+            self.last = self.last.max(range.end);
+        }
         Ok(())
     }
 
@@ -238,7 +243,10 @@ impl Builder<'_> {
         // `*/5 * * * *`: what goes on is no alias.
         let whole = extent::value(self.text, range.start, self.in_brackets());
         if self.mode == Mode::Spec && (whole.end > range.end || name.contains(['/', '.', '*', '$'])) {
-            return Err(Stop { finding: syntax::quoted_start(self.text, self.source, whole.clone()), blame: Some(whole) });
+            return Err(Stop {
+                finding: syntax::quoted_start(self.text, self.source, whole.clone()),
+                blame: Some(whole),
+            });
         }
         self.say(
             Finding::error("unknown-anchor", format!("unknown anchor `{name}`"))
@@ -348,9 +356,7 @@ impl Builder<'_> {
         let span = self.span(range.clone());
         let kind = match tag.core_suffix() {
             Some("int" | "float") if is_number(text) => Kind::Number(Arc::from(text)),
-            Some("bool") if matches!(resolve(text), Plain::Bool(_)) => {
-                Kind::Bool(resolve(text) == Plain::Bool(true))
-            }
+            Some("bool") if matches!(resolve(text), Plain::Bool(_)) => Kind::Bool(resolve(text) == Plain::Bool(true)),
             Some("null") if resolve(text) == Plain::Null => Kind::Null,
             Some("str") => Kind::String(Arc::from(text)),
             _ if self.mode == Mode::Yaml => Kind::String(Arc::from(text)),
@@ -392,7 +398,6 @@ impl Builder<'_> {
         if frame.style != Style::Flow {
             return false;
         }
-        let source = self.source;
         match &mut frame.content {
             Content::Map(members) => {
                 // `{a}`: the value is empty, and no colon stands before it.
@@ -408,12 +413,7 @@ impl Builder<'_> {
                 let key = key.clone();
                 members.pending = Pending::None;
                 if !members.cut {
-                    let name = &key.text;
-                    self.say(
-                        Finding::error("flow-value", format!("`{name}` has no value in `{{…}}`"))
-                            .label(Span::new(source, key.span.range()), "has no value")
-                            .help(format!("write `{name}: …`; a value that has a comma is quoted")),
-                    );
+                    self.say(no_value(&key));
                 }
                 true
             }
@@ -505,6 +505,7 @@ impl Builder<'_> {
                 entries.push(entry);
                 continue;
             }
+            let merge = entry.key.span;
             let sources = match entry.value.kind() {
                 Kind::Seq(items) => items.clone(),
                 _ => vec![entry.value],
@@ -514,7 +515,7 @@ impl Builder<'_> {
                     if !from.is_broken() {
                         self.say(
                             Finding::error("yaml-syntax", format!("`<<` takes an object, not {}", from.described()))
-                                .label(from.label_span(), "not an object")
+                                .label(merge, "brings no members")
                                 .help("name an anchor of an object: `<<: *name`"),
                         );
                     }
@@ -570,10 +571,7 @@ impl Builder<'_> {
     }
 
     fn expects_key(&self) -> bool {
-        matches!(
-            self.frames.last(),
-            Some(Frame { content: Content::Map(Members { pending: Pending::None, .. }), .. })
-        )
+        matches!(self.frames.last(), Some(Frame { content: Content::Map(Members { pending: Pending::None, .. }), .. }))
     }
 
     /// Gives a value to the list or object that it stands in.
@@ -660,6 +658,21 @@ impl Members {
         }
         self.seen.get(key).copied()
     }
+}
+
+/// Says that a member in `{…}` has no value.
+fn no_value(key: &Key) -> Finding {
+    let name = &*key.text;
+    if let Some((before, after)) =
+        name.split_once(':').filter(|(before, after)| !before.is_empty() && !after.is_empty())
+    {
+        return Finding::error("flow-value", "a space is missing after the `:`")
+            .label(key.span, "read as one name")
+            .help(format!("write `{before}: {after}`"));
+    }
+    Finding::error("flow-value", format!("`{name}` has no value in `{{…}}`"))
+        .label(key.span, "has no value")
+        .help(format!("write `{name}: …`, or quote the value before if this is part of it"))
 }
 
 /// Says that a key stands twice in an object.

@@ -134,7 +134,8 @@ mod tests {
 
     #[test]
     fn finds_where_values_start() {
-        for (text, expected) in [("a: 'x' in y", 3), ("  - 'x' in y", 4), ("- a: b: c", 5), ("'k: 1': v", 8), ("x", 0)] {
+        for (text, expected) in [("a: 'x' in y", 3), ("  - 'x' in y", 4), ("- a: b: c", 5), ("'k: 1': v", 8), ("x", 0)]
+        {
             assert_eq!(block_value_start(text, text.len() - 1), expected, "{text}");
         }
         let text = "m: {from: $.a[0].b, x: 1}";

@@ -166,9 +166,7 @@ impl Node {
             Kind::Map(entries) if self.style() == Style::Block => {
                 entries.first().map_or(self.span, |entry| entry.key.span)
             }
-            Kind::Seq(items) if self.style() == Style::Block => {
-                items.first().map_or(self.span, Self::label_span)
-            }
+            Kind::Seq(items) if self.style() == Style::Block => items.first().map_or(self.span, Self::label_span),
             _ => self.span,
         }
     }
@@ -183,9 +181,7 @@ impl Node {
             .iter()
             .map(|entry| match over.entry(&entry.key.text) {
                 None => entry.clone(),
-                Some(winner) => {
-                    Entry { key: winner.key.clone(), value: Self::merge(&entry.value, &winner.value) }
-                }
+                Some(winner) => Entry { key: winner.key.clone(), value: Self::merge(&entry.value, &winner.value) },
             })
             .collect();
         entries.extend(above.iter().filter(|entry| base.entry(&entry.key.text).is_none()).cloned());

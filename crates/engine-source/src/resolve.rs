@@ -104,13 +104,32 @@ mod tests {
 
     #[test]
     fn follows_the_core_schema() {
-        for text in ["0", "12", "-3", "+4", "017", "1.5", "-.5", "5.", "1e3", "1.5E-7", "0x1F", "0o17", ".inf", "-.Inf", ".nan"] {
+        for text in
+            ["0", "12", "-3", "+4", "017", "1.5", "-.5", "5.", "1e3", "1.5E-7", "0x1F", "0o17", ".inf", "-.Inf", ".nan"]
+        {
             assert_eq!(resolve(text), Plain::Number, "{text}");
         }
         for text in ["", "~", "null"] {
             assert_eq!(resolve(text), Plain::Null, "{text}");
         }
-        for text in ["no", "on", "y", ".", "-", "+", "1_000", "0b1", "1e", "e3", "0x", "2024-01-01", "1.2.3", "-0x1", "infinity", "nan"] {
+        for text in [
+            "no",
+            "on",
+            "y",
+            ".",
+            "-",
+            "+",
+            "1_000",
+            "0b1",
+            "1e",
+            "e3",
+            "0x",
+            "2024-01-01",
+            "1.2.3",
+            "-0x1",
+            "infinity",
+            "nan",
+        ] {
             assert_eq!(resolve(text), Plain::String, "{text}");
         }
         assert_eq!(resolve("TRUE"), Plain::Bool(true));

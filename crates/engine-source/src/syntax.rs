@@ -53,9 +53,14 @@ pub(crate) fn too_deep(span: Span) -> Finding {
 /// Says that a template stands without quotes.
 pub(crate) fn unquoted_template(text: &str, source: SourceId, range: Range<usize>) -> Finding {
     let whole = text.get(range.clone()).unwrap_or_default();
+    let help = if whole.contains("}}") || whole.contains("%}") {
+        format!("quote it: `{}`", quoted(whole))
+    } else {
+        "put it below `>-`, indented".to_owned()
+    };
     Finding::error("unquoted-template", "a value that starts with a template must be quoted")
         .label(Span::new(source, range), "not in quotes")
-        .help(format!("quote it: `{}`", quoted(whole)))
+        .help(help)
 }
 
 /// Says that a value inside brackets must be quoted.
@@ -84,9 +89,11 @@ pub(crate) fn quoted_start(text: &str, source: SourceId, range: Range<usize>) ->
         '!' => "a value that starts with `!` is a YAML tag, not a text".to_owned(),
         '*' => "a value that starts with `*` is a YAML alias, not a text".to_owned(),
         '[' | '{' => format!("a value that starts with `{first}` ends where that is closed"),
+        '`' => "a value cannot start with a backtick".to_owned(),
         _ => format!("a value cannot start with `{first}`"),
     };
-    Finding::error("quoted-start", message)
+    let code = if matches!(first, '@' | '`' | '%' | '&') { "yaml-syntax" } else { "quoted-start" };
+    Finding::error(code, message)
         .label(Span::new(source, range), "quote the whole")
         .help(format!("quote it: `{}`", quoted(&unquoted(whole))))
 }
@@ -125,7 +132,8 @@ impl Cause<'_> {
         let line_end = line.start + self.written(line.clone()).trim_end().len();
         let mut start = at;
         if start >= line_end && line_end > line.start {
-            start = self.written(line.start..line_end).char_indices().next_back().map_or(start, |(i, _)| line.start + i);
+            start =
+                self.written(line.start..line_end).char_indices().next_back().map_or(start, |(i, _)| line.start + i);
         }
         let width = self.text.get(start..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
         self.span(start..start + width)
@@ -190,7 +198,7 @@ impl Cause<'_> {
                 quoted_start(self.text, self.source, range.clone())
             }
             _ if *kind == ErrorKind::MappingValueNotAllowed && self.at > start && self.has_key(start) => {
-                Finding::error("quoted-start", "a value with `: ` must be quoted")
+                Finding::error("yaml-syntax", "a value with `: ` must be quoted")
                     .label(self.span(range.clone()), "not in quotes")
                     .help(format!("quote it: `{}`", quoted(whole)))
             }
@@ -235,7 +243,7 @@ impl Cause<'_> {
         }
         let range = extent::flow_value_around(self.text, innermost, self.at)?;
         let whole = self.written(range.clone());
-        if self.written(innermost..range.end).contains('\n') && whole.is_empty() {
+        if self.missing_comma(innermost, range.start).is_some() {
             return None;
         }
         let finding = match whole.as_bytes().first()? {
@@ -253,6 +261,23 @@ impl Cause<'_> {
             _ => return None,
         };
         Some((finding, range))
+    }
+
+    /// Returns the character after which a comma is missing before the place where reading stopped.
+    fn comma_at(&self, open: usize) -> Option<Range<usize>> {
+        let member = extent::flow_value_around(self.text, open, self.at)?;
+        let line = extent::line(self.text, member.start);
+        let written = self.written(line.clone());
+        let start = line.start + (written.len() - written.trim_start().len());
+        self.missing_comma(open, start.max(open + 1))
+    }
+
+    /// Returns the last character before a member in brackets, if no comma is between the two.
+    fn missing_comma(&self, open: usize, member: usize) -> Option<Range<usize>> {
+        let before = self.written(open..member).trim_end();
+        let last = before.chars().next_back()?;
+        let end = open + before.len();
+        (!matches!(last, ',' | '[' | '{' | ':')).then_some(end - last.len_utf8()..end)
     }
 
     /// Finds a backslash that begins no escape in a double-quoted text.
@@ -309,33 +334,67 @@ impl Cause<'_> {
         indent(here) <= indent(own) && !starts.starts_with([']', '}'])
     }
 
+    /// Returns whether a bracket is closed further down.
+    fn closed_later(&self, open: usize) -> bool {
+        let mut depth = 0_usize;
+        for byte in self.text.get(open..).unwrap_or_default().bytes() {
+            match byte {
+                b'[' | b'{' => depth += 1,
+                b']' | b'}' if depth <= 1 => return true,
+                b']' | b'}' => depth -= 1,
+                _ => {}
+            }
+        }
+        false
+    }
+
     /// Explains what is wrong with brackets, quotes and indentation.
     fn structure(&self, kind: &ErrorKind) -> Option<Finding> {
         let here = self.character(self.at);
         let innermost = self.open.last().copied();
         Some(match kind {
-            ErrorKind::UnclosedQuotedScalar => {
-                let quote = self.written(self.at..self.at + 1);
-                Finding::error("yaml-syntax", format!("this `{quote}` is never closed"))
-                    .label(self.span(self.at..self.at + 1), "opened here")
-                    .help(format!("write `{quote}` where the text ends"))
+            ErrorKind::UnclosedQuotedScalar
+            | ErrorKind::InvalidQuotedScalarIndent
+            | ErrorKind::DocumentIndicatorInQuotedScalar
+                if self.open_quote().is_some() =>
+            {
+                self.never_ends(self.open_quote()?)
             }
             ErrorKind::MismatchedFlowCollectionEnd { open, close } => {
-                let finding = Finding::error("yaml-syntax", format!("`{open}` is closed by `{close}`"))
-                    .label(here, format!("expected `{}`", closing(*open)));
-                let finding = match innermost {
-                    Some(start) if extent::line(self.text, start) == extent::line(self.text, self.at) => {
-                        finding.label(self.span(start..start + 1), "opened here")
-                    }
-                    _ => finding,
-                };
-                finding.help(format!("close it with `{}`", closing(*open)))
+                let start = innermost.unwrap_or(self.at);
+                let end = self.text.get(start..)?.find(*close).map_or(self.at, |found| start + found);
+                let closed = Finding::error("yaml-syntax", format!("`{open}` is closed by `{close}`"))
+                    .label(self.character(end), format!("expected `{}`", closing(*open)));
+                let near = extent::line(self.text, start) == extent::line(self.text, end);
+                let closed = if near { closed.label(self.character(start), "opened here") } else { closed };
+                closed.help(format!("close it with `{}`", closing(*open)))
             }
             ErrorKind::MisplacedFlowCollectionEnd => {
                 let close = self.written(here.range()).to_owned();
                 Finding::error("yaml-syntax", format!("this `{close}` closes nothing"))
                     .label(here, "nothing is open")
                     .help("remove it, or quote the value")
+            }
+            _ if innermost.is_some_and(|open| self.never_closed(open)) && self.open_quote().is_some() => {
+                self.never_ends(self.open_quote()?)
+            }
+            _ if innermost.is_some_and(|open| self.never_closed(open) && self.closed_later(open)) => {
+                let line = extent::line(self.text, self.at);
+                let written = self.written(line.clone());
+                let start = line.start + (written.len() - written.trim_start().len());
+                Finding::error("yaml-syntax", "what stands in brackets must be indented more than its key")
+                    .label(self.span(start..line.start + written.trim_end().len()), "indent this")
+                    .help("indent the lines between the brackets")
+            }
+            ErrorKind::ExpectedFlowMappingSeparator
+            | ErrorKind::ExpectedFlowSequenceSeparator
+            | ErrorKind::InvalidColonPlacement
+                if innermost.is_some_and(|open| !self.never_closed(open) && self.comma_at(open).is_some()) =>
+            {
+                let range = self.comma_at(innermost?)?;
+                Finding::error("yaml-syntax", "a comma is missing between two members")
+                    .label(self.span(range), "expected `,` after this")
+                    .help("write `,` at the end of the member before")
             }
             _ if innermost.is_some_and(|open| {
                 self.never_closed(open)
@@ -360,8 +419,11 @@ impl Cause<'_> {
             {
                 self.second_value()?
             }
-            ErrorKind::ExpectedBlockMappingKey | ErrorKind::ExpectedBlockSequenceEntry | ErrorKind::InvalidIndentation
-                if innermost.is_none() =>
+            ErrorKind::ExpectedBlockMappingKey
+            | ErrorKind::ExpectedBlockSequenceEntry
+            | ErrorKind::InvalidIndentation
+            | ErrorKind::ExpectedDocumentStart
+                if innermost.is_none() && !self.written(here.range()).starts_with(['%', '.']) =>
             {
                 self.indentation()
             }
@@ -372,6 +434,45 @@ impl Cause<'_> {
             }
             _ => return None,
         })
+    }
+
+    fn never_ends(&self, start: usize) -> Finding {
+        let quote = self.written(start..start + 1);
+        Finding::error("yaml-syntax", format!("this `{quote}` is never closed"))
+            .label(self.span(start..start + 1), "opened here")
+            .help(format!("write `{quote}` where the text ends"))
+    }
+
+    /// Finds the quote that is still open at a line that is not part of the quoted text.
+    fn open_quote(&self) -> Option<usize> {
+        let mut line = extent::line(self.text, self.at);
+        if let Some(quote @ ("'" | "\"")) = self.text.get(self.at..self.at + 1)
+            && !self.written(self.at + 1..line.end).contains(quote)
+        {
+            return Some(self.at);
+        }
+        for _ in 0..100 {
+            let mut open = None;
+            let mut closed = None;
+            let mut before = b' ';
+            for (index, byte) in self.written(line.start..line.end.min(self.at.max(line.start))).bytes().enumerate() {
+                match open {
+                    None if matches!(byte, b'\'' | b'"') && matches!(before, b' ' | b',' | b'[' | b'{' | b':') => {
+                        open = Some((byte, line.start + index));
+                    }
+                    // A doubled quote stands for one.
+                    None if byte == b'\'' && before == b'\'' => open = closed,
+                    Some((quote, _)) if quote == byte => closed = open.take(),
+                    _ => {}
+                }
+                before = byte;
+            }
+            if let Some((_, start)) = open {
+                return Some(start);
+            }
+            line = extent::line(self.text, line.start.checked_sub(1)?);
+        }
+        None
     }
 
     /// Explains a `key:` that stands where the line before already has a value, or is no key.
@@ -432,11 +533,9 @@ impl Cause<'_> {
                 "nothing may follow on this line",
                 "put the text on the next line, indented",
             ),
-            ErrorKind::InvalidBlockScalarIndent | ErrorKind::InvalidQuotedScalarIndent => (
-                "a line of a text is not indented enough",
-                "indent this line",
-                "indent it like the lines before",
-            ),
+            ErrorKind::InvalidBlockScalarIndent | ErrorKind::InvalidQuotedScalarIndent => {
+                ("a line of a text is not indented enough", "indent this line", "indent it like the lines before")
+            }
             ErrorKind::InvalidFlowScalarIndent => (
                 "what stands in brackets must be indented more than its key",
                 "indent this",
@@ -448,7 +547,8 @@ impl Cause<'_> {
             ErrorKind::CommentInterceptedScalar => {
                 ("a comment stands within a text", "the text goes on below", "quote the text, or move the comment")
             }
-            ErrorKind::InvalidColonPlacement | ErrorKind::ExpectedFlowMappingSeparator
+            ErrorKind::InvalidColonPlacement
+            | ErrorKind::ExpectedFlowMappingSeparator
             | ErrorKind::ExpectedFlowSequenceSeparator => {
                 ("a comma or the closing bracket is missing", "expected before this", "write `,` between two members")
             }
@@ -476,10 +576,16 @@ impl Cause<'_> {
             | ErrorKind::DuplicateTagDirective
             | ErrorKind::MissingDocumentEndBeforeDirective
             | ErrorKind::ExpectedDocumentStart
-            | ErrorKind::InvalidDocumentEnd => {
-                ("this line starts a document in a wrong way", "not understood", "remove lines that start with `%` or `...`")
-            }
-            _ => ("this cannot be read as YAML", "not understood from here on", "quote the value, or check the indentation"),
+            | ErrorKind::InvalidDocumentEnd => (
+                "this line starts a document in a wrong way",
+                "not understood",
+                "remove lines that start with `%` or `...`",
+            ),
+            _ => (
+                "this cannot be read as YAML",
+                "not understood from here on",
+                "quote the value, or check the indentation",
+            ),
         };
         Finding::error("yaml-syntax", message).label(here, label).help(help)
     }

@@ -98,11 +98,7 @@ fn flow(written: &str, start: usize, quote: Option<char>, out: &mut Decoded) {
 }
 
 /// Decodes what follows a backslash in a double-quoted scalar.
-fn escape(
-    at: usize,
-    letters: &mut std::iter::Peekable<impl Iterator<Item = (usize, char)>>,
-    out: &mut Decoded,
-) {
+fn escape(at: usize, letters: &mut std::iter::Peekable<impl Iterator<Item = (usize, char)>>, out: &mut Decoded) {
     let Some((index, letter)) = letters.next() else { return };
     let mut hex = |digits: u32| {
         let mut value = 0;
@@ -175,7 +171,7 @@ fn block(text: &str, range: Range<usize>, out: &mut Decoded) {
         None => body
             .iter()
             .find(|line| !line.text.trim_matches(' ').is_empty())
-            .map_or(0, |line| line.text.len() - line.text.trim_start_matches(' ').len()),
+            .map_or(usize::MAX, |line| line.text.len() - line.text.trim_start_matches(' ').len()),
     };
     let mut breaks: Vec<Range<usize>> = Vec::new();
     let mut before: Option<bool> = None;
@@ -284,8 +280,8 @@ mod tests {
                 for node in found {
                     let value = node.as_str().unwrap();
                     let Some(decoded) = super::decode(&text, node.span().range()) else { continue };
-                    // Line ends at the end of a block are not part of its span.
-                    assert_eq!(decoded.value.trim_end_matches('\n'), value.trim_end_matches('\n'), "{}: {text:?}", case["id"]);
+                    // Blank lines at the end of a block are not part of its span.
+                    assert_eq!(decoded.value.trim_end(), value.trim_end(), "{}: {text:?}", case["id"]);
                     count += 1;
                 }
             }

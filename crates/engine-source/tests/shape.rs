@@ -196,7 +196,7 @@ fn keeps_what_is_left_without_the_wrong_parts() {
 fn is_silent_below_what_failed_before() {
     check(
         "version: {{ x }}\nname: a\n",
-        "x.yaml:1:10 unquoted-template: a template that starts a value must be quoted [{{ x }}] quote it: `\"{{ x }}\"`",
+        "x.yaml:1:10 unquoted-template: a value that starts with a template must be quoted [{{ x }}] quote it: `\"{{ x }}\"`",
     );
 }
 

@@ -27,9 +27,7 @@ impl<'a> Members<'a> {
 
     fn wanted(&self, entry: &Entry) -> bool {
         let name = &*entry.key.text;
-        !entry.value.is_broken()
-            && self.of.tag != Some(name)
-            && self.fields.is_none_or(|fields| fields.contains(&name))
+        !entry.value.is_broken() && self.of.tag != Some(name) && self.fields.is_none_or(|fields| fields.contains(&name))
     }
 }
 

@@ -108,7 +108,9 @@ impl<'a> De<'a> {
             (Kind::String(_), _) if numeric && is_number(text) => Some(format!("remove the quotes: `{text}`")),
             (Kind::Number(_) | Kind::Bool(_), "a string") => Some(format!("quote it: `{}`", quoted(text))),
             (Kind::Number(_) | Kind::Bool(_), "a list") => Some(format!("write it as a list: `[{text}]`")),
-            (Kind::String(_), "a list") if node.style() == Style::Plain && !text.contains([',', '[', ']', '{', '}']) => {
+            (Kind::String(_), "a list")
+                if node.style() == Style::Plain && !text.contains([',', '[', ']', '{', '}']) =>
+            {
                 Some(format!("write it as a list: `[{text}]`"))
             }
             (Kind::String(_), "a list") if !text.contains('\n') => {

@@ -49,12 +49,7 @@ impl<'a> Variant<'a> {
         }
     }
 
-    fn by_tag(
-        de: De<'a>,
-        tag: &'static str,
-        noun: String,
-        variants: &'static [&'static str],
-    ) -> Result<Self, DeError> {
+    fn by_tag(de: De<'a>, tag: &'static str, noun: String, variants: &'static [&'static str]) -> Result<Self, DeError> {
         if !matches!(de.node.kind(), Kind::Map(_)) {
             let finding = Finding::error(
                 "wrong-type",
@@ -202,11 +197,7 @@ impl<'de> VariantAccess<'de> for Variant<'_> {
         })
     }
 
-    fn struct_variant<V: Visitor<'de>>(
-        self,
-        fields: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, DeError> {
+    fn struct_variant<V: Visitor<'de>>(self, fields: &'static [&'static str], visitor: V) -> Result<V::Value, DeError> {
         self.with(|de, noun| {
             let Kind::Map(entries) = de.node.kind() else { return Err(DeError::wrong_type(&visitor)) };
             de.unknown_fields(noun, fields);
