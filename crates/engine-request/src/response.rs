@@ -4,7 +4,7 @@ use engine_expr::{Expr, Setting};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{CsvHeader, Text};
+use crate::{Character, CsvHeader, Text};
 
 /// How an answer is read.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
@@ -65,9 +65,9 @@ pub enum Packing {
 #[schemars(rename = "CsvFormat")]
 pub struct CsvFormat {
     /// What stands between two fields; `,` if not given.
-    pub delimiter: Option<Text>,
+    pub delimiter: Option<Character>,
     /// What stands around a field; `"` if not given.
-    pub quote: Option<Text>,
+    pub quote: Option<Character>,
     /// True if the first row has the names, or the names themselves; true if not given.
     pub header: Option<CsvHeader>,
     /// How many lines to pass over before the first row; 0 if not given.

@@ -69,6 +69,23 @@ impl Shape {
         &self.0
     }
 
+    /// Returns the value without one member, such as the tag of its kind.
+    #[must_use]
+    pub fn without(&self, key: &str) -> Self {
+        Self(self.0.without(key))
+    }
+
+    /// Says that something is wrong inside the value, which is still read.
+    pub fn say<E: Error>(&self, finding: Finding) -> Result<(), E> {
+        ASIDE.with_borrow_mut(|aside| match aside {
+            Some(aside) => {
+                aside.findings.push(finding);
+                Ok(())
+            }
+            None => Err(E::custom(text(&finding))),
+        })
+    }
+
     /// Reads it.
     pub fn read<T: DeserializeOwned, E: Error>(&self) -> Result<T, E> {
         // Inside a list it is not taken for the root of a document, where other keys are allowed.

@@ -9,13 +9,13 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A text that is taken as it is, where a template can't be: one in it is an error rather than ignored.
+/// A text that is taken as it is and not empty, where a template can't be: one in it is an error rather than ignored.
 #[derive(Clone, Debug)]
 pub struct Text(Spanned<Arc<str>>);
 
 impl Text {
     /// The regular expression that its deserialization agrees with.
-    pub const PATTERN: &'static str = r"^(?![\s\S]*\{[{%])";
+    pub const PATTERN: &'static str = r"^(?![\s\S]*\{[{%])[\s\S]";
 
     /// Returns the text.
     pub fn as_str(&self) -> &str {
@@ -51,6 +51,9 @@ impl PartialEq<str> for Text {
 impl<'de> Deserialize<'de> for Text {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Spanned::<Arc<str>>::deserialize(deserializer)?;
+        if text.value.is_empty() {
+            return Err(D::Error::custom("[invalid-value] the text is empty"));
+        }
         if text.value.contains("{{") || text.value.contains("{%") {
             return Err(D::Error::custom("[invalid-value] a template is not taken here\nhelp: write the text itself"));
         }

@@ -4,12 +4,14 @@ use engine_expr::{Condition, Setting};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{AnswerPlace, Place};
+use crate::{AnswerPlace, Group, Place, exclusive, groups_schema};
+
+const GROUPS: &[Group] = &[Group::at_most_one(&["total", "total_pages"])];
 
 /// Asks for page 1, 2, 3, … until an empty page, or until the total is reached.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
-#[serde(rename = "page pagination", deny_unknown_fields)]
-#[schemars(rename = "PagePagination")]
+#[serde(rename = "page pagination", deny_unknown_fields, remote = "Self")]
+#[schemars(rename = "PagePagination", transform = groups_schema(GROUPS))]
 pub struct PagePagination {
     /// Where the number of the page is sent; `query.page` if not given.
     pub into: Option<Place>,
@@ -30,3 +32,5 @@ pub struct PagePagination {
     /// Guards against an endless read: reaching so many pages is an error. To read less, use `limit`.
     pub max_pages: Option<Setting<u64>>,
 }
+
+exclusive!(PagePagination, "page pagination", GROUPS, without "type");
