@@ -1,0 +1,34 @@
+//! Answers of endpoints in a test.
+
+use engine_request::{Group, Text, exclusive, groups_schema};
+use engine_source::Map;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::Literal;
+
+const GROUPS: &[Group] = &[Group::at_most_one(&["json", "text", "file", "timeout"])];
+
+/// An answer of an endpoint in a test.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
+#[serde(rename = "an answer", deny_unknown_fields, remote = "Self")]
+#[schemars(rename = "Answer", transform = groups_schema(GROUPS))]
+pub struct Answer {
+    /// Its status; 200 if not given.
+    #[schemars(range(min = 100, max = 599))]
+    pub status: Option<u16>,
+    /// Its headers.
+    #[serde(default, deserialize_with = "engine_request::nullable")]
+    #[schemars(with = "Option<Map<String>>")]
+    pub headers: Map<String>,
+    /// Its body, as JSON.
+    pub json: Option<Literal>,
+    /// Its body, as it is.
+    pub text: Option<String>,
+    /// The file that has its body; the path is relative to the spec.
+    pub file: Option<Text>,
+    /// True if no answer comes in time.
+    pub timeout: Option<bool>,
+}
+
+exclusive!(Answer, "an answer", GROUPS);

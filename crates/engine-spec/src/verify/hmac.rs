@@ -1,0 +1,42 @@
+//! Events with a signature that is described part by part.
+
+use engine_expr::{Setting, Template};
+use engine_request::{HashAlgorithm, OneOrMany, Period, Place, Text};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Takes events with a signature that is described part by part (RFC 2104).
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+#[serde(rename = "hmac verify", deny_unknown_fields)]
+#[schemars(rename = "HmacVerify")]
+pub struct HmacVerify {
+    /// The hash function; `sha256` if not given.
+    pub algorithm: Option<HashAlgorithm>,
+    /// The shared secret, or a list while one is rotated.
+    pub secret: OneOrMany<Template>,
+    /// How the secret is written; `text` if not given.
+    pub key_encoding: Option<KeyEncoding>,
+    /// What is signed, over `trigger`; `trigger.body_raw` if not given.
+    pub signed: Option<Template>,
+    /// Where the signature is, such as `header.X-Signature`.
+    #[serde(rename = "in")]
+    pub place: Place,
+    /// How it is written, such as `t={ts},v1={signature:hex}`; `{signature:hex}` if not given.
+    pub format: Option<Text>,
+    /// How old its timestamp may be; `5m` if not given.
+    pub tolerance: Option<Setting<Period>>,
+}
+
+/// How the bytes of a key are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
+#[serde(rename = "key_encoding", rename_all = "snake_case")]
+#[schemars(rename = "KeyEncoding")]
+pub enum KeyEncoding {
+    /// As they are.
+    #[default]
+    Text,
+    /// Two hexadecimal digits for each byte.
+    Hex,
+    /// Base64 (RFC 4648 §4).
+    Base64,
+}
