@@ -96,13 +96,13 @@ impl JsonSchema for AnyNode {
 struct NodeVisitor;
 
 impl NodeVisitor {
-    fn made<E>(kind: Kind) -> Result<Node, E> {
+    fn made(kind: Kind) -> Node {
         let style = match kind {
             Kind::String(_) => Style::DoubleQuoted,
             Kind::Seq(_) | Kind::Map(_) => Style::Flow,
             _ => Style::Plain,
         };
-        Ok(Node::new(Span::default(), kind, style))
+        Node::new(Span::default(), kind, style)
     }
 }
 
@@ -118,27 +118,27 @@ impl<'de> Visitor<'de> for NodeVisitor {
     }
 
     fn visit_unit<E: Error>(self) -> Result<Node, E> {
-        HANDED.take().map_or_else(|| Self::made(Kind::Null), Ok)
+        Ok(HANDED.take().unwrap_or_else(|| Self::made(Kind::Null)))
     }
 
     fn visit_bool<E: Error>(self, value: bool) -> Result<Node, E> {
-        Self::made(Kind::Bool(value))
+        Ok(Self::made(Kind::Bool(value)))
     }
 
     fn visit_i64<E: Error>(self, value: i64) -> Result<Node, E> {
-        Self::made(Kind::Number(Arc::from(value.to_string())))
+        Ok(Self::made(Kind::Number(Arc::from(value.to_string()))))
     }
 
     fn visit_u64<E: Error>(self, value: u64) -> Result<Node, E> {
-        Self::made(Kind::Number(Arc::from(value.to_string())))
+        Ok(Self::made(Kind::Number(Arc::from(value.to_string()))))
     }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<Node, E> {
-        Self::made(Kind::Number(Arc::from(value.to_string())))
+        Ok(Self::made(Kind::Number(Arc::from(value.to_string()))))
     }
 
     fn visit_str<E: Error>(self, value: &str) -> Result<Node, E> {
-        Self::made(Kind::String(Arc::from(value)))
+        Ok(Self::made(Kind::String(Arc::from(value))))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Node, A::Error> {
@@ -146,7 +146,7 @@ impl<'de> Visitor<'de> for NodeVisitor {
         while let Some(AnyNode(item)) = seq.next_element()? {
             items.push(item);
         }
-        Self::made(Kind::Seq(items))
+        Ok(Self::made(Kind::Seq(items)))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node, A::Error> {
@@ -154,6 +154,6 @@ impl<'de> Visitor<'de> for NodeVisitor {
         while let Some((text, AnyNode(value))) = map.next_entry::<Arc<str>, AnyNode>()? {
             entries.push(Entry { key: Key { text, span: Span::default() }, value });
         }
-        Self::made(Kind::Map(entries))
+        Ok(Self::made(Kind::Map(entries)))
     }
 }

@@ -31,7 +31,12 @@ impl Findings {
         self.0.sort_by(|a, b| {
             (a.span(), a.severity, a.code, &a.message).cmp(&(b.span(), b.severity, b.code, &b.message))
         });
-        self.0.dedup_by(|a, b| a.span() == b.span() && a.code == b.code && a.message == b.message);
+        self.0.dedup_by(|later, kept| {
+            // A word that was a boolean is not warned of where it is an error.
+            later.span() == kept.span()
+                && (later.code == kept.code && later.message == kept.message
+                    || later.code == "yaml11-boolean" && kept.is_error())
+        });
     }
 
     /// Returns whether one of them is an error.

@@ -72,16 +72,12 @@ impl<V> Map<V> {
 
     /// Puts a value under a key; returns the one that was there, whose place in the order it takes.
     pub fn insert(&mut self, key: Spanned<Arc<str>>, value: V) -> Option<V> {
-        match self.0.iter_mut().find(|(name, _)| name.value == key.value) {
-            Some(entry) => {
-                entry.0 = key;
-                Some(std::mem::replace(&mut entry.1, value))
-            }
-            None => {
-                self.0.push((key, value));
-                None
-            }
+        if let Some(entry) = self.0.iter_mut().find(|(name, _)| name.value == key.value) {
+            entry.0 = key;
+            return Some(std::mem::replace(&mut entry.1, value));
         }
+        self.0.push((key, value));
+        None
     }
 
     /// Takes a value out.

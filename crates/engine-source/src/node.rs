@@ -1,5 +1,6 @@
 //! One value of a tree, with its place.
 
+use std::collections::HashMap;
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -177,14 +178,15 @@ impl Node {
     #[must_use]
     pub fn merge(base: &Self, over: &Self) -> Self {
         let (Kind::Map(below), Kind::Map(above)) = (base.kind(), over.kind()) else { return over.clone() };
-        let mut entries: Vec<Entry> = below
-            .iter()
-            .map(|entry| match over.entry(&entry.key.text) {
+        let mut upper: HashMap<&str, &Entry> = above.iter().map(|entry| (&*entry.key.text, entry)).collect();
+        let mut entries: Vec<Entry> = Vec::with_capacity(below.len() + above.len());
+        for entry in below {
+            entries.push(match upper.remove(&*entry.key.text) {
                 None => entry.clone(),
                 Some(winner) => Entry { key: winner.key.clone(), value: Self::merge(&entry.value, &winner.value) },
-            })
-            .collect();
-        entries.extend(above.iter().filter(|entry| base.entry(&entry.key.text).is_none()).cloned());
+            });
+        }
+        entries.extend(above.iter().filter(|entry| upper.contains_key(&*entry.key.text)).cloned());
         Self::new(over.span, Kind::Map(entries), over.style())
     }
 

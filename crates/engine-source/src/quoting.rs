@@ -2,7 +2,7 @@
 
 /// Returns a text as a quoted YAML scalar, in the quotes that need no escape where possible.
 pub fn quoted(text: &str) -> String {
-    if text.chars().any(|letter| letter.is_control()) {
+    if text.chars().any(char::is_control) {
         let mut out = String::from("\"");
         for letter in text.chars() {
             match letter {
@@ -10,7 +10,7 @@ pub fn quoted(text: &str) -> String {
                 '\n' => out.push_str("\\n"),
                 '\r' => out.push_str("\\r"),
                 '\t' => out.push_str("\\t"),
-                _ if letter.is_control() => out.push_str(&format!("\\u{:04x}", u32::from(letter))),
+                _ if letter.is_control() => out.extend(format!("\\u{:04x}", u32::from(letter)).chars()),
                 _ => out.push(letter),
             }
         }

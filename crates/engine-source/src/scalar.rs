@@ -88,8 +88,8 @@ impl JsonSchema for Scalar {
 struct ScalarVisitor;
 
 impl ScalarVisitor {
-    fn made<E>(kind: ScalarKind, text: impl Into<Arc<str>>) -> Result<Scalar, E> {
-        Ok(Scalar { kind, text: text.into(), span: Span::default() })
+    fn made(kind: ScalarKind, text: impl Into<Arc<str>>) -> Scalar {
+        Scalar { kind, text: text.into(), span: Span::default() }
     }
 }
 
@@ -118,26 +118,26 @@ impl<'de> Visitor<'de> for ScalarVisitor {
     }
 
     fn visit_unit<E: Error>(self) -> Result<Scalar, E> {
-        Self::made(ScalarKind::Null, "null")
+        Ok(Self::made(ScalarKind::Null, "null"))
     }
 
     fn visit_bool<E: Error>(self, value: bool) -> Result<Scalar, E> {
-        Self::made(ScalarKind::Bool, value.to_string())
+        Ok(Self::made(ScalarKind::Bool, value.to_string()))
     }
 
     fn visit_i64<E: Error>(self, value: i64) -> Result<Scalar, E> {
-        Self::made(ScalarKind::Number, value.to_string())
+        Ok(Self::made(ScalarKind::Number, value.to_string()))
     }
 
     fn visit_u64<E: Error>(self, value: u64) -> Result<Scalar, E> {
-        Self::made(ScalarKind::Number, value.to_string())
+        Ok(Self::made(ScalarKind::Number, value.to_string()))
     }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<Scalar, E> {
-        Self::made(ScalarKind::Number, value.to_string())
+        Ok(Self::made(ScalarKind::Number, value.to_string()))
     }
 
     fn visit_str<E: Error>(self, value: &str) -> Result<Scalar, E> {
-        Self::made(ScalarKind::String, value)
+        Ok(Self::made(ScalarKind::String, value))
     }
 }

@@ -161,7 +161,7 @@ fn escape(at: usize, letters: &mut std::iter::Peekable<impl Iterator<Item = (usi
 fn block(text: &str, range: Range<usize>, out: &mut Decoded) {
     let written = text.get(range.clone()).unwrap_or_default();
     let folded = written.starts_with('>');
-    let header = written.lines().next().unwrap_or_default();
+    let header = written.split(['\n', '\r']).next().unwrap_or_default();
     let indicators = header.split([' ', '\t', '#']).next().unwrap_or_default();
     let digit = indicators.chars().find_map(|letter| letter.to_digit(10));
     let lines = lines(written, range.start);
@@ -218,11 +218,15 @@ struct Line<'a> {
 
 fn lines(written: &str, mut start: usize) -> Vec<Line<'_>> {
     let mut lines = Vec::new();
-    for whole in written.split_inclusive('\n') {
-        let text = whole.strip_suffix('\n').unwrap_or(whole);
-        let text = text.strip_suffix('\r').unwrap_or(text);
-        lines.push(Line { text, start, end: start + text.len()..start + whole.len() });
-        start += whole.len();
+    let mut rest = written;
+    while !rest.is_empty() {
+        // A line ends at a line feed, a carriage return, or both.
+        let length = rest.find(['\n', '\r']).unwrap_or(rest.len());
+        let (text, after) = rest.split_at(length);
+        let ending = if after.starts_with("\r\n") { 2 } else { usize::from(!after.is_empty()) };
+        lines.push(Line { text, start, end: start + length..start + length + ending });
+        start += length + ending;
+        rest = after.get(ending..).unwrap_or_default();
     }
     lines
 }
@@ -276,7 +280,9 @@ mod tests {
                 let id = sources.add("x.yaml", text.as_str());
                 let documents = Tree::parse_documents(&sources, id, &mut Findings::new()).unwrap_or_default();
                 let mut found = Vec::new();
-                documents.iter().for_each(|tree| strings(&tree.root, &mut found));
+                for tree in &documents {
+                    strings(&tree.root, &mut found);
+                }
                 for node in found {
                     let value = node.as_str().unwrap();
                     let Some(decoded) = super::decode(&text, node.span().range()) else { continue };

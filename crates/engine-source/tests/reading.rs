@@ -256,8 +256,8 @@ c: %foo
         r#"a: "\d+"
 b: "c\q'"
 "#,
-        r#"1:5 yaml-syntax: `\d` is no escape in a double-quoted text [\d] use single quotes: `'\d+'`
-2:6 yaml-syntax: `\q` is no escape in a double-quoted text [\q] write the backslash twice"#,
+        r"1:5 yaml-syntax: `\d` is no escape in a double-quoted text [\d] use single quotes: `'\d+'`
+2:6 yaml-syntax: `\q` is no escape in a double-quoted text [\q] write the backslash twice",
     );
     check(
         "a: | x
@@ -267,7 +267,7 @@ b: "c\q'"
     check(
         ": x
 ",
-        "1:1 yaml-syntax: there is no key before the `:` [:] write `name: value`",
+        "1:1 yaml-syntax: a key is missing [:] write `name: value`",
     );
     check(
         "a: 1

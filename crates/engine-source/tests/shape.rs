@@ -120,7 +120,7 @@ x-note: [1]
     assert_eq!(text_of(spec.version.span), "1");
     assert_eq!(text_of(spec.name.unwrap().span), "x");
     let (key, api) = spec.apis.iter().next().unwrap();
-    assert_eq!((&*key.value, text_of(key.span)), ("shop".into(), "shop"));
+    assert_eq!((&*key.value, text_of(key.span)), ("shop", "shop"));
     assert_eq!(text_of(api.base_url.span), "http://x");
     let Some(Pagination::Page { size: Some(size) }) = &api.paginate else { panic!("{:?}", api.paginate) };
     assert_eq!((size.value, text_of(size.span)), (5, "5"));

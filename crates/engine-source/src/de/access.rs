@@ -64,13 +64,13 @@ impl<'de> MapAccess<'de> for Members<'_> {
 /// The items of a list, those left out that could not be read before.
 pub(super) struct Items<'a> {
     of: De<'a>,
-    items: &'a [Node],
+    nodes: &'a [Node],
     next: usize,
 }
 
 impl<'a> Items<'a> {
-    pub(super) fn new(of: De<'a>, items: &'a [Node]) -> Self {
-        Self { of, items, next: 0 }
+    pub(super) fn new(of: De<'a>, nodes: &'a [Node]) -> Self {
+        Self { of, nodes, next: 0 }
     }
 }
 
@@ -78,7 +78,7 @@ impl<'de> SeqAccess<'de> for Items<'_> {
     type Error = DeError;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, DeError> {
-        while let Some(item) = self.items.get(self.next) {
+        while let Some(item) = self.nodes.get(self.next) {
             self.next += 1;
             if !item.is_broken() {
                 let place = Place::child(self.of.place, self.next - 1);
@@ -91,7 +91,7 @@ impl<'de> SeqAccess<'de> for Items<'_> {
     }
 
     fn size_hint(&self) -> Option<usize> {
-        Some(self.items.len() - self.next)
+        Some(self.nodes.len() - self.next)
     }
 }
 

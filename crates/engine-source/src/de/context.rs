@@ -26,7 +26,7 @@ pub(super) struct Failure {
 /// The way from the root to a value, kept on the stack.
 #[derive(Clone, Copy)]
 pub(super) struct Place<'p> {
-    parent: Option<&'p Place<'p>>,
+    parent: Option<&'p Self>,
     index: u32,
 }
 

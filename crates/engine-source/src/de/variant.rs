@@ -141,7 +141,7 @@ fn unknown(text: &str, span: Span, noun: &str, variants: &[&str]) -> Finding {
         .help_if(similar::suggest(text, variants.iter().copied()))
 }
 
-impl<'de, 'a> EnumAccess<'de> for Variant<'a> {
+impl<'de> EnumAccess<'de> for Variant<'_> {
     type Error = DeError;
     type Variant = Self;
 
