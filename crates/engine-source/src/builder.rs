@@ -56,6 +56,7 @@ fn read_once(
         weight: 0,
         expanded: 0,
         last: 0,
+        ended: 0,
         muted: None,
     };
     for event in Parser::new_from_str_with_options(text, options) {
@@ -90,6 +91,8 @@ struct Builder<'a> {
     expanded: u64,
     /// The end of the last event that covers text.
     last: usize,
+    /// The end of the last value or key.
+    ended: usize,
     /// The number of open frames from which on nothing is said: inside a template that YAML takes for an object.
     muted: Option<usize>,
 }
@@ -192,7 +195,10 @@ impl Builder<'_> {
         let rest = self.text.get(start..).unwrap_or_default();
         let mut broken = false;
         if self.mode == Mode::Spec && style == Style::Flow && self.muted.is_none() && rest.starts_with("{{") {
-            let range = extent::value(self.text, start, self.in_brackets());
+            let mut range = extent::value(self.text, start, self.in_brackets());
+            if self.expects_key() {
+                range.end = self.text(range.clone()).find("}}").map_or(range.end, |found| start + found + 2);
+            }
             self.say(syntax::unquoted_template(self.text, self.source, range));
             self.muted = Some(self.frames.len());
             broken = true;
@@ -210,13 +216,13 @@ impl Builder<'_> {
     fn close(&mut self, end: usize) {
         let Some(frame) = self.frames.pop() else { return };
         let weight = 1 + self.weight - frame.weight;
-        let mut range = frame.start..if frame.style == Style::Flow { end } else { self.last.max(frame.start) };
+        let mut range = frame.start..if frame.style == Style::Flow { end } else { self.ended.max(frame.start) };
         let kind = match frame.content {
             Content::Seq(items) => Kind::Seq(items),
             Content::Map(members) => {
                 // The pair in `[a: b]` is an object without brackets.
                 if frame.style == Style::Flow && self.text.as_bytes().get(frame.start) != Some(&b'{') {
-                    range.end = self.last.max(frame.start);
+                    range.end = self.ended.max(frame.start);
                 }
                 Kind::Map(self.merged(members))
             }
@@ -256,6 +262,7 @@ impl Builder<'_> {
             _ => node,
         };
         self.weight += weight;
+        self.ended = self.ended.max(span.range().end);
         self.value(node, height);
         Ok(())
     }
@@ -270,6 +277,8 @@ impl Builder<'_> {
 
     /// Gives a value to the list or object that it stands in.
     fn value(&mut self, node: Node, height: usize) {
+        // What an alias stands for may be further up.
+        self.ended = self.ended.max(node.span().range().end);
         let Some(frame) = self.frames.last_mut() else { return self.documents.push(node) };
         frame.height = frame.height.max(height);
         let members = match &mut frame.content {

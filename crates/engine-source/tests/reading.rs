@@ -71,6 +71,10 @@ fn finds_duplicate_keys_among_many() {
 #[test]
 fn shows_templates_in_quotes() {
     check(
+        "{{ x }}: 1\nb: 2\n",
+        "1:1 unquoted-template: a value that starts with a template must be quoted [{{ x }}] quote it: `\"{{ x }}\"`",
+    );
+    check(
         "key: {{ x }}
 ",
         r#"1:6 unquoted-template: a value that starts with a template must be quoted [{{ x }}] quote it: `"{{ x }}"`"#,
@@ -441,6 +445,9 @@ b: 1
 
 #[test]
 fn finds_tabs() {
+    check("a:\n  - b: 1\n\t  c: 2\n", "3:1 tab: a tab cannot indent in YAML [\t] write spaces instead");
+    check("a: |\n  b\n\tc\n", "3:1 tab: a tab cannot indent in YAML [\t] write spaces instead");
+    check("a: |\n  b\n  \tc\nd:\te\n", "");
     check("a:\n\tb: 1\n", "2:1 tab: a tab cannot indent in YAML [\t] write spaces instead");
     check("a:\n  b: 1\n\tc: 2\n", "3:1 tab: a tab cannot indent in YAML [\t] write spaces instead");
 }

@@ -40,6 +40,7 @@ impl Builder<'_> {
 
     /// Takes the next key of the innermost object.
     pub(super) fn key(&mut self, key: Key, plain: bool) {
+        self.ended = self.ended.max(key.span.range().end);
         let mode = self.mode;
         let Some(Frame { content: Content::Map(members), .. }) = self.frames.last_mut() else { return };
         if mode == Mode::Spec && plain && key.span.is_empty() {

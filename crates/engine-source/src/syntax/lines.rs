@@ -20,7 +20,9 @@ impl Cause<'_> {
                 | ErrorKind::TabAtBlockScalarStart
         );
         let here = extent::line(self.text, self.at);
-        let next = self.text.get(here.end..)?.find('\n').map(|found| extent::line(self.text, here.end + found + 1));
+        // Some tabs are noticed at the end of the line before.
+        let next = self.text.get(here.end..)?.find('\n').filter(|_| told);
+        let next = next.map(|found| extent::line(self.text, here.end + found + 1));
         let mut found = None;
         for line in [Some(here.clone()), next].into_iter().flatten() {
             let written = self.written(line.clone());
