@@ -2,6 +2,22 @@
 //!
 //! Reads a YAML file into a tree that knows the place of every key and value, gives typed data out of that tree, and
 //! holds the findings about it. Knows nothing about integrations, templates or paths.
+//!
+//! # How types say what they are
+//!
+//! [`Node::deserialize`] takes any type of serde's. What it says to the author comes from the types' names:
+//!
+//! - The name of a struct or enum is its noun: `#[serde(rename = "link_header pagination")]` gives "unknown field `max_page` in
+//!   link_header pagination". A Rust name is taken apart: `LinkHeader` is "link header".
+//! - `#[serde(rename = "@tag:type:pagination")]` on an enum that is not tagged otherwise: the member `type` names the
+//!   variant, the members beside it are its data. Places inside are kept.
+//! - `#[serde(rename = "@key:body")]` on an enum: an object with exactly one member, which names the variant.
+//! - What a type expects, in [`Visitor::expecting`](serde::de::Visitor::expecting), is said as it is: "a number where a
+//!   duration such as `5m` is expected".
+//! - The text of [`Error::custom`](serde::de::Error::custom) may start with `[code] `, and end with lines that start with
+//!   `label: ` and `help: `.
+//! - [`Spanned`] and [`Map`] know the places of values and keys, [`Scalar`] the text of a number, [`AnyNode`] everything.
+//! - Keys that a struct does not have are said by the Deserializer; at the top level, those that start with `x-` are allowed.
 
 mod any_node;
 mod builder;

@@ -237,6 +237,33 @@ impl<'de> Deserialize<'de> for Period {
     }
 }
 
+/// A boolean, or a template that gives one.
+#[derive(Debug)]
+struct Flag;
+
+impl<'de> Deserialize<'de> for Flag {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let scalar = Scalar::deserialize(deserializer)?;
+        match &*scalar.text {
+            "true" | "false" => Ok(Self),
+            _ => Err(D::Error::custom("[wrong-type] a string where a boolean is expected\nlabel: expected a boolean")),
+        }
+    }
+}
+
+#[test]
+fn says_one_thing_about_a_word_that_was_a_boolean() {
+    let (flags, said) = read::<Vec<Flag>>("[yes, true]");
+    assert_eq!(said, "x.yaml:1:2 wrong-type: a string where a boolean is expected [yes] -\n");
+    assert_eq!(flags.map(|flags| flags.len()), Some(1));
+    let (_, said) = read::<Vec<Scalar>>("[Yes, 'no', NO, note, {a: 1}]");
+    assert_eq!(
+        said,
+        "x.yaml:1:2 yaml11-boolean: `Yes` is a string, not a boolean [Yes] write `true`, or `\"Yes\"` if the word is meant\n\
+         x.yaml:1:23 wrong-type: an object where a single value is expected [{a: 1}] -\n"
+    );
+}
+
 #[test]
 fn takes_code_and_help_from_a_type() {
     #[derive(Debug, Deserialize)]

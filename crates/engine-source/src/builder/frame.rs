@@ -25,6 +25,7 @@ pub(super) struct Frame {
     pub(super) content: Content,
 }
 
+/// What it holds so far.
 pub(super) enum Content {
     Seq(Vec<Node>),
     Map(Members),
