@@ -70,4 +70,4 @@ pub use retry_on::RetryOn;
 pub use shape::{Shape, read};
 pub use text::Text;
 pub use tls::Tls;
-pub use unit::{Period, Rate, Size, StatusPattern, Window};
+pub use unit::{Period, Rate, Size, Status, StatusPattern, Window};

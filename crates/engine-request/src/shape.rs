@@ -10,34 +10,25 @@ use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer};
 
 thread_local! {
-    /// What is wrong inside values that were looked at first; none while no [`read`] is under way.
-    static ASIDE: RefCell<Option<Aside>> = const { RefCell::new(None) };
+    /// What is wrong inside values that were looked at first, with its exact places; none while no [`read`] is under way.
+    static ASIDE: RefCell<Option<Vec<Finding>>> = const { RefCell::new(None) };
 }
 
-/// What is wrong inside values that were looked at first.
-#[derive(Default)]
-struct Aside {
-    /// The findings, with their exact places.
-    findings: Vec<Finding>,
-    /// Whether a value was given up, which stands among the outer findings under [`GIVEN_UP`].
-    given_up: bool,
-}
-
-/// The message of the finding about a value that was given up because of findings that are kept aside.
+/// The message of a finding that says no more than that others are kept aside.
 const GIVEN_UP: &str = "this value has mistakes";
 
 /// Reads typed data out of a tree, and says all that is wrong with its shape.
 ///
 /// Gives nothing only where what is left without the wrong parts is no whole `T`.
 pub fn read<T: DeserializeOwned>(node: &Node, findings: &mut Findings) -> Option<T> {
-    let before = ASIDE.replace(Some(Aside::default()));
+    let before = ASIDE.replace(Some(Vec::new()));
     let mut found = Findings::default();
     let value = node.deserialize(&Sources::default(), &mut found);
     let aside = ASIDE.replace(before).unwrap_or_default();
     // The outer value may have been looked at more than once, and so what is inside it.
     let mut said = HashSet::new();
-    let outer = found.into_iter().filter(|finding| !aside.given_up || finding.message != GIVEN_UP);
-    let all: Vec<Finding> = outer.chain(aside.findings).filter(|finding| said.insert(finding.clone())).collect();
+    let all: Vec<Finding> =
+        found.into_iter().chain(aside).filter(|finding| finding.message != GIVEN_UP && said.insert(finding.clone())).collect();
     // A word that was no boolean where one was expected is an error already, and no warning in addition.
     let errors: Vec<_> = all.iter().filter(|finding| finding.severity == Severity::Error).map(Finding::span).collect();
     findings.extend(all.into_iter().filter(|finding| finding.code != "yaml11-boolean" || !errors.contains(&finding.span())));
@@ -79,7 +70,7 @@ impl Shape {
     pub fn say<E: Error>(&self, finding: Finding) -> Result<(), E> {
         ASIDE.with_borrow_mut(|aside| match aside {
             Some(aside) => {
-                aside.findings.push(finding);
+                aside.push(finding);
                 Ok(())
             }
             None => Err(E::custom(text(&finding))),
@@ -92,18 +83,13 @@ impl Shape {
         let list = Node::new(self.0.span(), Kind::Seq(vec![self.0.clone()]), Style::Flow);
         let mut found = Findings::default();
         let value = list.deserialize::<Vec<T>>(&Sources::default(), &mut found).and_then(|mut values| values.pop());
-        let has_errors = found.has_errors();
+        let is_clean = !found.has_errors();
         ASIDE.with_borrow_mut(|aside| match (aside, value) {
-            (Some(aside), Some(value)) => {
-                aside.findings.extend(found);
-                Ok(value)
+            (Some(aside), value) => {
+                aside.extend(found);
+                value.ok_or_else(|| E::custom(GIVEN_UP))
             }
-            (Some(aside), None) => {
-                aside.findings.extend(found);
-                aside.given_up = true;
-                Err(E::custom(GIVEN_UP))
-            }
-            (None, Some(value)) if !has_errors => Ok(value),
+            (None, Some(value)) if is_clean => Ok(value),
             (None, _) => {
                 let first = found.into_iter().find(|finding| finding.severity == Severity::Error);
                 Err(E::custom(first.map_or_else(|| GIVEN_UP.to_owned(), |finding| text(&finding))))

@@ -48,7 +48,7 @@ pub enum Auth {
     /// A token in the `Authorization` header (RFC 6750).
     Bearer(BearerAuth),
     /// A token from an OAuth 2.0 server (RFC 6749).
-    Oauth2(OAuth2Auth),
+    Oauth2(Box<OAuth2Auth>),
     /// A JSON Web Token that is signed here (RFC 7519).
     Jwt(JwtAuth),
     /// A token or cookies from a login.

@@ -10,7 +10,7 @@ mod window;
 pub use period::Period;
 pub use rate::Rate;
 pub use size::Size;
-pub use status::StatusPattern;
+pub use status::{Status, StatusPattern};
 pub use window::Window;
 
 /// Splits a text such as `1.5h` into its number and its unit.

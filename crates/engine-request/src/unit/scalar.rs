@@ -6,7 +6,7 @@ use std::str::FromStr;
 use engine_expr::{Scalar, Value};
 use schemars::{Schema, json_schema};
 
-use super::{Period, Rate, Size, StatusPattern, Window};
+use super::{Period, Rate, Size, Status, StatusPattern, Window};
 use crate::RetryOn;
 
 /// Reads a unit from a text, or from a number where its digits are one.
@@ -64,3 +64,17 @@ macro_rules! statuses {
 
 statuses!(StatusPattern, "Status", "a status", "A status, a class or a span of statuses: `429`, `5xx`, `400-403`.");
 statuses!(RetryOn, "RetryOn", "a status, `timeout` or `connect`", "After what to send again: a status such as `429` or `5xx`, `timeout`, or `connect`.");
+
+impl Scalar for Status {
+    fn from_value(value: &Value) -> Result<Self, String> {
+        read(value, "a status")
+    }
+
+    fn scalar_schema() -> Schema {
+        json_schema!({"type": "integer", "minimum": 100, "maximum": 599, "description": "A status, such as `201`."})
+    }
+
+    fn scalar_name() -> Cow<'static, str> {
+        "StatusCode".into()
+    }
+}

@@ -25,6 +25,34 @@ impl StatusPattern {
     }
 }
 
+/// One HTTP status, from 100 to 599.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Status(u16);
+
+impl Status {
+    /// The status of success.
+    pub const OK: Self = Self(200);
+
+    /// Returns the number.
+    pub const fn code(self) -> u16 {
+        self.0
+    }
+}
+
+impl FromStr for Status {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        status(text).map(Self).ok_or_else(|| format!("[invalid-status] `{text}` is not a status\nhelp: write a number from 100 to 599: `201`"))
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// Reads a status from 100 to 599.
 fn status(text: &str) -> Option<u16> {
     let digits = text.len() == 3 && text.bytes().all(|b| b.is_ascii_digit());

@@ -8,8 +8,6 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
 use super::{Batch, Call, Expect, Flow, MapUse, OnError, Step, TARGET, Validate, Wait, Write};
-use crate::Mapping;
-
 const GROUPS: &[Group] = &[Group::exactly_one(&["case", "default"]), TARGET];
 
 /// A case of a `switch`: a step without a source, and the condition under which it is taken.
@@ -72,8 +70,8 @@ struct CaseFields {
     log: Option<Template>,
     /// What must be true of the answer; otherwise the item fails.
     expect: Option<Expect>,
-    /// A mapping over the answer, of which `$` is the body; `"*": "{{ item }}"` keeps the item.
-    extract: Option<Mapping>,
+    /// What is made of the answer, of which `$` is the body: a mapping's name, or a mapping; `"*": "{{ item }}"` keeps the item.
+    extract: Option<MapUse>,
     /// How many items are worked on at once, in order; 1 if not given.
     concurrency: Option<Setting<u32>>,
     /// What becomes of an item that fails: `fail`, `skip`, `dead_letter`, or `{action, retry, steps}`; `fail` if not given.

@@ -31,8 +31,6 @@ pub use validate::{JsonSchemaSource, OnInvalid, Rule, Validate};
 pub use wait::{Wait, WaitEvent, WaitFor};
 pub use write::{Write, WriteMode, WriteTo};
 
-use crate::Mapping;
-
 const GROUPS: &[Group] = &[TARGET];
 
 /// A step has one target.
@@ -91,8 +89,8 @@ pub struct Step {
     pub log: Option<Template>,
     /// What must be true of the answer; otherwise the item fails.
     pub expect: Option<Expect>,
-    /// A mapping over the answer, of which `$` is the body; `"*": "{{ item }}"` keeps the item.
-    pub extract: Option<Mapping>,
+    /// What is made of the answer, of which `$` is the body: a mapping's name, or a mapping; `"*": "{{ item }}"` keeps the item.
+    pub extract: Option<MapUse>,
     /// How many items are worked on at once, in order; 1 if not given.
     pub concurrency: Option<Setting<u32>>,
     /// What becomes of an item that fails: `fail`, `skip`, `dead_letter`, or `{action, retry, steps}`; `fail` if not given.

@@ -1,6 +1,7 @@
 //! Answers of endpoints in a test.
 
-use engine_request::{Group, Text, exclusive, groups_schema};
+use engine_expr::Setting;
+use engine_request::{Group, Status, Text, exclusive, groups_schema};
 use engine_source::Map;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -15,8 +16,7 @@ const GROUPS: &[Group] = &[Group::at_most_one(&["json", "text", "file", "timeout
 #[schemars(rename = "Answer", transform = groups_schema(GROUPS))]
 pub struct Answer {
     /// Its status; 200 if not given.
-    #[schemars(range(min = 100, max = 599))]
-    pub status: Option<u16>,
+    pub status: Option<Setting<Status>>,
     /// Its headers.
     #[serde(default, deserialize_with = "engine_request::nullable")]
     #[schemars(with = "Option<Map<String>>")]

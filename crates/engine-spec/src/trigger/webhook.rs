@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use engine_expr::{Condition, Dynamic, Setting};
-use engine_request::{Method, OneOrMany, Shape, Text, Window};
+use engine_request::{Method, OneOrMany, Shape, Status, Text, Window};
 use engine_source::Kind;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -62,7 +62,7 @@ pub struct DedupeBy {
 #[schemars(rename = "Respond")]
 pub struct Respond {
     /// The status; 200 if not given.
-    pub status: Option<Setting<u32>>,
+    pub status: Option<Setting<Status>>,
     /// The body: a text, or anything else as JSON.
     pub body: Option<Dynamic>,
     /// When it is answered; `accepted` if not given.
