@@ -7,8 +7,8 @@
 //!
 //! [`Node::deserialize`] takes any type of serde's. What it says to the author comes from the types' names:
 //!
-//! - The name of a struct or enum is its noun: `#[serde(rename = "link_header pagination")]` gives "unknown field `max_page` in
-//!   link_header pagination". A Rust name is taken apart: `LinkHeader` is "link header".
+//! - The name of a struct or enum is its noun: with `#[serde(rename = "link_header pagination")]` it is said that
+//!   `max_page` is an unknown field in it. A Rust name is taken apart: `LinkHeader` is "link header".
 //! - `#[serde(rename = "@tag:type:pagination")]` on an enum that is not tagged otherwise: the member `type` names the
 //!   variant, the members beside it are its data. Places inside are kept.
 //! - `#[serde(rename = "@key:body")]` on an enum: an object with exactly one member, which names the variant.
