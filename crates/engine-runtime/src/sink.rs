@@ -109,8 +109,10 @@ pub enum ColumnType {
     Date,
     /// Points in time.
     Datetime,
-    /// Lists and objects, and whatever has no declared type.
+    /// Lists and objects.
     Json,
+    /// Whatever the first value is: no type was declared.
+    Any,
 }
 
 impl ColumnType {
@@ -125,6 +127,7 @@ impl ColumnType {
             Self::Date => "date",
             Self::Datetime => "datetime",
             Self::Json => "json",
+            Self::Any => "any",
         }
     }
 }
