@@ -1,0 +1,102 @@
+//! What is done with an item.
+
+use std::sync::Arc;
+
+use engine_expr::{Dynamic, Setting, Template};
+use engine_request::{Body, Key, QueryValue, StatusPattern};
+use engine_source::{Map, Span};
+use engine_spec::step::{Rule, WriteMode};
+
+use super::endpoint::Endpoint;
+use super::schema::Schema;
+
+/// What is done with an item.
+#[derive(Debug)]
+pub enum Target {
+    /// Nothing: it is handed on.
+    None,
+    /// An endpoint is called.
+    Call(Box<Call>),
+    /// It is written to a sink.
+    Write(Box<Write>),
+    /// A message is logged.
+    Log(Template),
+    /// The item fails with a message.
+    Fail(Template),
+}
+
+/// A call of an endpoint.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Call {
+    /// The endpoint.
+    pub endpoint: Arc<Endpoint>,
+    /// What its params are.
+    pub params: Map<Dynamic>,
+    /// Values of the query, merged over the endpoint's by key.
+    pub query: Map<QueryValue>,
+    /// Headers, merged over the endpoint's by key.
+    pub headers: Map<QueryValue>,
+    /// What is sent, instead of the endpoint's body.
+    pub body: Option<Body>,
+    /// Where the endpoint is named.
+    pub span: Span,
+}
+
+/// A target of `write`.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Write {
+    /// The sink.
+    pub sink: Arc<Sink>,
+    /// The table; `{{ stream }}` if not given.
+    pub table: Option<Template>,
+    /// The path of the file, instead of the sink's.
+    pub path: Option<Template>,
+    /// What identifies a record, as it is written; see [`Step::key`](super::Step::key).
+    pub key: Option<Key>,
+    /// How it is written; `upsert` where there is a key, else `append`, if not given.
+    pub mode: Option<WriteMode>,
+    /// Whether tables are made and widened; true if not given.
+    pub create: Option<Setting<bool>>,
+    /// Where the sink is named.
+    pub span: Span,
+}
+
+impl Write {
+    /// Returns how a record is written that is identified by this key.
+    pub fn mode(&self, key: Option<&Key>) -> WriteMode {
+        self.mode.unwrap_or(if key.is_some() { WriteMode::Upsert } else { WriteMode::Append })
+    }
+}
+
+/// Where records are written to.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Sink {
+    /// Its name.
+    pub name: String,
+    /// The place of its name.
+    pub span: Span,
+    /// What it is.
+    pub sink: engine_spec::Sink,
+}
+
+impl Sink {
+    /// Joins a name and what it stands for.
+    pub(crate) fn new(name: &str, span: Span, sink: engine_spec::Sink) -> Self {
+        Self { name: name.to_owned(), span, sink }
+    }
+}
+
+/// What must be true of the answer of a call.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Expect {
+    /// The statuses that it may have; any that is no error, if none is given.
+    pub status: Vec<Setting<StatusPattern>>,
+    /// The schema that its body must fit.
+    pub schema: Option<Schema>,
+    /// Conditions over `response` that must hold.
+    pub rules: Vec<Rule>,
+}
