@@ -1,0 +1,140 @@
+//! What can be said on the command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+use crate::output::OutputFormat;
+use crate::render::Format;
+use crate::terminal::ColorChoice;
+
+/// Reads HTTP APIs, shapes their records and delivers them, as a spec in YAML says.
+#[derive(Debug, Parser)]
+#[command(name = "engine", version, after_help = EXIT_STATUSES, max_term_width = 110)]
+pub(crate) struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    /// When to use colours
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t, hide_possible_values = true)]
+    pub(crate) color: ColorChoice,
+}
+
+const EXIT_STATUSES: &str = "\
+Exit status:
+  0    done
+  1    the run failed
+  2    the spec or the command line is wrong
+  3    done, but some records were rejected or dead-lettered
+  130  interrupted";
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a spec: records go to stdout, everything else to stderr
+    Run(Run),
+    /// Check specs: all findings of all files, each at its place
+    Validate(Validate),
+    /// Serve the examples of a spec's APIs over HTTP
+    Mock(Mock),
+    /// Print the JSON Schema of specs, for editors
+    Schema,
+    /// Explain a finding: why it is one, a wrong spec, a right one; or list them all
+    Explain(Explain),
+}
+
+/// Arguments of `engine run`.
+#[derive(Args, Debug)]
+#[command(after_help = RUN_HELP)]
+pub(crate) struct Run {
+    /// The spec
+    pub(crate) spec: PathBuf,
+    /// Give an input; may be repeated
+    #[arg(long = "input", short = 'i', value_name = "NAME=VALUE")]
+    pub(crate) input: Vec<String>,
+    /// Read inputs from a YAML or JSON file; may be repeated, a later file wins
+    #[arg(long, value_name = "FILE")]
+    pub(crate) inputs: Vec<PathBuf>,
+    /// Read at most this many records from each read
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<u64>,
+    /// Read and shape, but send and write nothing: what would be is printed
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Run against a server on loopback that answers with the examples of the spec
+    #[arg(long)]
+    pub(crate) mock: bool,
+    /// How records are printed
+    #[arg(long, short = 'o', value_enum, value_name = "FORMAT", default_value_t)]
+    pub(crate) output: OutputFormat,
+    /// How progress, summary and errors are written to stderr
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
+    pub(crate) log_format: LogFormat,
+    /// Say more: each step, retry and wait (-v), also what the libraries do (-vv)
+    #[arg(long, short, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// Say nothing but errors
+    #[arg(long, short, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+}
+
+const RUN_HELP: &str = "\
+Inputs are taken from --input, then --inputs, then the variable that the spec names. Variables are also read from
+.env beside the spec and in the working directory; the environment wins over both, the former over the latter.";
+
+/// How everything but records is written.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people: live on a terminal
+    #[default]
+    Text,
+    /// One JSON object for each event
+    Json,
+}
+
+/// Arguments of `engine validate`.
+#[derive(Args, Debug)]
+pub(crate) struct Validate {
+    /// Files, folders (all `*.yaml` and `*.yml` below, hidden ones left out) and patterns such as `specs/**/shop-*.yaml`
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// How findings are written
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+    /// Fail on warnings too
+    #[arg(long)]
+    pub(crate) deny_warnings: bool,
+    /// Say nothing but findings
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+}
+
+/// Arguments of `engine mock`.
+#[derive(Args, Debug)]
+pub(crate) struct Mock {
+    /// The spec
+    pub(crate) spec: PathBuf,
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4010")]
+    pub(crate) listen: SocketAddr,
+}
+
+/// Arguments of `engine explain`.
+#[derive(Args, Debug)]
+pub(crate) struct Explain {
+    /// The code of a finding, such as `unknown-field`; all are listed without it
+    pub(crate) code: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Arguments::command().debug_assert();
+    }
+}

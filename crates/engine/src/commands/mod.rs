@@ -1,0 +1,24 @@
+//! What the commands do, one file for each.
+
+mod explain;
+#[cfg(any())]
+mod mock;
+#[cfg(any())]
+mod run;
+mod schema;
+mod validate;
+
+use crate::arguments::Command;
+use crate::failure::Failure;
+use crate::status::Status;
+use crate::terminal::Terminal;
+
+/// Does what was asked for.
+pub(crate) fn execute(command: Command, terminal: &Terminal) -> Result<Status, Failure> {
+    match command {
+        Command::Run(_) | Command::Mock(_) => Err(Failure::failed("not built yet")),
+        Command::Validate(arguments) => validate::execute(&arguments, terminal),
+        Command::Schema => schema::execute(),
+        Command::Explain(arguments) => explain::execute(&arguments, terminal),
+    }
+}

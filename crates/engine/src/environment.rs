@@ -1,0 +1,120 @@
+//! The environment of the process, and the `.env` files that stand in for it. The only place that reads either.
+
+use std::collections::HashMap;
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use engine_runtime::Environment;
+
+use crate::failure::Failure;
+
+/// Returns a variable of the process, if it is set and not empty.
+pub(crate) fn set_variable(name: &str) -> Option<OsString> {
+    env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// Variables: those of the process, then those of `.env` beside the spec, then those of `.env` in the working directory.
+#[derive(Debug, Default)]
+pub(crate) struct Variables {
+    from_files: HashMap<String, String>,
+}
+
+impl Variables {
+    /// Reads the `.env` files that are there. The process itself is not changed.
+    ///
+    /// # Errors
+    ///
+    /// Fails where one of them cannot be read.
+    pub(crate) fn load(spec: &Path) -> Result<Self, Failure> {
+        let beside = spec.parent().unwrap_or(Path::new("")).join(".env");
+        let mut variables = Self::default();
+        variables.read(Path::new(".env"))?;
+        if beside != Path::new(".env") {
+            variables.read(&beside)?;
+        }
+        Ok(variables)
+    }
+
+    /// Adds the variables of a file, if there is one; they win over those that are there.
+    fn read(&mut self, path: &Path) -> Result<(), Failure> {
+        let text = match fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::IsADirectory | ErrorKind::NotADirectory) => return Ok(()),
+            Err(error) => return Err(Failure::usage(format!("cannot read `{}`: {error}", path.display()))),
+        };
+        for variable in dotenvy::from_read_iter(text.trim_start_matches('\u{feff}').as_bytes()) {
+            let (name, value) = variable.map_err(|error| unreadable(path, &text, &error))?;
+            self.from_files.insert(name, value);
+        }
+        Ok(())
+    }
+}
+
+/// Says which line is wrong, but not what is in it: it may be a secret.
+fn unreadable(path: &Path, text: &str, error: &dotenvy::Error) -> Failure {
+    let line = match error {
+        dotenvy::Error::LineParse(wrong, _) => {
+            let first = wrong.lines().next().unwrap_or_default().trim();
+            text.lines().position(|line| line.trim().contains(first)).map(|at| at + 1)
+        }
+        _ => None,
+    };
+    let place = match line {
+        Some(line) => format!("{}:{line}", path.display()),
+        None => path.display().to_string(),
+    };
+    Failure::usage(format!("{place}: not a variable")).help("write `NAME=value`, with quotes around a value that has blanks")
+}
+
+impl Environment for Variables {
+    fn variable(&self, name: &str) -> Option<String> {
+        env::var(name).ok().or_else(|| self.from_files.get(name).cloned())
+    }
+
+    fn read_file(&self, path: &Path) -> io::Result<String> {
+        let path = match path.strip_prefix("~") {
+            Ok(rest) => env::home_dir().map_or_else(|| path.to_path_buf(), |home| home.join(rest)),
+            Err(_) => PathBuf::from(path),
+        };
+        fs::read_to_string(path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+    use super::*;
+
+    fn check(text: &str) -> Result<Variables, Failure> {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(".env"), text).unwrap();
+        Variables::load(&folder.path().join("spec.yaml")).map_err(|mut failure| {
+            failure.message = failure.message.replace(&folder.path().display().to_string(), "");
+            failure
+        })
+    }
+
+    #[test]
+    fn reads_the_file_beside_the_spec() {
+        let variables = check("# a comment\nENGINE_TEST_A=1\nexport ENGINE_TEST_B='two words'\n").unwrap();
+        assert_eq!(variables.variable("ENGINE_TEST_A").as_deref(), Some("1"));
+        assert_eq!(variables.variable("ENGINE_TEST_B").as_deref(), Some("two words"));
+        assert_eq!(variables.variable("ENGINE_TEST_C"), None);
+    }
+
+    #[test]
+    fn lets_the_process_win() {
+        let variables = check("PATH=nowhere\n").unwrap();
+        assert_eq!(variables.variable("PATH"), env::var("PATH").ok());
+    }
+
+    #[test]
+    fn says_which_line_is_wrong_and_keeps_it_to_itself() {
+        let failure = check("A=1\nsk_live_1234 oh no\n").unwrap_err();
+        assert_eq!(failure.message, "/.env:2: not a variable");
+    }
+}
