@@ -7,22 +7,29 @@ use serde_json::{Value, json};
 
 use crate::shape::Shape;
 
-/// Members of an object of which there may be only one. A null counts as missing.
+/// Members of an object of which there may be only one. A null counts as missing, unless it is said to be a value.
 #[derive(Clone, Copy, Debug)]
 pub struct Group {
     keys: &'static [&'static str],
     required: bool,
+    null_is_value: bool,
 }
 
 impl Group {
     /// At most one of these.
     pub const fn at_most_one(keys: &'static [&'static str]) -> Self {
-        Self { keys, required: false }
+        Self { keys, required: false, null_is_value: false }
     }
 
     /// Exactly one of these.
     pub const fn exactly_one(keys: &'static [&'static str]) -> Self {
-        Self { keys, required: true }
+        Self { keys, required: true, null_is_value: false }
+    }
+
+    /// The same, but null is a value like any other.
+    #[must_use]
+    pub const fn with_null(self) -> Self {
+        Self { null_is_value: true, ..self }
     }
 
     /// Lists the keys in words: `a`, `b` or `c`.
@@ -39,8 +46,8 @@ impl Group {
 /// Says which members exclude each other, and which of them is missing.
 pub fn check_groups<E: Error>(shape: &Shape, noun: &str, groups: &[Group]) -> Result<(), E> {
     for group in groups {
-        let given: Vec<&Entry> =
-            shape.node().entries().iter().filter(|entry| group.keys.contains(&&*entry.key.text) && !entry.value.is_null()).collect();
+        let is_given = |entry: &&Entry| group.keys.contains(&&*entry.key.text) && (group.null_is_value || !entry.value.is_null());
+        let given: Vec<&Entry> = shape.node().entries().iter().filter(is_given).collect();
         match given.as_slice() {
             [first, rest @ ..] => {
                 for other in rest {
@@ -64,9 +71,15 @@ pub fn check_groups<E: Error>(shape: &Shape, noun: &str, groups: &[Group]) -> Re
 /// Makes a JSON Schema say what [`check_groups`] does.
 pub fn groups_schema(groups: &'static [Group]) -> impl Fn(&mut Schema) {
     move |schema| {
-        let given = |key: &str| json!({"required": [key], "properties": {key: {"not": {"type": "null"}}}});
         let mut rules = Vec::new();
         for group in groups {
+            let given = |key: &str| {
+                if group.null_is_value {
+                    json!({"required": [key]})
+                } else {
+                    json!({"required": [key], "properties": {key: {"not": {"type": "null"}}}})
+                }
+            };
             let each: Vec<Value> = group.keys.iter().map(|key| given(key)).collect();
             if group.required {
                 rules.push(json!({"oneOf": each}));

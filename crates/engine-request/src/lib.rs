@@ -54,7 +54,7 @@ pub use method::Method;
 pub use multipart::{MultipartContent, MultipartField, MultipartFile};
 pub use name::Name;
 pub use named::Named;
-pub use nullable::nullable;
+pub use nullable::{given, nullable};
 pub use one_or_many::OneOrMany;
 pub use pagination::Pagination;
 pub use place::{BodyStep, Place, Target};

@@ -1,4 +1,4 @@
-//! Members that may be null.
+//! Members that may be null, and members for which null is a value.
 
 use serde::{Deserialize, Deserializer};
 
@@ -9,4 +9,13 @@ where
     T: Default + Deserialize<'de>,
 {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// Reads a value for which null is a value too, so that `default: null` is not the same as no default.
+pub fn given<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    T::deserialize(deserializer).map(Some)
 }

@@ -34,6 +34,8 @@ pub struct LongField {
     /// A path or a template.
     pub from: Option<Expr>,
     /// A literal, as it is: what looks like a path or a template in it is none.
+    #[serde(default, deserialize_with = "engine_request::given")]
+    #[schemars(with = "Literal")]
     pub value: Option<Literal>,
     /// The type that the value is brought to.
     #[serde(rename = "type")]
@@ -41,6 +43,8 @@ pub struct LongField {
     /// How a date or datetime is written: a strftime pattern.
     pub format: Option<Text>,
     /// The value if it is missing or null.
+    #[serde(default, deserialize_with = "engine_request::given")]
+    #[schemars(with = "Dynamic")]
     pub default: Option<Dynamic>,
     /// Whether it is an error that it is missing or null; false if not given.
     pub required: Option<Setting<bool>>,
@@ -50,7 +54,7 @@ pub struct LongField {
     pub when: Option<Condition>,
 }
 
-const LONG_GROUPS: &[Group] = &[Group::exactly_one(&["from", "value"])];
+const LONG_GROUPS: &[Group] = &[Group::exactly_one(&["from", "value"]).with_null()];
 
 const LONG_KEYS: &[&str] = &["from", "value", "type", "format", "default", "required", "lookup", "when"];
 

@@ -16,6 +16,8 @@ pub struct Input {
     #[serde(rename = "type")]
     pub kind: InputType,
     /// The value if none is given.
+    #[serde(default, deserialize_with = "engine_request::given")]
+    #[schemars(with = "Dynamic")]
     pub default: Option<Dynamic>,
     /// Whether it must be given; false if not said.
     pub required: Option<Setting<bool>>,
@@ -39,6 +41,8 @@ pub struct Param {
     #[serde(rename = "type")]
     pub kind: InputType,
     /// The value if none is given.
+    #[serde(default, deserialize_with = "engine_request::given")]
+    #[schemars(with = "Dynamic")]
     pub default: Option<Dynamic>,
     /// Whether it must be given; false if not said.
     pub required: Option<Setting<bool>>,

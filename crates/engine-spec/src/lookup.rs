@@ -23,6 +23,8 @@ pub struct Lookup {
     /// What is taken, over that element, such as `$.name`; the whole element if not given.
     pub value: Option<Expr>,
     /// The value of what is not found; it is an error if not given.
+    #[serde(default, deserialize_with = "engine_request::given")]
+    #[schemars(with = "Dynamic")]
     pub default: Option<Dynamic>,
 }
 

@@ -89,12 +89,12 @@ mod tests {
             ("250ms", Duration::from_millis(250)),
             ("30s", Duration::from_secs(30)),
             ("0s", Duration::ZERO),
-            ("1.5h", Duration::from_secs(5400)),
-            ("5m", Duration::from_secs(300)),
-            ("12h", Duration::from_secs(43_200)),
-            ("30d", Duration::from_secs(2_592_000)),
-            ("2w", Duration::from_secs(1_209_600)),
-            ("999999999w", Duration::from_secs(604_799_999_395_200)),
+            ("1.5h", Duration::from_mins(90)),
+            ("5m", Duration::from_mins(5)),
+            ("12h", Duration::from_hours(12)),
+            ("30d", Duration::from_hours(720)),
+            ("2w", Duration::from_hours(336)),
+            ("999999999w", Duration::from_hours(167_999_999_832)),
         ];
         for (text, expected) in cases {
             assert_eq!(text.parse::<Period>().unwrap().duration(), expected, "{text}");

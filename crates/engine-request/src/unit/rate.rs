@@ -70,7 +70,7 @@ mod tests {
         let cases = [
             ("100/10s", 100, Duration::from_secs(10)),
             ("2/1s", 2, Duration::from_secs(1)),
-            ("60/m", 60, Duration::from_secs(60)),
+            ("60/m", 60, Duration::from_mins(1)),
             ("1/250ms", 1, Duration::from_millis(250)),
         ];
         for (text, count, period) in cases {

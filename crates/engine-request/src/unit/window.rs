@@ -66,8 +66,8 @@ mod tests {
         let cases = [
             ("1mo", Window::Months(1)),
             ("2y", Window::Months(24)),
-            ("30d", Window::Fixed(Duration::from_secs(2_592_000))),
-            ("5m", Window::Fixed(Duration::from_secs(300))),
+            ("30d", Window::Fixed(Duration::from_hours(720))),
+            ("5m", Window::Fixed(Duration::from_mins(5))),
         ];
         for (text, expected) in cases {
             let window: Window = text.parse().unwrap();

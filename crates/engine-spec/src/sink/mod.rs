@@ -31,7 +31,7 @@ pub enum Sink {
     Csv(CsvSink),
     /// Parquet files.
     Parquet(ParquetSink),
-    /// Tables of an SQLite file.
+    /// Tables in a database file of `SQLite`.
     Sqlite(SqliteSink),
     /// Tables of a Postgres database.
     Postgres(PostgresSink),

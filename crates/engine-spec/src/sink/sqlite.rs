@@ -1,11 +1,11 @@
-//! Tables of an SQLite file.
+//! Tables in a database file of `SQLite`.
 
 use engine_expr::{Dynamic, Setting, Template};
 use engine_source::Map;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Writes records into tables of an SQLite file, a page in one transaction.
+/// Writes records into tables in a database file of `SQLite`, a page in one transaction.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename = "sqlite sink", deny_unknown_fields)]
 #[schemars(rename = "SqliteSink")]

@@ -76,9 +76,9 @@ pub struct Step {
     /// Takes the first case that holds; an item that no case takes is an error.
     pub switch: Option<Vec<Case>>,
     /// Steps for each item.
-    pub steps: Option<Vec<Step>>,
+    pub steps: Option<Vec<Self>>,
     /// Branches, each a list of steps, at once.
-    pub parallel: Option<Vec<Vec<Step>>>,
+    pub parallel: Option<Vec<Vec<Self>>>,
     /// Runs another spec's flow.
     pub flow: Option<Flow>,
     /// Waits: a duration, until a condition holds, or for an event.

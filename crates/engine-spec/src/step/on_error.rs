@@ -16,7 +16,7 @@ pub enum OnError {
     /// What is done.
     Action(ItemAction),
     /// What is done, after what.
-    Long(ErrorHandling),
+    Long(Box<ErrorHandling>),
 }
 
 /// What is done about an item that fails.

@@ -22,6 +22,8 @@ pub struct Answer {
     #[schemars(with = "Option<Map<String>>")]
     pub headers: Map<String>,
     /// Its body, as JSON.
+    #[serde(default, deserialize_with = "engine_request::given")]
+    #[schemars(with = "Literal")]
     pub json: Option<Literal>,
     /// Its body, as it is.
     pub text: Option<String>,

@@ -18,6 +18,8 @@ pub struct Event {
     /// The method of the request.
     pub method: Option<Method>,
     /// Its body, as JSON.
+    #[serde(default, deserialize_with = "engine_request::given")]
+    #[schemars(with = "Literal")]
     pub body: Option<Literal>,
     /// Its body, as it is.
     pub body_raw: Option<String>,

@@ -33,6 +33,8 @@ pub struct RequestsExpectation {
     /// The headers of at least one of them.
     pub headers: Option<Literal>,
     /// The body of at least one of them.
+    #[serde(default, deserialize_with = "engine_request::given")]
+    #[schemars(with = "Literal")]
     pub body: Option<Literal>,
     /// The last one.
     pub last: Option<RequestShape>,
@@ -56,6 +58,8 @@ pub struct RequestShape {
     /// Its headers.
     pub headers: Option<Literal>,
     /// Its body.
+    #[serde(default, deserialize_with = "engine_request::given")]
+    #[schemars(with = "Literal")]
     pub body: Option<Literal>,
 }
 
@@ -106,7 +110,8 @@ impl JsonSchema for Requests {
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let order = generator.subschema_for::<Option<Vec<EndpointRef>>>();
+        let mut order = generator.subschema_for::<Option<Vec<EndpointRef>>>();
+        order.insert("description".to_owned(), "The endpoints in the order in which they are asked.".into());
         let endpoint = generator.subschema_for::<RequestsExpectation>();
         json_schema!({
             "type": "object",

@@ -64,6 +64,8 @@ pub struct Respond {
     /// The status; 200 if not given.
     pub status: Option<Setting<Status>>,
     /// The body: a text, or anything else as JSON.
+    #[serde(default, deserialize_with = "engine_request::given")]
+    #[schemars(with = "Dynamic")]
     pub body: Option<Dynamic>,
     /// When it is answered; `accepted` if not given.
     pub wait: Option<RespondWait>,

@@ -1,4 +1,5 @@
 //! The documents that tests of the model go over.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
