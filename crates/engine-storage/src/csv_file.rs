@@ -1,0 +1,136 @@
+//! Files with rows of fields (RFC 4180).
+
+use std::borrow::Cow;
+use std::fs::File;
+
+use csv::{ReaderBuilder, Terminator, WriterBuilder};
+use engine_runtime::{Column, Record, RecordSink, SinkError};
+
+use crate::cell::{Cell, each_member};
+use crate::output::Output;
+
+/// A file with rows of fields.
+///
+/// Its columns are those of the file that is there, else those declared, else the members of the first record. A member that has no
+/// column is an error; one that is missing is an empty field.
+#[derive(Debug)]
+pub(crate) struct CsvFile {
+    output: Output,
+    delimiter: u8,
+    columns: Vec<String>,
+    /// Whether the names are still to be written.
+    header: bool,
+    rows: u64,
+}
+
+impl CsvFile {
+    /// Makes a sink of a file.
+    ///
+    /// # Errors
+    ///
+    /// Fails where the file has other columns than those declared.
+    pub(crate) fn new(output: Output, delimiter: u8, header: bool, declared: &[Column]) -> Result<Self, SinkError> {
+        let mut file = Self {
+            columns: declared.iter().map(|column| column.name.clone()).collect(),
+            header,
+            delimiter,
+            output,
+            rows: 0,
+        };
+        if header && !file.output.is_empty() {
+            let there = file.header_of_file()?;
+            if let Some(missing) = file.columns.iter().find(|name| !there.contains(name)) {
+                return Err(file.no_column(missing, &there));
+            }
+            file.columns = there;
+            file.header = false;
+        }
+        Ok(file)
+    }
+
+    fn header_of_file(&self) -> Result<Vec<String>, SinkError> {
+        let path = self.output.path();
+        let unreadable =
+            |error: &dyn std::fmt::Display| SinkError::new(format!("can't read `{}`: {error}", path.display()));
+        let file = File::open(path).map_err(|error| unreadable(&error))?;
+        let mut reader = ReaderBuilder::new().delimiter(self.delimiter).has_headers(true).from_reader(file);
+        let header = reader.headers().map_err(|error| unreadable(&error))?;
+        Ok(header.iter().map(str::to_owned).collect())
+    }
+
+    fn no_column(&self, name: &str, columns: &[String]) -> SinkError {
+        let columns = columns.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        SinkError::new(format!("`{}` has no column `{name}`: its columns are {columns}", self.output.path().display()))
+            .help("name every column in `map`, or write to another file")
+    }
+
+    fn page(&mut self, records: &[Record]) -> Result<Vec<u8>, SinkError> {
+        let mut writer =
+            WriterBuilder::new().delimiter(self.delimiter).terminator(Terminator::Any(b'\n')).from_writer(Vec::new());
+        let broken = |error: csv::Error| SinkError::new(format!("can't write a row: {error}"));
+        if self.columns.is_empty()
+            && let Some(first) = records.first()
+        {
+            each_member(first, |name, _| {
+                if !self.columns.iter().any(|known| *known == name) {
+                    self.columns.push(name.into_owned());
+                }
+                Ok(())
+            })?;
+            if self.columns.is_empty() {
+                return Err(SinkError::new("the first record has no members to make columns of"));
+            }
+        }
+        if self.header && !self.columns.is_empty() {
+            writer.write_record(&self.columns).map_err(broken)?;
+        }
+        let mut fields: Vec<Cow<'_, str>> = Vec::new();
+        for (record, number) in records.iter().zip(self.rows + 1..) {
+            fields.clear();
+            fields.resize(self.columns.len(), Cow::Borrowed(""));
+            // Members come mostly in the order of the columns.
+            let mut next = 0;
+            each_member(record, |name, cell| {
+                let at = match self.columns.get(next) {
+                    Some(column) if *column == name => next,
+                    _ => self
+                        .columns
+                        .iter()
+                        .position(|column| *column == name)
+                        .ok_or_else(|| self.no_column(&name, &self.columns))?,
+                };
+                next = at + 1;
+                fields[at] = field(cell);
+                Ok(())
+            })
+            .map_err(|error| SinkError { message: format!("row {number}: {}", error.message), help: error.help })?;
+            writer.write_record(fields.iter().map(|field| field.as_bytes())).map_err(broken)?;
+        }
+        writer.into_inner().map_err(|error| SinkError::new(format!("can't write a row: {error}")))
+    }
+}
+
+fn field(cell: Cell<'_>) -> Cow<'_, str> {
+    match cell {
+        Cell::Null => Cow::Borrowed(""),
+        Cell::Bool(true) => Cow::Borrowed("true"),
+        Cell::Bool(false) => Cow::Borrowed("false"),
+        Cell::Number(text) | Cell::Text(text) | Cell::Json(text) => text,
+    }
+}
+
+impl RecordSink for CsvFile {
+    fn write(&mut self, records: &[Record]) -> Result<(), SinkError> {
+        let page = self.page(records)?;
+        self.output.write(&page)?;
+        self.header = self.header && self.columns.is_empty();
+        self.rows += records.len() as u64;
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<(), SinkError> {
+        // A file of no rows still says what its columns are.
+        self.write(&[])?;
+        self.output.finish()
+    }
+}

@@ -1,0 +1,450 @@
+//! What lands in tables of real `SQLite` files.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::path::PathBuf;
+
+use bytes::Bytes;
+use engine_expr::Value;
+use engine_runtime::{Column, ColumnType, Mode, Record, RecordSink, SinkError, SinkKind, SinkSpec, SinkTarget, Sinks};
+use engine_storage::Storage;
+use rusqlite::Connection;
+use rusqlite::types::ValueRef;
+use tempfile::TempDir;
+
+/// A folder with one database, and what its tables are opened with.
+struct Fixture {
+    _folder: TempDir,
+    path: PathBuf,
+    spec: SinkSpec,
+    target: SinkTarget,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("a/b/out.db");
+        let spec = SinkSpec { name: "db".to_owned(), create: true, kind: SinkKind::Sqlite { pragmas: Vec::new() } };
+        let target = SinkTarget { table: Some("t".to_owned()), path: Some(path.clone()), ..SinkTarget::default() };
+        Self { _folder: folder, path, spec, target }
+    }
+
+    fn upsert(mut self, key: &[&str]) -> Self {
+        self.target.mode = Mode::Upsert;
+        self.target.key = key.iter().map(|name| (*name).to_owned()).collect();
+        self
+    }
+
+    fn replace(mut self) -> Self {
+        self.target.mode = Mode::Replace;
+        self
+    }
+
+    fn columns(mut self, columns: &[(&str, ColumnType)]) -> Self {
+        self.target.columns =
+            columns.iter().map(|(name, kind)| Column { name: (*name).to_owned(), kind: *kind }).collect();
+        self
+    }
+
+    fn open(&self) -> Result<Box<dyn RecordSink>, SinkError> {
+        Storage::new().open(&self.spec, &self.target)
+    }
+
+    /// Writes pages of one JSON text per line, and ends.
+    fn write(&self, pages: &[&str]) -> Result<(), SinkError> {
+        let mut sink = self.open()?;
+        for page in pages {
+            sink.write(&records(page))?;
+        }
+        sink.finish()
+    }
+
+    fn sql(&self, sql: &str) {
+        Connection::open(&self.path).unwrap().execute_batch(sql).unwrap();
+    }
+
+    /// Returns the rows of a query, a line each, texts in quotes.
+    fn query(&self, sql: &str) -> String {
+        let connection = Connection::open(&self.path).unwrap();
+        let mut statement = connection.prepare(sql).unwrap();
+        let width = statement.column_count();
+        let mut rows = statement.query([]).unwrap();
+        let mut lines = Vec::new();
+        while let Some(row) = rows.next().unwrap() {
+            let cell = |at| match row.get_ref(at).unwrap() {
+                ValueRef::Null => "null".to_owned(),
+                ValueRef::Integer(it) => it.to_string(),
+                ValueRef::Real(it) => format!("{it:?}f"),
+                ValueRef::Text(text) => format!("'{}'", String::from_utf8_lossy(text)),
+                ValueRef::Blob(_) => "blob".to_owned(),
+            };
+            lines.push((0..width).map(cell).collect::<Vec<_>>().join(" "));
+        }
+        lines.join("\n")
+    }
+
+    fn rows(&self) -> String {
+        self.query("SELECT * FROM t ORDER BY rowid")
+    }
+
+    fn types(&self) -> String {
+        self.query("SELECT group_concat(trim(name || ' ' || type), ', ') FROM pragma_table_info('t')")
+    }
+}
+
+fn records(lines: &str) -> Vec<Record> {
+    lines.lines().map(|line| Record::Raw(Bytes::copy_from_slice(line.trim().as_bytes()))).collect()
+}
+
+#[test]
+fn makes_a_table_from_what_the_records_have() {
+    let it = Fixture::new();
+    it.write(&[r#"{"id": 1, "name": "Zoë ✓", "price": 19.90, "paid": true, "lines": [{"sku": "A"}], "note": null}
+                  {"id": 2, "name": "b\"\n", "price": 5, "paid": false, "lines": [], "note": "x"}"#])
+        .unwrap();
+    assert_eq!(it.types(), "'id INTEGER, name TEXT, price DECIMAL_TEXT, paid BOOLEAN, lines JSON_TEXT, note TEXT'");
+    assert_eq!(it.rows(), "1 'Zoë ✓' '19.90' 1 '[{\"sku\": \"A\"}]' null\n2 'b\"\n' '5' 0 '[]' 'x'");
+}
+
+#[test]
+fn makes_a_table_from_what_the_mapping_declares() {
+    let columns = [
+        ("id", ColumnType::Integer),
+        ("total", ColumnType::Decimal),
+        ("ratio", ColumnType::Number),
+        ("at", ColumnType::Datetime),
+        ("day", ColumnType::Date),
+        ("ok", ColumnType::Boolean),
+        ("more", ColumnType::Json),
+        ("text", ColumnType::String),
+    ];
+    let it = Fixture::new().columns(&columns);
+    it.write(&[]).unwrap();
+    let types = "'id INTEGER, total DECIMAL_TEXT, ratio REAL, at DATETIME_TEXT, day DATE_TEXT, ok BOOLEAN, more JSON_TEXT, text TEXT'";
+    assert_eq!(it.types(), types);
+    it.write(&[r#"{"text": "007", "id": 1, "total": 12345678901234567890.10, "ratio": 0.5, "at": "2025-01-01T00:00:00Z", "day": "2025-01-01", "ok": true, "more": {"a": 1}}"#])
+        .unwrap();
+    assert_eq!(it.types(), types);
+    assert_eq!(it.rows(), "1 '12345678901234567890.10' 0.5f '2025-01-01T00:00:00Z' '2025-01-01' 1 '{\"a\": 1}' '007'");
+}
+
+#[test]
+fn columns_without_a_type_keep_their_place_and_take_the_type_of_the_first_value() {
+    let it = Fixture::new().columns(&[
+        ("order", ColumnType::Any),
+        ("total", ColumnType::Decimal),
+        ("more", ColumnType::Any),
+    ]);
+    it.write(&[r##"{"order": "#1", "total": 1.10, "more": null}"##]).unwrap();
+    assert_eq!(it.types(), "'order TEXT, total DECIMAL_TEXT, more'");
+    let empty = Fixture::new().columns(&[("order", ColumnType::Any), ("total", ColumnType::Decimal)]);
+    empty.write(&[]).unwrap();
+    assert_eq!(empty.types(), "'order, total DECIMAL_TEXT'");
+}
+
+#[test]
+fn upserting_twice_gives_the_same_rows() {
+    let it = Fixture::new().upsert(&["id"]);
+    let page = r#"{"id": 1, "name": "a"}
+                  {"id": 2, "name": "b"}
+                  {"id": 1, "name": "c"}"#;
+    it.write(&[page]).unwrap();
+    let rows = it.rows();
+    assert_eq!(rows, "1 'c'\n2 'b'");
+    it.write(&[page, page]).unwrap();
+    assert_eq!(it.rows(), rows);
+}
+
+#[test]
+fn upserting_leaves_what_a_record_does_not_have_and_writes_null_where_it_says_null() {
+    let it = Fixture::new().upsert(&["a", "b"]);
+    it.write(&[r#"{"a": 1, "b": "x", "c": 1, "d": 1}"#, r#"{"b": "x", "a": 1, "c": null}"#, r#"{"a": 1, "b": "x"}"#])
+        .unwrap();
+    assert_eq!(it.rows(), "1 'x' null 1");
+}
+
+#[test]
+fn a_record_without_its_key_is_an_error() {
+    let it = Fixture::new().upsert(&["id"]);
+    for (record, expected) in [
+        (r#"{"name": "b"}"#, "row 2: the record has no value in `id`, a member of the key"),
+        (r#"{"id": null}"#, "row 2: the record has no value in `id`, a member of the key"),
+    ] {
+        let error = it.write(&[&format!("{{\"id\": 1}}\n{record}")]).unwrap_err();
+        assert_eq!(error.message, expected);
+    }
+    assert_eq!(it.query("SELECT count(*) FROM sqlite_master"), "0", "the page left no trace");
+}
+
+#[test]
+fn a_page_is_written_whole_or_not_at_all() {
+    let it = Fixture::new().columns(&[("id", ColumnType::Integer)]);
+    let mut sink = it.open().unwrap();
+    sink.write(&records(r#"{"id": 1}"#)).unwrap();
+    let error = sink.write(&records("{\"id\": 2, \"new\": 1}\n{\"id\": \"abc\"}")).unwrap_err();
+    assert_eq!(error.message, "row 3: column `id` of table `t` is integer, and \"abc\" does not fit");
+    assert_eq!(error.help.unwrap(), "the mapping says `type: integer`: give a value of it, or change the type");
+    assert_eq!((it.rows(), it.types()), ("1".to_owned(), "'id INTEGER'".to_owned()));
+    sink.write(&records("{\"id\": 2, \"new\": 1}")).unwrap();
+    assert_eq!(it.rows(), "1 null\n2 1");
+}
+
+#[test]
+fn new_members_become_columns() {
+    let it = Fixture::new();
+    it.write(&[r#"{"a": 1}"#, "{\"a\": 2, \"b\": null}\n{\"b\": \"x\", \"a\": 3}\n{\"c\": {}}", r#"{"d": null}"#])
+        .unwrap();
+    assert_eq!(it.types(), "'a INTEGER, b TEXT, c JSON_TEXT, d'");
+    assert_eq!(
+        it.rows(),
+        "1 null null null\n2 null null null\n3 'x' null null\nnull null '{}' null\nnull null null null"
+    );
+}
+
+#[test]
+fn columns_that_nobody_declared_are_widened_where_a_value_needs_it() {
+    let it = Fixture::new().upsert(&["id"]);
+    it.write(&[
+        "{\"id\": 7, \"n\": 1, \"b\": true, \"s\": \"x\"}\n{\"id\": 8, \"n\": 1.50, \"b\": \"no\", \"s\": 5}",
+        r#"{"id": "a7", "n": {}}"#,
+    ])
+    .unwrap();
+    assert_eq!(
+        it.query("SELECT id, n, b, s FROM t ORDER BY rowid"),
+        "'7' '1' 'true' 'x'\n'8' '1.50' 'no' '5'\n'a7' '{}' null null"
+    );
+    it.write(&[r#"{"id": "7", "s": "y"}"#]).unwrap();
+    assert_eq!(it.query("SELECT id, s FROM t WHERE s = 'y'"), "'7' 'y'");
+}
+
+#[test]
+fn columns_are_widened_where_the_mapping_declares_more() {
+    let it = Fixture::new();
+    it.write(&[r#"{"a": 1, "b": 9007199254740993}"#]).unwrap();
+    let decimal = Fixture {
+        target: SinkTarget {
+            columns: vec![Column { name: "a".to_owned(), kind: ColumnType::Decimal }],
+            ..it.target.clone()
+        },
+        ..it
+    };
+    decimal.write(&[r#"{"a": 0.10}"#]).unwrap();
+    assert_eq!(decimal.query("SELECT a FROM t ORDER BY rowid"), "'1'\n'0.10'");
+    let number = decimal.columns(&[("b", ColumnType::Number)]);
+    let error = number.write(&[]).unwrap_err();
+    assert_eq!(error.message, "column `b` of table `t` is integer: making it number would lose digits");
+}
+
+#[test]
+fn a_widening_that_would_lose_digits_is_an_error() {
+    let it = Fixture::new().columns(&[("price", ColumnType::Number)]);
+    it.write(&[r#"{"price": 19.90}"#]).unwrap();
+    let decimal = it.columns(&[("price", ColumnType::Decimal)]);
+    let error = decimal.write(&[]).unwrap_err();
+    assert_eq!(error.message, "column `price` of table `t` is number: making it decimal would lose digits");
+    let undeclared = decimal.columns(&[]);
+    undeclared.write(&[r#"{"price": 0.1}"#]).unwrap();
+    let error = undeclared.write(&[r#"{"price": 12345678901234567.89}"#]).unwrap_err();
+    assert_eq!(error.message, "row 1: column `price` of table `t` is number, and 12345678901234567.89 does not fit");
+}
+
+#[test]
+fn decimals_keep_their_digits_also_in_tables_of_others() {
+    let it = Fixture::new().columns(&[("total", ColumnType::Decimal)]);
+    it.write(&["{\"total\": 0.10}\n{\"total\": \"1234567890123456789012345678.90\"}\n{\"total\": 1e400}"]).unwrap();
+    assert_eq!(it.rows(), "'0.10'\n'1234567890123456789012345678.90'\n'1e400'");
+    let other = Fixture::new();
+    other.write(&[r#"{"x": 1}"#]).unwrap();
+    other.sql("DROP TABLE t; CREATE TABLE t (n NUMERIC(10, 2), code VARCHAR(10), i BIGINT)");
+    other.write(&[r#"{"n": 19.90, "code": "007", "i": "7"}"#]).unwrap();
+    assert_eq!(other.rows(), "19.9f '007' 7");
+    let error = other.write(&[r#"{"n": "abc"}"#]).unwrap_err();
+    assert_eq!(error.message, "row 1: column `n` of table `t` is number, and \"abc\" does not fit");
+    other.write(&[r#"{"i": "007"}"#]).unwrap();
+    assert_eq!(
+        other.query("SELECT i FROM t ORDER BY rowid"),
+        "'7'\n'007'",
+        "the column became one of texts, and no zero was lost"
+    );
+}
+
+#[test]
+fn create_false_makes_neither_tables_nor_columns_nor_indexes() {
+    let mut it = Fixture::new();
+    it.spec.create = false;
+    assert!(it.write(&[]).unwrap_err().help.unwrap().contains("make the database"));
+    it.spec.create = true;
+    it.write(&[]).unwrap();
+    it.spec.create = false;
+    assert_eq!(it.write(&[]).unwrap_err().message, "there is no table `t`, and `create: false` forbids to make it");
+    it.sql("CREATE TABLE t (id INTEGER)");
+    let error = it.write(&[r#"{"id": 1, "x": 2}"#]).unwrap_err();
+    assert_eq!(error.message, "row 1: table `t` has no column `x`, and `create: false` forbids to make it");
+    let error = it.write(&[r#"{"id": "x"}"#]).unwrap_err();
+    assert_eq!(
+        error.message,
+        "column `id` of table `t` is integer, and `create: false` forbids to make it string"
+            .replace("column", "row 1: column")
+    );
+    let it = it.upsert(&["id"]);
+    let error = it.write(&[r#"{"id": 1}"#]).unwrap_err();
+    assert_eq!(error.help.unwrap(), "make it: `CREATE UNIQUE INDEX \"t by id\" ON \"t\" (\"id\")`");
+    it.sql("DROP TABLE t; CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT)");
+    it.write(&[r#"{"ID": 1, "name": "a"}"#, r#"{"id": 1, "name": "b"}"#]).unwrap();
+    assert_eq!(it.rows(), "1 'b'");
+    let it = it.replace();
+    it.write(&[r#"{"id": 2}"#]).unwrap();
+    assert_eq!(it.rows(), "2 null");
+}
+
+#[test]
+fn replacing_swaps_the_rows_at_the_end() {
+    let it = Fixture::new();
+    it.write(&[r#"{"id": 1, "old": 1}"#]).unwrap();
+    it.sql("CREATE INDEX mine ON t (id)");
+    let it = it.replace();
+    let mut sink = it.open().unwrap();
+    sink.write(&records("{\"id\": 2}\n{\"id\": 3.5, \"new\": true}")).unwrap();
+    assert_eq!(it.rows(), "1 1");
+    sink.finish().unwrap();
+    assert_eq!(it.query("SELECT id, old, new FROM t"), "'2' null null\n'3.5' null 1");
+    assert_eq!(it.query("SELECT name FROM sqlite_master WHERE type = 'index'"), "'mine'");
+    it.write(&[]).unwrap();
+    assert_eq!(it.rows(), "");
+}
+
+#[test]
+fn replacing_by_key_takes_the_last_record_of_a_key() {
+    let mut it = Fixture::new().upsert(&["id"]);
+    it.write(&[r#"{"id": 9}"#]).unwrap();
+    it.target.mode = Mode::Replace;
+    it.write(&[r#"{"id": 1, "n": 1}"#, r#"{"id": 1, "n": 2}"#]).unwrap();
+    it.write(&[r#"{"id": 1, "n": 1}"#, r#"{"id": 1, "n": 3}"#]).unwrap();
+    assert_eq!(it.rows(), "1 3");
+}
+
+#[test]
+fn a_failed_step_leaves_the_old_rows() {
+    let it = Fixture::new();
+    it.write(&[r#"{"id": 1}"#]).unwrap();
+    let it = it.replace();
+    let mut sink = it.open().unwrap();
+    sink.write(&records(r#"{"id": 2}"#)).unwrap();
+    drop(sink);
+    assert_eq!(it.rows(), "1");
+    assert_eq!(it.query("SELECT count(*) FROM sqlite_master"), "1");
+}
+
+#[test]
+fn names_are_quoted_and_values_are_never_sql() {
+    let mut it = Fixture::new();
+    it.target.table = Some("t\"; DROP TABLE x; --".to_owned());
+    let it = it.upsert(&["select"]);
+    it.write(&[r#"{"select": "'); DROP TABLE x; --", "a\"b": 1, "a b": 2, "": 3}"#]).unwrap();
+    assert_eq!(it.query("SELECT * FROM \"t\"\"; DROP TABLE x; --\""), "''); DROP TABLE x; --' 1 2 3");
+}
+
+#[test]
+fn members_that_differ_by_case_only_are_an_error() {
+    let it = Fixture::new();
+    let error = it.write(&[r#"{"id": 1, "ID": 2}"#]).unwrap_err();
+    assert!(error.message.starts_with("row 1: the members `id` and `ID` would share a column"), "{error}");
+}
+
+#[test]
+fn a_member_that_comes_twice_counts_once() {
+    let it = Fixture::new();
+    it.write(&[r#"{"id": 1, "id": 2}"#, r#"{"id": 3, "id": 4}"#]).unwrap();
+    assert_eq!(it.rows(), "2\n4");
+}
+
+#[test]
+fn rows_that_share_a_key_are_told() {
+    let it = Fixture::new();
+    it.write(&["{\"id\": 1}\n{\"id\": 1}"]).unwrap();
+    let error = it.upsert(&["id"]).write(&[r#"{"id": 2}"#]).unwrap_err();
+    assert_eq!(error.message, "row 1: table `t` has rows that share a key (`id`)");
+}
+
+#[test]
+fn two_writers_of_one_table_see_each_other() {
+    let it = Fixture::new().upsert(&["id"]);
+    let (mut one, mut other) = (it.open().unwrap(), it.open().unwrap());
+    one.write(&records(r#"{"id": 1, "a": 1}"#)).unwrap();
+    other.write(&records(r#"{"id": 1, "b": 2}"#)).unwrap();
+    one.write(&records(r#"{"id": 1, "a": 3, "b": 4, "c": 5}"#)).unwrap();
+    other.write(&records(r#"{"id": 2, "a": 1.5}"#)).unwrap();
+    assert_eq!(it.query("SELECT id, a, b, c FROM t"), "1 '3' 4 5\n2 '1.5' null null");
+}
+
+#[test]
+fn settings_of_the_database_are_set() {
+    let mut it = Fixture::new();
+    let pragmas =
+        vec![("journal_mode".to_owned(), Value::from("delete")), ("user_version".to_owned(), Value::from(7_i64))];
+    it.spec.kind = SinkKind::Sqlite { pragmas };
+    it.write(&[r#"{"id": 1}"#]).unwrap();
+    assert_eq!(it.query("SELECT * FROM pragma_journal_mode, pragma_user_version"), "'delete' 7");
+    it.spec.kind = SinkKind::Sqlite { pragmas: vec![("a; DROP".to_owned(), Value::Null)] };
+    assert!(it.write(&[]).unwrap_err().message.contains("no setting"));
+    let plain = Fixture::new();
+    plain.write(&[]).unwrap();
+    plain.write(&[r#"{"id": 1}"#]).unwrap();
+    assert_eq!(plain.query("SELECT * FROM pragma_journal_mode"), "'wal'");
+}
+
+#[test]
+fn records_of_many_shapes_and_ten_thousand_rows() {
+    let it = Fixture::new().upsert(&["id"]);
+    let mut sink = it.open().unwrap();
+    for page in 0..100 {
+        let lines: Vec<String> = (0..100)
+            .map(|at| {
+                let id = page * 100 + at;
+                let optional = if id % 3 == 0 { ", \"c\": null" } else { "" };
+                format!("{{\"id\": {id}, \"name\": \"n{id}\", \"price\": {id}.{:02}{optional}}}", id % 100)
+            })
+            .collect();
+        sink.write(&records(&lines.join("\n"))).unwrap();
+    }
+    sink.finish().unwrap();
+    assert_eq!(it.query("SELECT count(*), count(DISTINCT id), sum(id) FROM t"), "10000 10000 49995000");
+    assert_eq!(it.query("SELECT price FROM t WHERE id = 4210"), "'4210.10'");
+}
+
+#[test]
+fn values_are_written_as_texts_are() {
+    let it = Fixture::new();
+    let text = r#"{"a":1,"b":1.50,"c":"x","d":true,"e":[1,{"f":2.0}],"g":null}"#;
+    let mut sink = it.open().unwrap();
+    sink.write(&[Record::Raw(Bytes::from_static(text.as_bytes())), Record::Value(Value::from_json(text).unwrap())])
+        .unwrap();
+    sink.finish().unwrap();
+    assert_eq!(it.query("SELECT count(*) FROM (SELECT DISTINCT * FROM t)"), "1");
+}
+
+/// Measures; run it with `--release -- --ignored --nocapture`.
+#[test]
+#[ignore = "a measurement"]
+fn a_hundred_thousand_rows() {
+    let it = Fixture::new().upsert(&["id"]);
+    let page = |page: u32| -> Vec<Record> {
+        let lines: Vec<String> = (0..100)
+            .map(|at| {
+                let id = page * 100 + at;
+                format!(
+                    r##"{{"id": {id}, "name": "#{id}", "email": "someone{id}@example.com", "price": "{id}.90", "total": {id}.10, "paid": true, "created_at": "2025-03-01T10:00:00Z", "customer": {{"id": {id}, "tags": ["a", "b"]}}, "note": null}}"##
+                )
+            })
+            .collect();
+        records(&lines.join("\n"))
+    };
+    let pages: Vec<Vec<Record>> = (0..1000).map(page).collect();
+    let start = std::time::Instant::now();
+    let mut sink = it.open().unwrap();
+    for page in &pages {
+        sink.write(page).unwrap();
+    }
+    sink.finish().unwrap();
+    assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
+    std::fs::write(std::env::temp_dir().join("engine-storage-rows"), format!("{:?}", start.elapsed())).unwrap();
+}
