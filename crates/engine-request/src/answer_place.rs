@@ -3,12 +3,13 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use engine_expr::{JsonPath, Template};
-use engine_source::Spanned;
+use engine_expr::{EvalError, JsonPath, Scope, Template, Value};
+use engine_source::{Span, Spanned};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::Answer;
 use crate::place::is_token;
 use crate::shape::Shape;
 
@@ -28,6 +29,41 @@ pub enum AnswerPlace {
 impl AnswerPlace {
     /// The regular expression that its deserialization agrees with.
     pub const PATTERN: &'static str = r"^(\$[\s\S]*|(header|cookie)\.[!#$%&'*+.^_`|~0-9A-Za-z-]+|[\s\S]*\{[{%][\s\S]*)$";
+
+    /// Returns where it is written.
+    pub fn span(&self) -> Span {
+        match self {
+            Self::Path(path) => path.span(),
+            Self::Header(name) | Self::Cookie(name) => name.span,
+            Self::Template(template) => template.span(),
+        }
+    }
+
+    /// Returns it as it is written.
+    pub fn text(&self) -> Cow<'_, str> {
+        match self {
+            Self::Path(path) => path.text().into(),
+            Self::Header(name) => format!("header.{}", name.value).into(),
+            Self::Cookie(name) => format!("cookie.{}", name.value).into(),
+            Self::Template(template) => template.text().into(),
+        }
+    }
+
+    /// Takes the value out of an answer; `None` where it is missing.
+    ///
+    /// Paths start at the root of the scope if it has one, else at the body. Templates see the scope, in which `response` must be.
+    ///
+    /// # Errors
+    ///
+    /// Fails where the template does.
+    pub fn take(&self, answer: &Answer, scope: &Scope) -> Result<Option<Value>, EvalError> {
+        match self {
+            Self::Path(path) => Ok(path.value(scope.root().unwrap_or_else(|| answer.value()))),
+            Self::Header(name) => Ok(answer.header(&name.value).map(Value::from)),
+            Self::Cookie(name) => Ok(answer.cookie(&name.value).map(Value::from)),
+            Self::Template(template) => template.render_optional(scope),
+        }
+    }
 }
 
 impl<'de> Deserialize<'de> for AnswerPlace {

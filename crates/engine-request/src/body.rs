@@ -1,11 +1,11 @@
 //! What is sent with a request.
 
-use engine_expr::{Dynamic, Template};
-use engine_source::Map;
+use engine_expr::{Dynamic, EvalError, Members, Scope, Template, Value};
+use engine_source::{Map, Span};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::MultipartField;
+use crate::{DraftBody, MultipartField};
 
 /// What is sent with a request: one of its kinds.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
@@ -39,4 +39,52 @@ pub struct GraphqlBody {
     #[serde(default, deserialize_with = "crate::nullable")]
     #[schemars(with = "Option<Map<Dynamic>>")]
     pub variables: Map<Dynamic>,
+}
+
+impl Body {
+    /// Returns what is sent.
+    ///
+    /// # Errors
+    ///
+    /// Fails where a template does, where the value is missing, and for the kinds that are not supported yet.
+    pub fn evaluate(&self, scope: &Scope) -> Result<DraftBody, EvalError> {
+        let found = |value: &Dynamic| {
+            let missing = || EvalError::new("the body is missing: this path finds nothing", value.span());
+            value.evaluate(scope)?.ok_or_else(missing)
+        };
+        let unsupported = |kind: &str, span| Err(EvalError::new(format!("a `{kind}` body is not supported by this version"), span));
+        match self {
+            Self::Json(value) => found(value).map(DraftBody::Json),
+            Self::Form(value) => found(value).map(DraftBody::Form),
+            Self::Text(template) => {
+                let value = template.render(scope)?;
+                match value.text() {
+                    Some(_) => Ok(DraftBody::Text(value)),
+                    None => Err(EvalError::new(format!("a text is needed here, not {}", value.a_kind()), template.span())),
+                }
+            }
+            Self::Graphql(graphql) => graphql.evaluate(scope).map(DraftBody::Json),
+            Self::Multipart(_) => unsupported("multipart", Span::default()),
+            Self::Xml(value) => unsupported("xml", value.span()),
+            Self::File(path) => unsupported("file", path.span()),
+        }
+    }
+}
+
+impl GraphqlBody {
+    /// Makes the JSON object that is sent.
+    fn evaluate(&self, scope: &Scope) -> Result<Value, EvalError> {
+        let mut members = Members::new();
+        members.insert("query", Value::from(self.query.render_text(scope)?));
+        let mut variables = Members::new();
+        for (name, value) in &self.variables {
+            if let Some(value) = value.evaluate(scope)? {
+                variables.insert(name.value.clone(), value);
+            }
+        }
+        if !variables.is_empty() {
+            members.insert("variables", Value::Object(variables.into()));
+        }
+        Ok(Value::Object(members.into()))
+    }
 }

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use engine_expr::Dynamic;
+use engine_expr::{Dynamic, EvalError, Scope, Value};
+use engine_source::Span;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -46,6 +47,38 @@ pub enum Style {
     DeepObject,
     /// As it is, without percent-encoding.
     Raw,
+}
+
+impl QueryValue {
+    /// Returns the value as the spec has it.
+    pub fn value(&self) -> &Dynamic {
+        match self {
+            Self::Plain(value) => value,
+            Self::Styled(styled) => &styled.value,
+        }
+    }
+
+    /// Returns how a list or an object is written.
+    pub fn style(&self) -> Option<Style> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Styled(styled) => Some(styled.style),
+        }
+    }
+
+    /// Returns the place of the value.
+    pub fn span(&self) -> Span {
+        self.value().span()
+    }
+
+    /// Evaluates the value; `None` where it is a path that finds nothing.
+    ///
+    /// # Errors
+    ///
+    /// Fails where a template does.
+    pub fn evaluate(&self, scope: &Scope) -> Result<Option<Value>, EvalError> {
+        self.value().evaluate(scope)
+    }
 }
 
 impl<'de> Deserialize<'de> for QueryValue {

@@ -1,10 +1,11 @@
 //! A fixed value that comes with every request.
 
-use engine_expr::Template;
+use engine_expr::{EvalError, Scope, Template};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Method, Place};
+use super::{Authenticate, proof};
+use crate::{Draft, Method, Place, Target};
 
 /// Sends a fixed value with every request.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
@@ -20,4 +21,22 @@ pub struct ApiKeyAuth {
     pub prefix: Option<Template>,
     /// The methods that it is applied to, such as `[POST]`; all if not given.
     pub methods: Option<Vec<Method>>,
+}
+
+impl Authenticate for ApiKeyAuth {
+    fn apply(&self, draft: &mut Draft, scope: &Scope) -> Result<(), EvalError> {
+        let value = proof(&self.value, "API key", scope)?;
+        let text = match &self.prefix {
+            Some(prefix) => {
+                let prefix = prefix.render_text(scope)?;
+                let space = if prefix.ends_with(char::is_alphanumeric) { " " } else { "" };
+                format!("{prefix}{space}{value}")
+            }
+            None => value,
+        };
+        match &self.place {
+            Some(place) => draft.put_secret(place, text),
+            None => draft.put_secret(&Place::new(Target::Header("X-API-Key".into())), text),
+        }
+    }
 }

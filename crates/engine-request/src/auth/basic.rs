@@ -1,10 +1,13 @@
 //! A user name and a password (RFC 7617).
 
-use engine_expr::Template;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use engine_expr::{EvalError, Scope, Template};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::Method;
+use super::Authenticate;
+use crate::{Draft, Method, Place, Target};
 
 /// Sends a user name and a password in the `Authorization` header (RFC 7617).
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
@@ -17,4 +20,21 @@ pub struct BasicAuth {
     pub password: Option<Template>,
     /// The methods that it is applied to, such as `[POST]`; all if not given.
     pub methods: Option<Vec<Method>>,
+}
+
+impl Authenticate for BasicAuth {
+    fn apply(&self, draft: &mut Draft, scope: &Scope) -> Result<(), EvalError> {
+        let username = self.username.render_text(scope)?;
+        let password = self.password.as_ref().map(|password| password.render_text(scope)).transpose()?.unwrap_or_default();
+        if username.contains(':') {
+            let error = EvalError::new("the user name has a `:`, which ends it (RFC 7617)", self.username.span());
+            return Err(error.help("put what follows the `:` into `password`"));
+        }
+        if username.is_empty() && password.is_empty() {
+            let error = EvalError::new("the user name and the password are empty", self.username.span());
+            return Err(error.help("check the secrets that they are made of"));
+        }
+        let credentials = STANDARD.encode(format!("{username}:{password}"));
+        draft.put_secret(&Place::new(Target::Header("Authorization".into())), format!("Basic {credentials}"))
+    }
 }

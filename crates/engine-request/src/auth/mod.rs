@@ -29,7 +29,20 @@ pub use oauth2::{ClientAuth, Grant, JwtAssertion, OAuth2Auth, TokenRequest, Toke
 pub use session::SessionAuth;
 pub use switch::SwitchAuth;
 
-use crate::{OneOrMany, Removable};
+use engine_expr::{EvalError, Scope};
+use engine_source::Span;
+
+use crate::{Draft, OneOrMany, Removable};
+
+/// Puts a proof of who is asking into a request.
+pub trait Authenticate {
+    /// Puts the proof into the draft, over what is there.
+    ///
+    /// # Errors
+    ///
+    /// Fails where a template does, where there is nothing to prove it with, and for the kinds that are not supported yet.
+    fn apply(&self, draft: &mut Draft, scope: &Scope) -> Result<(), EvalError>;
+}
 
 /// How requests prove who they are: one kind of auth, a list of them (all are applied), or `none`.
 pub type Auths = Removable<OneOrMany<Auth>>;
@@ -65,7 +78,46 @@ pub enum Auth {
     Switch(SwitchAuth),
 }
 
+impl Authenticate for Auth {
+    fn apply(&self, draft: &mut Draft, scope: &Scope) -> Result<(), EvalError> {
+        if self.methods().is_some_and(|methods| methods.iter().all(|method| method.as_str() != draft.method().as_str())) {
+            return Ok(());
+        }
+        match self {
+            Self::None(_) => Ok(()),
+            Self::ApiKey(auth) => auth.apply(draft, scope),
+            Self::Basic(auth) => auth.apply(draft, scope),
+            Self::Bearer(auth) => auth.apply(draft, scope),
+            other => Err(EvalError::new(format!("`{}` auth is not supported by this version", other.kind()), Span::default())),
+        }
+    }
+}
+
+impl Authenticate for Auths {
+    fn apply(&self, draft: &mut Draft, scope: &Scope) -> Result<(), EvalError> {
+        self.as_set().into_iter().flatten().try_for_each(|auth| auth.apply(draft, scope))
+    }
+}
+
 impl Auth {
+    /// Returns the name of the kind, as it is written.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::None(_) => "none",
+            Self::ApiKey(_) => "api_key",
+            Self::Basic(_) => "basic",
+            Self::Bearer(_) => "bearer",
+            Self::Oauth2(_) => "oauth2",
+            Self::Jwt(_) => "jwt",
+            Self::Session(_) => "session",
+            Self::Hmac(_) => "hmac",
+            Self::AwsSigv4(_) => "aws_sigv4",
+            Self::Digest(_) => "digest",
+            Self::Oauth1(_) => "oauth1",
+            Self::Switch(_) => "switch",
+        }
+    }
+
     /// Returns the methods that it is applied to; all if not given.
     pub fn methods(&self) -> Option<&[crate::Method]> {
         match self {
@@ -84,4 +136,13 @@ impl Auth {
         }
         .as_deref()
     }
+}
+
+/// Renders what proves who is asking; nothing proves nothing.
+fn proof(template: &engine_expr::Template, what: &str, scope: &Scope) -> Result<String, EvalError> {
+    let text = template.render_text(scope)?;
+    if text.is_empty() {
+        return Err(EvalError::new(format!("the {what} is empty"), template.span()).help("check the secret that it is made of"));
+    }
+    Ok(text)
 }

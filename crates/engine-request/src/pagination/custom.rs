@@ -2,13 +2,15 @@
 
 use std::borrow::Cow;
 
-use engine_expr::{Condition, Dynamic, Expr, Setting};
-use engine_source::Kind;
+use engine_expr::{Condition, Dynamic, EvalError, Expr, Setting, Value};
+use engine_source::{Kind, Span};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::turn::{Seen, Turn, is_no_next};
+use super::{Next, PagerError};
 use crate::shape::Shape;
-use crate::{Keyed, Place};
+use crate::{Changes, Keyed, Needs, Place, Target};
 
 /// Computes what the next request sends from the answer, until every value is missing.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
@@ -57,4 +59,78 @@ impl JsonSchema for CustomNext {
         let places = generator.subschema_for::<Keyed<Place, Dynamic>>();
         json_schema!({"anyOf": [query, places]})
     }
+}
+
+impl CustomNext {
+    /// Adds what its values need.
+    pub(super) fn add_needs(&self, needs: &mut Needs) {
+        match self {
+            Self::Places(places) => places.iter().for_each(|(_, value)| needs.add_dynamic(value)),
+            Self::Query(expr) => needs.add_expr(expr),
+        }
+    }
+}
+
+impl CustomPagination {
+    /// Begins a read.
+    pub(super) fn turn(&self) -> CustomTurn {
+        CustomTurn { next: self.next.clone() }
+    }
+}
+
+/// A read whose next request is computed.
+#[derive(Debug)]
+pub(super) struct CustomTurn {
+    next: CustomNext,
+}
+
+impl Turn for CustomTurn {
+    fn next(&mut self, seen: &Seen<'_>) -> Result<Next, PagerError> {
+        let changes = match &self.next {
+            CustomNext::Places(places) => from_places(places, seen)?,
+            CustomNext::Query(expr) => from_object(expr, seen)?,
+        };
+        Ok(changes.map_or(Next::End, Next::Request))
+    }
+
+    fn asks(&self) -> (Span, String) {
+        let span = match &self.next {
+            CustomNext::Places(places) => places.iter().next().map_or_else(Span::default, |(place, _)| place.span()),
+            CustomNext::Query(expr) => expr.span(),
+        };
+        (span, "check that `next` gives what the API takes for its next page".to_owned())
+    }
+}
+
+/// Evaluates the values; a literal says nothing about whether there is a next page.
+fn from_places(places: &Keyed<Place, Dynamic>, seen: &Seen<'_>) -> Result<Option<Changes>, PagerError> {
+    let mut changes = Changes::default();
+    let mut has_next = false;
+    for (place, value) in places {
+        let Some(found) = value.evaluate(seen.scope)?.filter(|found| !is_no_next(found)) else { continue };
+        has_next |= value.as_literal().is_none();
+        match (place.target(), &found) {
+            (Target::Url, Value::String(text)) => changes.url = Some(seen.resolve(text, value.span())?),
+            (Target::Url, other) => {
+                return Err(EvalError::new(format!("a URL is needed here, not {}", other.a_kind()), value.span()).into());
+            }
+            _ => changes.places.push((place.clone(), found)),
+        }
+    }
+    Ok(has_next.then_some(changes))
+}
+
+/// Merges an object into the query.
+fn from_object(expr: &Expr, seen: &Seen<'_>) -> Result<Option<Changes>, PagerError> {
+    let found = match expr.evaluate(seen.scope)? {
+        Some(found) if !is_no_next(&found) => found,
+        _ => return Ok(None),
+    };
+    let Some(members) = found.as_object() else {
+        let error = EvalError::new(format!("`{}` gives {}, not an object", expr.text(), found.a_kind()), expr.span());
+        return Err(error.help("an object is merged into the query; for a single value write `query.NAME: …` below `next`").into());
+    };
+    let places = members.iter().map(|(name, value)| (Place::new(Target::Query(name.clone())), value.clone()));
+    let places: Vec<_> = places.collect();
+    Ok((!places.is_empty()).then(|| Changes::new(places)))
 }

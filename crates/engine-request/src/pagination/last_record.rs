@@ -1,10 +1,13 @@
 //! Pages that begin after the last record of the one before.
 
-use engine_expr::{Condition, Expr, Setting};
+use engine_expr::{Condition, EvalError, Expr, Setting};
+use engine_source::Span;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::Place;
+use super::turn::{Seen, Turn};
+use super::{Next, PagerError};
+use crate::{Changes, Place};
 
 /// Sends a member of the last record with the next request, until an empty page.
 ///
@@ -23,4 +26,39 @@ pub struct LastRecordPagination {
     pub restart_after: Option<Setting<u64>>,
     /// Guards against an endless read: reaching so many pages is an error. To read less, use `limit`.
     pub max_pages: Option<Setting<u64>>,
+}
+
+impl LastRecordPagination {
+    /// Begins a read.
+    pub(super) fn turn(&self) -> LastRecordTurn {
+        LastRecordTurn { next: self.next.clone(), into: self.into.clone() }
+    }
+}
+
+/// A read from last record to last record.
+#[derive(Debug)]
+pub(super) struct LastRecordTurn {
+    next: Expr,
+    into: Place,
+}
+
+impl Turn for LastRecordTurn {
+    fn ends_at_an_empty_page(&self) -> bool {
+        true
+    }
+
+    fn next(&mut self, seen: &Seen<'_>) -> Result<Next, PagerError> {
+        match self.next.evaluate(seen.scope)? {
+            Some(value) if !value.is_null() => Ok(Next::Request(Changes::new(vec![(self.into.clone(), value)]))),
+            // Ending here would take a wrong path for the end of the data.
+            _ => {
+                let message = format!("the last record of page {} has no `{}`", seen.number, self.next.text());
+                Err(EvalError::new(message, self.next.span()).help("name a member that every record has").into())
+            }
+        }
+    }
+
+    fn asks(&self) -> (Span, String) {
+        (self.next.span(), format!("check that the API takes `{}` of the last record as `{}`", self.next.text(), self.into))
+    }
 }

@@ -8,7 +8,10 @@ mod next_url;
 mod no_pages;
 mod offset;
 mod page;
+mod pager;
+mod turn;
 
+use engine_expr::{Condition, EvalError, Scope, Setting};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +23,11 @@ pub use next_url::NextUrlPagination;
 pub use no_pages::NoPagination;
 pub use offset::OffsetPagination;
 pub use page::PagePagination;
+pub use pager::{Fingerprint, Last, Next, Page, Pager, PagerError, Paging};
+
+use turn::Turn;
+
+use crate::{AnswerPlace, Needs};
 
 /// How the pages of a list follow each other.
 ///
@@ -45,4 +53,75 @@ pub enum Pagination {
     Custom(CustomPagination),
     /// There is one page.
     None(NoPagination),
+}
+
+/// The keys that all kinds take.
+#[derive(Clone, Copy, Debug, Default)]
+struct Guards<'a> {
+    stop_when: Option<&'a Condition>,
+    restart_after: Option<&'a Setting<u64>>,
+    max_pages: Option<&'a Setting<u64>>,
+}
+
+macro_rules! guards {
+    ($kind:expr) => {
+        Guards { stop_when: $kind.stop_when.as_ref(), restart_after: $kind.restart_after.as_ref(), max_pages: $kind.max_pages.as_ref() }
+    };
+}
+
+impl Pagination {
+    /// Returns the keys that all kinds take.
+    fn guards(&self) -> Guards<'_> {
+        match self {
+            Self::Page(kind) => guards!(kind),
+            Self::Offset(kind) => guards!(kind),
+            Self::Cursor(kind) => guards!(kind),
+            Self::NextUrl(kind) => guards!(kind),
+            Self::LinkHeader(kind) => guards!(kind),
+            Self::LastRecord(kind) => guards!(kind),
+            Self::Custom(kind) => guards!(kind),
+            Self::None(_) => Guards::default(),
+        }
+    }
+
+    /// Returns the place in every answer that says how to go on, for the kinds that have one.
+    fn watched(&self) -> Option<&AnswerPlace> {
+        match self {
+            Self::Page(kind) => kind.total.as_ref().or(kind.total_pages.as_ref()),
+            Self::Offset(kind) => kind.total.as_ref(),
+            Self::Cursor(kind) => Some(&kind.next),
+            Self::NextUrl(kind) => Some(&kind.next),
+            Self::LinkHeader(_) | Self::LastRecord(_) | Self::Custom(_) | Self::None(_) => None,
+        }
+    }
+
+    /// Adds what its templates and paths need of an answer, other than the watched place.
+    fn add_needs(&self, needs: &mut Needs) {
+        if let Some(condition) = self.guards().stop_when {
+            needs.add_condition(condition);
+        }
+        match self {
+            Self::Custom(kind) => kind.next.add_needs(needs),
+            Self::LastRecord(kind) => {
+                if let engine_expr::Expr::Template(template) = &kind.next {
+                    needs.add_template(template);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Begins a read.
+    fn turn(&self, scope: &Scope) -> Result<Box<dyn Turn>, EvalError> {
+        Ok(match self {
+            Self::Page(kind) => Box::new(kind.turn(scope)?),
+            Self::Offset(kind) => Box::new(kind.turn(scope)?),
+            Self::Cursor(kind) => Box::new(kind.turn()),
+            Self::NextUrl(kind) => Box::new(kind.turn()),
+            Self::LinkHeader(kind) => Box::new(kind.turn()),
+            Self::LastRecord(kind) => Box::new(kind.turn()),
+            Self::Custom(kind) => Box::new(kind.turn()),
+            Self::None(kind) => Box::new(kind.turn()),
+        })
+    }
 }

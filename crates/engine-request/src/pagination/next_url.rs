@@ -1,10 +1,13 @@
 //! Pages that give the URL of the next one.
 
-use engine_expr::{Condition, Setting};
+use engine_expr::{Condition, Setting, Value};
+use engine_source::Span;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::AnswerPlace;
+use super::turn::{Seen, Turn};
+use super::{Next, PagerError};
+use crate::{AnswerPlace, Changes};
 
 /// Follows the URL that every answer gives, until an answer has none.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
@@ -21,4 +24,31 @@ pub struct NextUrlPagination {
     pub restart_after: Option<Setting<u64>>,
     /// Guards against an endless read: reaching so many pages is an error. To read less, use `limit`.
     pub max_pages: Option<Setting<u64>>,
+}
+
+impl NextUrlPagination {
+    /// Begins a read.
+    pub(super) fn turn(&self) -> NextUrlTurn {
+        NextUrlTurn { next: self.next.clone() }
+    }
+}
+
+/// A read from URL to URL.
+#[derive(Debug)]
+pub(super) struct NextUrlTurn {
+    next: AnswerPlace,
+}
+
+impl Turn for NextUrlTurn {
+    fn next(&mut self, seen: &Seen<'_>) -> Result<Next, PagerError> {
+        match seen.next() {
+            None => Ok(Next::End),
+            Some(Value::String(text)) => Ok(Next::Request(Changes::to_url(seen.resolve(text, self.next.span())?))),
+            Some(_) => Err(seen.unfit(&self.next, "a URL")),
+        }
+    }
+
+    fn asks(&self) -> (Span, String) {
+        (self.next.span(), format!("check that `{}` is the URL of the next page", self.next.text()))
+    }
 }

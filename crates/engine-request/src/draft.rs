@@ -1,0 +1,646 @@
+//! Requests being built: where values are put, piece by piece, until the request is ready.
+
+use std::fmt;
+use std::sync::Arc;
+
+use engine_expr::{EvalError, Members, Scope, Secret, Template, Value};
+use engine_source::{Map, Span};
+use http::header::{CONTENT_TYPE, COOKIE};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use url::Url;
+
+use crate::query_string::QueryString;
+use crate::veiled::Veiled;
+use crate::{Body, BodyStep, Place, Prepared, QueryValue, RequestLine, Style, Target};
+
+/// A request that is being built.
+///
+/// It is made anew for every page and attempt from what the spec says, so that nothing of the one before is left in it.
+#[derive(Clone)]
+pub struct Draft {
+    method: http::Method,
+    /// The URL without its query.
+    url: Url,
+    shown: String,
+    query: QueryString,
+    headers: HeaderMap,
+    cookies: Vec<(Arc<str>, String)>,
+    body: DraftBody,
+    secrets: Vec<Secret>,
+    span: Span,
+}
+
+/// What a request sends.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum DraftBody {
+    /// Nothing.
+    #[default]
+    None,
+    /// A value as JSON.
+    Json(Value),
+    /// An object as a form.
+    Form(Value),
+    /// A text.
+    Text(Value),
+}
+
+impl Draft {
+    /// Begins a request: `params` of the scope go into the `{name}`s of its path, which is joined to the `base_url`.
+    ///
+    /// # Errors
+    ///
+    /// Fails where a template does, where a param that the path needs is missing, empty or would change the path, and
+    /// where the result is no URL.
+    pub fn build(request: &RequestLine, base_url: Option<&Template>, scope: &Scope) -> Result<Self, EvalError> {
+        let mut secrets = Vec::new();
+        let address = request.address(base_url, scope, &mut secrets)?;
+        let method = http::Method::from_bytes(request.method().as_str().as_bytes())
+            .map_err(|_| EvalError::new("this is no method", request.span()))?;
+        let (mut url, shown, query) = split(&address, request.span())?;
+        url.set_fragment(None);
+        Ok(Self {
+            method,
+            url,
+            shown,
+            query,
+            headers: HeaderMap::new(),
+            cookies: Vec::new(),
+            body: DraftBody::None,
+            secrets,
+            span: request.span(),
+        })
+    }
+
+    /// Returns the method.
+    pub fn method(&self) -> &http::Method {
+        &self.method
+    }
+
+    /// Returns the URL without its query.
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// Returns the headers so far.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// Returns whether there is such a header already.
+    pub fn has_header(&self, name: &str) -> bool {
+        self.headers.contains_key(name)
+    }
+
+    /// Replaces the URL and its query: a link that an answer gave, taken exactly as it is.
+    pub fn jump(&mut self, url: &Url) {
+        let mut bare = url.clone();
+        bare.set_query(None);
+        bare.set_fragment(None);
+        self.shown = without_password(&bare);
+        self.url = bare;
+        self.query = QueryString::parse(&Veiled::open(url.query().unwrap_or_default()));
+    }
+
+    /// Puts values into the query, over those of the same names.
+    ///
+    /// # Errors
+    ///
+    /// Fails where a template does, and where a value can't be written into a query.
+    pub fn set_query(&mut self, values: &Map<QueryValue>, scope: &Scope) -> Result<(), EvalError> {
+        for (name, value) in values {
+            let found = value.evaluate(scope)?.unwrap_or_default();
+            self.put_query(&name.value, &found, value.style(), value.span())?;
+        }
+        Ok(())
+    }
+
+    /// Puts values into the headers, over those of the same names.
+    ///
+    /// # Errors
+    ///
+    /// Fails where a template does, and where a value can't be written into a header.
+    pub fn set_headers(&mut self, values: &Map<QueryValue>, scope: &Scope) -> Result<(), EvalError> {
+        for (name, value) in values {
+            let found = value.evaluate(scope)?.unwrap_or_default();
+            let texts = match (&found, value.style()) {
+                (Value::List(list), Some(style @ (Style::Comma | Style::Pipes))) => {
+                    let texts: Vec<_> = list.items().iter().map(|item| scalar(item, value.span())).collect::<Result<_, _>>()?;
+                    let joined = texts.join(if style == Style::Comma { "," } else { "|" });
+                    self.keep(&found);
+                    vec![(joined, holds_secret(&found))]
+                }
+                (Value::List(list), _) => list
+                    .items()
+                    .iter()
+                    .filter(|item| !item.is_null())
+                    .map(|item| Ok((scalar(item, value.span())?, matches!(item, Value::Secret(_)))))
+                    .collect::<Result<_, EvalError>>()?,
+                (Value::Null, _) => Vec::new(),
+                (other, _) => vec![(scalar(other, value.span())?, matches!(other, Value::Secret(_)))],
+            };
+            self.put_header(&name.value, &texts, value.span())?;
+        }
+        Ok(())
+    }
+
+    /// Sets the body.
+    ///
+    /// # Errors
+    ///
+    /// Fails where a template does, and for kinds of bodies that are not supported yet.
+    pub fn set_body(&mut self, body: &Body, scope: &Scope) -> Result<(), EvalError> {
+        self.body = body.evaluate(scope)?;
+        match &self.body {
+            DraftBody::None => {}
+            DraftBody::Json(value) | DraftBody::Form(value) | DraftBody::Text(value) => {
+                let value = value.clone();
+                self.keep(&value);
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts a value somewhere; null takes out what is there.
+    ///
+    /// `path.NAME` and `params.NAME` are put into `params` before the draft is built (see [`Changes::params`](crate::Changes::params)), and not here.
+    ///
+    /// # Errors
+    ///
+    /// Fails where the value can't be written there.
+    pub fn put(&mut self, place: &Place, value: &Value) -> Result<(), EvalError> {
+        let span = place.span();
+        match place.target() {
+            Target::Query(name) => self.put_query(name, value, None, span),
+            Target::Header(name) => {
+                let texts = match value {
+                    Value::Null => Vec::new(),
+                    other => vec![(scalar(other, span)?, matches!(other, Value::Secret(_)))],
+                };
+                self.put_header(name, &texts, span)
+            }
+            Target::Cookie(name) => self.put_cookie(name, value, span),
+            Target::Body(steps) => {
+                self.keep(value);
+                match &mut self.body {
+                    DraftBody::Json(body) | DraftBody::Form(body) => put_member(body, steps, value, span),
+                    body @ DraftBody::None => {
+                        let mut object = Value::object::<&str>([]);
+                        put_member(&mut object, steps, value, span)?;
+                        *body = DraftBody::Json(object);
+                        Ok(())
+                    }
+                    DraftBody::Text(_) => Err(EvalError::new(format!("`{place}` can't be put into a body that is a text"), span)),
+                }
+            }
+            Target::Path(_) | Target::Params(_) => Ok(()),
+            Target::Url => {
+                let text = scalar(value, span)?;
+                let url = self.url.join(&text).map_err(|_| EvalError::new("this gives no URL", span))?;
+                self.jump(&url);
+                self.keep(value);
+                if let Value::Secret(_) = value {
+                    self.shown = "***".to_owned();
+                    self.query = QueryString::parse(&Veiled { text: url.query().unwrap_or_default().to_owned(), shown: String::new() });
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Puts a proof of who is asking somewhere: it is never shown, even if the spec writes it down.
+    pub(crate) fn put_secret(&mut self, place: &Place, text: String) -> Result<(), EvalError> {
+        self.put(place, &Value::Secret(Secret::new(text)))
+    }
+
+    /// Makes the request that is sent.
+    ///
+    /// # Errors
+    ///
+    /// Fails where the body can't be written.
+    pub fn finish(mut self) -> Result<Prepared, EvalError> {
+        let mut url = self.url;
+        let query = self.query.write();
+        if !query.text.is_empty() {
+            url.set_query(Some(&query.text));
+        }
+        let shown = if query.shown.is_empty() { self.shown } else { format!("{}?{}", self.shown, query.shown) };
+        if !self.cookies.is_empty() {
+            let before = self.headers.get(COOKIE).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+            let pairs = before.into_iter().chain(self.cookies.iter().map(|(name, value)| format!("{name}={value}")));
+            let mut value = header_value("Cookie", &pairs.collect::<Vec<_>>().join("; "), self.span)?;
+            value.set_sensitive(true);
+            self.headers.insert(COOKIE, value);
+        }
+        let (content_type, body) = match &self.body {
+            DraftBody::None => (None, Vec::new()),
+            DraftBody::Json(value) => (Some("application/json"), value.to_json().into_bytes()),
+            DraftBody::Form(value) => {
+                let pairs = crate::form::pairs(value, self.span)?;
+                (Some("application/x-www-form-urlencoded"), crate::form::encode(&pairs).into_bytes())
+            }
+            DraftBody::Text(value) => (Some("text/plain; charset=utf-8"), value.text().unwrap_or_default().into_owned().into_bytes()),
+        };
+        if let Some(content_type) = content_type {
+            self.headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static(content_type));
+        }
+        Ok(Prepared {
+            method: self.method,
+            url,
+            headers: self.headers,
+            body: body.into(),
+            shown_url: shown,
+            content: self.body,
+            secrets: self.secrets,
+        })
+    }
+
+    fn put_query(&mut self, name: &str, value: &Value, style: Option<Style>, span: Span) -> Result<(), EvalError> {
+        self.keep(value);
+        self.query.put(name, value, style).map_err(|error| error.at(span))
+    }
+
+    fn put_header(&mut self, name: &str, texts: &[(String, bool)], span: Span) -> Result<(), EvalError> {
+        let key = HeaderName::from_bytes(name.as_bytes())
+            .map_err(|_| EvalError::new(format!("`{name}` is not the name of a header"), span))?;
+        self.headers.remove(&key);
+        for (text, is_secret) in texts {
+            let mut value = header_value(name, text, span)?;
+            if *is_secret {
+                value.set_sensitive(true);
+                self.secrets.push(Secret::new(text.as_str()));
+            }
+            self.headers.append(&key, value);
+        }
+        Ok(())
+    }
+
+    fn put_cookie(&mut self, name: &Arc<str>, value: &Value, span: Span) -> Result<(), EvalError> {
+        self.cookies.retain(|(known, _)| known != name);
+        if value.is_null() {
+            return Ok(());
+        }
+        let text = scalar(value, span)?;
+        if text.contains(|c: char| c.is_control() || c == ';') {
+            let error = EvalError::new(format!("the value of the cookie `{name}` has a `;` or a control character"), span);
+            return Err(error.help("write `| urlencode` if the API expects it encoded"));
+        }
+        self.keep(value);
+        self.cookies.push((Arc::clone(name), text));
+        Ok(())
+    }
+
+    /// Remembers the secrets in a value, so that they can be taken out of what is shown.
+    fn keep(&mut self, value: &Value) {
+        collect(value, &mut self.secrets);
+    }
+}
+
+impl fmt::Debug for Draft {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.method, self.shown)
+    }
+}
+
+/// Takes an address apart into a URL without query, how that is shown, and its query.
+fn split(address: &Veiled, span: Span) -> Result<(Url, String, QueryString), EvalError> {
+    let bare = |text: &str| text.split('#').next().unwrap_or_default().to_owned();
+    let (text, shown) = (bare(&address.text), bare(&address.shown));
+    let (path, query) = text.split_once('?').unwrap_or((&text, ""));
+    let (shown_path, shown_query) = shown.split_once('?').unwrap_or((&shown, ""));
+    let fail = |what: &str, help: &str| Err(EvalError::new(format!("the request {what}"), span).help(help.to_owned()));
+    let Ok(url) = Url::parse(path) else {
+        return fail("has no valid URL", "begin the `base_url` with `https://` and a host");
+    };
+    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none_or(str::is_empty) {
+        return fail("has no URL of the web", "begin the `base_url` with `https://` and a host");
+    }
+    // The parser takes `.` and `..` for steps, which would ask for another resource than the one that is named.
+    let segments = path.splitn(4, '/').nth(3).map_or(1, |rest| rest.split('/').count());
+    if url.path_segments().is_none_or(|parsed| parsed.count() != segments) {
+        return fail("has a path with `.` or `..` in it", "check the values that are put into the path");
+    }
+    let query = QueryString::parse(&Veiled { text: query.to_owned(), shown: shown_query.to_owned() });
+    let shown = if text == shown { without_password(&url) } else { shown_path.to_owned() };
+    Ok((url, shown, query))
+}
+
+/// Shows a URL without what stands before its host.
+fn without_password(url: &Url) -> String {
+    if url.username().is_empty() && url.password().is_none() {
+        return url.to_string();
+    }
+    let mut shown = url.clone();
+    // Neither fails for a URL with a host.
+    _ = shown.set_username("***");
+    _ = shown.set_password(None);
+    shown.to_string()
+}
+
+/// Makes the value of a header.
+fn header_value(name: &str, text: &str, span: Span) -> Result<HeaderValue, EvalError> {
+    HeaderValue::from_bytes(text.as_bytes()).map_err(|_| {
+        let what = if text.contains(['\r', '\n']) { "a line break" } else { "a control character" };
+        let error = EvalError::new(format!("the value of the header `{name}` has {what}"), span);
+        if text.trim().contains(char::is_control) {
+            error.help("a header is one line of text: take the others off")
+        } else {
+            error.help("add `| trim`")
+        }
+    })
+}
+
+/// Writes a scalar as a text.
+fn scalar(value: &Value, span: Span) -> Result<String, EvalError> {
+    value
+        .text()
+        .map(std::borrow::Cow::into_owned)
+        .ok_or_else(|| EvalError::new(format!("a text or a number is needed here, not {}", value.a_kind()), span))
+}
+
+fn holds_secret(value: &Value) -> bool {
+    let mut found = Vec::new();
+    collect(value, &mut found);
+    !found.is_empty()
+}
+
+/// Collects the secrets in a value.
+pub(crate) fn collect(value: &Value, secrets: &mut Vec<Secret>) {
+    match value {
+        Value::Secret(secret) if !secrets.contains(secret) => secrets.push(secret.clone()),
+        Value::List(list) => list.items().iter().for_each(|item| collect(item, secrets)),
+        Value::Object(members) => members.iter().for_each(|(_, member)| collect(member, secrets)),
+        _ => {}
+    }
+}
+
+/// Puts a value into a body; what is missing on the way is made.
+fn put_member(body: &mut Value, steps: &[BodyStep], value: &Value, span: Span) -> Result<(), EvalError> {
+    let Some((first, rest)) = steps.split_first() else {
+        *body = value.clone();
+        return Ok(());
+    };
+    match first {
+        BodyStep::Member(name) => {
+            let mut members = match body {
+                Value::Object(members) => members.as_ref().clone(),
+                Value::Null => Members::new(),
+                other => return Err(EvalError::new(format!("`{name}` can't be put into {} of the body", other.a_kind()), span)),
+            };
+            if rest.is_empty() && value.is_null() {
+                members.remove(name);
+            } else {
+                let mut member = members.get(name).cloned().unwrap_or_default();
+                put_member(&mut member, rest, value, span)?;
+                members.insert(Arc::clone(name), member);
+            }
+            *body = Value::Object(Arc::new(members));
+        }
+        BodyStep::Element(at) => {
+            let mut items = match body {
+                Value::List(list) => list.items().to_vec(),
+                Value::Null => Vec::new(),
+                other => return Err(EvalError::new(format!("`[{at}]` can't be put into {} of the body", other.a_kind()), span)),
+            };
+            if *at > items.len() {
+                let error = EvalError::new(format!("`[{at}]` is beyond the end of a list of {} in the body", items.len()), span);
+                return Err(error.help("fill the list up in the `body` of the endpoint"));
+            }
+            if *at == items.len() {
+                items.push(Value::Null);
+            }
+            if let Some(item) = items.get_mut(*at) {
+                put_member(item, rest, value, span)?;
+            }
+            *body = Value::list(items);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+    use std::sync::Arc;
+
+    use engine_expr::{Host, Scope, Secret, Template, Value};
+    use engine_source::{Findings, Map, Sources, Span, Tree};
+    use serde::Deserialize;
+    use serde::de::DeserializeOwned;
+
+    use super::Draft;
+    use crate::{Body, Place, Prepared, QueryValue, RequestLine};
+
+    struct Fixed;
+
+    impl Host for Fixed {
+        fn now(&self) -> jiff::Timestamp {
+            "2025-03-01T10:00:00Z".parse().unwrap()
+        }
+
+        fn random(&self) -> u64 {
+            7
+        }
+    }
+
+    /// Makes a scope with these names, and with `secrets.key`, which is awkward to hide.
+    pub(crate) fn scope(params: &str) -> Scope {
+        Scope::new(Arc::new(Fixed))
+            .with("params", Value::from_json(params).unwrap())
+            .with("secrets", Value::object([("key", Value::Secret(Secret::new("s/3+c r%t\"é")))]))
+    }
+
+    /// Reads a type from YAML.
+    pub(crate) fn read<T: DeserializeOwned>(yaml: &str) -> T {
+        let mut sources = Sources::new();
+        let id = sources.add("test.yaml", yaml);
+        let mut findings = Findings::default();
+        let tree = Tree::parse(&sources, id, &mut findings).unwrap_or_else(|| panic!("{findings:?}"));
+        let value = crate::read(&tree.root, &mut findings);
+        assert!(!findings.has_errors(), "{findings:?}");
+        value.unwrap()
+    }
+
+    #[derive(Deserialize)]
+    #[serde(rename = "call", deny_unknown_fields)]
+    struct Call {
+        base_url: Option<Template>,
+        request: RequestLine,
+        #[serde(default)]
+        query: Map<QueryValue>,
+        #[serde(default)]
+        headers: Map<QueryValue>,
+        body: Option<Body>,
+    }
+
+    fn draft(yaml: &str, params: &str) -> Result<Draft, String> {
+        let call: Call = read(yaml);
+        let scope = scope(params);
+        let build = || {
+            let mut draft = Draft::build(&call.request, call.base_url.as_ref(), &scope)?;
+            draft.set_query(&call.query, &scope)?;
+            draft.set_headers(&call.headers, &scope)?;
+            if let Some(body) = &call.body {
+                draft.set_body(body, &scope)?;
+            }
+            Ok(draft)
+        };
+        build().map_err(|error: engine_expr::EvalError| match error.help {
+            Some(help) => format!("{} ({help})", error.message),
+            None => error.message,
+        })
+    }
+
+    fn show(request: &Prepared) -> String {
+        let mut lines = vec![format!("{} {}", request.method, request.url)];
+        lines.extend(request.headers.iter().map(|(name, value)| {
+            let text = String::from_utf8_lossy(value.as_bytes());
+            format!("{name}: {text}{}", if value.is_sensitive() { " (secret)" } else { "" })
+        }));
+        if !request.body.is_empty() {
+            lines.push(String::from_utf8_lossy(&request.body).into_owned());
+        }
+        lines.join("\n")
+    }
+
+    fn check(yaml: &str, params: &str, expected: &str) {
+        let shown = match draft(yaml, params).and_then(|draft| draft.finish().map_err(|error| error.message)) {
+            Ok(request) => show(&request),
+            Err(error) => error,
+        };
+        assert_eq!(shown, expected.trim(), "{yaml}");
+    }
+
+    const BASE: &str = "base_url: https://api.test/v1/\nrequest: ";
+
+    #[test]
+    fn joins_the_path_to_the_base_url() {
+        let check = |request: &str, params: &str, expected: &str| check(&format!("{BASE}{request}"), params, expected);
+        check("GET /orders", "{}", "GET https://api.test/v1/orders");
+        check("GET /", "{}", "GET https://api.test/v1/");
+        check("GET https://other.test/a", "{}", "GET https://other.test/a");
+        check("GET /orders/{id}.json", r#"{"id": "a/b ?#ü"}"#, "GET https://api.test/v1/orders/a%2Fb%20%3F%23%C3%BC.json");
+        check("GET /Books({id})/{n}", r#"{"id": 7, "n": 1.50}"#, "GET https://api.test/v1/Books(7)/1.50");
+        check("GET /a/{ids}", r#"{"ids": [1, 2]}"#, "GET https://api.test/v1/a/1,2");
+        check("GET /a/{+path}", r#"{"path": "b/c d"}"#, "GET https://api.test/v1/a/b/c%20d");
+        check("GET {+url}", r#"{"url": "https://x.test/a%20b?c=%2f&d#e"}"#, "GET https://x.test/a%20b?c=%2f&d");
+        check("GET {+url}", r#"{"url": "/a?b=c"}"#, "GET https://api.test/v1/a?b=c");
+        check("GET /{{ params.a }}/x", r#"{"a": "b/c"}"#, "GET https://api.test/v1/b%2Fc/x");
+    }
+
+    #[test]
+    fn refuses_a_param_that_would_change_the_path() {
+        let check = |request: &str, params: &str, expected: &str| check(&format!("{BASE}{request}"), params, expected);
+        let empty = "the param `id` is empty, which would ask for another path (give it a value)";
+        check("DELETE /orders/{id}", r#"{"id": ""}"#, empty);
+        check("DELETE /orders/{id}", "{}", "the param `id` is missing (give it a value)");
+        check("DELETE /orders/{id}", r#"{"id": null}"#, "the param `id` is missing (give it a value)");
+        check("DELETE /a/{id}/b", r#"{"id": ".."}"#, "the request has a path with `.` or `..` in it (check the values that are put into the path)");
+        check("DELETE /a/{+id}", r#"{"id": "%2e%2E/b"}"#, "the request has a path with `.` or `..` in it (check the values that are put into the path)");
+        check("GET /a/{id}", r#"{"id": {"b": 1}}"#, "the param `id` is an object, which has no place in a path");
+        check("GET {+url}", r#"{"url": "file:///etc/passwd"}"#, "the request has no URL of the web (begin the `base_url` with `https://` and a host)");
+        super::tests::check("request: GET /a", "{}", "the request has a path and no `base_url` to join it to (add a `base_url` to the API)");
+    }
+
+    #[test]
+    fn writes_the_query() {
+        let yaml = |query: &str| format!("{BASE}GET /a?z=%7e&y\nquery: {query}");
+        let check = |query: &str, expected: &str| {
+            check(&yaml(query), r#"{"list": [1, "b,c", null], "none": null, "object": {"a": 1, "b": [2, 3]}}"#, &format!("GET https://api.test/v1/a?z=%7e&y{expected}"));
+        };
+        check("{a: 1, b: true, c: 19.90, d: 'x y+&=', $e: ü}", "&a=1&b=true&c=19.90&d=x%20y%2B%26%3D&$e=%C3%BC");
+        check("{a: null, b: '{{ params.none }}', c: '{{ params.list }}'}", "&c=1&c=b,c");
+        check("{c: {value: '{{ params.list }}', style: comma}}", "&c=1,b%2Cc");
+        check("{c: {value: '{{ params.list }}', style: pipes}}", "&c=1%7Cb,c");
+        check("{c: {value: '{{ params.list }}', style: brackets}}", "&c%5B%5D=1&c%5B%5D=b,c");
+        check("{c: {value: '{{ params.object }}', style: deep_object}}", "&c%5Ba%5D=1&c%5Bb%5D%5B%5D=2&c%5Bb%5D%5B%5D=3");
+        check("{c: {value: 'List(a:b,c)|[x]', style: raw}}", "&c=List(a:b,c)|[x]");
+        check("{c: ''}", "&c=");
+    }
+
+    #[test]
+    fn an_object_needs_a_style_in_the_query() {
+        check(
+            &format!("{BASE}GET /a\nquery: {{c: '{{{{ params }}}}'}}"),
+            r#"{"a": 1}"#,
+            "`c` is an object, which a query can't hold as it is (say how it is written: `{value: …, style: deep_object}`)",
+        );
+    }
+
+    #[test]
+    fn a_later_value_replaces_an_earlier_one() {
+        let mut draft = draft(&format!("{BASE}GET /a?page=1&x=2&page=3\nheaders: {{X-A: one}}"), "{}").unwrap();
+        let mut put = |place: &str, value: Value| draft.put(&place.parse::<Place>().unwrap(), &value).unwrap();
+        put("query.page", Value::from(2_i64));
+        put("query.x", Value::Null);
+        put("header.x-a", Value::from("two"));
+        put("cookie.c", Value::from("1"));
+        put("cookie.d", Value::from("2"));
+        put("body.filters[0].since", Value::from("2025"));
+        put("body.filters[1]", Value::from(true));
+        put("body['a.b']", Value::Null);
+        let expected = "GET https://api.test/v1/a?page=2\nx-a: two\ncookie: c=1; d=2 (secret)\ncontent-type: application/json\n{\"filters\":[{\"since\":\"2025\"},true]}";
+        assert_eq!(show(&draft.finish().unwrap()), expected);
+    }
+
+    #[test]
+    fn writes_headers() {
+        let yaml = |headers: &str| format!("{BASE}GET /a\nheaders: {headers}");
+        check(&yaml("{A: [x, y], B: null, C: 1.50, D: true, E: 'é'}"), "{}", "GET https://api.test/v1/a\na: x\na: y\nc: 1.50\nd: true\ne: é");
+        check(&yaml("{A: {value: [x, y], style: comma}}"), "{}", "GET https://api.test/v1/a\na: x,y");
+        check(&yaml("{A: \"x\\r\\nB: y\"}"), "{}", "the value of the header `A` has a line break (a header is one line of text: take the others off)");
+        check(&yaml("{A: \"x\\n\"}"), "{}", "the value of the header `A` has a line break (add `| trim`)");
+        check(&yaml("{A: {b: 1}}"), "{}", "a text or a number is needed here, not an object");
+        check(&yaml("{'a b': c}"), "{}", "`a b` is not the name of a header");
+    }
+
+    #[test]
+    fn writes_bodies() {
+        let yaml = |body: &str| format!("{BASE}POST /a\nbody: {body}");
+        let params = r#"{"order": {"total": 19.90, "lines": [1]}}"#;
+        let head = "POST https://api.test/v1/a\ncontent-type: application/json\n";
+        check(&yaml("{json: {order: '{{ params.order }}', x: null}}"), params, &format!("{head}{{\"order\":{{\"total\":19.90,\"lines\":[1]}},\"x\":null}}"));
+        check(&yaml("{graphql: {query: 'query { a }', variables: {n: 1}}}"), params, &format!("{head}{{\"query\":\"query {{ a }}\",\"variables\":{{\"n\":1}}}}"));
+        check(
+            &yaml("{form: {a: '{{ params.order }}', b: x y}}"),
+            params,
+            "POST https://api.test/v1/a\ncontent-type: application/x-www-form-urlencoded\na%5Btotal%5D=19.90&a%5Blines%5D%5B%5D=1&b=x+y",
+        );
+        check(&yaml("{text: 'hi {{ params.order.total }}'}"), params, "POST https://api.test/v1/a\ncontent-type: text/plain; charset=utf-8\nhi 19.90");
+        check(
+            &format!("{}\nheaders: {{Content-Type: application/vnd.api+json}}", yaml("{json: 1}")),
+            params,
+            "POST https://api.test/v1/a\ncontent-type: application/vnd.api+json\n1",
+        );
+        check(&yaml("{file: ./a.pdf}"), params, "a `file` body is not supported by this version");
+    }
+
+    #[test]
+    fn never_shows_a_secret() {
+        let yaml = "
+base_url: https://user:pass@api.test
+request: 'GET /bot{{ secrets.key }}/send?a={{ secrets.key }}&b=1'
+query: {k: '{{ secrets.key }}', list: ['{{ secrets.key }}', x], open: y}
+headers: {X-Key: 'Token {{ secrets.key }}'}
+body: {json: {k: '{{ secrets.key }}'}}";
+        let draft = draft(yaml, "{}").unwrap();
+        assert!(!format!("{draft:?}").contains("s/3"));
+        let request = draft.finish().unwrap();
+        assert_eq!(request.shown_url, "https://***@api.test/bot***/send?a=***&b=1&k=***&list=***&list=x&open=y");
+        assert!(request.url.as_str().contains("/bots%2F3%2Bc%20r%25t%22%C3%A9/send?a=s%2F3"), "{}", request.url);
+        assert!(request.headers.get("x-key").unwrap().is_sensitive());
+        assert_eq!(request.redactor().redact(request.url.as_str()), "https://user:pass@api.test/bot***/send?a=***&b=1&k=***&list=***&list=x&open=y");
+        assert_eq!(String::from_utf8_lossy(&request.body), r#"{"k":"s/3+c r%t\"é"}"#);
+        let shown = format!("{request:?} {:?}", request.to_value());
+        assert!(!shown.contains("s/3") && !shown.contains("s%2F3") && !shown.contains("pass"), "{shown}");
+        _ = Span::default();
+    }
+
+    #[test]
+    fn a_jump_takes_the_link_as_it_is() {
+        let mut draft = draft(&format!("{BASE}GET /a\nquery: {{limit: 5}}\nheaders: {{A: b}}"), "{}").unwrap();
+        draft.jump(&"https://api.test/v1/a?x=%2f&y=a%20b&y=2#z".parse().unwrap());
+        draft.put(&"query.y".parse().unwrap(), &Value::from("3")).unwrap();
+        assert_eq!(show(&draft.finish().unwrap()), "GET https://api.test/v1/a?x=%2f&y=3\na: b");
+    }
+}

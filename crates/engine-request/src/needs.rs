@@ -1,0 +1,180 @@
+//! What templates and paths need of an answer and its request, so that nothing else is made for them.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use engine_expr::{Condition, Dynamic, DynamicLeaf, Expr, JsonPath, NameUse, Segment, Template};
+
+use crate::AnswerPlace;
+
+/// What templates and paths need of an answer and its request, gathered once per plan.
+#[derive(Clone, Debug, Default)]
+pub struct Needs {
+    pub(crate) headers: bool,
+    pub(crate) body: Option<Part>,
+    pub(crate) root: Option<Part>,
+    names: BTreeSet<Arc<str>>,
+    texts: Vec<Arc<str>>,
+}
+
+/// Which part of a body is needed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// All of it.
+    Whole,
+    /// These members of an object.
+    Members(Vec<(Arc<str>, Part)>),
+}
+
+impl Needs {
+    /// Makes needs for everything there is.
+    pub fn all() -> Self {
+        Self { headers: true, body: Some(Part::Whole), root: Some(Part::Whole), ..Self::default() }
+    }
+
+    /// Returns whether a name such as `response`, `request`, `page` or `last` is used.
+    pub fn has(&self, name: &str) -> bool {
+        self.names.contains(name)
+    }
+
+    /// Returns whether `$` is used.
+    pub fn has_root(&self) -> bool {
+        self.root.is_some()
+    }
+
+    /// Adds what a template needs.
+    pub fn add_template(&mut self, template: &Template) {
+        self.add_names(template.names(), template.text());
+    }
+
+    /// Adds what a condition needs.
+    pub fn add_condition(&mut self, condition: &Condition) {
+        self.add_names(condition.names(), condition.text());
+    }
+
+    /// Adds what a path from `$` needs.
+    pub fn add_path(&mut self, path: &JsonPath) {
+        let names = path.singular().unwrap_or_default().iter().map_while(|segment| match segment {
+            Segment::Name(name) => Some(Arc::clone(name)),
+            Segment::Index(_) => None,
+        });
+        add(&mut self.root, &names.collect::<Vec<_>>());
+    }
+
+    /// Adds what a path or a template needs.
+    pub fn add_expr(&mut self, expr: &Expr) {
+        match expr {
+            Expr::Path(path) => self.add_path(path),
+            Expr::Template(template) => self.add_template(template),
+        }
+    }
+
+    /// Adds what a value needs.
+    pub fn add_dynamic(&mut self, value: &Dynamic) {
+        value.visit(&mut |leaf| match leaf {
+            DynamicLeaf::Path(path) => self.add_path(path),
+            DynamicLeaf::Template(template) => self.add_template(template),
+        });
+    }
+
+    /// Adds what a place in an answer needs.
+    pub fn add_place(&mut self, place: &AnswerPlace) {
+        match place {
+            AnswerPlace::Path(path) => self.add_path(path),
+            AnswerPlace::Template(template) => self.add_template(template),
+            AnswerPlace::Header(_) | AnswerPlace::Cookie(_) => {}
+        }
+    }
+
+    fn add_names(&mut self, names: &[NameUse], text: &str) {
+        for name in names {
+            self.names.insert(Arc::from(name.root()));
+            if name.root() != "response" {
+                continue;
+            }
+            match name.path.get(1).map(|member| &**member) {
+                Some("headers") => {
+                    self.headers = true;
+                    self.texts.push(text.into());
+                }
+                Some("body") => add(&mut self.body, name.path.get(2..).unwrap_or_default()),
+                Some(_) => {}
+                None => {
+                    self.headers = true;
+                    self.body = Some(Part::Whole);
+                }
+            }
+        }
+    }
+
+    /// Returns in which letters the templates write the name of a header, other than small ones.
+    pub(crate) fn spellings(&self, name: &str) -> Vec<&str> {
+        let mut found = Vec::new();
+        for text in &self.texts {
+            for (start, _) in text.char_indices() {
+                if let Some(spelled) = text.get(start..start + name.len())
+                    && spelled.eq_ignore_ascii_case(name)
+                    && spelled != name
+                {
+                    found.push(spelled);
+                }
+            }
+        }
+        found
+    }
+}
+
+fn add(part: &mut Option<Part>, path: &[Arc<str>]) {
+    let part = part.get_or_insert_with(|| Part::Members(Vec::new()));
+    insert(part, path);
+}
+
+fn insert(part: &mut Part, path: &[Arc<str>]) {
+    let Part::Members(members) = part else { return };
+    let Some((first, rest)) = path.split_first() else {
+        *part = Part::Whole;
+        return;
+    };
+    let at = members.iter().position(|(name, _)| name == first).unwrap_or_else(|| {
+        members.push((Arc::clone(first), Part::Members(Vec::new())));
+        members.len() - 1
+    });
+    if let Some((_, below)) = members.get_mut(at) {
+        insert(below, rest);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use engine_expr::{JsonPath, Template};
+    use engine_source::Span;
+
+    use super::{Needs, Part};
+
+    fn template(text: &str) -> Needs {
+        let mut needs = Needs::default();
+        needs.add_template(&Template::new(text, Span::default()));
+        needs
+    }
+
+    #[test]
+    fn knows_which_members_are_named() {
+        let needs = template("{{ response.body.a.b ~ response.body.a.c ~ response.body.d[0].e }}");
+        let leaf = |name: &str| (name.into(), Part::Whole);
+        let a = Part::Members(vec![leaf("b"), leaf("c")]);
+        assert_eq!(needs.body, Some(Part::Members(vec![("a".into(), a), leaf("d")])));
+        assert!(!needs.headers);
+        assert_eq!(template("{{ response.status }}").body, None);
+        assert_eq!(template("{{ response | tojson }}").body, Some(Part::Whole));
+        assert_eq!(template("{{ response.body.get('a') }}").body, Some(Part::Whole));
+    }
+
+    #[test]
+    fn knows_the_root() {
+        let mut needs = Needs::default();
+        needs.add_path(&JsonPath::new("$.a[0].b", Span::default()));
+        assert_eq!(needs.root, Some(Part::Members(vec![("a".into(), Part::Whole)])));
+        needs.add_path(&JsonPath::new("$..b", Span::default()));
+        assert_eq!(needs.root, Some(Part::Whole));
+    }
+}

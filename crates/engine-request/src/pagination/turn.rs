@@ -1,0 +1,98 @@
+//! What every kind of pagination does after a page.
+
+use std::fmt;
+
+use engine_expr::{Scope, Value};
+use engine_source::Span;
+use url::Url;
+
+use super::{Next, Page, PagerError};
+use crate::{AnswerPlace, Changes};
+
+/// A kind of pagination in the middle of a read.
+pub(super) trait Turn: fmt::Debug + Send + Sync {
+    /// Returns what the first request sends.
+    fn first(&self) -> Changes {
+        Changes::default()
+    }
+
+    /// Returns whether an empty page is the end.
+    fn ends_at_an_empty_page(&self) -> bool {
+        false
+    }
+
+    /// Decides how to go on after a page.
+    fn next(&mut self, seen: &Seen<'_>) -> Result<Next, PagerError>;
+
+    /// Returns what the next requests will send, as far as that is known already.
+    fn ahead(&self, _limit: usize) -> Vec<Changes> {
+        Vec::new()
+    }
+
+    /// Returns where the spec says how the next page is asked for, and what should be checked there if it brings nothing new.
+    fn asks(&self) -> (Span, String);
+}
+
+/// A page, and what was made of it.
+#[derive(Debug)]
+pub(super) struct Seen<'a> {
+    pub(super) page: &'a Page<'a>,
+    /// The number of the page in this read, from 1.
+    pub(super) number: u64,
+    /// How many records were received, those of this page included.
+    pub(super) received: u64,
+    /// What the watched place has.
+    pub(super) watched: Option<Value>,
+    /// The names that templates see.
+    pub(super) scope: &'a Scope,
+}
+
+impl Seen<'_> {
+    /// Returns what says where the next page is; `None` where there is none.
+    pub(super) fn next(&self) -> Option<&Value> {
+        self.watched.as_ref().filter(|value| !is_no_next(value))
+    }
+
+    /// Returns the total that the answer says; `None` where it says none, or a negative one.
+    pub(super) fn total(&self, place: &AnswerPlace) -> Result<Option<u64>, PagerError> {
+        let number = match &self.watched {
+            None | Some(Value::Null) => return Ok(None),
+            Some(Value::Number(number)) => number.as_i64(),
+            Some(Value::String(text)) if text.is_empty() => return Ok(None),
+            Some(Value::String(text)) => text.trim().parse().ok(),
+            Some(_) => None,
+        };
+        match number {
+            Some(number) => Ok(u64::try_from(number).ok()),
+            None => Err(self.unfit(place, "a whole number")),
+        }
+    }
+
+    /// Resolves a URL against that of the request.
+    pub(super) fn resolve(&self, text: &str, span: Span) -> Result<Url, PagerError> {
+        let url = self.page.request.url.join(text.trim()).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+        let mut url = url.ok_or(PagerError::NoUrl { page: self.number, span })?;
+        url.set_fragment(None);
+        Ok(url)
+    }
+
+    /// Says that the watched place has something else than is needed.
+    pub(super) fn unfit(&self, place: &AnswerPlace, wanted: &'static str) -> PagerError {
+        PagerError::Unfit {
+            page: self.number,
+            place: place.text().into_owned(),
+            found: self.watched.as_ref().unwrap_or(&Value::Null).a_kind(),
+            wanted,
+            span: place.span(),
+        }
+    }
+}
+
+/// Returns whether a value means that there is no next page: null, false and `""` do, 0 does not.
+pub(super) fn is_no_next(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::String(text) => text.is_empty(),
+        _ => false,
+    }
+}

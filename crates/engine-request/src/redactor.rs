@@ -1,0 +1,300 @@
+//! Takes secrets out of texts that are shown, in whatever form they stand there.
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use engine_expr::Secret;
+
+/// Takes secrets out of texts: as they are, percent-encoded, form-encoded, escaped as in JSON, and in base64.
+#[derive(Clone, Default)]
+pub struct Redactor {
+    needles: Vec<Needle>,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+struct Needle {
+    chars: Vec<char>,
+    /// Whether this is what base64 makes of a secret: then the base64 around it goes too.
+    is_base64: bool,
+}
+
+impl Redactor {
+    /// Makes a redactor.
+    pub fn new(secrets: impl IntoIterator<Item = Secret>) -> Self {
+        let mut redactor = Self::default();
+        for secret in secrets {
+            redactor.add(&secret);
+        }
+        redactor
+    }
+
+    /// Adds a secret; an empty one hides nothing.
+    pub fn add(&mut self, secret: &Secret) {
+        let text = secret.expose();
+        self.push(text, false);
+        // What a file or a command gives may end in a line break that is not sent.
+        self.push(text.trim(), false);
+        for fragment in base64_fragments(text.as_bytes()) {
+            self.push(&fragment, true);
+        }
+    }
+
+    /// Adds all secrets of another one.
+    pub fn extend(&mut self, other: &Self) {
+        for needle in &other.needles {
+            if !self.needles.contains(needle) {
+                self.needles.push(needle.clone());
+            }
+        }
+        self.needles.sort_by_key(|needle| std::cmp::Reverse(needle.chars.len()));
+    }
+
+    /// Returns whether there is nothing to take out.
+    pub fn is_empty(&self) -> bool {
+        self.needles.is_empty()
+    }
+
+    /// Returns whether a secret stands in a text.
+    pub fn finds(&self, text: &str) -> bool {
+        text.char_indices().any(|(at, _)| self.matched(text, at).is_some())
+    }
+
+    /// Returns the text with `***` for every secret.
+    pub fn redact(&self, text: &str) -> String {
+        if self.needles.is_empty() {
+            return text.to_owned();
+        }
+        let mut out = String::with_capacity(text.len());
+        let mut at = 0;
+        while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
+            if let Some((end, is_base64)) = self.matched(text, at) {
+                at = end;
+                if is_base64 {
+                    let kept = out.trim_end_matches(is_base64_char).len();
+                    out.truncate(kept);
+                    at += text.get(at..).map_or(0, |rest| rest.len() - rest.trim_start_matches(is_base64_char).len());
+                }
+                out.push_str("***");
+                continue;
+            }
+            let Some(char) = rest.chars().next() else { break };
+            out.push(char);
+            at += char.len_utf8();
+        }
+        out
+    }
+
+    fn push(&mut self, text: &str, is_base64: bool) {
+        let needle = Needle { chars: text.chars().collect(), is_base64 };
+        if !text.is_empty() && !self.needles.contains(&needle) {
+            self.needles.push(needle);
+            // The longest first, so that a secret within another one leaves nothing of it.
+            self.needles.sort_by_key(|needle| std::cmp::Reverse(needle.chars.len()));
+        }
+    }
+
+    fn matched(&self, text: &str, at: usize) -> Option<(usize, bool)> {
+        self.needles.iter().find_map(|needle| needle.matched(text.as_bytes(), at).map(|end| (end, needle.is_base64)))
+    }
+}
+
+impl std::fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Redactor(***)")
+    }
+}
+
+impl Needle {
+    /// Returns where the secret ends that begins here, every character of it in any form.
+    fn matched(&self, text: &[u8], start: usize) -> Option<usize> {
+        let mut ends = vec![start];
+        let mut next = Vec::new();
+        for char in &self.chars {
+            for end in &ends {
+                forms(text, *end, *char, &mut |end| {
+                    if !next.contains(&end) {
+                        next.push(end);
+                    }
+                });
+            }
+            if next.is_empty() {
+                return None;
+            }
+            std::mem::swap(&mut ends, &mut next);
+            next.clear();
+        }
+        ends.into_iter().max()
+    }
+}
+
+/// Tells for every form in which a character may stand here where it ends.
+fn forms(text: &[u8], at: usize, char: char, found: &mut impl FnMut(usize)) {
+    let Some(rest) = text.get(at..) else { return };
+    let mut buffer = [0; 4];
+    let bytes = char.encode_utf8(&mut buffer).as_bytes();
+    if rest.starts_with(bytes) {
+        found(at + bytes.len());
+    }
+    if char == ' ' && rest.first() == Some(&b'+') {
+        found(at + 1);
+    }
+    if rest.first() == Some(&b'%')
+        && let Some(length) = percent(rest, bytes)
+    {
+        found(at + length);
+    }
+    if rest.first() == Some(&b'\\') {
+        // A text that was quoted twice has more of them.
+        let slashes = rest.iter().take_while(|byte| **byte == b'\\').count();
+        let after = rest.get(slashes..).unwrap_or_default();
+        if char == '\\' {
+            (2..=slashes).for_each(|count| found(at + count));
+        } else if after.starts_with(bytes) {
+            found(at + slashes + bytes.len());
+        } else if let Some(length) = escape(after, char) {
+            found(at + slashes + length);
+        }
+    }
+    if rest.first() == Some(&b'&') {
+        let entity: &[&[u8]] = match char {
+            '"' => &[b"&quot;", b"&#34;", b"&#x22;"],
+            '\'' => &[b"&apos;", b"&#39;", b"&#x27;"],
+            '&' => &[b"&amp;", b"&#38;", b"&#x26;"],
+            '<' => &[b"&lt;", b"&#60;", b"&#x3C;", b"&#x3c;"],
+            '>' => &[b"&gt;", b"&#62;", b"&#x3E;", b"&#x3e;"],
+            _ => &[],
+        };
+        entity.iter().filter(|entity| rest.starts_with(entity)).for_each(|entity| found(at + entity.len()));
+    }
+}
+
+/// Returns how long the percent-encoded form of these bytes is, if it stands here; encoded twice too.
+fn percent(text: &[u8], bytes: &[u8]) -> Option<usize> {
+    ["%", "%25"].iter().find_map(|sign| {
+        let mut at = 0;
+        for byte in bytes {
+            let rest = text.get(at..)?.strip_prefix(sign.as_bytes())?;
+            let digits = std::str::from_utf8(rest.get(..2)?).ok()?;
+            (u8::from_str_radix(digits, 16) == Ok(*byte)).then_some(())?;
+            at += sign.len() + 2;
+        }
+        Some(at)
+    })
+}
+
+/// Returns how long the JSON escape of a character is after its backslash, if it stands here.
+fn escape(text: &[u8], char: char) -> Option<usize> {
+    let short = match char {
+        '\n' => b'n',
+        '\r' => b'r',
+        '\t' => b't',
+        '\u{8}' => b'b',
+        '\u{c}' => b'f',
+        _ => 0,
+    };
+    if short != 0 && text.first() == Some(&short) {
+        return Some(1);
+    }
+    let mut units = [0; 2];
+    let mut at = 0;
+    for (index, unit) in char.encode_utf16(&mut units).iter().enumerate() {
+        let mut rest = text.get(at..)?;
+        if index > 0 {
+            let slashes = rest.iter().take_while(|byte| **byte == b'\\').count();
+            (slashes > 0).then_some(())?;
+            at += slashes;
+            rest = rest.get(slashes..)?;
+        }
+        let digits = std::str::from_utf8(rest.strip_prefix(b"u")?.get(..4)?).ok()?;
+        (u16::from_str_radix(digits, 16) == Ok(*unit)).then_some(())?;
+        at += 5;
+    }
+    Some(at)
+}
+
+/// Returns what base64 makes of these bytes wherever they stand in a longer text, without the characters that depend on their neighbours.
+fn base64_fragments(bytes: &[u8]) -> Vec<String> {
+    let mut fragments = Vec::new();
+    for shift in 0..3_usize {
+        let mut shifted = vec![0; shift];
+        shifted.extend_from_slice(bytes);
+        let whole = shifted.len() * 8 / 6;
+        let start = (shift * 8).div_ceil(6);
+        for text in [STANDARD_NO_PAD.encode(&shifted), URL_SAFE_NO_PAD.encode(&shifted)] {
+            // Shorter ones stand in every text.
+            if let Some(fragment) = text.get(start..whole).filter(|fragment| fragment.len() >= 4)
+                && !fragments.iter().any(|known| known == fragment)
+            {
+                fragments.push(fragment.to_owned());
+            }
+        }
+    }
+    fragments
+}
+
+fn is_base64_char(char: char) -> bool {
+    char.is_ascii_alphanumeric() || matches!(char, '+' | '/' | '-' | '_' | '=')
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+    use engine_expr::{Secret, Value};
+
+    use super::Redactor;
+
+    const SECRET: &str = "p+a/s%s\"w\\ö r\nd=~'&<";
+
+    fn redactor(secret: &str) -> Redactor {
+        Redactor::new([Secret::new(secret)])
+    }
+
+    #[test]
+    fn finds_every_form() {
+        let json = Value::from(SECRET).to_json();
+        let twice = Value::from(json.as_str()).to_json();
+        let forms = [
+            SECRET.to_owned(),
+            crate::encoding::segment(SECRET),
+            crate::encoding::query(SECRET),
+            crate::encoding::segment(SECRET).to_lowercase(),
+            crate::encoding::segment(&crate::encoding::segment(SECRET)),
+            url::form_urlencoded::byte_serialize(SECRET.as_bytes()).collect(),
+            json.trim_matches('"').to_owned(),
+            json.trim_matches('"').replace('/', "\\/").replace('ö', "\\u00F6"),
+            twice.get(3..twice.len() - 3).unwrap_or_default().to_owned(),
+            format!("{SECRET:?}").trim_matches('"').to_owned(),
+            SECRET.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;").replace('\'', "&#39;"),
+            STANDARD.encode(SECRET),
+            URL_SAFE_NO_PAD.encode(SECRET),
+            STANDARD.encode(format!("user:{SECRET}")),
+            STANDARD.encode(format!("u:{SECRET}!")),
+            crate::encoding::segment(&STANDARD.encode(format!("us:{SECRET}"))),
+        ];
+        for form in forms {
+            let shown = redactor(SECRET).redact(&format!("<a: {form} b>"));
+            assert!(shown.starts_with("<a: ***") && shown.ends_with(" b>"), "{form}: {shown}");
+            assert!(shown.len() < 20, "{form}: {shown}");
+        }
+    }
+
+    #[test]
+    fn leaves_other_texts_alone() {
+        for text in ["", "nothing here", "p+a/s%s", "100%", "\\", "%", "%4", "ö"] {
+            assert_eq!(redactor(SECRET).redact(text), text);
+            assert!(!redactor(SECRET).finds(text));
+        }
+        assert_eq!(redactor("").redact("text"), "text");
+    }
+
+    #[test]
+    fn takes_out_the_longest() {
+        let redactor = Redactor::new([Secret::new("abc"), Secret::new("abcdef"), Secret::new("abcdef\n")]);
+        assert_eq!(redactor.redact("x abcdef abc abcdeabc"), "x *** *** ***de***");
+    }
+
+    #[test]
+    fn knows_characters_outside_the_basic_plane() {
+        assert_eq!(redactor("k😀y").redact(r#""k\ud83d\ude00y""#), "\"***\"");
+    }
+}
