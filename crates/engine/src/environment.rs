@@ -42,7 +42,11 @@ impl Variables {
     fn read(&mut self, path: &Path) -> Result<(), Failure> {
         let text = match fs::read_to_string(path) {
             Ok(text) => text,
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::IsADirectory | ErrorKind::NotADirectory) => return Ok(()),
+            Err(error)
+                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::IsADirectory | ErrorKind::NotADirectory) =>
+            {
+                return Ok(());
+            }
             Err(error) => return Err(Failure::usage(format!("cannot read `{}`: {error}", path.display()))),
         };
         for variable in dotenvy::from_read_iter(text.trim_start_matches('\u{feff}').as_bytes()) {
@@ -66,7 +70,8 @@ fn unreadable(path: &Path, text: &str, error: &dotenvy::Error) -> Failure {
         Some(line) => format!("{}:{line}", path.display()),
         None => path.display().to_string(),
     };
-    Failure::usage(format!("{place}: not a variable")).help("write `NAME=value`, with quotes around a value that has blanks")
+    Failure::usage(format!("{place}: not a variable"))
+        .help("write `NAME=value`, with quotes around a value that has blanks")
 }
 
 impl Environment for Variables {

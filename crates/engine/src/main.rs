@@ -2,6 +2,7 @@
 
 mod arguments;
 mod commands;
+mod console;
 mod environment;
 mod failure;
 mod inputs;

@@ -20,7 +20,11 @@ impl Reported {
     /// Makes a finding about a spec; one without a place is about the spec as a whole.
     pub(crate) fn new(spec: &Path, finding: Finding, sources: &Arc<Sources>) -> Self {
         let span = finding.span();
-        let path = if span.is_none() { spec.to_string_lossy().into_owned() } else { sources.get(span.source).name().to_owned() };
+        let path = if span.is_none() {
+            spec.to_string_lossy().into_owned()
+        } else {
+            sources.get(span.source).name().to_owned()
+        };
         Self { path, finding, sources: Arc::clone(sources) }
     }
 
@@ -125,8 +129,10 @@ mod tests {
     fn sorts_by_file_and_says_once_what_two_importers_say() {
         let mut first = Sources::new();
         let mut second = Sources::new();
-        let one: Findings = [finding(&mut first, "specs/b.yaml", "x"), finding(&mut first, "shared.yaml", "y")].into_iter().collect();
-        let two: Findings = [finding(&mut second, "shared.yaml", "y"), finding(&mut second, "specs/a.yaml", "z")].into_iter().collect();
+        let one: Findings =
+            [finding(&mut first, "specs/b.yaml", "x"), finding(&mut first, "shared.yaml", "y")].into_iter().collect();
+        let two: Findings =
+            [finding(&mut second, "shared.yaml", "y"), finding(&mut second, "specs/a.yaml", "z")].into_iter().collect();
         let report: Report = Report::of(Path::new("specs/b.yaml"), one, &Arc::new(first))
             .into_iter()
             .chain(Report::of(Path::new("specs/a.yaml"), two, &Arc::new(second)))

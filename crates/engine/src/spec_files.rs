@@ -23,9 +23,11 @@ pub(crate) fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
         let shown = path.display();
         match fs::metadata(path) {
             Ok(metadata) if metadata.is_dir() => {
-                walk(&clean(path), &mut |file| is_yaml(file).then(|| files.push(file.to_owned()))).map_err(|error| unreadable(path, &error))?;
+                walk(&clean(path), &mut |file| is_yaml(file).then(|| files.push(file.to_owned())))
+                    .map_err(|error| unreadable(path, &error))?;
                 if files.len() == known {
-                    return Err(Failure::usage(format!("no specs in `{shown}`")).help("name a file, or a folder with files that end in `.yaml` or `.yml`"));
+                    return Err(Failure::usage(format!("no specs in `{shown}`"))
+                        .help("name a file, or a folder with files that end in `.yaml` or `.yml`"));
                 }
             }
             Ok(_) => files.push(clean(path)),
@@ -84,7 +86,8 @@ fn pattern(path: &Path) -> Option<Result<(PathBuf, GlobMatcher), Failure>> {
     if !is_pattern(text) {
         return None;
     }
-    let fixed: PathBuf = clean.components().take_while(|component| !is_pattern(&component.as_os_str().to_string_lossy())).collect();
+    let fixed: PathBuf =
+        clean.components().take_while(|component| !is_pattern(&component.as_os_str().to_string_lossy())).collect();
     let folder = if fixed.as_os_str().is_empty() { PathBuf::from(".") } else { fixed };
     if !folder.is_dir() {
         return Some(Err(Failure::usage(format!("`{}` does not exist", folder.display()))));
@@ -115,7 +118,9 @@ mod tests {
         }
         let paths: Vec<PathBuf> = paths.iter().map(|path| folder.path().join(path)).collect();
         let found = match find(&paths) {
-            Ok(files) => files.iter().map(|file| file.strip_prefix(folder.path()).unwrap().display().to_string()).collect(),
+            Ok(files) => {
+                files.iter().map(|file| file.strip_prefix(folder.path()).unwrap().display().to_string()).collect()
+            }
             Err(failure) => vec![failure.message.replace(&format!("{}/", folder.path().display()), "")],
         };
         assert_eq!(found, expected);

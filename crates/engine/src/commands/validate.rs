@@ -56,7 +56,8 @@ fn check(files: &[PathBuf]) -> Result<Report, Failure> {
         let mut found = Vec::new();
         for worker in workers {
             // A worker that panicked has said why.
-            found.extend(worker.join().map_err(|_| Failure::failed("checking a spec failed within the engine itself"))?);
+            found
+                .extend(worker.join().map_err(|_| Failure::failed("checking a spec failed within the engine itself"))?);
         }
         Ok(found.into_iter().collect())
     })

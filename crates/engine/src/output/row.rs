@@ -25,7 +25,8 @@ pub(super) struct Cell {
 impl Row {
     /// Makes a row: scalars as they are, nothing for null, JSON for lists and objects.
     pub(super) fn new(stream: Option<&str>, record: &Record) -> io::Result<Self> {
-        let value = record.to_value().map_err(|error| io::Error::other(format!("a record is not JSON: {}", error.message)))?;
+        let value =
+            record.to_value().map_err(|error| io::Error::other(format!("a record is not JSON: {}", error.message)))?;
         let mut cells = Vec::new();
         cells.extend(stream.map(|stream| (Arc::from(STREAM), Cell { text: stream.to_owned(), number: false })));
         match value.as_object() {

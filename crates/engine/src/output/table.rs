@@ -73,7 +73,8 @@ impl Table {
     /// Narrows the widest columns until all fit, then takes the last ones away.
     fn fit(&mut self) {
         let Some(width) = self.width else { return };
-        let total = |columns: &[Column]| columns.iter().map(|column| column.width + GAP).sum::<usize>().saturating_sub(GAP);
+        let total =
+            |columns: &[Column]| columns.iter().map(|column| column.width + GAP).sum::<usize>().saturating_sub(GAP);
         while total(&self.columns) > width {
             let widest = self.columns.iter_mut().max_by_key(|column| column.width);
             if let Some(widest) = widest.filter(|widest| widest.width > NARROWEST) {

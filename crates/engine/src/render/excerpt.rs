@@ -63,8 +63,14 @@ impl Excerpt {
             end -= 1;
         }
         let window = Window::around(&marks, width.map_or(COLUMNS, |width| width.saturating_sub(10).max(20)));
-        let mut excerpt =
-            Self { name: file.name().to_owned(), text: String::new(), first_line: first, start, labels: Vec::new(), notes };
+        let mut excerpt = Self {
+            name: file.name().to_owned(),
+            text: String::new(),
+            first_line: first,
+            start,
+            labels: Vec::new(),
+            notes,
+        };
         for line in first..=(last + CONTEXT).min(end.max(last)) {
             let characters: Vec<char> = characters(file, line).collect();
             let begin = excerpt.text.len();
@@ -100,8 +106,15 @@ impl Mark {
         let text: Vec<char> = characters(file, line).collect();
         let start = (start - 1).min(text.len());
         // A place of several lines is shown by its first one.
-        let end = if last > line { text.iter().rposition(|it| !it.is_whitespace()).map_or(0, |at| at + 1) } else { end - 1 };
-        Self { line, start, end: end.clamp(start, text.len()), text: super::plain::plain(&label.text).into_owned(), primary }
+        let end =
+            if last > line { text.iter().rposition(|it| !it.is_whitespace()).map_or(0, |at| at + 1) } else { end - 1 };
+        Self {
+            line,
+            start,
+            end: end.clamp(start, text.len()),
+            text: super::plain::plain(&label.text).into_owned(),
+            primary,
+        }
     }
 }
 
@@ -150,7 +163,8 @@ impl SourceCode for Excerpt {
         let contents = self.text.read_span(span, before, after)?;
         let (line, column) = (contents.line() + self.first_line - 1, contents.column());
         // Asked without context, it is for the place in the headline: that of the file, not of a line that may be cut.
-        let (line, column) = if before == 0 && after == 0 { (self.start.0 - 1, self.start.1 - 1) } else { (line, column) };
+        let (line, column) =
+            if before == 0 && after == 0 { (self.start.0 - 1, self.start.1 - 1) } else { (line, column) };
         Ok(Box::new(MietteSpanContents::new_named(
             self.name.clone(),
             contents.data(),

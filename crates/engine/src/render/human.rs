@@ -3,7 +3,9 @@
 use std::fmt;
 
 use engine_source::{Finding, Severity};
-use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, SourceCode, ThemeCharacters, ThemeStyles};
+use miette::{
+    Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, SourceCode, ThemeCharacters, ThemeStyles,
+};
 
 use super::excerpt::Excerpt;
 use super::plain::plain;
@@ -114,21 +116,27 @@ mod tests {
         for character in text.chars() {
             match character {
                 '«' => spans.push(plain.len()..plain.len()),
-                '»' => spans.iter_mut().filter(|span| span.is_empty()).for_each(|span| span.end = plain.len()),
+                '»' => spans.iter_mut().filter(|span| span.start == span.end).for_each(|span| span.end = plain.len()),
                 other => plain.push(other),
             }
         }
         let mut sources = Sources::new();
         let id = sources.add("specs/github.yaml", plain);
         // The primary place is the last one in the text.
-        let finding = spans.into_iter().rev().zip(labels).fold(finding, |finding, (span, label)| finding.label(Span::new(id, span), *label));
+        let finding = spans
+            .into_iter()
+            .rev()
+            .zip(labels)
+            .fold(finding, |finding, (span, label)| finding.label(Span::new(id, span), *label));
         render(&Reported::new(Path::new("specs/github.yaml"), finding, &Arc::new(sources)), look)
     }
 
-    const FIELD: &str = "version: 1\napis:\n  github:\n    paginate:\n      type: link_header\n      «max_page»: 50\n    timeout: 5s\n";
+    const FIELD: &str =
+        "version: 1\napis:\n  github:\n    paginate:\n      type: link_header\n      «max_page»: 50\n    timeout: 5s\n";
 
     fn unknown_field() -> Finding {
-        Finding::error("unknown-field", "unknown field `max_page` in link_header pagination").help("did you mean `max_pages`?")
+        Finding::error("unknown-field", "unknown field `max_page` in link_header pagination")
+            .help("did you mean `max_pages`?")
     }
 
     #[test]
@@ -145,7 +153,9 @@ mod tests {
     #[test]
     fn draws_with_colours() {
         let look = Look { color: true, ..Look::PLAIN };
-        assert_snapshot!(rendered(FIELD, unknown_field(), &["not a field of link_header pagination"], look).replace('\u{1b}', "^"));
+        assert_snapshot!(
+            rendered(FIELD, unknown_field(), &["not a field of link_header pagination"], look).replace('\u{1b}', "^")
+        );
     }
 
     #[test]
@@ -170,7 +180,8 @@ mod tests {
     #[test]
     fn cuts_long_lines_around_the_place() {
         let text = format!("short: 1\nquery: \"{} «inputs.orgid» {}\"\n", "before ".repeat(40), "after ".repeat(40));
-        let finding = Finding::error("undefined-variable", "undefined variable `inputs.orgid`").help("did you mean `inputs.org_id`, defined at 4:3?");
+        let finding = Finding::error("undefined-variable", "undefined variable `inputs.orgid`")
+            .help("did you mean `inputs.org_id`, defined at 4:3?");
         assert_snapshot!(rendered(&text, finding, &["not defined"], Look { width: Some(90), ..Look::PLAIN }));
     }
 
@@ -189,7 +200,12 @@ mod tests {
     #[test]
     fn shows_the_first_line_of_a_place_of_many() {
         let finding = Finding::error("missing-field", "a step without a target");
-        assert_snapshot!(rendered("steps:\n  - «id: a\n    where: x\n    map: y\n»\n", finding, &["lacks `read`"], Look::PLAIN));
+        assert_snapshot!(rendered(
+            "steps:\n  - «id: a\n    where: x\n    map: y\n»\n",
+            finding,
+            &["lacks `read`"],
+            Look::PLAIN
+        ));
     }
 
     #[test]

@@ -49,7 +49,12 @@ impl<'a> Object<'a> {
             severity: finding.severity.name(),
             message: &finding.message,
             help: finding.help.as_deref(),
-            labels: finding.labels.iter().filter(|label| !label.span.is_none()).map(|label| Place::new(label, &reported.sources)).collect(),
+            labels: finding
+                .labels
+                .iter()
+                .filter(|label| !label.span.is_none())
+                .map(|label| Place::new(label, &reported.sources))
+                .collect(),
         }
     }
 }
@@ -71,7 +76,8 @@ impl From<(usize, usize)> for Position {
 /// Returns the array.
 pub(crate) fn render(report: &Report) -> String {
     // Texts and numbers always have a JSON form.
-    let objects: Vec<String> = report.iter().filter_map(|reported| serde_json::to_string(&Object::new(reported)).ok()).collect();
+    let objects: Vec<String> =
+        report.iter().filter_map(|reported| serde_json::to_string(&Object::new(reported)).ok()).collect();
     if objects.is_empty() { "[]\n".to_owned() } else { format!("[\n{}\n]\n", objects.join(",\n")) }
 }
 
@@ -91,7 +97,9 @@ mod tests {
         let mut sources = Sources::new();
         let id = sources.add("specs/x.yaml", "größe: 1\nb: 2\n");
         let findings: Findings = [
-            Finding::error("unknown-field", "unknown field `b`").label(Span::new(id, 11..12), "not a field").help("leave it out"),
+            Finding::error("unknown-field", "unknown field `b`")
+                .label(Span::new(id, 11..12), "not a field")
+                .help("leave it out"),
             Finding::warning("unused-secret", "odd"),
         ]
         .into_iter()

@@ -90,7 +90,11 @@ fn inline(text: &str, look: Look) -> String {
     if !look.color || parts.len() % 2 == 0 {
         return text.to_owned();
     }
-    parts.iter().enumerate().map(|(at, part)| if at % 2 == 1 { look.paint(Style::Cyan, part) } else { (*part).to_owned() }).collect()
+    parts
+        .iter()
+        .enumerate()
+        .map(|(at, part)| if at % 2 == 1 { look.paint(Style::Cyan, part) } else { (*part).to_owned() })
+        .collect()
 }
 
 #[cfg(test)]
@@ -116,6 +120,9 @@ mod tests {
     #[test]
     fn colours_headings_and_code() {
         let text = render(PAGE, Look { color: true, ..Look::PLAIN });
-        assert!(text.starts_with("\u{1b}[1munknown-field\u{1b}[0m\n\nA key that \u{1b}[36mengine\u{1b}[0m does"), "{text}");
+        assert!(
+            text.starts_with("\u{1b}[1munknown-field\u{1b}[0m\n\nA key that \u{1b}[36mengine\u{1b}[0m does"),
+            "{text}"
+        );
     }
 }

@@ -118,8 +118,12 @@ mod tests {
         let mut sources = Sources::new();
         let id = sources.add("specs/größe 1.yaml", "größe: 1\nb: 2\n");
         let findings: Findings = [
-            Finding::error("unknown-field", "unknown field `b`").label(Span::new(id, 11..12), "not a field").help("leave it out"),
-            Finding::warning("unused-secret", "odd").label(Span::new(id, 0..7), "here").label(Span::new(id, 11..12), "there"),
+            Finding::error("unknown-field", "unknown field `b`")
+                .label(Span::new(id, 11..12), "not a field")
+                .help("leave it out"),
+            Finding::warning("unused-secret", "odd")
+                .label(Span::new(id, 0..7), "here")
+                .label(Span::new(id, 11..12), "there"),
         ]
         .into_iter()
         .collect();

@@ -1,0 +1,133 @@
+//! A run as lines of JSON: an object with `time`, `level` and `event` for all that happens.
+
+use std::time::Duration;
+
+use engine_runtime::{Clock, Counts, Event, RunReport, Status, SystemClock};
+use engine_source::Severity;
+use serde_json::{Map, Value, json};
+
+use crate::render::json;
+use crate::report::Reported;
+use crate::terminal::tell;
+
+/// Writes an object for each event.
+pub(super) struct JsonLines {
+    verbose: u8,
+    quiet: bool,
+}
+
+impl JsonLines {
+    pub(super) fn new(verbose: u8, quiet: bool) -> Self {
+        Self { verbose, quiet }
+    }
+
+    /// Tells an event; progress only where much is to be told.
+    pub(super) fn event(&self, event: &Event) {
+        if self.quiet || (matches!(event, Event::Progress { .. }) && self.verbose == 0) {
+            return;
+        }
+        if let Some((level, name, fields)) = fields(event) {
+            say(level, name, fields);
+        }
+    }
+
+    /// Tells a finding.
+    pub(super) fn finding(&self, reported: &Reported) {
+        let level = match reported.finding.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warn",
+        };
+        if !self.quiet || reported.finding.is_error() {
+            say(level, "finding", serde_json::to_value(json::Object::new(reported)).unwrap_or_default());
+        }
+    }
+
+    /// Sums up the run.
+    pub(super) fn summary(&self, run: &RunReport, elapsed: Duration) {
+        if self.quiet {
+            return;
+        }
+        let level = if run.status == Status::Failed { "error" } else { "info" };
+        let steps: Vec<Value> = run
+            .steps
+            .iter()
+            .map(|step| json!({"id": &*step.id, "status": status(step.status), "counts": counts(&step.counts)}))
+            .collect();
+        let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+        say(
+            level,
+            "run_finished",
+            json!({"run": run.id, "status": status(run.status), "elapsed_ms": millis, "steps": steps}),
+        );
+    }
+}
+
+/// Returns the level, the name and the members of an event.
+fn fields(event: &Event) -> Option<(&'static str, &'static str, Value)> {
+    Some(match event {
+        Event::StepStarted { step } => ("info", "step_started", json!({"step": &**step})),
+        Event::Progress { step, counts: it } => ("debug", "progress", json!({"step": &**step, "counts": counts(it)})),
+        Event::Retrying { step, what, wait, attempt } => (
+            "warn",
+            "retrying",
+            json!({"step": &**step, "what": what, "wait_s": wait.as_secs_f64(), "attempt": attempt}),
+        ),
+        Event::Waiting { step, wait } => ("info", "waiting", json!({"step": &**step, "wait_s": wait.as_secs_f64()})),
+        Event::Log { step, message } => ("info", "log", json!({"step": &**step, "message": message})),
+        Event::StepFinished { step, status: it, counts: done } => {
+            ("info", "step_finished", json!({"step": &**step, "status": status(*it), "counts": counts(done)}))
+        }
+        // A rejected record is told as a finding.
+        Event::Rejected { .. } => return None,
+    })
+}
+
+fn say(level: &str, event: &str, fields: Value) {
+    let mut object = Map::new();
+    object.insert("time".to_owned(), json!(SystemClock.now().to_string()));
+    object.insert("level".to_owned(), json!(level));
+    object.insert("event".to_owned(), json!(event));
+    if let Value::Object(fields) = fields {
+        object.extend(fields);
+    }
+    tell(format!("{}\n", Value::Object(object)));
+}
+
+fn status(status: Status) -> &'static str {
+    match status {
+        Status::Ok => "ok",
+        Status::Partial => "partial",
+        Status::Failed => "failed",
+        Status::Skipped => "skipped",
+        Status::Interrupted => "interrupted",
+    }
+}
+
+fn counts(counts: &Counts) -> Value {
+    json!({
+        "read": counts.read, "dropped": counts.dropped, "invalid": counts.invalid, "sent": counts.sent, "failed": counts.failed,
+        "skipped": counts.skipped, "dead_lettered": counts.dead_lettered, "out": counts.out,
+        "pages": counts.pages, "requests": counts.requests, "retries": counts.retries,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_each_event_with_its_members() {
+        let event = Event::Waiting { step: "orders".into(), wait: Duration::from_millis(1500) };
+        assert_eq!(fields(&event), Some(("info", "waiting", json!({"step": "orders", "wait_s": 1.5}))));
+        let finished = Event::StepFinished {
+            step: "orders".into(),
+            status: Status::Partial,
+            counts: Counts { read: 2, ..Counts::default() },
+        };
+        let (_, name, fields) = fields(&finished).unwrap_or_default();
+        assert_eq!(
+            (name, fields.pointer("/counts/read"), fields.get("status")),
+            ("step_finished", Some(&json!(2)), Some(&json!("partial")))
+        );
+    }
+}
