@@ -1,7 +1,36 @@
 //! Running a plan: the executor.
+//!
+//! Reads pages, shapes their records and hands them to targets, through bounded channels, so that a slow target slows the requests. All
+//! that comes from outside comes through [`World`].
 
+mod call;
+mod exchange;
+mod failure;
+mod inputs;
+mod item;
+mod limits;
+mod mapping;
+mod needs;
+mod outlet;
+mod page;
+mod params;
+mod read;
 mod record;
+mod report;
+mod run;
+mod shape;
 mod sink;
+mod step;
+mod stop;
+mod tally;
+mod transport;
+mod world;
+mod write;
 
 pub use crate::record::Record;
+pub use crate::report::{Counts, Event, Observer, RunReport, Status, StepReport};
+pub use crate::run::{RunOptions, run};
 pub use crate::sink::{Column, ColumnType, Mode, RecordSink, SinkError, SinkKind, SinkSpec, SinkTarget, Sinks};
+pub use crate::stop::Stop;
+pub use crate::transport::{HttpTransport, Incoming, MAX_BODY, Outgoing, Transport, TransportError};
+pub use crate::world::{BoxFuture, Clock, Environment, SystemClock, World};

@@ -46,6 +46,15 @@ impl Moment {
         }
     }
 
+    /// Writes the moment by a form: `rfc3339`, `rfc2822`, `unix`, `unix_ms` or a strftime pattern.
+    ///
+    /// # Errors
+    ///
+    /// Says why it cannot.
+    pub fn format(&self, form: &str) -> Result<String, String> {
+        write_moment(self.clone(), form).map_err(|error| error.detail().unwrap_or("it cannot be written").to_owned())
+    }
+
     fn zoned(self) -> Result<Zoned, Error> {
         match self {
             Self::Day(day) => day.to_zoned(TimeZone::UTC).map_err(|_| wrong("this day is out of range")),

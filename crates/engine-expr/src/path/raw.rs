@@ -117,7 +117,9 @@ impl Wanted {
         slots.found.resize(self.slots, MISSING);
         slots.items.clear();
         slots.shape = None;
-        self.root.fill(&mut Scanner::new(record), slots)
+        let mut scanner = Scanner::new(record);
+        self.root.fill(&mut scanner, slots)?;
+        scanner.end()
     }
 }
 

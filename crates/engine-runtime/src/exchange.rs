@@ -1,0 +1,466 @@
+//! One exchange with an API: rate limits, credentials, redirects, retries and what the answer means.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use engine_expr::{Scope, Template, Value};
+use engine_plan::{Endpoint, Plan};
+use engine_request::{
+    Answer, Attempt, Authenticate, Decision, Draft, ErrorAction, ErrorRules, GiveUp, Outcome as RetryOutcome, Prepared, Redactor,
+    RetryPolicy,
+};
+use engine_source::Span;
+use http::header::{COOKIE, HOST, LOCATION};
+use tokio::sync::Semaphore;
+use url::{Origin, Url};
+
+use crate::failure::Failure;
+use crate::limits::Limits;
+use crate::page::excerpt;
+use crate::report::Event;
+use crate::run::RunOptions;
+use crate::stop::Stop;
+use crate::tally::Tally;
+use crate::transport::{Incoming, MAX_BODY, Outgoing, TransportError};
+use crate::world::World;
+
+/// How long to wait for an answer, if the spec does not say.
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// How many redirects are followed.
+const MAX_REDIRECTS: usize = 10;
+
+/// Makes exchanges for all steps of a run.
+pub(crate) struct Exchanges {
+    world: World,
+    apis: HashMap<String, Api>,
+    endpoints: HashMap<String, Known>,
+    limits: Limits,
+    redactor: Redactor,
+}
+
+/// What is known of an API before its first request.
+struct Api {
+    /// Where it is.
+    base_url: Option<Url>,
+    /// Where it is instead of what the spec says.
+    moved: Option<Template>,
+    /// Other hosts that may be talked to.
+    hosts: Vec<String>,
+    /// Bounds the requests in flight.
+    in_flight: Option<Arc<Semaphore>>,
+}
+
+/// What is known of an endpoint before its first request.
+struct Known {
+    rules: ErrorRules,
+    policy: Mutex<Option<Option<RetryPolicy>>>,
+    in_flight: Option<Arc<Semaphore>>,
+}
+
+/// What is asked, and for whom.
+pub(crate) struct Asked<'a> {
+    pub(crate) endpoint: &'a Endpoint,
+    /// The names that the endpoint's templates may use.
+    pub(crate) scope: &'a Scope,
+    pub(crate) tally: &'a Arc<Tally>,
+    pub(crate) stop: &'a Stop,
+    /// Where the endpoint is named.
+    pub(crate) span: Span,
+    /// What follows the URL in messages: `, page 3`.
+    pub(crate) place: &'a str,
+    /// The URL that the spec itself gives, before a link of an answer took its place.
+    pub(crate) declared: &'a Url,
+    /// Whether the request carries an idempotency key.
+    pub(crate) has_key: bool,
+}
+
+/// What came of an exchange.
+pub(crate) enum Outcome {
+    /// An answer that counts as success.
+    Answer(Box<Exchanged>),
+    /// An error rule says to leave this out.
+    Skipped,
+    /// The run was stopped while waiting.
+    Stopped,
+}
+
+/// A request and its answer.
+pub(crate) struct Exchanged {
+    pub(crate) request: Prepared,
+    pub(crate) answer: Answer,
+}
+
+/// What becomes of one attempt.
+enum Verdict {
+    Done(Outcome),
+    Again { wait: Duration, why: String },
+}
+
+impl Exchanges {
+    /// Finds out where each API is; nothing connects yet.
+    pub(crate) fn new(plan: &Plan, world: &World, options: &RunOptions, base: &Scope, redactor: Redactor) -> Result<Self, Failure> {
+        let mut apis = HashMap::new();
+        let mut endpoints = HashMap::new();
+        for endpoint in &plan.endpoints {
+            let settings = &endpoint.api_settings;
+            if !apis.contains_key(&endpoint.api) {
+                let mut api = Api { base_url: None, moved: None, hosts: Vec::new(), in_flight: None };
+                if let Some(url) = options.base_urls.get(&endpoint.api) {
+                    api.base_url = Some(url.clone());
+                    api.moved = Some(Template::literal(url.as_str(), Value::from(url.as_str()), Span::default()));
+                } else if let Some(template) = &settings.base_url {
+                    api.base_url = template.render_text(base).ok().and_then(|text| Url::parse(&text).ok());
+                }
+                for host in &settings.allow_hosts {
+                    api.hosts.push(host.render_text(base)?);
+                }
+                if let Some(concurrency) = &settings.concurrency {
+                    api.in_flight = Some(Arc::new(Semaphore::new(concurrency.resolve(base)?.max(1) as usize)));
+                }
+                apis.insert(endpoint.api.clone(), api);
+            }
+            let in_flight = match &endpoint.concurrency {
+                Some(concurrency) => Some(Arc::new(Semaphore::new(concurrency.resolve(base)?.max(1) as usize))),
+                None => None,
+            };
+            let rules = ErrorRules::new(endpoint.errors.iter().cloned());
+            endpoints.insert(endpoint.id(), Known { rules, policy: Mutex::new(None), in_flight });
+        }
+        Ok(Self { world: world.clone(), apis, endpoints, limits: Limits::new(plan, base)?, redactor })
+    }
+
+    /// Begins a request with what the endpoint says.
+    pub(crate) fn draft(&self, endpoint: &Endpoint, scope: &Scope) -> Result<Draft, Failure> {
+        let moved = self.apis.get(&endpoint.api).and_then(|api| api.moved.as_ref());
+        let mut draft = Draft::build(&endpoint.request, moved.or(endpoint.base_url.as_ref()), scope)?;
+        draft.set_query(&endpoint.query, scope)?;
+        draft.set_headers(&endpoint.headers, scope)?;
+        if let Some(body) = &endpoint.body {
+            draft.set_body(body, scope)?;
+        }
+        Ok(draft)
+    }
+
+    /// Sends a request until it succeeds or there is no more to try.
+    pub(crate) async fn send(&self, draft: Draft, asked: &Asked<'_>) -> Result<Outcome, Failure> {
+        let started = self.world.clock.now();
+        let mut number = 0;
+        loop {
+            number += 1;
+            if number > 1 {
+                asked.tally.add(|counts| counts.retries += 1);
+            }
+            let elapsed = Duration::try_from(self.world.clock.now().duration_since(started)).unwrap_or_default();
+            let attempt = Attempt {
+                number,
+                elapsed,
+                method: asked.endpoint.request.method(),
+                has_key: asked.has_key,
+            };
+            match self.attempt(&draft, asked, &attempt).await? {
+                Verdict::Done(outcome) => return Ok(outcome),
+                Verdict::Again { wait, why } => {
+                    asked.tally.event(Event::Retrying {
+                        step: Arc::clone(asked.tally.step()),
+                        what: self.redactor.redact(&why),
+                        wait,
+                        attempt: number + 1,
+                    });
+                    if !self.sleep(wait, asked.stop).await {
+                        return Ok(Outcome::Stopped);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits, unless the run is stopped.
+    async fn sleep(&self, wait: Duration, stop: &Stop) -> bool {
+        tokio::select! {
+            () = self.world.clock.sleep(wait) => true,
+            () = stop.stopped() => false,
+        }
+    }
+
+    async fn attempt(&self, draft: &Draft, asked: &Asked<'_>, attempt: &Attempt) -> Result<Verdict, Failure> {
+        let endpoint = asked.endpoint;
+        let own_origin = draft.url().origin() == asked.declared.origin();
+        let mut draft = draft.clone();
+        // Credentials go to the API's own host only.
+        if own_origin {
+            for auth in &endpoint.auth {
+                auth.apply(&mut draft, asked.scope)?;
+            }
+        }
+        let mut request = draft.finish()?;
+        if !own_origin {
+            strip(&mut request);
+        }
+        self.check_host(&request.url, asked, &request)?;
+        let api = self.apis.get(&endpoint.api);
+        let prepared = self.endpoints.get(&endpoint.id());
+        let _permits = (
+            acquire(api.and_then(|api| api.in_flight.as_ref())).await,
+            acquire(prepared.and_then(|prepared| prepared.in_flight.as_ref())).await,
+        );
+        while let Some(wait) = self.limits.wait(endpoint, self.world.clock.now()) {
+            asked.tally.event(Event::Waiting { step: Arc::clone(asked.tally.step()), wait });
+            if !self.sleep(wait, asked.stop).await {
+                return Ok(Verdict::Done(Outcome::Stopped));
+            }
+        }
+        if asked.stop.is_stopped() {
+            return Ok(Verdict::Done(Outcome::Stopped));
+        }
+        asked.tally.add(|counts| counts.requests += 1);
+        match self.follow(&request, asked).await? {
+            Ok((incoming, url)) => {
+                let answer = Answer::new(incoming.status, incoming.headers, url, incoming.body);
+                self.limits.learn(endpoint, &answer, asked.scope, self.world.clock.now())?;
+                self.judge(request, answer, asked, attempt, prepared)
+            }
+            Err(error) => self.unanswered(&request, &error, asked, attempt, prepared),
+        }
+    }
+
+    /// Sends a request and follows where its answer leads.
+    async fn follow(&self, request: &Prepared, asked: &Asked<'_>) -> Result<Result<(Incoming, Url), TransportError>, Failure> {
+        let timeout = match &asked.endpoint.timeout {
+            Some(timeout) => timeout.resolve(asked.scope)?.duration(),
+            None => TIMEOUT,
+        };
+        let mut request = request.clone();
+        for _ in 0..=MAX_REDIRECTS {
+            let outgoing = Outgoing {
+                method: request.method.clone(),
+                url: request.url.clone(),
+                headers: request.headers.clone(),
+                body: request.body.clone(),
+                timeout,
+                max_body: MAX_BODY,
+            };
+            let incoming = tokio::select! {
+                incoming = self.world.transport.send(outgoing) => incoming,
+                () = asked.stop.stopped() => return Ok(Err(TransportError::Broken("the run was stopped".to_owned()))),
+            };
+            let incoming = match incoming {
+                Ok(incoming) => incoming,
+                Err(error) => return Ok(Err(error)),
+            };
+            let target = match incoming.status {
+                301 | 302 | 303 | 307 | 308 => incoming.headers.get(LOCATION).and_then(|to| to.to_str().ok()),
+                _ => None,
+            };
+            let (Some(target), true) = (target, request.method.is_safe()) else {
+                return Ok(Ok((incoming, request.url)));
+            };
+            let Ok(url) = request.url.join(target) else { return Ok(Ok((incoming, request.url))) };
+            let leaves = url.origin() != request.url.origin();
+            request.url = url;
+            request.shown_url = self.redactor.redact(request.url.as_str());
+            if leaves {
+                strip(&mut request);
+                self.check_host(&request.url, asked, &request)?;
+            }
+        }
+        Err(self
+            .failure("http-status", format!("more than {MAX_REDIRECTS} redirects"), &request, asked)
+            .help("the API leads in a circle; check the URL"))
+    }
+
+    /// Refuses hosts that the spec does not name.
+    fn check_host(&self, url: &Url, asked: &Asked<'_>, request: &Prepared) -> Result<(), Failure> {
+        let Some(api) = self.apis.get(&asked.endpoint.api) else { return Ok(()) };
+        let base: Option<Origin> = api.base_url.as_ref().map(Url::origin);
+        // An endpoint that writes a whole URL names its host itself, unless the host comes from a param.
+        let names_its_host = !asked.endpoint.request.is_path() && !asked.endpoint.request.text().contains("{+");
+        let own = base.as_ref() == Some(&url.origin())
+            || (names_its_host || base.is_none()) && url.origin() == asked.declared.origin();
+        let host = url.host_str().unwrap_or_default();
+        let with_port = url.port().map(|port| format!("{host}:{port}"));
+        let allowed = api.hosts.iter().any(|allowed| {
+            allowed == host
+                || Some(allowed) == with_port.as_ref()
+                || allowed.strip_prefix("*.").is_some_and(|domain| host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.')))
+        });
+        if own || allowed {
+            return Ok(());
+        }
+        let shown = with_port.unwrap_or_else(|| host.to_owned());
+        Err(self
+            .failure("host-not-allowed", format!("leads to the host `{shown}`, which the spec does not name"), request, asked)
+            .help(format!("if it may be talked to, add `allow_hosts: [\"{shown}\"]` to the API; credentials do not go there")))
+    }
+
+    /// Decides what an answer means.
+    fn judge(
+        &self,
+        request: Prepared,
+        answer: Answer,
+        asked: &Asked<'_>,
+        attempt: &Attempt,
+        prepared: Option<&Known>,
+    ) -> Result<Verdict, Failure> {
+        let ruling = match prepared {
+            Some(prepared) if !prepared.rules.is_empty() => prepared.rules.judge(&answer, &request, asked.scope)?,
+            _ => None,
+        };
+        let (now, random) = (self.world.clock.now(), self.world.clock.random());
+        let status = answer.status;
+        let Some(ruling) = ruling else {
+            if answer.is_success() {
+                return Ok(Verdict::Done(Outcome::Answer(Box::new(Exchanged { request, answer }))));
+            }
+            let decision = match self.policy(asked, prepared)? {
+                Some(policy) => policy.decide(attempt, RetryOutcome::Answer(&answer), asked.scope, now, random)?,
+                None => Decision::GiveUp(GiveUp::NotRetried),
+            };
+            return match decision {
+                Decision::After(wait) => Ok(Verdict::Again { wait, why: describe(&request, status) }),
+                Decision::GiveUp(reason) => Err(self.refused(&request, &answer, asked, None, Some(reason))),
+            };
+        };
+        match ruling.action {
+            ErrorAction::Accept => Ok(Verdict::Done(Outcome::Answer(Box::new(Exchanged { request, answer })))),
+            ErrorAction::Skip => Ok(Verdict::Done(Outcome::Skipped)),
+            ErrorAction::Retry => {
+                let policy = self.policy(asked, prepared)?.unwrap_or(engine_request::Retry::default().resolve(asked.scope)?);
+                match policy.again(attempt, RetryOutcome::Answer(&answer), ruling.wait, asked.scope, now, random)? {
+                    Decision::After(wait) => Ok(Verdict::Again { wait, why: describe(&request, status) }),
+                    Decision::GiveUp(reason) => Err(self.refused(&request, &answer, asked, ruling.message, Some(reason))),
+                }
+            }
+            ErrorAction::Fail | ErrorAction::RefreshAuth | ErrorAction::Restart | ErrorAction::ResetCursor => {
+                Err(self.refused(&request, &answer, asked, ruling.message, None))
+            }
+        }
+    }
+
+    /// Decides what to do without an answer.
+    fn unanswered(
+        &self,
+        request: &Prepared,
+        error: &TransportError,
+        asked: &Asked<'_>,
+        attempt: &Attempt,
+        prepared: Option<&Known>,
+    ) -> Result<Verdict, Failure> {
+        if asked.stop.is_stopped() {
+            return Ok(Verdict::Done(Outcome::Stopped));
+        }
+        let (outcome, code) = match error {
+            TransportError::Connect(_) => (RetryOutcome::Connect, "connection"),
+            TransportError::Timeout(_) => (RetryOutcome::Timeout, "timeout"),
+            TransportError::Broken(_) => (RetryOutcome::Broken, "connection"),
+            TransportError::TooLarge(_) => {
+                return Err(self
+                    .failure("body-too-large", error.to_string(), request, asked)
+                    .help("ask for smaller pages"));
+            }
+        };
+        let (now, random) = (self.world.clock.now(), self.world.clock.random());
+        let decision = match self.policy(asked, prepared)? {
+            Some(policy) => policy.decide(attempt, outcome, asked.scope, now, random)?,
+            None => Decision::GiveUp(GiveUp::NotRetried),
+        };
+        match decision {
+            Decision::After(wait) => Ok(Verdict::Again {
+                wait,
+                why: format!("{} {}: {error}", request.method, request.shown_url),
+            }),
+            Decision::GiveUp(reason) => {
+                let failure = self.failure(code, format!("{error}{}", tried(Some(reason))), request, asked);
+                Err(match (error, reason) {
+                    (_, GiveUp::MightRepeat) => failure.help(
+                        "nobody knows whether the API has done it; with `idempotency: {in: header.Idempotency-Key}` it can be tried again safely",
+                    ),
+                    (TransportError::Connect(_), _) => failure.help("check that the host is right and can be reached from here"),
+                    (TransportError::Timeout(_), _) => failure.help("give it more time with `timeout`, or ask for less at once"),
+                    _ => failure,
+                })
+            }
+        }
+    }
+
+    fn policy(&self, asked: &Asked<'_>, prepared: Option<&Known>) -> Result<Option<RetryPolicy>, Failure> {
+        let Some(prepared) = prepared else { return Ok(None) };
+        let mut known = prepared.policy.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(policy) = &*known {
+            return Ok(policy.clone());
+        }
+        let policy = match &asked.endpoint.retry {
+            Some(retry) => Some(retry.resolve(asked.scope)?),
+            None => None,
+        };
+        *known = Some(policy.clone());
+        Ok(policy)
+    }
+
+    /// Says that an answer is an error.
+    fn refused(
+        &self,
+        request: &Prepared,
+        answer: &Answer,
+        asked: &Asked<'_>,
+        message: Option<String>,
+        reason: Option<GiveUp>,
+    ) -> Failure {
+        let status = answer.status;
+        let text = match message {
+            Some(message) => format!("{message} (status {status})"),
+            None => {
+                let name = http::StatusCode::from_u16(status).ok().and_then(|code| code.canonical_reason());
+                let name = name.map(|name| format!(" {name}")).unwrap_or_default();
+                format!("answered {status}{name}{}: {}", tried(reason), excerpt(&answer.body))
+            }
+        };
+        let failure = self.failure("http-status", text, request, asked);
+        match status {
+            401 => failure.help("the API does not take these credentials: check the secrets that `auth` names"),
+            403 => failure.help("these credentials may not do this: check their rights"),
+            404 => failure.help("check the path and its params; `errors: [{status: 404, action: skip}]` leaves out what is not there"),
+            429 => failure.help("the API wants fewer requests: set `rate_limit`"),
+            300..=399 => failure.help("a redirect of a request that changes something is not followed: write the URL that it leads to"),
+            _ => failure,
+        }
+    }
+
+    fn failure(&self, code: &'static str, text: String, request: &Prepared, asked: &Asked<'_>) -> Failure {
+        let message = format!("{} {}{}: {text}", request.method, request.shown_url, asked.place);
+        Failure::new(code, request.redactor().redact(&message), asked.span)
+    }
+}
+
+async fn acquire(semaphore: Option<&Arc<Semaphore>>) -> Option<tokio::sync::OwnedSemaphorePermit> {
+    match semaphore {
+        // It is never closed, so there is always a permit to come.
+        Some(semaphore) => Arc::clone(semaphore).acquire_owned().await.ok(),
+        None => None,
+    }
+}
+
+/// Takes credentials out of a request that goes to another origin.
+fn strip(request: &mut Prepared) {
+    let sensitive: Vec<_> =
+        request.headers.iter().filter(|(_, value)| value.is_sensitive()).map(|(name, _)| name.clone()).collect();
+    for name in sensitive {
+        request.headers.remove(name);
+    }
+    request.headers.remove(http::header::AUTHORIZATION);
+    request.headers.remove(COOKIE);
+    request.headers.remove(HOST);
+}
+
+fn describe(request: &Prepared, status: u16) -> String {
+    format!("{} {} answered {status}", request.method, request.shown_url)
+}
+
+/// Says how often it was tried.
+fn tried(reason: Option<GiveUp>) -> String {
+    match reason {
+        Some(GiveUp::Attempts(attempts)) if attempts > 1 => format!(" (tried {attempts} times)"),
+        Some(GiveUp::TooLong { wait, .. }) => format!(" (it asks to wait {} s, which is longer than `max_elapsed`)", wait.as_secs()),
+        _ => String::new(),
+    }
+}

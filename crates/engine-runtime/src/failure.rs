@@ -1,0 +1,103 @@
+//! Why a record, a request or a run failed, in the shape of a finding: what failed, the place in the spec, what to do.
+
+use engine_expr::EvalError;
+use engine_source::{Finding, Sources, Span};
+
+use crate::item::Item;
+use crate::mapping::MapError;
+use crate::sink::SinkError;
+
+/// Why something failed, before it is known in which step.
+#[derive(Clone, Debug)]
+pub(crate) struct Failure {
+    /// The code of the finding.
+    pub(crate) code: &'static str,
+    /// What went wrong.
+    pub(crate) message: String,
+    /// The place in the spec.
+    pub(crate) span: Span,
+    /// The bytes to point at within the scalar at `span`, where they are known.
+    pub(crate) range: Option<std::ops::Range<usize>>,
+    /// What to do.
+    pub(crate) help: Option<String>,
+}
+
+impl Failure {
+    /// Makes a failure at a place of the spec.
+    pub(crate) fn new(code: &'static str, message: impl Into<String>, span: Span) -> Self {
+        Self { code, message: message.into(), span, range: None, help: None }
+    }
+
+    /// Adds what to do.
+    #[must_use]
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Says of which record it is told.
+    #[must_use]
+    pub(crate) fn about(mut self, item: &Item) -> Self {
+        self.message = format!("{}: {}", item.describe(), self.message);
+        self
+    }
+
+    /// Makes the finding that is shown.
+    pub(crate) fn finding(&self, step: &str, sources: &Sources) -> Finding {
+        let mut finding = Finding::error(self.code, format!("step `{step}`: {}", self.message));
+        if !self.span.is_none() {
+            let place = match &self.range {
+                Some(range) => sources.within(self.span, range.clone()),
+                None => self.span,
+            };
+            finding = finding.label(place, label_of(self.code));
+        }
+        finding.help.clone_from(&self.help);
+        finding
+    }
+}
+
+/// Says in a few words what stands at the place that a failure points at.
+fn label_of(code: &str) -> &'static str {
+    match code {
+        "http-status" | "timeout" | "connection" | "not-json" | "body-too-large" => "asked for here",
+        "unexpected-shape" => "not found in the answer",
+        "mapping-required" | "mapping-type" => "from here",
+        "pagination-loop" | "too-many-pages" => "the pages follow this",
+        "sink-failed" => "written here",
+        "host-not-allowed" => "leads there",
+        "invalid-record" => "checked here",
+        _ => "evaluated here",
+    }
+}
+
+impl From<EvalError> for Failure {
+    fn from(error: EvalError) -> Self {
+        Self {
+            code: "template-failed",
+            message: error.message,
+            span: error.span,
+            range: error.range,
+            help: error.help,
+        }
+    }
+}
+
+impl From<MapError> for Failure {
+    fn from(error: MapError) -> Self {
+        Self {
+            code: error.code,
+            message: error.message,
+            span: error.error.span,
+            range: error.error.range,
+            help: error.error.help,
+        }
+    }
+}
+
+impl Failure {
+    /// Says why a sink refused records.
+    pub(crate) fn sink(error: SinkError, span: Span) -> Self {
+        Self { help: error.help, ..Self::new("sink-failed", error.message, span) }
+    }
+}

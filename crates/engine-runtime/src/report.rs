@@ -1,0 +1,146 @@
+//! What a run says while it goes, and at its end.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine_source::Finding;
+
+use crate::record::Record;
+
+/// What happened to the records of one step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Records that its source gave.
+    pub read: u64,
+    /// Records that `where` dropped.
+    pub dropped: u64,
+    /// Records that `map` or `validate` refused.
+    pub invalid: u64,
+    /// Records that its target took.
+    pub sent: u64,
+    /// Records that its target refused.
+    pub failed: u64,
+    /// Records that an error rule or `on_error` skipped.
+    pub skipped: u64,
+    /// Records kept as dead letters.
+    pub dead_lettered: u64,
+    /// Records that it handed on.
+    pub out: u64,
+    /// Pages that it read.
+    pub pages: u64,
+    /// Requests that it sent, each attempt counted.
+    pub requests: u64,
+    /// Attempts after the first.
+    pub retries: u64,
+}
+
+/// How a step or a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// All is done.
+    Ok,
+    /// It is done, but some records were rejected.
+    Partial,
+    /// It failed.
+    Failed,
+    /// Its `when` was false.
+    Skipped,
+    /// It was stopped from outside.
+    Interrupted,
+}
+
+/// What happens while a run goes.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A step begins.
+    StepStarted {
+        /// Its id.
+        step: Arc<str>,
+    },
+    /// A page or a batch of items is done.
+    Progress {
+        /// The step's id.
+        step: Arc<str>,
+        /// All that it did so far.
+        counts: Counts,
+    },
+    /// A request is tried again.
+    Retrying {
+        /// The step's id.
+        step: Arc<str>,
+        /// The request, and why it is tried again.
+        what: String,
+        /// How long to wait before.
+        wait: Duration,
+        /// The number of the next attempt, from 2 on.
+        attempt: u32,
+    },
+    /// A rate limit makes a request wait.
+    Waiting {
+        /// The step's id.
+        step: Arc<str>,
+        /// How long.
+        wait: Duration,
+    },
+    /// A record was rejected and the run goes on.
+    Rejected {
+        /// The step's id.
+        step: Arc<str>,
+        /// Why.
+        finding: Box<Finding>,
+    },
+    /// A step's `log` has something to say.
+    Log {
+        /// The step's id.
+        step: Arc<str>,
+        /// The message.
+        message: String,
+    },
+    /// A step has ended.
+    StepFinished {
+        /// Its id.
+        step: Arc<str>,
+        /// How it ended.
+        status: Status,
+        /// All that it did.
+        counts: Counts,
+    },
+}
+
+/// Takes what a run says.
+pub trait Observer: Send + Sync {
+    /// Is told what happens.
+    fn event(&self, event: Event);
+
+    /// Takes records of a stream that no other step takes; `stream` is named where there are several.
+    ///
+    /// # Errors
+    ///
+    /// Fails where they cannot be printed; the run then ends.
+    fn records(&self, stream: Option<&str>, records: &[Record]) -> io::Result<()>;
+}
+
+/// What became of a step.
+#[derive(Clone, Debug)]
+pub struct StepReport {
+    /// Its id.
+    pub id: Arc<str>,
+    /// How it ended.
+    pub status: Status,
+    /// All that it did.
+    pub counts: Counts,
+}
+
+/// What became of a run.
+#[derive(Clone, Debug)]
+pub struct RunReport {
+    /// The run's id.
+    pub id: String,
+    /// How it ended.
+    pub status: Status,
+    /// The steps that began, in order.
+    pub steps: Vec<StepReport>,
+    /// Why it failed.
+    pub error: Option<Box<Finding>>,
+}

@@ -1,0 +1,171 @@
+//! Shaping the records of a step: `vars`, `where`, `map`, `validate`. Pure work on one batch after another.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use engine_expr::{Condition, Dynamic, Members, Scope, Template, Value};
+use engine_plan::Schema;
+
+use crate::failure::Failure;
+use crate::item::{Item, Json};
+use crate::mapping::{Mapper, Scratch};
+use crate::needs::Needs;
+
+/// What a step does with each record before its target.
+#[derive(Default)]
+pub(crate) struct Shaper {
+    pub(crate) vars: Option<Vars>,
+    pub(crate) filter: Option<(Condition, Needs)>,
+    pub(crate) mapper: Option<Mapper>,
+    pub(crate) checks: Option<Checks>,
+    /// Whether a record that `map` or `validate` refuses is left out instead of failing the run.
+    pub(crate) skip_invalid: bool,
+}
+
+/// Values that are computed for each record.
+pub(crate) struct Vars {
+    pub(crate) values: Vec<(Arc<str>, Dynamic)>,
+    pub(crate) needs: Needs,
+}
+
+/// What `validate` demands.
+pub(crate) struct Checks {
+    pub(crate) schema: Option<Schema>,
+    pub(crate) rules: Vec<(Condition, Option<Template>)>,
+    pub(crate) needs: Needs,
+}
+
+/// What became of a batch.
+#[derive(Default)]
+pub(crate) struct Shaped {
+    /// The records that go on.
+    pub(crate) items: Vec<Item>,
+    /// The scopes with the step's own vars, one for each record; empty where it has none.
+    pub(crate) scopes: Vec<Scope>,
+    /// How many `where` dropped.
+    pub(crate) dropped: u64,
+    /// Those that were refused, and why.
+    pub(crate) refused: Vec<Failure>,
+}
+
+impl Shaper {
+    /// Tells whether an expression here asks for the page as `response`.
+    pub(crate) fn needs_response(&self) -> bool {
+        self.vars.as_ref().is_some_and(|vars| vars.needs.response())
+            || self.filter.as_ref().is_some_and(|(_, needs)| needs.response())
+            || self.mapper.as_ref().is_some_and(Mapper::needs_response)
+            || self.checks.as_ref().is_some_and(|checks| checks.needs.response())
+    }
+
+    /// Shapes a batch.
+    ///
+    /// # Errors
+    ///
+    /// Fails with the first record that cannot be shaped, unless such records are left out.
+    pub(crate) fn shape(&self, items: &[Item], base: &Scope, scratch: &mut Scratch) -> Result<Shaped, Failure> {
+        let mut shaped = Shaped { items: Vec::with_capacity(items.len()), ..Shaped::default() };
+        let mut buffer = Vec::new();
+        let mut ranges = Vec::new();
+        for item in items {
+            let own;
+            let scope = match &self.vars {
+                Some(vars) => {
+                    own = vars.bind(item, base, scratch).map_err(|failure| failure.about(item))?;
+                    &own
+                }
+                None => base,
+            };
+            if let Some((condition, needs)) = &self.filter
+                && !needs
+                    .evaluate(scope, item, scratch.names(), |scope| condition.test(scope))
+                    .map_err(|error| Failure::from(error).about(item))?
+            {
+                shaped.dropped += 1;
+                continue;
+            }
+            let start = buffer.len();
+            if let Err(failure) = self.make(item, scope, scratch, &mut buffer) {
+                let failure = failure.about(item);
+                if !self.skip_invalid {
+                    return Err(failure);
+                }
+                buffer.truncate(start);
+                shaped.refused.push(failure);
+                continue;
+            }
+            ranges.push(start..buffer.len());
+            shaped.items.push(item.clone());
+            if self.vars.is_some() {
+                shaped.scopes.push(scope.clone());
+            }
+        }
+        if self.mapper.is_some() {
+            let buffer = Bytes::from(buffer);
+            for (item, range) in shaped.items.iter_mut().zip(ranges) {
+                item.current = Json::trusted(buffer.slice(range));
+            }
+        }
+        Ok(shaped)
+    }
+
+    /// Maps and checks one record.
+    fn make(&self, item: &Item, scope: &Scope, scratch: &mut Scratch, buffer: &mut Vec<u8>) -> Result<(), Failure> {
+        let start = buffer.len();
+        if let Some(mapper) = &self.mapper {
+            mapper.map(item, scope, scratch, buffer)?;
+        }
+        let Some(checks) = &self.checks else { return Ok(()) };
+        if self.mapper.is_none() {
+            return checks.check(item, scope, scratch);
+        }
+        let mapped = Item {
+            current: Json::trusted(Bytes::copy_from_slice(buffer.get(start..).unwrap_or_default())),
+            ..item.clone()
+        };
+        checks.check(&mapped, scope, scratch)
+    }
+}
+
+impl Vars {
+    fn bind(&self, item: &Item, base: &Scope, scratch: &mut Scratch) -> Result<Scope, Failure> {
+        let vars = self.needs.evaluate(base, item, scratch.names(), |scope| {
+            let scope = match item.current.value() {
+                Ok(record) => scope.rooted(record),
+                Err(_) => scope.clone(),
+            };
+            let mut members = match base.get("vars") {
+                Some(Value::Object(outer)) => (**outer).clone(),
+                _ => Members::new(),
+            };
+            for (name, value) in &self.values {
+                members.insert(Arc::clone(name), value.evaluate(&scope)?.unwrap_or_default());
+            }
+            Ok(Value::Object(Arc::new(members)))
+        })?;
+        Ok(base.with("vars", vars))
+    }
+}
+
+impl Checks {
+    fn check(&self, item: &Item, scope: &Scope, scratch: &mut Scratch) -> Result<(), Failure> {
+        if let Some(schema) = &self.schema {
+            let value = item.current.value().map_err(|error| Failure::new("invalid-record", error.to_string(), schema.span()))?;
+            if let Err(error) = schema.check(&value) {
+                let at = if error.pointer.is_empty() { String::new() } else { format!(" at `{}`", error.pointer) };
+                let message = format!("it does not fit the schema{at}: {}", error.message);
+                return Err(Failure::new("invalid-record", message, schema.span()).help("let `on_invalid: skip` leave such records out"));
+            }
+        }
+        for (condition, message) in &self.rules {
+            let holds = self.needs.evaluate(scope, item, scratch.names(), |scope| condition.test(scope))?;
+            if !holds {
+                let text = match message {
+                    Some(message) => self.needs.evaluate(scope, item, scratch.names(), |scope| message.render_text(scope))?,
+                    None => format!("`{}` does not hold", condition.text()),
+                };
+                return Err(Failure::new("invalid-record", text, condition.span()).help("let `on_invalid: skip` leave such records out"));
+            }
+        }
+        Ok(())
+    }
+}

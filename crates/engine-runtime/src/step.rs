@@ -1,0 +1,358 @@
+//! One step, from its source to its target.
+
+use std::sync::Arc;
+
+use engine_expr::{Members, Scope, Value};
+use engine_plan::{Items, Source, Step, Target};
+use engine_spec::{ItemAction, OnInvalid};
+use futures_util::stream::{self, Stream, StreamExt};
+use tokio::sync::mpsc;
+
+use crate::call::Caller;
+use crate::failure::Failure;
+use crate::item::{Item, Json, Origin};
+use crate::mapping::{Mapper, Scratch};
+use crate::needs::Needs;
+use crate::outlet::{Batch, Outlet};
+use crate::read::Reader;
+use crate::report::{Counts, Event, Status};
+use crate::run::RunContext;
+use crate::shape::{Checks, Shaper, Vars};
+use crate::tally::Tally;
+use crate::write::Writer;
+
+/// How many items of a list go together.
+const LIST_BATCH: usize = 200;
+
+/// A step about to run.
+pub(crate) struct StepRun {
+    pub(crate) context: Arc<RunContext>,
+    pub(crate) step: Arc<Step>,
+    pub(crate) inlet: Option<mpsc::Receiver<Batch>>,
+    pub(crate) outlet: Outlet,
+}
+
+/// Runs a step to the end of its source.
+pub(crate) async fn run_step(run: StepRun) -> Result<(Status, Counts), (Failure, Counts)> {
+    let tally = Arc::new(Tally::new(run.step.id.as_str(), Arc::clone(&run.context.observer)));
+    match run.go(&tally).await {
+        Ok(status) => Ok((status, tally.counts())),
+        Err(failure) => Err((failure, tally.counts())),
+    }
+}
+
+impl StepRun {
+    async fn go(self, tally: &Arc<Tally>) -> Result<Status, Failure> {
+        let Self { context, step, inlet, outlet } = self;
+        let base = tokio::select! {
+            base = context.scope_of(&step) => base,
+            () = context.stop.stopped() => return Ok(Status::Interrupted),
+        };
+        let base = outer_item(&step, base);
+        if let Some(when) = &step.when
+            && !when.test(&base)?
+        {
+            return Ok(Status::Skipped);
+        }
+        context.observer.event(Event::StepStarted { step: step.id.as_str().into() });
+        let shaper = Arc::new(shaper(&step, &context));
+        let concurrency = match &step.concurrency {
+            Some(concurrency) => concurrency.resolve(&base)?.max(1) as usize,
+            None => 1,
+        };
+        let mut target = Action::new(&context, &step, &base, tally)?;
+        let mut scratch = Scratch::default();
+        let mut batches = source(&context, &step, &base, inlet, concurrency, tally, target.needs_response() || shaper.needs_response());
+        while let Some(batch) = batches.next().await {
+            if context.stop.is_stopped() {
+                return Ok(Status::Interrupted);
+            }
+            let batch = batch?;
+            tally.add(|counts| counts.read += batch.len() as u64);
+            let shaped = shaper.shape(&batch, &base, &mut scratch)?;
+            drop(batch);
+            tally.add(|counts| {
+                counts.dropped += shaped.dropped;
+                counts.invalid += shaped.refused.len() as u64;
+            });
+            for failure in &shaped.refused {
+                context.reject(&step.id, failure);
+            }
+            target.take(shaped.items, shaped.scopes, concurrency, &outlet).await?;
+            tally.progress();
+        }
+        if context.stop.is_stopped() {
+            return Ok(Status::Interrupted);
+        }
+        target.finish().await?;
+        tally.progress();
+        Ok(Status::Ok)
+    }
+}
+
+/// At the top a step without a source has an empty item.
+fn outer_item(step: &Step, base: Scope) -> Scope {
+    match step.source {
+        Source::Once => base.with("item", Value::Object(Arc::new(Members::new()))),
+        _ => base,
+    }
+}
+
+/// Compiles what a step does with each record.
+fn shaper(step: &Step, context: &Arc<RunContext>) -> Shaper {
+    let vars = (!step.vars.is_empty()).then(|| {
+        let mut needs = Needs::default();
+        for value in step.vars.values() {
+            value.visit(&mut |leaf| match leaf {
+                engine_expr::DynamicLeaf::Template(template) => template.names().iter().for_each(|name| needs.add(name)),
+                engine_expr::DynamicLeaf::Path(_) => needs.whole_item(),
+            });
+        }
+        let values = step.vars.iter().map(|(name, value)| (Arc::clone(&name.value), value.clone())).collect();
+        Vars { values, needs }
+    });
+    let filter = step.filter.as_ref().map(|condition| (condition.clone(), Needs::of(condition.names())));
+    let mapper = step.map.as_ref().map(|mapping| Mapper::new(mapping, &**context));
+    let checks = step.validate.as_ref().map(|validate| {
+        let mut needs = Needs::default();
+        for rule in &validate.rules {
+            rule.check.names().iter().for_each(|name| needs.add(name));
+            rule.message.iter().flat_map(engine_expr::Template::names).for_each(|name| needs.add(name));
+        }
+        Checks {
+            schema: validate.schema.clone(),
+            rules: validate.rules.iter().map(|rule| (rule.check.clone(), rule.message.clone())).collect(),
+            needs,
+        }
+    });
+    let skip_invalid = step.validate.as_ref().is_some_and(|validate| validate.on_invalid == OnInvalid::Skip);
+    Shaper { vars, filter, mapper, checks, skip_invalid }
+}
+
+type Batches<'a> = std::pin::Pin<Box<dyn Stream<Item = Result<Batch, Failure>> + Send + 'a>>;
+
+/// Makes the stream of a step's items.
+fn source<'a>(
+    context: &'a Arc<RunContext>,
+    step: &'a Arc<Step>,
+    base: &'a Scope,
+    inlet: Option<mpsc::Receiver<Batch>>,
+    concurrency: usize,
+    tally: &'a Arc<Tally>,
+    response: bool,
+) -> Batches<'a> {
+    match &step.source {
+        Source::Once => Box::pin(stream::once(async { Ok(Arc::new(vec![once(step)])) })),
+        Source::Items(items) => items_of(step, items, base, inlet),
+        Source::Read { over, .. } => {
+            let reader = Arc::new(Reader::new(context, step, base, tally, response));
+            match over {
+                None => Box::pin(reader.read(None)),
+                Some(over) => read_each(reader, items_of(step, over, base, inlet), concurrency),
+            }
+        }
+    }
+}
+
+fn once(step: &Step) -> Item {
+    let origin = Origin { stream: step.id.as_str().into(), place: step.span, ..Origin::default() };
+    Item::new(Json::trusted(bytes::Bytes::from_static(b"{}")), None, Arc::new(origin), 1)
+}
+
+/// The items of a stream or a list.
+fn items_of<'a>(step: &'a Arc<Step>, items: &'a Items, base: &'a Scope, inlet: Option<mpsc::Receiver<Batch>>) -> Batches<'a> {
+    if let (Items::Step(_), Some(mut inlet)) = (items, inlet) {
+        return Box::pin(stream::poll_fn(move |task| inlet.poll_recv(task)).map(Ok));
+    }
+    let values = match list_of(items, base) {
+        Ok(values) => values,
+        Err(failure) => return Box::pin(stream::once(async { Err(failure) })),
+    };
+    let origin = Arc::new(Origin { stream: step.id.as_str().into(), place: step.span, ..Origin::default() });
+    let mut number = 0;
+    let made: Vec<Item> = values
+        .iter()
+        .map(|value| {
+            number += 1;
+            Item::new(Json::of(value), None, Arc::clone(&origin), number)
+        })
+        .collect();
+    let batches: Vec<_> = made.chunks(LIST_BATCH).map(|chunk| Ok(Arc::new(chunk.to_vec()))).collect();
+    Box::pin(stream::iter(batches))
+}
+
+fn list_of(items: &Items, base: &Scope) -> Result<Vec<Value>, Failure> {
+    let (value, span) = match items {
+        Items::From(expr) => (expr.evaluate(base)?, expr.span()),
+        Items::List(list) => (list.evaluate(base)?, list.span()),
+        Items::Product(lists) => return product(lists, base),
+        Items::Step(_) => return Ok(Vec::new()),
+    };
+    match value {
+        Some(Value::List(list)) => Ok(list.items().to_vec()),
+        Some(other) => Err(Failure::new("template-failed", format!("`for_each` needs a list, not {}", other.a_kind()), span)),
+        None => Err(Failure::new("template-failed", "`for_each` finds no list", span).help("add `| default([])` for a list that may be missing")),
+    }
+}
+
+/// Every combination of several lists, the last one changing fastest.
+fn product(lists: &engine_source::Map<engine_expr::Dynamic>, base: &Scope) -> Result<Vec<Value>, Failure> {
+    let mut combined = vec![Members::new()];
+    for (name, list) in lists.iter() {
+        let values = match list.evaluate(base)? {
+            Some(Value::List(values)) => values,
+            other => {
+                let found = other.as_ref().map_or("nothing", Value::a_kind);
+                return Err(Failure::new("template-failed", format!("`for_each.{}` needs a list, not {found}", name.value), list.span()));
+            }
+        };
+        combined = combined
+            .iter()
+            .flat_map(|members| {
+                values.items().iter().map(|value| {
+                    let mut members = members.clone();
+                    members.insert(Arc::clone(&name.value), value.clone());
+                    members
+                })
+            })
+            .collect();
+    }
+    Ok(combined.into_iter().map(|members| Value::Object(Arc::new(members))).collect())
+}
+
+/// Reads once for each item, several at once, and hands the records on in the order of the items.
+fn read_each<'a>(reader: Arc<Reader>, outer: Batches<'a>, concurrency: usize) -> Batches<'a> {
+    let items = outer.flat_map(|batch| match batch {
+        Ok(batch) => stream::iter(batch.iter().cloned().map(Ok).collect::<Vec<_>>()),
+        Err(failure) => stream::iter(vec![Err(failure)]),
+    });
+    if concurrency == 1 {
+        return Box::pin(items.flat_map(move |item| -> Batches<'a> {
+            match item {
+                Ok(item) => Box::pin(Arc::clone(&reader).read(Some(Arc::new(item)))),
+                Err(failure) => Box::pin(stream::once(async { Err(failure) })),
+            }
+        }));
+    }
+    // Each read runs in a task of its own and fills a channel; the channels are emptied in order.
+    let channels = items.map(move |item| {
+        let reader = Arc::clone(&reader);
+        let (sender, mut receiver) = mpsc::channel(crate::outlet::WAITING);
+        let started = tokio::spawn(async move {
+            let item = match item {
+                Ok(item) => Arc::new(item),
+                Err(failure) => {
+                    _ = sender.send(Err(failure)).await;
+                    return;
+                }
+            };
+            let mut batches = std::pin::pin!(reader.read(Some(item)));
+            while let Some(batch) = batches.next().await {
+                if sender.send(batch).await.is_err() {
+                    return;
+                }
+            }
+        });
+        async move {
+            let mut batches: Vec<Result<Batch, Failure>> = Vec::new();
+            while let Some(batch) = receiver.recv().await {
+                batches.push(batch);
+            }
+            // A reader that panicked has sent what it had; its panic is the step's.
+            if started.await.is_err() {
+                batches.push(Err(Failure::new("internal-error", "a read broke off", engine_source::Span::default())));
+            }
+            stream::iter(batches)
+        }
+    });
+    Box::pin(channels.buffered(concurrency).flatten())
+}
+
+/// What a step does with its shaped records.
+enum Action {
+    HandOn { tally: Arc<Tally> },
+    Call(Box<Caller>),
+    Write(Box<Writer>),
+    Say { context: Arc<RunContext>, step: Arc<Step>, base: Scope, needs: Needs, tally: Arc<Tally> },
+}
+
+impl Action {
+    fn new(context: &Arc<RunContext>, step: &Arc<Step>, base: &Scope, tally: &Arc<Tally>) -> Result<Self, Failure> {
+        Ok(match &step.target {
+            Target::None => Self::HandOn { tally: Arc::clone(tally) },
+            Target::Call(_) => Self::Call(Box::new(Caller::new(context, step, base, tally))),
+            Target::Write(_) => Self::Write(Box::new(Writer::new(context, step, base, tally)?)),
+            Target::Log(template) | Target::Fail(template) => Self::Say {
+                context: Arc::clone(context),
+                step: Arc::clone(step),
+                base: base.clone(),
+                needs: Needs::of(template.names()),
+                tally: Arc::clone(tally),
+            },
+        })
+    }
+
+    fn needs_response(&self) -> bool {
+        matches!(self, Self::Say { needs, .. } if needs.response())
+    }
+
+    async fn take(&mut self, items: Vec<Item>, scopes: Vec<Scope>, concurrency: usize, outlet: &Outlet) -> Result<(), Failure> {
+        let (items, tally) = match self {
+            Self::HandOn { tally } => (items, tally),
+            Self::Call(caller) => return caller.take(items, scopes, concurrency, outlet).await,
+            Self::Write(writer) => {
+                let tally = Arc::clone(writer.tally());
+                let items = writer.take(items, &scopes).await?;
+                tally.add(|counts| counts.out += items.len() as u64);
+                return outlet.send(items).await;
+            }
+            Self::Say { context, step, base, needs, tally } => (say(context, step, base, needs, items, &scopes, tally)?, tally),
+        };
+        tally.add(|counts| counts.out += items.len() as u64);
+        outlet.send(items).await
+    }
+
+    async fn finish(&mut self) -> Result<(), Failure> {
+        match self {
+            Self::Write(writer) => writer.finish().await,
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Logs a message for each item, or fails with it.
+fn say(
+    context: &RunContext,
+    step: &Step,
+    base: &Scope,
+    needs: &Needs,
+    items: Vec<Item>,
+    scopes: &[Scope],
+    tally: &Tally,
+) -> Result<Vec<Item>, Failure> {
+    let mut passed = Vec::with_capacity(items.len());
+    let mut scratch = Scratch::default();
+    for (at, item) in items.into_iter().enumerate() {
+        let scope = scopes.get(at).unwrap_or(base);
+        let (template, fails) = match &step.target {
+            Target::Log(template) => (template, false),
+            Target::Fail(template) => (template, true),
+            _ => return Ok(passed),
+        };
+        let message = needs.evaluate(scope, &item, scratch.names(), |scope| template.render_text(scope))?;
+        if !fails {
+            context.observer.event(Event::Log { step: step.id.as_str().into(), message: context.redact(&message) });
+            passed.push(item);
+            continue;
+        }
+        let failure = Failure::new("step-failed", message, template.span());
+        match step.on_error.action {
+            ItemAction::Skip => {
+                tally.add(|counts| counts.failed += 1);
+                context.reject(&step.id, &failure.about(&item));
+            }
+            _ => return Err(failure),
+        }
+    }
+    Ok(passed)
+}

@@ -1,0 +1,44 @@
+//! The counts of a step, shared by all that work for it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::report::{Counts, Event, Observer};
+
+/// Counts what becomes of a step's records, and tells the observer.
+pub(crate) struct Tally {
+    step: Arc<str>,
+    counts: Mutex<Counts>,
+    observer: Arc<dyn Observer>,
+}
+
+impl Tally {
+    /// Begins at zero.
+    pub(crate) fn new(step: &str, observer: Arc<dyn Observer>) -> Self {
+        Self { step: step.into(), counts: Mutex::default(), observer }
+    }
+
+    /// Returns the step's id.
+    pub(crate) fn step(&self) -> &Arc<str> {
+        &self.step
+    }
+
+    /// Changes the counts.
+    pub(crate) fn add(&self, change: impl FnOnce(&mut Counts)) {
+        change(&mut self.counts.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Returns the counts so far.
+    pub(crate) fn counts(&self) -> Counts {
+        *self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells the observer how far the step is.
+    pub(crate) fn progress(&self) {
+        self.observer.event(Event::Progress { step: Arc::clone(&self.step), counts: self.counts() });
+    }
+
+    /// Tells the observer what happens.
+    pub(crate) fn event(&self, event: Event) {
+        self.observer.event(event);
+    }
+}

@@ -1,0 +1,86 @@
+//! Everything that a run takes from outside: the time, randomness, the environment, the network. A test may own each.
+
+use std::future::Future;
+use std::io;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine_expr::Host;
+use jiff::Timestamp;
+
+use crate::transport::Transport;
+
+/// A future of a trait object.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// The time and randomness of a run.
+pub trait Clock: Send + Sync {
+    /// Returns the time now.
+    fn now(&self) -> Timestamp;
+
+    /// Waits.
+    fn sleep(&self, time: Duration) -> BoxFuture<'static, ()>;
+
+    /// Returns a random number.
+    fn random(&self) -> u64;
+}
+
+/// The variables and files that inputs and secrets come from.
+pub trait Environment: Send + Sync {
+    /// Returns an environment variable, that of the process before that of `.env` files.
+    fn variable(&self, name: &str) -> Option<String>;
+
+    /// Reads a file that holds a secret.
+    ///
+    /// # Errors
+    ///
+    /// Fails as reading a file does.
+    fn read_file(&self, path: &Path) -> io::Result<String>;
+}
+
+/// What a run takes from outside.
+#[derive(Clone)]
+pub struct World {
+    /// The time and randomness.
+    pub clock: Arc<dyn Clock>,
+    /// Where inputs and secrets come from.
+    pub environment: Arc<dyn Environment>,
+    /// How requests are sent.
+    pub transport: Arc<dyn Transport>,
+}
+
+/// The clock of the machine.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place where the time comes in")]
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that waits")]
+    fn sleep(&self, time: Duration) -> BoxFuture<'static, ()> {
+        Box::pin(tokio::time::sleep(time))
+    }
+
+    fn random(&self) -> u64 {
+        let (high, low) = uuid::Uuid::new_v4().as_u64_pair();
+        high ^ low
+    }
+}
+
+/// The clock as templates may ask it.
+pub(crate) struct ClockHost(pub(crate) Arc<dyn Clock>);
+
+impl Host for ClockHost {
+    fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+
+    fn random(&self) -> u64 {
+        self.0.random()
+    }
+}
