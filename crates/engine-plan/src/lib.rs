@@ -3,15 +3,23 @@
 //! Reads a spec and what it imports, says all that is wrong with them in one go, and only if nothing is makes a [`Plan`].
 //! Reads files through [`Files`]; knows nothing of the network, the clock or the environment.
 
+mod build;
+mod catalog;
+mod check;
 mod files;
 mod load;
 mod plan;
 mod rules;
+mod unsupported;
 
 use std::path::Path;
 use std::sync::Arc;
 
-use engine_source::{Findings, Sources};
+use engine_source::{Findings, Node, Sources};
+use engine_spec::Spec;
+
+use crate::catalog::Catalog;
+use crate::load::Loaded;
 
 pub use files::{Disk, Files};
 pub use plan::{
@@ -33,8 +41,30 @@ pub struct Compiled {
 
 /// Reads a spec, checks it, and makes a plan of it.
 pub fn compile(path: &Path, files: &dyn Files) -> Compiled {
-    let loaded = load::load(path, files);
-    let load::Loaded { sources, mut findings, root: _ } = loaded;
+    let Loaded { mut sources, mut findings, root } = load::load(path, files);
+    let plan = root.and_then(|root| plan(path, &root, &mut sources, files, &mut findings));
     findings.sort();
-    Compiled { plan: None, findings, sources: Arc::new(sources) }
+    let sources = Arc::new(sources);
+    let plan = plan.filter(|_| !findings.has_errors()).map(|plan| Arc::new(Plan { sources: Arc::clone(&sources), ..plan }));
+    Compiled { plan, findings, sources }
+}
+
+/// Checks a tree, and makes a plan of it if nothing is wrong.
+fn plan(path: &Path, root: &Node, sources: &mut Sources, files: &dyn Files, findings: &mut Findings) -> Option<Plan> {
+    let mut shape = Findings::new();
+    let spec = engine_spec::read::<Spec>(root, &mut shape);
+    if let Some(version) = shape.iter().find(|finding| finding.code == "unsupported-version") {
+        // Another version may mean something else by the same words.
+        findings.push(version.clone());
+        return None;
+    }
+    findings.extend(shape);
+    let spec = spec?;
+    let catalog = Catalog::new(&spec, root);
+    let mut checked = check::check(&spec, root, &catalog, sources, files, !findings.has_errors());
+    findings.extend(std::mem::take(&mut checked.findings));
+    if findings.has_errors() {
+        return None;
+    }
+    build::build(&spec, root, &catalog, checked, path)
 }

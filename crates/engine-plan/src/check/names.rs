@@ -122,6 +122,16 @@ impl<'a> Names<'a> {
         Self { params: Some(params), ..self }.and(&[PARAMS])
     }
 
+    /// Knows what the answers of an auth are kept as.
+    pub(crate) const fn keeping(self, auth: &'a [(&'a str, Span)]) -> Self {
+        Self { auth, ..self }.and_if(!auth.is_empty(), AUTH)
+    }
+
+    /// Knows `request` as what is about to be signed.
+    pub(crate) const fn signing(self) -> Self {
+        Self { signed: true, ..self }
+    }
+
     /// Returns whether a name is known.
     pub(crate) const fn has(&self, root: Root) -> bool {
         self.roots & root.bit != 0

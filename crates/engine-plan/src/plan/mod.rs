@@ -14,6 +14,7 @@ use engine_expr::Dynamic;
 use engine_source::{Map, Sources, Span};
 use engine_spec::{Input, Secret};
 
+pub(crate) use endpoint::is_required;
 pub use endpoint::{ApiSettings, Endpoint, Limit};
 pub use schema::{Schema, SchemaError};
 pub use step::{Items, Kept, OnError, Read, Source, Step, Validate};

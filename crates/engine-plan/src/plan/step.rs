@@ -145,8 +145,6 @@ pub struct Validate {
 pub struct OnError {
     /// What is done.
     pub action: ItemAction,
-    /// Where it is said, if it is.
-    pub span: Option<Span>,
 }
 
 /// What of a step's records is kept for templates and lookups of later steps.

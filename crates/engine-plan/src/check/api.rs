@@ -1,0 +1,652 @@
+//! Checks of APIs and their endpoints.
+
+use std::collections::HashSet;
+
+use engine_expr::{Setting, Template};
+use engine_request::auth::{
+    ApiKeyAuth, AwsSigV4Auth, BasicAuth, BearerAuth, DigestAuth, HmacAuth, JwtAssertion, JwtAuth, OAuth1Auth, OAuth2Auth,
+    SessionAuth, SwitchAuth, TokenRequest,
+};
+use engine_request::pagination::{
+    CursorPagination, CustomNext, CustomPagination, LastRecordPagination, LinkHeaderPagination, NextUrlPagination, NoPagination,
+    OffsetPagination, PagePagination,
+};
+use engine_request::{
+    Auth, Auths, Backoff, Body, CsvFormat, CsvHeader, ErrorAction, ErrorRule, GraphqlBody, Idempotency, Incremental, Method,
+    MultipartContent, MultipartField, MultipartFile, Pagination, Place, QueryValue, RateLimit, RateLimits, Records, RecordsFrom,
+    Removable, RequestLine, Response, Retry, RetryOn, StatusPattern, StyledValue, Target, Tls,
+};
+use engine_source::{Finding, Map, similar, suggest};
+use engine_spec::{Api, Endpoint, Param};
+use url::Url;
+
+use super::Checker;
+use super::names::{GIVEN, LAST, Names, PAGE, PARAMS, REQUEST, RESPONSE, SIGNATURE, WINDOW};
+use crate::catalog::{ApiEntry, EndpointEntry};
+
+/// The endpoint for whose requests places are.
+#[derive(Clone, Copy)]
+pub(super) struct Home<'a> {
+    params: &'a Map<Param>,
+    request: Option<&'a RequestLine>,
+}
+
+impl<'a> Checker<'a> {
+    pub(super) fn apis(&mut self) {
+        for api in self.catalog.apis() {
+            self.api(api);
+        }
+    }
+
+    fn api(&mut self, entry: &'a ApiEntry<'a>) {
+        let Api {
+            description: _,
+            base_url,
+            auth,
+            query,
+            headers,
+            response,
+            records,
+            key,
+            incremental,
+            paginate,
+            errors,
+            retry,
+            timeout,
+            rate_limit,
+            concurrency,
+            tls,
+            proxy,
+            redirects: _,
+            allow_hosts,
+            endpoints: _,
+        } = entry.model;
+        let names = Names::of(GIVEN).keeping(&entry.kept);
+        self.base_url(base_url.as_ref(), &names);
+        self.auths(auth.as_ref(), entry, &names);
+        self.query(query, &names);
+        self.query(headers, &names);
+        self.response(response.as_ref(), &names);
+        self.records(records.as_ref(), &names);
+        self.key(key.as_ref().and_then(Removable::as_set), &names);
+        self.incremental(incremental.as_ref(), &names, None);
+        self.paginate(paginate.as_ref(), &names, None);
+        self.errors(errors, &names);
+        self.retry(retry.as_ref().and_then(Removable::as_set), &names);
+        self.setting(timeout.as_ref(), &names);
+        self.rate_limit(rate_limit.as_ref(), &names);
+        self.setting(concurrency.as_ref(), &names);
+        if let Some(Tls { ca, cert, key }) = tls {
+            for file in [ca, cert, key].into_iter().flatten() {
+                self.template(file, &names);
+            }
+        }
+        if let Some(proxy) = proxy {
+            self.template(proxy, &names);
+        }
+        for host in allow_hosts {
+            self.template(host, &names);
+        }
+        let mut said = false;
+        for endpoint in &entry.endpoints {
+            self.api_endpoint(endpoint, entry, &names, &mut said);
+        }
+    }
+
+    fn api_endpoint(&mut self, entry: &'a EndpointEntry<'a>, api: &'a ApiEntry<'a>, names: &Names<'a>, said: &mut bool) {
+        let Endpoint {
+            description: _,
+            request,
+            steps,
+            params,
+            body,
+            idempotency,
+            example: _,
+            base_url,
+            auth,
+            query,
+            headers,
+            response,
+            records,
+            key,
+            incremental,
+            paginate,
+            errors,
+            retry,
+            timeout,
+            rate_limit,
+            concurrency,
+        } = entry.model;
+        let own = if entry.kept.is_empty() { names.auth } else { &entry.kept };
+        let windowed = entry.effective.as_ref().is_some_and(|effective| effective.incremental.is_some())
+            || incremental.as_ref().is_some_and(|it| it.as_set().is_some());
+        let names = names.keeping(own).with_params(params).and_if(windowed, WINDOW);
+        let home = Home { params, request: request.as_ref() };
+        let lost = entry.at.get("params").node().map(|node| node.entries()).unwrap_or_default();
+        self.lost_params = lost.iter().map(|entry| &*entry.key.text).filter(|name| !params.contains_key(name)).collect();
+        self.params(params);
+        self.base_url(base_url.as_ref(), &names);
+        if let Some(request) = request {
+            self.request_line(request, params, &names);
+            let needs_base = request.is_path() && !api.at.has("base_url") && !entry.at.has("base_url");
+            if needs_base && !std::mem::replace(said, true) {
+                self.findings.push(
+                    Finding::error("missing-field", format!("`{}` has no `base_url` to join paths to", api.name))
+                        .label(request.span(), "a path without a host")
+                        .help("add `base_url: https://…` to the API, or write a whole URL"),
+                );
+            }
+        } else if steps.is_none() && !entry.at.has("request") && !entry.at.has("steps") {
+            let key = api.at.get("endpoints").key(entry.name).unwrap_or_default();
+            self.findings.push(
+                Finding::error("missing-field", format!("`{}` has no `request`", entry.id()))
+                    .label(key, "asks for nothing")
+                    .help("add a method and a path: `request: GET /path`"),
+            );
+        }
+        if let Some(steps) = steps {
+            self.endpoint_steps(steps, entry.at.get("steps"), &names);
+        }
+        if let Some(body) = body {
+            self.body(body, &names);
+        }
+        if let Some(Removable::Set(Idempotency { place, key })) = idempotency {
+            self.place_in(place, Some(home));
+            self.maybe_template(key.as_ref(), &names);
+        }
+        self.auths(auth.as_ref(), api, &names);
+        self.query(query, &names);
+        self.query(headers, &names);
+        self.response(response.as_ref(), &names);
+        self.records(records.as_ref(), &names);
+        self.key(key.as_ref().and_then(Removable::as_set), &names);
+        self.incremental(incremental.as_ref(), &names, Some(home));
+        self.paginate(paginate.as_ref(), &names, Some(home));
+        self.errors(errors, &names);
+        self.retry(retry.as_ref().and_then(Removable::as_set), &names);
+        self.setting(timeout.as_ref(), &names);
+        self.rate_limit(rate_limit.as_ref(), &names);
+        self.setting(concurrency.as_ref(), &names);
+        self.retried(entry);
+        self.lost_params = HashSet::new();
+    }
+
+    fn request_line(&mut self, request: &'a RequestLine, params: &'a Map<Param>, names: &Names<'a>) {
+        self.template(request.template(), names);
+        for part in request.params() {
+            if params.contains_key(&part.name) || self.lost_params.contains(&*part.name) {
+                continue;
+            }
+            let help = match similar(&part.name, params.keys()) {
+                Some(close) => format!("did you mean `{{{close}}}`?"),
+                None => format!("declare it: `params: {{{}: {{type: string, required: true}}}}`", part.name),
+            };
+            self.findings.push(
+                Finding::error("path-without-param", format!("the path names a param that is not declared: `{}`", part.name))
+                    .label(self.sources.within(request.span(), part.range.clone()), "not a param")
+                    .help(help),
+            );
+        }
+    }
+
+    fn base_url(&mut self, base_url: Option<&Template>, names: &Names<'a>) {
+        let Some(base_url) = base_url else { return };
+        self.template(base_url, names);
+        let text = base_url.text();
+        let wrong = |label: &'static str, help: String| {
+            Finding::error("invalid-url", format!("`{text}` is not a URL")).label(base_url.span(), label).help(help)
+        };
+        let has_scheme = text.starts_with("https://") || text.starts_with("http://");
+        if !base_url.is_literal() {
+            // What a template gives is not known; what stands before it is.
+            let before = text.split("{{").next().unwrap_or_default();
+            if before.contains("://") && !has_scheme {
+                self.findings.push(wrong("not HTTP", "begin with `https://` or `http://`".to_owned()));
+            }
+            return;
+        }
+        let finding = match text.split_once("://") {
+            _ if text.starts_with('/') => wrong("without a host", format!("write the host before it: `https://host{text}`")),
+            None => wrong("without a scheme", format!("write `https://{text}`")),
+            Some((scheme, rest)) if !has_scheme => match scheme {
+                "HTTP" | "HTTPS" => return,
+                _ => wrong("not HTTP", format!("write `https://{rest}`")),
+            },
+            Some(_) => match Url::parse(text) {
+                Ok(url) if url.has_host() => return,
+                Ok(_) | Err(url::ParseError::EmptyHost) => wrong("without a host", "write a host after `//`".to_owned()),
+                Err(url::ParseError::InvalidPort) => {
+                    wrong("the port is no number", "write a port from 1 to 65535, or none".to_owned())
+                }
+                Err(_) => wrong("not a host", "write a host such as `api.example.com`".to_owned()),
+            },
+        };
+        self.findings.push(finding);
+    }
+
+    pub(super) fn query(&mut self, query: &'a Map<QueryValue>, names: &Names<'a>) {
+        for (_, value) in query {
+            match value {
+                QueryValue::Plain(value) | QueryValue::Styled(StyledValue { value, style: _ }) => self.dynamic(value, names),
+            }
+        }
+    }
+
+    pub(super) fn body(&mut self, body: &'a Body, names: &Names<'a>) {
+        match body {
+            Body::Json(value) | Body::Form(value) | Body::Xml(value) => self.dynamic(value, names),
+            Body::Text(text) | Body::File(text) => self.template(text, names),
+            Body::Graphql(GraphqlBody { query, variables }) => {
+                self.template(query, names);
+                for (_, value) in variables {
+                    self.dynamic(value, names);
+                }
+            }
+            Body::Multipart(fields) => {
+                for (_, field) in fields {
+                    let (filename, content_type) = match field {
+                        MultipartField::Value(value) => {
+                            self.dynamic(value, names);
+                            continue;
+                        }
+                        MultipartField::File(MultipartFile { file, filename, content_type }) => {
+                            self.template(file, names);
+                            (filename, content_type)
+                        }
+                        MultipartField::Content(MultipartContent { content, filename, content_type }) => {
+                            self.dynamic(content, names);
+                            (filename, content_type)
+                        }
+                    };
+                    self.maybe_template(filename.as_ref(), names);
+                    self.maybe_template(content_type.as_ref(), names);
+                }
+            }
+        }
+    }
+
+    fn response(&mut self, response: Option<&'a Response>, names: &Names<'a>) {
+        let Some(Response { format: _, compression: _, encoding: _, csv, body }) = response else { return };
+        if let Some(CsvFormat { delimiter: _, quote: _, header, skip }) = csv {
+            if let Some(CsvHeader::FirstRow(first)) = header {
+                self.setting(Some(first), names);
+            }
+            self.setting(skip.as_ref(), names);
+        }
+        if let Some(body) = body {
+            self.expr(body, &names.and(&[RESPONSE]).with_root());
+        }
+    }
+
+    fn records(&mut self, records: Option<&'a Removable<Records>>, names: &Names<'a>) {
+        match records {
+            Some(Removable::Set(Records::At(from) | Records::Long(RecordsFrom { from, missing: _ }))) => {
+                self.expr(from, &names.and(&[RESPONSE]).with_root());
+            }
+            Some(Removable::None) | None => {}
+        }
+    }
+
+    pub(super) fn incremental(
+        &mut self,
+        incremental: Option<&'a Removable<Incremental>>,
+        names: &Names<'a>,
+        home: Option<Home<'a>>,
+    ) {
+        let Some(Removable::Set(incremental)) = incremental else { return };
+        let Incremental {
+            cursor,
+            start,
+            end,
+            format: _,
+            window,
+            granularity,
+            lookback,
+            send,
+            send_end,
+            client,
+            per: _,
+            sorted,
+            concurrency,
+        } = incremental;
+        if let Some(cursor) = cursor {
+            self.expr(cursor, &names.and(&[RESPONSE]).with_root());
+        }
+        for value in [start, end].into_iter().flatten() {
+            self.dynamic(value, names);
+        }
+        self.setting(window.as_ref(), names);
+        self.setting(granularity.as_ref(), names);
+        self.setting(lookback.as_ref(), names);
+        for place in [send, send_end].into_iter().flatten() {
+            self.place_in(place, home);
+        }
+        self.setting(client.as_ref(), names);
+        self.setting(sorted.as_ref(), names);
+        self.setting(concurrency.as_ref(), names);
+    }
+
+    pub(super) fn paginate(&mut self, paginate: Option<&'a Removable<Pagination>>, names: &Names<'a>, home: Option<Home<'a>>) {
+        let Some(Removable::Set(paginate)) = paginate else { return };
+        let page = &names.and(&[RESPONSE, REQUEST, PAGE, LAST]);
+        let (stop_when, restart_after, max_pages) = match paginate {
+            Pagination::None(NoPagination {}) => return,
+            Pagination::Page(it) => {
+                let PagePagination {
+                    into,
+                    start,
+                    size,
+                    size_into,
+                    total,
+                    total_pages,
+                    stop_when,
+                    restart_after,
+                    max_pages,
+                } = it;
+                for place in [into, size_into].into_iter().flatten() {
+                    self.place_in(place, home);
+                }
+                self.setting(start.as_ref(), names);
+                self.setting(size.as_ref(), names);
+                self.answer_place(total.as_ref(), page);
+                self.answer_place(total_pages.as_ref(), page);
+                (stop_when, restart_after, max_pages)
+            }
+            Pagination::Offset(it) => {
+                let OffsetPagination { into, size, size_into, total, stop_when, restart_after, max_pages } = it;
+                for place in [into, size_into].into_iter().flatten() {
+                    self.place_in(place, home);
+                }
+                self.setting(size.as_ref(), names);
+                self.answer_place(total.as_ref(), page);
+                (stop_when, restart_after, max_pages)
+            }
+            Pagination::Cursor(it) => {
+                let CursorPagination { next, into, stop_when, restart_after, max_pages } = it;
+                self.answer_place(Some(next), page);
+                if let Some(into) = into {
+                    self.place_in(into, home);
+                }
+                (stop_when, restart_after, max_pages)
+            }
+            Pagination::NextUrl(it) => {
+                let NextUrlPagination { next, stop_when, restart_after, max_pages } = it;
+                self.answer_place(Some(next), page);
+                (stop_when, restart_after, max_pages)
+            }
+            Pagination::LinkHeader(it) => {
+                let LinkHeaderPagination { rel: _, stop_when, restart_after, max_pages } = it;
+                (stop_when, restart_after, max_pages)
+            }
+            Pagination::LastRecord(it) => {
+                let LastRecordPagination { next, into, stop_when, restart_after, max_pages } = it;
+                self.expr(next, &page.with_root());
+                self.place_in(into, home);
+                (stop_when, restart_after, max_pages)
+            }
+            Pagination::Custom(it) => {
+                let CustomPagination { next, stop_when, restart_after, max_pages } = it;
+                match next {
+                    CustomNext::Query(expr) => self.expr(expr, &page.with_root()),
+                    CustomNext::Places(places) => {
+                        for (place, value) in places {
+                            self.place_in(place, home);
+                            self.dynamic(value, &page.with_root());
+                        }
+                    }
+                }
+                (stop_when, restart_after, max_pages)
+            }
+        };
+        self.condition(stop_when.as_ref(), page);
+        self.setting(restart_after.as_ref(), names);
+        self.setting(max_pages.as_ref(), names);
+    }
+
+    /// Checks that what a place names is there.
+    pub(super) fn place_in(&mut self, place: &Place, home: Option<Home<'a>>) {
+        let Some(home) = home else { return };
+        match place.target() {
+            Target::Params(name) if !home.params.contains_key(name) && !self.lost_params.contains(&**name) => {
+                self.findings.push(
+                    Finding::error("unknown-param", format!("the endpoint has no param `{name}`"))
+                        .label(place.span(), "not a param")
+                        .help_if(suggest(name, home.params.keys()))
+                        .help_if(home.params.is_empty().then_some("declare it under `params`")),
+                );
+            }
+            Target::Path(name) => {
+                let Some(request) = home.request else { return };
+                if request.params().any(|part| part.name == *name) {
+                    return;
+                }
+                self.findings.push(
+                    Finding::error("invalid-place", format!("the path has no `{{{name}}}`: `{}`", request.text()))
+                        .label(place.span(), "not in the path")
+                        .help(suggest(name, request.params().map(|part| &*part.name)).unwrap_or_else(|| {
+                            format!("write `query.{name}`, or put `{{{name}}}` into the path")
+                        })),
+                );
+            }
+            _ => {}
+        }
+    }
+
+    fn errors(&mut self, errors: &'a [ErrorRule], names: &Names<'a>) {
+        let names = &names.and(&[RESPONSE, REQUEST]);
+        for ErrorRule { status, when, action: _, message, wait } in errors {
+            for status in status.iter().flatten() {
+                self.setting(Some(status), names);
+            }
+            self.condition(when.as_ref(), names);
+            self.maybe_template(message.as_ref(), names);
+            self.setting(wait.as_ref(), names);
+        }
+    }
+
+    pub(super) fn retry(&mut self, retry: Option<&'a Retry>, names: &Names<'a>) {
+        let Some(Retry { attempts, backoff, on, wait_from, max_elapsed }) = retry else { return };
+        self.setting(attempts.as_ref(), names);
+        if let Some(Backoff { initial, max, multiplier, jitter }) = backoff {
+            self.setting(initial.as_ref(), names);
+            self.setting(max.as_ref(), names);
+            self.setting(multiplier.as_ref(), names);
+            self.setting(jitter.as_ref(), names);
+        }
+        for on in on.iter().flatten() {
+            self.setting(Some(on), names);
+        }
+        self.answer_place(wait_from.as_ref(), names);
+        self.setting(max_elapsed.as_ref(), names);
+    }
+
+    fn rate_limit(&mut self, limits: Option<&'a RateLimits>, names: &Names<'a>) {
+        for limit in limits.and_then(Removable::as_set).into_iter().flatten() {
+            let RateLimit { rate, burst, remaining, reset, group: _, share: _, cost } = limit;
+            self.setting(rate.as_ref(), names);
+            self.setting(burst.as_ref(), names);
+            self.answer_place(remaining.as_ref(), names);
+            self.answer_place(reset.as_ref(), names);
+            self.setting(cost.as_ref(), names);
+        }
+    }
+
+    fn auths(&mut self, auths: Option<&'a Auths>, api: &'a ApiEntry<'a>, names: &Names<'a>) {
+        for auth in auths.and_then(Removable::as_set).into_iter().flatten() {
+            self.auth(auth, api, names);
+        }
+    }
+
+    fn auth(&mut self, auth: &'a Auth, api: &'a ApiEntry<'a>, names: &Names<'a>) {
+        // A login is made before anything that its endpoints know is there.
+        let names = &names.less(&[PARAMS, WINDOW]);
+        match auth {
+            Auth::None(_) => {}
+            Auth::ApiKey(ApiKeyAuth { value, place: _, prefix, methods: _ }) => {
+                self.template(value, names);
+                self.maybe_template(prefix.as_ref(), names);
+            }
+            Auth::Basic(BasicAuth { username, password, methods: _ }) => {
+                self.template(username, names);
+                self.maybe_template(password.as_ref(), names);
+            }
+            Auth::Bearer(BearerAuth { token, methods: _ }) => self.template(token, names),
+            Auth::Oauth2(oauth2) => self.oauth2(oauth2, names),
+            Auth::Jwt(JwtAuth { algorithm: _, key, claims, header, lifetime, place: _, methods: _ }) => {
+                self.template(key, names);
+                for (_, value) in claims.iter().chain(header) {
+                    self.dynamic(value, names);
+                }
+                self.setting(lifetime.as_ref(), names);
+            }
+            Auth::Session(SessionAuth { login, answer, place: _, prefix, lifetime, methods: _ }) => {
+                for login in login {
+                    if api.endpoint(login).is_none() && !api.at.get("endpoints").has(login) {
+                        let help = suggest(login, api.endpoints.iter().map(|endpoint| endpoint.name));
+                        self.findings.push(
+                            Finding::error("undefined-endpoint", format!("undefined endpoint `{}.{login}`", api.name))
+                                .label(login.span(), "not an endpoint of this API")
+                                .help_if(help),
+                        );
+                    }
+                }
+                for (_, place) in answer.iter() {
+                    self.answer_place(Some(place), names);
+                }
+                self.maybe_template(prefix.as_ref(), names);
+                self.setting(lifetime.as_ref(), names);
+            }
+            Auth::Hmac(HmacAuth { algorithm: _, key, message, encoding: _, place: _, headers, methods: _ }) => {
+                self.template(key, names);
+                let signed = names.and(&[REQUEST]).signing();
+                self.template(message, &signed);
+                for (_, value) in headers {
+                    self.dynamic(value, &signed.and(&[SIGNATURE]));
+                }
+            }
+            Auth::AwsSigv4(it) => {
+                let AwsSigV4Auth { access_key, secret_key, session_token, region, service, place: _, methods: _ } = it;
+                for template in [access_key, secret_key, region, service] {
+                    self.template(template, names);
+                }
+                self.maybe_template(session_token.as_ref(), names);
+            }
+            Auth::Digest(DigestAuth { username, password, methods: _ }) => {
+                self.template(username, names);
+                self.template(password, names);
+            }
+            Auth::Oauth1(it) => {
+                let OAuth1Auth { consumer_key, consumer_secret, token, token_secret, signature_method: _, realm, methods: _ } = it;
+                self.template(consumer_key, names);
+                self.template(consumer_secret, names);
+                for template in [token, token_secret, realm].into_iter().flatten() {
+                    self.template(template, names);
+                }
+            }
+            Auth::Switch(SwitchAuth { on, cases, methods: _ }) => {
+                self.template(on, names);
+                for (_, auths) in cases {
+                    self.auths(Some(auths), api, names);
+                }
+            }
+        }
+    }
+
+    fn oauth2(&mut self, auth: &'a OAuth2Auth, names: &Names<'a>) {
+        let OAuth2Auth {
+            grant: _,
+            token_url,
+            authorize_url,
+            device_url,
+            client_id,
+            client_secret,
+            scopes,
+            scope_separator: _,
+            audience,
+            refresh_token,
+            username,
+            password,
+            assertion,
+            pkce,
+            client_auth: _,
+            request,
+            answer,
+            place: _,
+            prefix,
+            methods: _,
+        } = auth;
+        self.template(token_url, names);
+        let templates = [
+            authorize_url,
+            device_url,
+            client_id,
+            client_secret,
+            audience,
+            refresh_token,
+            username,
+            password,
+            prefix,
+        ];
+        for template in templates.into_iter().flatten().chain(scopes) {
+            self.template(template, names);
+        }
+        if let Some(JwtAssertion { algorithm: _, key, claims, header, lifetime, place: _ }) = assertion {
+            self.template(key, names);
+            for (_, value) in claims.iter().chain(header) {
+                self.dynamic(value, names);
+            }
+            self.setting(lifetime.as_ref(), names);
+        }
+        self.setting(pkce.as_ref(), names);
+        if let Some(TokenRequest { fields, headers, body: _ }) = request {
+            for (_, value) in fields.iter().chain(headers) {
+                self.dynamic(value, names);
+            }
+        }
+        for (_, place) in answer.iter() {
+            self.answer_place(Some(place), names);
+        }
+    }
+
+    /// Warns where a request that makes something may be sent twice.
+    fn retried(&mut self, entry: &'a EndpointEntry<'a>) {
+        let Some(effective) = &entry.effective else { return };
+        let method = effective.request.method();
+        if !matches!(method, Method::Post | Method::Patch) || effective.idempotency.is_some() || entry.at.has("idempotency") {
+            return;
+        }
+        if effective.records.is_some() {
+            return;
+        }
+        let only_429 = |pattern: &StatusPattern| *pattern == StatusPattern::one(429);
+        let is_safe = |on: &Setting<RetryOn>| match on.as_value() {
+            Some(RetryOn::Connect) | None => true,
+            Some(RetryOn::Status(pattern)) => only_429(pattern),
+            Some(RetryOn::Timeout) => false,
+        };
+        let retry = entry.model.retry.as_ref().and_then(Removable::as_set);
+        let on = retry.and_then(|retry| retry.on.as_ref()).into_iter().flatten().find(|on| !is_safe(on)).map(Setting::span);
+        let rules = entry.model.errors.iter().enumerate().filter(|(_, rule)| rule.action == Some(ErrorAction::Retry));
+        let rule = rules
+            .filter(|(_, rule)| match &rule.status {
+                Some(statuses) => statuses.iter().any(|status| status.as_value().is_some_and(|it| !only_429(it))),
+                None => true,
+            })
+            .map(|(index, _)| entry.at.get("errors").item(index).get("action").span())
+            .next();
+        let Some(span) = on.or(rule) else { return };
+        self.findings.push(
+            Finding::warning("retry-without-key", format!("`{}` is sent again without an idempotency key", entry.id()))
+                .label(span, format!("a {method} may happen twice"))
+                .help("if the API knows such keys, add `idempotency: {in: header.Idempotency-Key}`"),
+        );
+    }
+}
+
+impl<'a> Home<'a> {
+    /// Returns the home of places in what is said about an endpoint elsewhere.
+    pub(super) fn of(endpoint: &'a EndpointEntry<'a>) -> Self {
+        Self { params: &endpoint.model.params, request: endpoint.model.request.as_ref() }
+    }
+}
+

@@ -1,0 +1,87 @@
+//! Checks of sinks, and of what is written to them.
+
+use engine_request::{Key, KeyMember};
+use engine_source::Finding;
+use engine_spec::sink::{CsvSink, JsonlSink, ParquetSink, PostgresSink, SqliteSink, StdoutSink};
+use engine_spec::{Sink, Write, WriteMode, WriteTo};
+
+use super::Checker;
+use super::at::At;
+use super::names::{BATCH, GIVEN, ITEM, Names, ORIGINAL, PARENT, STREAM, TRIGGER};
+
+impl<'a> Checker<'a> {
+    pub(super) fn sinks(&mut self) {
+        let names = Names::of(GIVEN).and(&[ITEM, ORIGINAL, PARENT, STREAM, TRIGGER, BATCH]);
+        let opened = Names::of(GIVEN);
+        for (name, sink) in self.spec.sinks.iter() {
+            match sink {
+                Sink::Stdout(StdoutSink { format: _ }) => {}
+                Sink::Jsonl(JsonlSink { path, compression: _ }) => {
+                    self.template(path, &names);
+                    self.partition(path);
+                }
+                Sink::Csv(CsvSink { path, compression: _, delimiter: _, header }) => {
+                    self.template(path, &names);
+                    self.partition(path);
+                    self.setting(header.as_ref(), &opened);
+                }
+                Sink::Parquet(ParquetSink { path, compression: _, row_group }) => {
+                    self.template(path, &names);
+                    self.setting(row_group.as_ref(), &opened);
+                }
+                Sink::Sqlite(SqliteSink { path, pragmas, create }) => {
+                    self.template(path, &opened);
+                    for (_, pragma) in pragmas {
+                        self.dynamic(pragma, &opened);
+                    }
+                    self.setting(create.as_ref(), &opened);
+                }
+                Sink::Postgres(PostgresSink { url, schema, create }) => {
+                    self.template(url, &opened);
+                    self.maybe_template(schema.as_ref(), &opened);
+                    self.setting(create.as_ref(), &opened);
+                }
+            }
+            _ = name;
+        }
+    }
+
+    pub(super) fn write(&mut self, write: &'a Write, at: At<'a>, names: &Names<'a>, has_key: bool) {
+        let names = &names.hiding("`write`");
+        let sink = self.sink_named(write.sink());
+        let Some(long) = write.long() else { return };
+        let WriteTo { sink: _, table, path, key, mode, create } = long;
+        for template in [table, path].into_iter().flatten() {
+            self.template(template, names);
+            self.partition(template);
+        }
+        self.key(key.as_ref(), names);
+        self.setting(create.as_ref(), &names.less(&[ITEM, ORIGINAL, PARENT]));
+        if *mode == Some(WriteMode::Upsert) && key.is_none() && !at.has("key") && !has_key {
+            self.findings.push(
+                Finding::error("missing-field", "`mode: upsert` needs a `key`")
+                    .label(at.get("mode").span(), "by which key?")
+                    .help("add the members that identify a record: `key: [id]`"),
+            );
+        }
+        let Some(sink) = sink else { return };
+        let (given, wanted) = if sink.has_tables() { (path, "table") } else { (table, "path") };
+        if let Some(template) = given {
+            let wrong = if sink.has_tables() { "path" } else { "table" };
+            self.findings.push(
+                Finding::error("unknown-field", format!("a {} sink takes no `{wrong}`", sink.kind()))
+                    .label(at.key(wrong).unwrap_or(template.span()), format!("not for {} sinks", sink.kind()))
+                    .help(if matches!(sink, Sink::Stdout(_)) { "remove it".to_owned() } else { format!("write `{wanted}`") }),
+            );
+        }
+    }
+
+    /// Checks what identifies a record.
+    pub(super) fn key(&mut self, key: Option<&Key>, names: &Names<'a>) {
+        for member in key.into_iter().flatten() {
+            if let KeyMember::Path(path) = member {
+                self.path(path, &names.with_root());
+            }
+        }
+    }
+}

@@ -1,0 +1,406 @@
+//! Checks of steps, in the order in which they happen: what each part may name changes from one to the next.
+
+use engine_request::Removable;
+use engine_source::{Finding, Span};
+use engine_spec::{
+    Batch, BatchLimits, BatchSize, Call, Case, ErrorHandling, Expect, Flow, ForEach, JsonSchemaSource, MapUse, OnError, Read,
+    ReadEndpoint, ReadQuery, ReadTable, Rule, Step, Validate, Wait, WaitEvent, WaitFor,
+};
+
+use super::api::Home;
+use super::at::At;
+use super::names::{
+    BATCH, ERROR, GIVEN, ITEM, LAST, Names, ORIGINAL, PAGE, PARENT, REQUEST, RESPONSE, STEPS, STREAM, TRIGGER, WAIT, WINDOW,
+};
+use super::{Checker, StepName, Var};
+use crate::catalog::EndpointEntry;
+
+/// What a step's reads are.
+#[derive(Default)]
+struct Reads<'a> {
+    /// The endpoints, as far as they are known.
+    endpoints: Vec<&'a EndpointEntry<'a>>,
+    /// Whether one of them is incremental.
+    windowed: bool,
+}
+
+impl<'a> Checker<'a> {
+    /// Checks the steps of the flow, and those that run when it failed and at its end.
+    pub(super) fn flow(&mut self) {
+        let at = self.root;
+        let names = Names::of(GIVEN).and(&[ITEM, ORIGINAL, STEPS, TRIGGER]).and_if(self.has_wait, WAIT).with_root();
+        self.steps_of(&self.spec.steps, at.get("steps"), &names, Level::Top);
+        let known = self.steps.len();
+        self.steps_of(&self.spec.on_failure, at.get("on_failure"), &names, Level::After);
+        self.steps.truncate(known);
+        self.steps_of(&self.spec.finally, at.get("finally"), &names, Level::After);
+        self.steps.truncate(known);
+    }
+
+    /// Checks the steps of which an endpoint is made: they see its params, and nothing of the flow.
+    pub(super) fn endpoint_steps(&mut self, steps: &'a [Step], at: At<'a>, names: &Names<'a>) {
+        let outer = std::mem::take(&mut self.steps);
+        let names = names.and(&[ITEM, ORIGINAL, STEPS]).with_root();
+        self.steps_of(steps, at, &names, Level::Inner);
+        self.steps = outer;
+    }
+
+    fn inner(&mut self, steps: &'a [Step], at: At<'a>, names: &Names<'a>) {
+        let known = self.steps.len();
+        self.steps_of(steps, at, names, Level::Inner);
+        self.steps.truncate(known);
+    }
+
+    /// Checks steps that follow each other; those that are checked stay known.
+    fn steps_of(&mut self, steps: &'a [Step], at: At<'a>, names: &Names<'a>, level: Level) {
+        let aligned = at.node().is_some_and(|node| node.items().len() == steps.len());
+        for (index, step) in steps.iter().enumerate() {
+            let at = if aligned { at.item(index) } else { At::default() };
+            if level == Level::Top {
+                self.current = Some(index);
+            } else if level == Level::After {
+                self.current = None;
+            }
+            let parent = self.step(step, at, names, level);
+            let Some(id) = &step.id else { continue };
+            if let Some(other) = self.steps.iter().find(|other| other.id == id.as_str()) {
+                let help = format!("the first one is at {}; choose another name", self.place(id.span(), other.span));
+                self.findings.push(
+                    Finding::error("repeated-id", format!("two steps have the id `{id}`"))
+                        .label(id.span(), "the second one")
+                        .help(help),
+                );
+                continue;
+            }
+            let top = (level == Level::Top).then_some(index);
+            self.steps.push(StepName { id: id.as_str(), span: id.span(), top, parent });
+        }
+        if level == Level::Top {
+            self.current = None;
+        }
+    }
+
+    /// Checks a step; returns whether its items have a parent.
+    fn step(&mut self, step: &'a Step, at: At<'a>, outer: &Names<'a>, level: Level) -> bool {
+        let Step {
+            id,
+            when,
+            for_each,
+            read,
+            explode,
+            vars,
+            filter,
+            map,
+            validate,
+            batch,
+            results,
+            call,
+            write,
+            switch,
+            steps,
+            parallel,
+            flow,
+            wait,
+            fail,
+            log,
+            expect,
+            extract,
+            concurrency,
+            on_error,
+        } = step;
+        let outer_stream = std::mem::replace(&mut self.in_stream, false);
+        self.own_id = id.as_ref().map(engine_spec::Name::span);
+        self.condition(when.as_ref(), outer);
+        self.setting(concurrency.as_ref(), outer);
+
+        let mut names = *outer;
+        if let Some(for_each) = for_each {
+            names = self.for_each(for_each, &names);
+            self.in_stream = true;
+        }
+        self.own_id = None;
+        let mut has_key = false;
+        if let Some(read) = read {
+            let reads = self.read(read, at.get("read"), &names);
+            let under = for_each.is_some() || level == Level::Inner || names.has(PARENT);
+            has_key = map.is_none() && reads.endpoints.iter().all(|entry| self.has_key(entry));
+            names = names.and(&[ITEM, ORIGINAL, STREAM, RESPONSE]).and_if(under, PARENT).and_if(reads.windowed, WINDOW);
+            self.in_stream = true;
+        }
+        if let Some(explode) = explode {
+            self.expr(explode, &names);
+            names = names.and(&[PARENT]);
+        }
+        let parent = names.has(PARENT);
+
+        let known_vars = self.vars.len();
+        for (name, value) in vars.iter() {
+            self.dynamic(value, &names);
+            let secret = self.is_secret(value);
+            self.vars.push(Var { name: &name.value, span: name.span, secret, per_item: true });
+        }
+        self.condition(filter.as_ref(), &names);
+        self.map_use(map.as_ref(), &names.hiding("`map`"));
+        if let Some(Validate { schema, rules, on_invalid: _ }) = validate {
+            self.schema(schema.as_ref(), at.get("validate").get("schema"));
+            self.rules(rules, &names);
+        }
+        if let Some(batch) = batch {
+            self.batch(batch, &names);
+            names = names.and(&[BATCH]).less(&[ITEM, ORIGINAL, PARENT]);
+        }
+
+        if let Some(call) = call {
+            self.call(call, at.get("call"), &names);
+        }
+        if let Some(write) = write {
+            self.write(write, at.get("write"), &names, has_key);
+        }
+        if let Some(cases) = switch {
+            self.switch(cases, at.get("switch"), &names);
+        }
+        if let Some(steps) = steps {
+            self.inner(steps, at.get("steps"), &names);
+        }
+        for (index, branch) in parallel.iter().flatten().enumerate() {
+            self.inner(branch, at.get("parallel").item(index), &names);
+        }
+        if let Some(Flow { spec: _, inputs }) = flow {
+            for (_, value) in inputs {
+                self.dynamic(value, &names);
+            }
+        }
+        if let Some(wait) = wait {
+            self.wait(wait, &names);
+        }
+        if let Some(fail) = fail {
+            self.template(fail, &names.hiding("`fail`"));
+        }
+        if let Some(log) = log {
+            self.template(log, &names.hiding("`log`"));
+        }
+
+        let answered = names.and(&[RESPONSE, REQUEST]).with_root();
+        if let Some(results) = results {
+            self.expr(results, &answered);
+        }
+        if let Some(Expect { status, schema, rules }) = expect {
+            for status in status.iter().flatten() {
+                self.setting(Some(status), &answered);
+            }
+            self.schema(schema.as_ref(), at.get("expect").get("schema"));
+            self.rules(rules, &answered);
+        }
+        let after = if results.is_some() { answered.and(&[ITEM, ORIGINAL]).and_if(parent, PARENT) } else { answered };
+        self.map_use(extract.as_ref(), &after.hiding("`extract`"));
+        if let Some(OnError::Long(handling)) = on_error {
+            let ErrorHandling { action: _, retry, steps } = &**handling;
+            self.retry(retry.as_ref(), &names);
+            self.inner(steps, at.get("on_error").get("steps"), &names.and(&[ERROR]));
+        }
+        self.vars.truncate(known_vars);
+        self.in_stream = outer_stream;
+        parent
+    }
+
+    fn for_each(&mut self, for_each: &'a ForEach, names: &Names<'a>) -> Names<'a> {
+        let each = names.and(&[ITEM, ORIGINAL]);
+        match for_each {
+            ForEach::Step(name) => match self.step_named(name) {
+                Some(step) => {
+                    let parent = self.steps.get(step).is_some_and(|step| step.parent);
+                    each.less(&[RESPONSE]).and(&[STREAM]).and_if(parent, PARENT)
+                }
+                None => each.and(&[STREAM, PARENT]),
+            },
+            ForEach::From(expr) => {
+                self.expr(expr, names);
+                each
+            }
+            ForEach::List(list) => {
+                self.dynamic(list, names);
+                each
+            }
+            ForEach::Product(lists) => {
+                for (_, list) in lists.iter() {
+                    self.dynamic(list, names);
+                }
+                each
+            }
+        }
+    }
+
+    fn read(&mut self, read: &'a Read, at: At<'a>, names: &Names<'a>) -> Reads<'a> {
+        let mut reads = Reads::default();
+        match read {
+            Read::Endpoint(pattern) => {
+                reads.endpoints = self.readable(pattern);
+                self.bare(&reads.endpoints, at, pattern.span());
+            }
+            Read::Many(patterns) => {
+                for pattern in patterns {
+                    let found = self.readable(pattern);
+                    self.bare(&found, At::default(), pattern.span());
+                    reads.endpoints.extend(found);
+                }
+            }
+            Read::Long(long) => {
+                let ReadEndpoint { endpoint, params, query, headers, incremental, paginate, limit } = &**long;
+                let entry = self.endpoint(endpoint);
+                if let Some(entry) = entry {
+                    self.must_be_readable(entry, endpoint.span);
+                    self.arguments(entry, params, at, endpoint.span);
+                }
+                for (_, value) in params {
+                    self.dynamic(value, names);
+                }
+                self.query(query, names);
+                self.query(headers, names);
+                let home = entry.map(Home::of);
+                self.incremental(incremental.as_ref(), names, home);
+                // Pages are asked for by the endpoint's own request, which knows its params and not the step.
+                let own = Names::of(GIVEN).and(&[RESPONSE, REQUEST, PAGE, LAST]);
+                let own = entry.map_or(own, |entry| own.with_params(&entry.model.params));
+                self.paginate(paginate.as_ref(), &own, home);
+                self.setting(limit.as_ref(), names);
+                reads.endpoints.extend(entry);
+                reads.windowed = matches!(incremental, Some(Removable::Set(_)));
+            }
+            Read::Table(ReadTable { sink, table }) => {
+                self.sink_named(sink);
+                self.template(table, names);
+            }
+            Read::Query(ReadQuery { sink, query: _, params }) => {
+                self.sink_named(sink);
+                for (_, value) in params {
+                    self.dynamic(value, names);
+                }
+            }
+        }
+        reads.windowed |= reads
+            .endpoints
+            .iter()
+            .any(|entry| entry.effective.as_ref().is_some_and(|effective| effective.incremental.is_some()));
+        reads
+    }
+
+    /// Checks reads that give no params.
+    fn bare(&mut self, endpoints: &[&'a EndpointEntry<'a>], at: At<'a>, span: Span) {
+        for entry in endpoints {
+            self.arguments(entry, &engine_source::Map::new(), at, span);
+        }
+    }
+
+    fn has_key(&self, entry: &EndpointEntry<'a>) -> bool {
+        entry.effective.as_ref().is_none_or(|effective| effective.key.is_some())
+    }
+
+    fn call(&mut self, call: &'a Call, at: At<'a>, names: &Names<'a>) {
+        let Call { endpoint, params, query, headers, body, until, every, timeout } = call;
+        if let Some(entry) = self.endpoint(endpoint) {
+            self.arguments(entry, params, at, endpoint.span);
+            let paged = entry.effective.as_ref().filter(|it| it.paginate.is_some() && it.records.is_some());
+            if paged.is_some() {
+                self.findings.push(
+                    Finding::warning("paginated-call", format!("a call of `{}` gives its first page only", entry.id()))
+                        .label(endpoint.span, "has pages")
+                        .help(format!("to go through all of them: `read: {}`", entry.id())),
+                );
+            }
+        }
+        for (_, value) in params {
+            self.dynamic(value, names);
+        }
+        self.query(query, names);
+        self.query(headers, names);
+        if let Some(body) = body {
+            self.body(body, names);
+        }
+        self.condition(until.as_ref(), &names.and(&[RESPONSE, REQUEST]));
+        self.setting(every.as_ref(), names);
+        self.setting(timeout.as_ref(), names);
+    }
+
+    fn switch(&mut self, cases: &'a [Case], at: At<'a>, names: &Names<'a>) {
+        for (index, Case { case, default, step }) in cases.iter().enumerate() {
+            self.condition(case.as_ref(), names);
+            self.setting(default.as_ref(), names);
+            self.step(step, at.item(index), names, Level::Inner);
+        }
+    }
+
+    fn batch(&mut self, batch: &'a Batch, names: &Names<'a>) {
+        match batch {
+            Batch::Size(size) => self.batch_size(size, names),
+            Batch::Limits(BatchLimits { size, bytes, within }) => {
+                if let Some(size) = size {
+                    self.batch_size(size, names);
+                }
+                self.setting(bytes.as_ref(), names);
+                self.setting(within.as_ref(), names);
+            }
+        }
+    }
+
+    fn batch_size(&mut self, size: &'a BatchSize, names: &Names<'a>) {
+        match size {
+            BatchSize::All => {}
+            BatchSize::Count(count) => self.setting(Some(count), names),
+        }
+    }
+
+    fn wait(&mut self, wait: &'a Wait, names: &Names<'a>) {
+        match wait {
+            Wait::Period(period) => self.setting(Some(period), names),
+            Wait::For(wait) => {
+                let WaitFor { until, every, event, timeout } = &**wait;
+                self.condition(until.as_ref(), names);
+                self.setting(every.as_ref(), names);
+                self.setting(timeout.as_ref(), names);
+                if let Some(WaitEvent { path, verify, filter }) = event {
+                    self.maybe_template(path.as_ref(), names);
+                    if let Some(verify) = verify {
+                        self.verify(verify, names);
+                    }
+                    self.condition(filter.as_ref(), &names.and(&[TRIGGER]));
+                }
+            }
+        }
+    }
+
+    fn map_use(&mut self, map: Option<&'a MapUse>, names: &Names<'a>) {
+        match map {
+            Some(MapUse::Inline(mapping)) => self.mapping(mapping, names),
+            Some(MapUse::Named(name)) => {
+                if let Some(mapping) = self.mapping_named(name) {
+                    self.mapping(mapping, names);
+                }
+            }
+            None => {}
+        }
+    }
+
+    fn rules(&mut self, rules: &'a [Rule], names: &Names<'a>) {
+        for Rule { check, message } in rules {
+            self.condition(Some(check), names);
+            self.maybe_template(message.as_ref(), names);
+        }
+    }
+
+    fn schema(&mut self, schema: Option<&'a JsonSchemaSource>, at: At<'a>) {
+        if let Some(schema) = schema {
+            self.json_schema(schema, at);
+        }
+    }
+}
+
+/// Where steps stand.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Level {
+    /// In the flow itself.
+    Top,
+    /// After the flow.
+    After,
+    /// In another step, or in an endpoint.
+    Inner,
+}

@@ -1,0 +1,217 @@
+//! What the language has and this version does not run yet: all of it is in this file, and an issue that makes something run
+//! deletes its line.
+
+use engine_source::{Entry, Finding, Findings, Node, Span};
+
+use self::Object::{
+    Api, Auth, Body, Call, Endpoint, ErrorRule, OnError, Pagination, Read, Response, Secret, Sink, Step, Top, Validate,
+};
+use self::Sign::{Is, IsOther, There};
+
+/// The objects of a spec in which there is something that does not run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Object {
+    Top,
+    Secret,
+    Api,
+    Endpoint,
+    Auth,
+    Response,
+    Body,
+    Pagination,
+    ErrorRule,
+    Step,
+    Read,
+    Validate,
+    Call,
+    OnError,
+    Sink,
+}
+
+/// How it is recognised.
+#[derive(Clone, Copy, Debug)]
+enum Sign {
+    /// The key is there, and neither null nor `none`.
+    There,
+    /// The key has this value.
+    Is(&'static str),
+    /// The key has another value.
+    IsOther(&'static str),
+}
+
+/// Something that does not run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Unsupported {
+    what: &'static str,
+    instead: &'static str,
+}
+
+/// A table or a file per value of an item.
+pub(crate) const PARTITION: Unsupported =
+    Unsupported { what: "a file or a table per item", instead: "name one, or use a step with `where` for each" };
+
+const STATE: &str = "leave it out to read everything each time";
+const WRITE_OUT: &str = "write the steps one after another";
+const REJECTS: &str = "use `skip`, which counts them, or `fail`";
+const OTHER_AUTH: &str = "use `api_key`, `basic` or `bearer` with a token from elsewhere";
+const OTHER_SINK: &str = "use `sqlite`, `csv` or `jsonl`";
+const OTHER_BODY: &str = "use `json`, `form` or `text`";
+const OTHER_FORMAT: &str = "ask the API for `json` or `ndjson`";
+
+#[rustfmt::skip]
+const TABLE: &[(Object, &str, Sign, &str, &str)] = &[
+    (Top, "on_failure", There, "`on_failure`", "look at the exit status of the run"),
+    (Top, "finally", There, "`finally`", "add the steps to `steps`"),
+    (Secret, "command", There, "`command`", "use `env` or `file`"),
+    (Secret, "keyring", There, "`keyring`", "use `env` or `file`"),
+    (Api, "incremental", There, "`incremental`", STATE),
+    (Endpoint, "incremental", There, "`incremental`", STATE),
+    (Endpoint, "steps", There, "an endpoint made of `steps`", "write the steps where it is used"),
+    (Auth, "type", Is("oauth2"), "`oauth2` auth", OTHER_AUTH),
+    (Auth, "type", Is("jwt"), "`jwt` auth", OTHER_AUTH),
+    (Auth, "type", Is("session"), "`session` auth", OTHER_AUTH),
+    (Auth, "type", Is("hmac"), "`hmac` auth", OTHER_AUTH),
+    (Auth, "type", Is("aws_sigv4"), "`aws_sigv4` auth", OTHER_AUTH),
+    (Auth, "type", Is("digest"), "`digest` auth", OTHER_AUTH),
+    (Auth, "type", Is("oauth1"), "`oauth1` auth", OTHER_AUTH),
+    (Auth, "type", Is("switch"), "`switch` auth", "choose by an input in the value itself"),
+    (Response, "format", Is("csv"), "the format `csv`", OTHER_FORMAT),
+    (Response, "format", Is("xml"), "the format `xml`", OTHER_FORMAT),
+    (Response, "format", Is("binary"), "the format `binary`", OTHER_FORMAT),
+    (Response, "compression", Is("zip"), "the compression `zip`", "ask the API for `gzip`, or for none"),
+    (Body, "multipart", There, "a `multipart` body", OTHER_BODY),
+    (Body, "xml", There, "an `xml` body", "write it as `text`"),
+    (Body, "graphql", There, "a `graphql` body", "write it as `json`: `{query: …, variables: {…}}`"),
+    (Body, "file", There, "a `file` body", OTHER_BODY),
+    (Pagination, "restart_after", There, "`restart_after`", "read by smaller spans, one endpoint param each"),
+    (ErrorRule, "action", Is("refresh_auth"), "the action `refresh_auth`", "use `retry` or `fail`"),
+    (ErrorRule, "action", Is("restart"), "the action `restart`", "use `retry` or `fail`"),
+    (ErrorRule, "action", Is("reset_cursor"), "the action `reset_cursor`", "use `retry` or `fail`"),
+    (Step, "explode", There, "`explode`", "take the list in `map`, or in `for_each` of a template over `steps.ID.item`"),
+    (Step, "batch", There, "`batch`", "send the items one by one"),
+    (Step, "switch", There, "`switch`", "write a step with `where` for each case"),
+    (Step, "steps", There, "`steps` in a step", WRITE_OUT),
+    (Step, "parallel", There, "`parallel`", WRITE_OUT),
+    (Step, "flow", There, "`flow`", "run the other spec by itself"),
+    (Step, "wait", There, "`wait`", "run the rest of the flow later"),
+    (Step, "on_error", Is("dead_letter"), "`dead_letter`", REJECTS),
+    (OnError, "action", Is("dead_letter"), "`dead_letter`", REJECTS),
+    (OnError, "steps", There, "`steps` in `on_error`", "use `skip` or `fail`"),
+    (OnError, "retry", There, "`retry` of a whole item", "use `retry` of the endpoint"),
+    (Read, "incremental", There, "`incremental`", STATE),
+    (Read, "sink", There, "a read from a sink", "read the endpoint that the records came from"),
+    (Validate, "on_invalid", Is("dead_letter"), "`dead_letter`", REJECTS),
+    (Call, "until", There, "`until`", "call once, and look at the answer in `expect`"),
+    (Sink, "type", Is("parquet"), "a `parquet` sink", OTHER_SINK),
+    (Sink, "type", Is("postgres"), "a `postgres` sink", OTHER_SINK),
+    (Sink, "compression", IsOther("none"), "`compression` of a sink", "pack the file afterwards"),
+];
+
+impl Unsupported {
+    /// Says so.
+    pub(crate) fn finding(self, span: Span) -> Finding {
+        Finding::error("not-supported", format!("{} is not supported by this version", self.what))
+            .label(span, "does not run yet")
+            .help(self.instead)
+    }
+}
+
+/// Finds all that does not run in a spec. What is inside of such a thing is not looked at.
+pub(crate) fn find(root: &Node) -> Findings {
+    let mut findings = Findings::new();
+    let findings = &mut findings;
+    object(Top, root, findings);
+    for entry in members(root, "secrets") {
+        object(Secret, &entry.value, findings);
+    }
+    for entry in members(root, "sinks") {
+        object(Sink, &entry.value, findings);
+    }
+    for entry in members(root, "apis") {
+        let api = &entry.value;
+        object(Api, api, findings);
+        parts(api, findings);
+        for entry in members(api, "endpoints") {
+            if object(Endpoint, &entry.value, findings) {
+                continue;
+            }
+            parts(&entry.value, findings);
+            if let Some(body) = entry.value.get("body") {
+                object(Body, body, findings);
+            }
+        }
+    }
+    for one in root.get("steps").map(Node::items).unwrap_or_default() {
+        step(one, findings);
+    }
+    std::mem::take(findings)
+}
+
+/// Looks at what APIs and endpoints have in common.
+fn parts(node: &Node, findings: &mut Findings) {
+    if let Some(auth) = node.get("auth") {
+        for auth in one_or_many(auth) {
+            object(Auth, auth, findings);
+        }
+    }
+    if let Some(response) = node.get("response") {
+        object(Response, response, findings);
+    }
+    if let Some(paginate) = node.get("paginate") {
+        object(Pagination, paginate, findings);
+    }
+    for rule in node.get("errors").map(Node::items).unwrap_or_default() {
+        object(ErrorRule, rule, findings);
+    }
+}
+
+fn step(node: &Node, findings: &mut Findings) {
+    object(Step, node, findings);
+    let within = |kind: Object, key: &str, findings: &mut Findings| {
+        if let Some(part) = node.get(key) {
+            object(kind, part, findings);
+        }
+    };
+    within(Read, "read", findings);
+    within(Validate, "validate", findings);
+    within(Call, "call", findings);
+    within(OnError, "on_error", findings);
+    for (part, kind, key) in [("read", Pagination, "paginate"), ("call", Body, "body")] {
+        if let Some(part) = node.get(part).and_then(|part| part.get(key)) {
+            object(kind, part, findings);
+        }
+    }
+}
+
+/// Looks at an object; returns whether something in it does not run.
+fn object(kind: Object, node: &Node, findings: &mut Findings) -> bool {
+    let mut found = false;
+    for (object, key, sign, what, instead) in TABLE {
+        if *object != kind {
+            continue;
+        }
+        let Some(entry) = node.entry(key).filter(|entry| !entry.value.is_null() && !entry.value.is_broken()) else { continue };
+        let text = entry.value.as_str();
+        let span = match sign {
+            There if text == Some("none") => continue,
+            There => entry.key.span,
+            Is(value) if text == Some(*value) => entry.value.span(),
+            IsOther(value) if text != Some(*value) => entry.key.span,
+            Is(_) | IsOther(_) => continue,
+        };
+        findings.push(Unsupported { what, instead }.finding(span));
+        found = true;
+    }
+    found
+}
+
+fn members<'n>(node: &'n Node, key: &str) -> &'n [Entry] {
+    node.get(key).map(Node::entries).unwrap_or_default()
+}
+
+fn one_or_many(node: &Node) -> &[Node] {
+    match node.items() {
+        [] => std::slice::from_ref(node),
+        items => items,
+    }
+}
