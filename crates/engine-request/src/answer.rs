@@ -156,12 +156,11 @@ fn read_part(scanner: &mut Scanner<'_>, part: &Part) -> Result<Value, engine_exp
     }
     let mut members = Members::new();
     scanner.object(|scanner, name| {
-        let value = match needed.iter().find(|(known, _)| **known == *name) {
-            Some((_, part)) => read_part(scanner, part)?,
-            None => {
-                scanner.skip()?;
-                Value::Null
-            }
+        let value = if let Some((_, part)) = needed.iter().find(|(known, _)| **known == *name) {
+            read_part(scanner, part)?
+        } else {
+            scanner.skip()?;
+            Value::Null
         };
         members.insert(&*name, value);
         Ok(())

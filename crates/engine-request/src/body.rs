@@ -75,7 +75,11 @@ impl GraphqlBody {
     /// Makes the JSON object that is sent.
     fn evaluate(&self, scope: &Scope) -> Result<Value, EvalError> {
         let mut members = Members::new();
-        members.insert("query", Value::from(self.query.render_text(scope)?));
+        let query = self.query.render(scope)?;
+        if query.text().is_none() {
+            return Err(EvalError::new(format!("a text is needed here, not {}", query.a_kind()), self.query.span()));
+        }
+        members.insert("query", query);
         let mut variables = Members::new();
         for (name, value) in &self.variables {
             if let Some(value) = value.evaluate(scope)? {

@@ -57,6 +57,7 @@ impl Draft {
         let method = http::Method::from_bytes(request.method().as_str().as_bytes())
             .map_err(|_| EvalError::new("this is no method", request.span()))?;
         let (mut url, shown, query) = split(&address, request.span())?;
+        secrets.extend(url.password().map(Secret::new));
         url.set_fragment(None);
         Ok(Self {
             method,
@@ -129,14 +130,7 @@ impl Draft {
                     self.keep(&found);
                     vec![(joined, holds_secret(&found))]
                 }
-                (Value::List(list), _) => list
-                    .items()
-                    .iter()
-                    .filter(|item| !item.is_null())
-                    .map(|item| Ok((scalar(item, value.span())?, matches!(item, Value::Secret(_)))))
-                    .collect::<Result<_, EvalError>>()?,
-                (Value::Null, _) => Vec::new(),
-                (other, _) => vec![(scalar(other, value.span())?, matches!(other, Value::Secret(_)))],
+                _ => header_texts(&found, value.span())?,
             };
             self.put_header(&name.value, &texts, value.span())?;
         }
@@ -172,10 +166,7 @@ impl Draft {
         match place.target() {
             Target::Query(name) => self.put_query(name, value, None, span),
             Target::Header(name) => {
-                let texts = match value {
-                    Value::Null => Vec::new(),
-                    other => vec![(scalar(other, span)?, matches!(other, Value::Secret(_)))],
-                };
+                let texts = header_texts(value, span)?;
                 self.put_header(name, &texts, span)
             }
             Target::Cookie(name) => self.put_cookie(name, value, span),
@@ -199,7 +190,7 @@ impl Draft {
                 self.jump(&url);
                 self.keep(value);
                 if let Value::Secret(_) = value {
-                    self.shown = "***".to_owned();
+                    "***".clone_into(&mut self.shown);
                     self.query = QueryString::parse(&Veiled { text: url.query().unwrap_or_default().to_owned(), shown: String::new() });
                 }
                 Ok(())
@@ -210,6 +201,14 @@ impl Draft {
     /// Puts a proof of who is asking somewhere: it is never shown, even if the spec writes it down.
     pub(crate) fn put_secret(&mut self, place: &Place, text: String) -> Result<(), EvalError> {
         self.put(place, &Value::Secret(Secret::new(text)))
+    }
+
+    /// Remembers a text that must not be shown.
+    pub fn hide(&mut self, text: &str) {
+        let secret = Secret::new(text);
+        if !text.is_empty() && !self.secrets.contains(&secret) {
+            self.secrets.push(secret);
+        }
     }
 
     /// Makes the request that is sent.
@@ -320,8 +319,19 @@ fn split(address: &Veiled, span: Span) -> Result<(Url, String, QueryString), Eva
         return fail("has a path with `.` or `..` in it", "check the values that are put into the path");
     }
     let query = QueryString::parse(&Veiled { text: query.to_owned(), shown: shown_query.to_owned() });
-    let shown = if text == shown { without_password(&url) } else { shown_path.to_owned() };
+    let shown = if text == shown { without_password(&url) } else { veil_password(shown_path) };
     Ok((url, shown, query))
+}
+
+/// Takes out what stands before the host of an address that is already partly hidden.
+fn veil_password(shown: &str) -> String {
+    let parts = || {
+        let (scheme, rest) = shown.split_once("://")?;
+        let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        let (_, host) = host.rsplit_once('@')?;
+        Some(format!("{scheme}://***@{host}{path}"))
+    };
+    parts().unwrap_or_else(|| shown.to_owned())
 }
 
 /// Shows a URL without what stands before its host.
@@ -347,6 +357,16 @@ fn header_value(name: &str, text: &str, span: Span) -> Result<HeaderValue, EvalE
             error.help("add `| trim`")
         }
     })
+}
+
+/// Writes a value as the values of a header, and says which are secret: a list repeats it, null leaves it out.
+fn header_texts(value: &Value, span: Span) -> Result<Vec<(String, bool)>, EvalError> {
+    let items = match value {
+        Value::List(list) => list.items(),
+        one => std::slice::from_ref(one),
+    };
+    let texts = items.iter().filter(|item| !item.is_null());
+    texts.map(|item| Ok((scalar(item, span)?, matches!(item, Value::Secret(_))))).collect()
 }
 
 /// Writes a scalar as a text.
@@ -424,7 +444,7 @@ pub(crate) mod tests {
     use std::sync::Arc;
 
     use engine_expr::{Host, Scope, Secret, Template, Value};
-    use engine_source::{Findings, Map, Sources, Span, Tree};
+    use engine_source::{Findings, Map, Sources, Tree};
     use serde::Deserialize;
     use serde::de::DeserializeOwned;
 
@@ -629,11 +649,10 @@ body: {json: {k: '{{ secrets.key }}'}}";
         assert_eq!(request.shown_url, "https://***@api.test/bot***/send?a=***&b=1&k=***&list=***&list=x&open=y");
         assert!(request.url.as_str().contains("/bots%2F3%2Bc%20r%25t%22%C3%A9/send?a=s%2F3"), "{}", request.url);
         assert!(request.headers.get("x-key").unwrap().is_sensitive());
-        assert_eq!(request.redactor().redact(request.url.as_str()), "https://user:pass@api.test/bot***/send?a=***&b=1&k=***&list=***&list=x&open=y");
+        assert_eq!(request.redactor().redact(request.url.as_str()), "https://user:***@api.test/bot***/send?a=***&b=1&k=***&list=***&list=x&open=y");
         assert_eq!(String::from_utf8_lossy(&request.body), r#"{"k":"s/3+c r%t\"é"}"#);
         let shown = format!("{request:?} {:?}", request.to_value());
         assert!(!shown.contains("s/3") && !shown.contains("s%2F3") && !shown.contains("pass"), "{shown}");
-        _ = Span::default();
     }
 
     #[test]

@@ -67,6 +67,8 @@ pub(crate) fn decode_query(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::{prop_assert_eq, proptest};
+
     use super::{decode_query, query, query_item, reserved, segment};
 
     #[test]
@@ -75,6 +77,16 @@ mod tests {
         assert_eq!(query("a b+c&d=e[0]$f:1,2"), "a%20b%2Bc%26d%3De%5B0%5D$f:1,2");
         assert_eq!(query_item("1,2"), "1%2C2");
         assert_eq!(decode_query("a%20b+c%2B"), "a b c+");
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_encoded_is_read_back(text in "\\PC{0,40}") {
+            prop_assert_eq!(&decode_query(&query(&text)), &text);
+            prop_assert_eq!(&decode_query(&segment(&text)), &text);
+            let once = reserved(&text);
+            prop_assert_eq!(reserved(&once), once);
+        }
     }
 
     #[test]

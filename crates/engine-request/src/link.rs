@@ -79,6 +79,8 @@ fn value(text: &str) -> (String, &str) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::proptest;
+
     use super::links;
 
     fn check(header: &str, rel: &str, expected: Option<&str>) {
@@ -98,6 +100,13 @@ mod tests {
         check("<a>; rel=prev; rel=next", "next", None);
         check("<a>; rel=\"next", "next", Some("a"));
         check(", ,<a>; crossorigin; rel=next", "next", Some("a"));
+    }
+
+    proptest! {
+        #[test]
+        fn every_header_is_read(header in "[<>;,=\"a \\\\é]{0,40}") {
+            _ = links(&header);
+        }
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub(crate) enum Part {
     /// All of it.
     Whole,
     /// These members of an object.
-    Members(Vec<(Arc<str>, Part)>),
+    Members(Vec<(Arc<str>, Self)>),
 }
 
 impl Needs {

@@ -106,6 +106,11 @@ impl std::fmt::Debug for Redactor {
 impl Needle {
     /// Returns where the secret ends that begins here, every character of it in any form.
     fn matched(&self, text: &[u8], start: usize) -> Option<usize> {
+        let mut is_first = false;
+        forms(text, start, *self.chars.first()?, &mut |_| is_first = true);
+        if !is_first {
+            return None;
+        }
         let mut ends = vec![start];
         let mut next = Vec::new();
         for char in &self.chars {
@@ -137,10 +142,9 @@ fn forms(text: &[u8], at: usize, char: char, found: &mut impl FnMut(usize)) {
     if char == ' ' && rest.first() == Some(&b'+') {
         found(at + 1);
     }
-    if rest.first() == Some(&b'%')
-        && let Some(length) = percent(rest, bytes)
-    {
-        found(at + length);
+    if rest.first() == Some(&b'%') {
+        // What was encoded twice has an encoded sign.
+        ["%", "%25"].iter().filter_map(|sign| percent(rest, bytes, sign)).for_each(|length| found(at + length));
     }
     if rest.first() == Some(&b'\\') {
         // A text that was quoted twice has more of them.
@@ -167,18 +171,16 @@ fn forms(text: &[u8], at: usize, char: char, found: &mut impl FnMut(usize)) {
     }
 }
 
-/// Returns how long the percent-encoded form of these bytes is, if it stands here; encoded twice too.
-fn percent(text: &[u8], bytes: &[u8]) -> Option<usize> {
-    ["%", "%25"].iter().find_map(|sign| {
-        let mut at = 0;
-        for byte in bytes {
-            let rest = text.get(at..)?.strip_prefix(sign.as_bytes())?;
-            let digits = std::str::from_utf8(rest.get(..2)?).ok()?;
-            (u8::from_str_radix(digits, 16) == Ok(*byte)).then_some(())?;
-            at += sign.len() + 2;
-        }
-        Some(at)
-    })
+/// Returns how long the percent-encoded form of these bytes is, if it stands here.
+fn percent(text: &[u8], bytes: &[u8], sign: &str) -> Option<usize> {
+    let mut at = 0;
+    for byte in bytes {
+        let rest = text.get(at..)?.strip_prefix(sign.as_bytes())?;
+        let digits = std::str::from_utf8(rest.get(..2)?).ok()?;
+        (u8::from_str_radix(digits, 16) == Ok(*byte)).then_some(())?;
+        at += sign.len() + 2;
+    }
+    Some(at)
 }
 
 /// Returns how long the JSON escape of a character is after its backslash, if it stands here.
@@ -240,6 +242,7 @@ mod tests {
     use base64::Engine;
     use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
     use engine_expr::{Secret, Value};
+    use proptest::{prop_assert, prop_assert_eq, prop_assume, proptest};
 
     use super::Redactor;
 
@@ -275,6 +278,33 @@ mod tests {
             let shown = redactor(SECRET).redact(&format!("<a: {form} b>"));
             assert!(shown.starts_with("<a: ***") && shown.ends_with(" b>"), "{form}: {shown}");
             assert!(shown.len() < 20, "{form}: {shown}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_form_of_any_secret_is_left(secret in "\\PC{4,40}", before in "[a-z ]{0,9}", after in "[a-z ]{0,9}") {
+            prop_assume!(secret.trim() == secret && !secret.is_empty());
+            let redactor = redactor(&secret);
+            let json = Value::from(secret.as_str()).to_json();
+            let json = json.strip_prefix('"').and_then(|json| json.strip_suffix('"')).unwrap_or_default();
+            for form in [
+                secret.clone(),
+                crate::encoding::segment(&secret),
+                crate::encoding::query(&secret),
+                url::form_urlencoded::byte_serialize(secret.as_bytes()).collect(),
+                json.to_owned(),
+                STANDARD.encode(&secret),
+                STANDARD.encode(format!("{before}{secret}{after}")),
+            ] {
+                let shown = redactor.redact(&format!("{before}<{form}>{after}"));
+                prop_assert!(!shown.contains(&form), "{}: {}", form, shown);
+            }
+        }
+
+        #[test]
+        fn texts_without_a_secret_stay(text in "\\PC{0,60}") {
+            prop_assert_eq!(redactor("§never§there§").redact(&text), text);
         }
     }
 

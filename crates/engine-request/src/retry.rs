@@ -132,12 +132,12 @@ impl Retry {
         Ok(RetryPolicy {
             attempts: self.attempts.as_ref().map_or(Ok(5), |setting| setting.resolve(scope))?,
             initial: period(&backoff.initial, Duration::from_millis(500))?,
-            max: period(&backoff.max, Duration::from_secs(60))?,
+            max: period(&backoff.max, Duration::from_mins(1))?,
             multiplier: backoff.multiplier.as_ref().map_or(Ok(2.0), |setting| setting.resolve(scope))?,
             jitter: backoff.jitter.as_ref().map_or(Ok(true), |setting| setting.resolve(scope))?,
             on: self.on.as_ref().map(|on| on.iter().map(|one| one.resolve(scope)).collect()).transpose()?,
             wait_from: self.wait_from.clone(),
-            max_elapsed: period(&self.max_elapsed, Duration::from_secs(600))?,
+            max_elapsed: period(&self.max_elapsed, Duration::from_mins(10))?,
         })
     }
 }
@@ -255,6 +255,34 @@ impl RetryPolicy {
         // 32 bits of it are enough for a part of a minute.
         let part = f64::from(u32::try_from(random >> 32).unwrap_or(u32::MAX)) / f64::from(u32::MAX);
         longest.mul_f64(part)
+    }
+}
+
+impl GiveUp {
+    /// Says in a sentence why it is over; nothing where no attempt was expected.
+    pub fn reason(self) -> Option<String> {
+        let shown = |length: Duration| Period::new(Duration::from_secs(length.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX)));
+        match self {
+            Self::NotRetried => None,
+            Self::MightRepeat => Some("it was not sent again, since it might be done twice".to_owned()),
+            Self::Attempts(1) => None,
+            Self::Attempts(number) => Some(format!("it was sent {number} times")),
+            Self::TooLong { wait, max_elapsed } => Some(format!(
+                "the next attempt would have to wait {}, and all may take {} together",
+                shown(wait),
+                Period::new(max_elapsed)
+            )),
+        }
+    }
+
+    /// Says what to do about it.
+    pub fn help(self) -> Option<&'static str> {
+        match self {
+            Self::NotRetried => None,
+            Self::MightRepeat => Some("add `idempotency: {in: header.Idempotency-Key}` if the API knows such keys, or an `errors` rule with `action: retry`"),
+            Self::Attempts(_) => Some("raise `attempts` of `retry` if the API needs longer"),
+            Self::TooLong { .. } => Some("raise `max_elapsed` of `retry` to wait that long"),
+        }
     }
 }
 

@@ -22,13 +22,13 @@ pub fn wait_of(value: &Value, now: Timestamp) -> Option<Duration> {
     };
     match number.map(|number| number.as_f64()) {
         Some(seconds) if seconds < EPOCH => Duration::try_from_secs_f64(seconds.max(0.0)).ok(),
-        _ => until(date(value)?, now),
+        _ => Some(until(date(value)?, now)),
     }
 }
 
 /// Returns how long it is until then.
-pub(crate) fn until(then: Timestamp, now: Timestamp) -> Option<Duration> {
-    Some(Duration::try_from(then.duration_since(now)).unwrap_or(Duration::ZERO))
+pub(crate) fn until(then: Timestamp, now: Timestamp) -> Duration {
+    Duration::try_from(then.duration_since(now)).unwrap_or(Duration::ZERO)
 }
 
 /// Reads a date, the obsolete forms of HTTP too.

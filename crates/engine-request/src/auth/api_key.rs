@@ -26,6 +26,7 @@ pub struct ApiKeyAuth {
 impl Authenticate for ApiKeyAuth {
     fn apply(&self, draft: &mut Draft, scope: &Scope) -> Result<(), EvalError> {
         let value = proof(&self.value, "API key", scope)?;
+        draft.hide(&value);
         let text = match &self.prefix {
             Some(prefix) => {
                 let prefix = prefix.render_text(scope)?;
@@ -38,5 +39,26 @@ impl Authenticate for ApiKeyAuth {
             Some(place) => draft.put_secret(place, text),
             None => draft.put_secret(&Place::new(Target::Header("X-API-Key".into())), text),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::auth::tests::check;
+
+    #[test]
+    fn sends_the_value_where_it_is_told_to() {
+        check("{type: api_key, value: v}", "/a?k=old x-api-key: v");
+        check("{type: api_key, value: '{{ secrets.key }}', in: query.k}", "/a?k=***");
+        check("{type: api_key, value: v, in: cookie.c}", "/a?k=old cookie: c=v");
+        check("{type: api_key, value: v, in: body.key}", "/a?k=old content-type {\"key\":\"v\"}");
+        check("{type: api_key, value: ''}", "the API key is empty");
+    }
+
+    #[test]
+    fn a_word_before_the_value_is_followed_by_a_space() {
+        check("{type: api_key, value: v, prefix: Token, in: header.Authorization}", "/a?k=old authorization: Token v");
+        check("{type: api_key, value: v, prefix: 'Token ', in: header.Authorization}", "/a?k=old authorization: Token v");
+        check("{type: api_key, value: v, prefix: 'apikey=', in: header.Authorization}", "/a?k=old authorization: apikey=v");
     }
 }

@@ -34,7 +34,27 @@ impl Authenticate for BasicAuth {
             let error = EvalError::new("the user name and the password are empty", self.username.span());
             return Err(error.help("check the secrets that they are made of"));
         }
+        draft.hide(&password);
         let credentials = STANDARD.encode(format!("{username}:{password}"));
+        draft.hide(&credentials);
         draft.put_secret(&Place::new(Target::Header("Authorization".into())), format!("Basic {credentials}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::auth::tests::check;
+
+    #[test]
+    fn sends_both_in_base64() {
+        check("{type: basic, username: Aladdin, password: open sesame}", "/a?k=old authorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
+        check("{type: basic, username: test, password: 123£}", "/a?k=old authorization: Basic dGVzdDoxMjPCow==");
+        check("{type: basic, username: key}", "/a?k=old authorization: Basic a2V5Og==");
+    }
+
+    #[test]
+    fn refuses_what_the_server_would_read_otherwise() {
+        check("{type: basic, username: 'a:b', password: c}", "the user name has a `:`, which ends it (RFC 7617)");
+        check("{type: basic, username: '', password: ''}", "the user name and the password are empty");
     }
 }

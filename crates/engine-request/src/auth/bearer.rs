@@ -21,6 +21,19 @@ pub struct BearerAuth {
 impl Authenticate for BearerAuth {
     fn apply(&self, draft: &mut Draft, scope: &Scope) -> Result<(), EvalError> {
         let token = proof(&self.token, "token", scope)?;
+        draft.hide(&token);
         draft.put_secret(&Place::new(Target::Header("Authorization".into())), format!("Bearer {token}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::auth::tests::check;
+
+    #[test]
+    fn sends_the_token() {
+        check("{type: bearer, token: abc.def}", "/a?k=old authorization: Bearer abc.def");
+        check("{type: bearer, token: ''}", "the token is empty");
+        check("{type: bearer, token: \"a\\nb\"}", "the value of the header `Authorization` has a line break");
     }
 }

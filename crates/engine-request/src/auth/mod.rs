@@ -146,3 +146,46 @@ fn proof(template: &engine_expr::Template, what: &str, scope: &Scope) -> Result<
     }
     Ok(text)
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+    use super::{Authenticate, Auths};
+    use crate::draft::tests::{read, scope};
+    use crate::{Draft, RequestLine};
+
+    /// Applies auth to `POST https://api.test/a?k=old`.
+    pub(in crate::auth) fn check(yaml: &str, expected: &str) {
+        let auths: Auths = read(yaml);
+        let line = RequestLine::parse("POST https://api.test/a?k=old", engine_source::Span::default()).unwrap();
+        let mut draft = Draft::build(&line, None, &scope("{}")).unwrap();
+        if let Err(error) = auths.apply(&mut draft, &scope("{}")) {
+            assert_eq!(error.message, expected, "{yaml}");
+            return;
+        }
+        let request = draft.finish().unwrap();
+        let headers = request.headers.iter().map(|(name, value)| {
+            if name == http::header::CONTENT_TYPE {
+                return name.to_string();
+            }
+            assert!(value.is_sensitive(), "{name}");
+            let text = String::from_utf8_lossy(value.as_bytes());
+            assert!(!request.redactor().redact(&text).contains(&*text), "{text}");
+            format!("{name}: {text}")
+        });
+        let headers = headers.collect::<Vec<_>>().join(", ");
+        let path = request.shown_url.replace("https://api.test", "");
+        let shown = format!("{path} {headers} {}", String::from_utf8_lossy(&request.body)).trim_end().to_owned();
+        assert_eq!(shown, expected, "{yaml}");
+    }
+
+    #[test]
+    fn all_of_a_list_are_applied_to_their_methods() {
+        check("none", "/a?k=old");
+        check("{type: none}", "/a?k=old");
+        let yaml = "[{type: bearer, token: t}, {type: api_key, value: k, methods: [GET, PUT]}, {type: api_key, value: k, in: header.K, methods: [POST]}]";
+        check(yaml, "/a?k=old authorization: Bearer t, k: k");
+        check("{type: digest, username: u, password: p}", "`digest` auth is not supported by this version");
+    }
+}

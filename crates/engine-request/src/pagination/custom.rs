@@ -134,3 +134,48 @@ fn from_object(expr: &Expr, seen: &Seen<'_>) -> Result<Option<Changes>, PagerErr
     let places: Vec<_> = places.collect();
     Ok((!places.is_empty()).then(|| Changes::new(places)))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::pagination::pager::tests::check;
+
+    const FIRST: &str = "/v1/items?limit=2";
+
+    #[test]
+    fn computes_what_the_next_request_sends() {
+        let yaml = "
+type: custom
+next:
+  query.seq: $.seq
+  header.X-Page: '{{ page.number + 1 if page.count == 2 else none }}'
+  query.mode: more";
+        let pages = ["{\"items\": [1, 2], \"seq\": 0}", "{\"items\": [3], \"seq\": 7}", "{\"items\": [4]}"];
+        check(yaml, &pages, &[FIRST, "/v1/items?limit=2&seq=0&mode=more x-page: 2", "/v1/items?limit=2&seq=7&mode=more", "end"]);
+    }
+
+    #[test]
+    fn merges_an_object_into_the_query() {
+        let yaml = "{type: custom, next: $.continue}";
+        let pages = ["{\"items\": [1], \"continue\": {\"cont\": \"-||\", \"from\": \"B\"}}", "{\"items\": [2], \"continue\": {\"cont\": \"x\"}}", "{\"items\": [3]}"];
+        check(yaml, &pages, &[FIRST, "/v1/items?limit=2&cont=-%7C%7C&from=B", "/v1/items?limit=2&cont=x", "end"]);
+        check(yaml, &["{\"continue\": {}}"], &[FIRST, "end"]);
+        check(yaml, &["{\"continue\": 5}"], &[FIRST, "error[template-failed]: `$.continue` gives a number, not an object"]);
+    }
+
+    #[test]
+    fn an_empty_page_is_not_the_end() {
+        check("{type: custom, next: {query.a: $.a}}", &["{\"items\": [], \"a\": 1}", "{\"items\": [1], \"a\": \"\"}"], &[FIRST, "/v1/items?limit=2&a=1", "end"]);
+    }
+
+    #[test]
+    fn follows_a_url_with_more_in_the_query() {
+        let yaml = "{type: custom, next: {url: $.next, query.key: k}}";
+        check(yaml, &["{\"next\": \"/b?key=old&x=1\"}", "{}"], &[FIRST, "/b?key=k&x=1", "end"]);
+    }
+
+    #[test]
+    fn what_was_sent_already_is_an_error() {
+        let error = "error[pagination-loop]: page 2 leads to a page that was already read";
+        check("{type: custom, next: {query.a: $.a}}", &["{\"items\": [1], \"a\": 1}", "{\"items\": [2], \"a\": 1}"], &[FIRST, "/v1/items?limit=2&a=1", error]);
+    }
+}

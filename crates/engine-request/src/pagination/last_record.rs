@@ -62,3 +62,45 @@ impl Turn for LastRecordTurn {
         (self.next.span(), format!("check that the API takes `{}` of the last record as `{}`", self.next.text(), self.into))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::pagination::pager::tests::check;
+
+    const FIRST: &str = "/v1/items?limit=2";
+
+    #[test]
+    fn goes_on_after_the_last_record() {
+        let yaml = "{type: last_record, next: $.id, into: query.starting_after}";
+        let pages = ["[{\"id\": \"a\"}, {\"id\": \"b\"}]", "[{\"id\": \"c\"}]", "[]"];
+        check(yaml, &pages, &[FIRST, "/v1/items?limit=2&starting_after=b", "/v1/items?limit=2&starting_after=c", "end"]);
+    }
+
+    #[test]
+    fn ends_where_the_api_says_that_there_is_no_more() {
+        let yaml = "{type: last_record, next: $.id, into: query.after, stop_when: not response.body.has_more}";
+        let pages = ["{\"items\": [{\"id\": 1}], \"has_more\": true}", "{\"items\": [{\"id\": 2}], \"has_more\": false}"];
+        check(yaml, &pages, &[FIRST, "/v1/items?limit=2&after=1", "end"]);
+    }
+
+    #[test]
+    fn a_template_sees_the_last_record() {
+        let yaml = "{type: last_record, next: '{{ last.id + 1 }}', into: query.since}";
+        check(yaml, &["[{\"id\": 1}]"], &[FIRST, "/v1/items?limit=2&since=2"]);
+    }
+
+    #[test]
+    fn a_last_record_without_it_is_an_error() {
+        let yaml = "{type: last_record, next: $.id, into: query.after}";
+        for page in ["[{\"a\": 1}]", "[{\"id\": null}]", "[1]"] {
+            check(yaml, &[page], &[FIRST, "error[template-failed]: the last record of page 1 has no `$.id`"]);
+        }
+    }
+
+    #[test]
+    fn a_repeated_value_is_an_error() {
+        let pages = ["[{\"id\": 1, \"t\": 5}]", "[{\"id\": 2, \"t\": 5}]"];
+        let error = "error[pagination-loop]: page 2 leads to a page that was already read";
+        check("{type: last_record, next: $.t, into: query.since}", &pages, &[FIRST, "/v1/items?limit=2&since=5", error]);
+    }
+}

@@ -61,3 +61,35 @@ impl Turn for LinkHeaderTurn {
         (self.span, format!("check that the link `{}` leads to the next page", self.rel))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::pagination::pager::tests::check;
+
+    const FIRST: &str = "/v1/items?limit=2";
+
+    #[test]
+    fn follows_links_until_there_is_none() {
+        let pages = ["200\nLink: <https://api.test/v1/items?page=2>; rel=\"next\", <a>; rel=last\n\n[1]", "200\nLink: <a>; rel=prev\n\n[2]"];
+        check("type: link_header", &pages, &[FIRST, "/v1/items?page=2", "end"]);
+        check("type: link_header", &["[1]"], &[FIRST, "end"]);
+    }
+
+    #[test]
+    fn an_empty_page_is_not_the_end() {
+        let pages = ["200\nLink: <?page=2>; rel=next\n\n[]", "[1]"];
+        check("type: link_header", &pages, &[FIRST, "/v1/items?page=2", "end"]);
+    }
+
+    #[test]
+    fn follows_another_relation_in_any_of_several_headers() {
+        let page = "200\nLink: <a>; rel=next\nLink: <b>; rel=\"Older x\"\n\n[1]";
+        check("{type: link_header, rel: older}", &[page], &[FIRST, "/v1/b"]);
+    }
+
+    #[test]
+    fn a_link_of_another_thing_is_not_followed() {
+        let page = "200\nLink: <a>; rel=next; anchor=\"/other\", <b>; rel=next; anchor=\"?limit=2\"\n\n[1]";
+        check("type: link_header", &[page], &[FIRST, "/v1/b"]);
+    }
+}

@@ -52,3 +52,53 @@ impl Turn for NextUrlTurn {
         (self.next.span(), format!("check that `{}` is the URL of the next page", self.next.text()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::pagination::pager::tests::check;
+
+    const FIRST: &str = "/v1/items?limit=2";
+
+    #[test]
+    fn follows_urls_until_there_is_none() {
+        let yaml = "{type: next_url, next: $.next}";
+        let pages = ["{\"items\": [1], \"next\": \"https://api.test/v1/items?x=%2f#y\"}", "{\"items\": [2], \"next\": \"\"}"];
+        check(yaml, &pages, &[FIRST, "/v1/items?x=%2f", "end"]);
+        for none in ["{}", "{\"next\": null}", "{\"next\": false}"] {
+            check(yaml, &[none], &[FIRST, "end"]);
+        }
+    }
+
+    #[test]
+    fn resolves_relative_urls_against_the_request() {
+        let yaml = "{type: next_url, next: \"$['@odata.nextLink']\"}";
+        let page = |next: &str| format!("{{\"@odata.nextLink\": \"{next}\"}}");
+        check(yaml, &[&page("items?$skip=2"), &page("?$skip=4"), &page("/v2/b"), &page("//other.test/c")], &[
+            FIRST,
+            "/v1/items?$skip=2",
+            "/v1/items?$skip=4",
+            "/v2/b",
+            "https://other.test/c",
+        ]);
+    }
+
+    #[test]
+    fn what_is_no_url_is_an_error() {
+        let yaml = "{type: next_url, next: $.next}";
+        check(yaml, &["{\"next\": true}"], &[FIRST, "error[unexpected-shape]: `$.next` gives a boolean on page 1, where a URL is needed"]);
+        for url in ["javascript:x", "file:///etc/passwd", "https://"] {
+            check(yaml, &[&format!("{{\"next\": \"{url}\"}}")], &[FIRST, "error[unexpected-shape]: page 1 gives a next URL that is none"]);
+        }
+    }
+
+    #[test]
+    fn a_repeated_url_is_an_error() {
+        let error = "error[pagination-loop]: page 1 leads to a page that was already read";
+        check("{type: next_url, next: $.next}", &["{\"items\": [1], \"next\": \"items?limit=2\"}"], &[FIRST, error]);
+    }
+
+    #[test]
+    fn reads_headers() {
+        check("{type: next_url, next: header.Next-Page}", &["200\nNext-Page: https://api.test/v1/items?_token=a\n\n[1]", "[2]"], &[FIRST, "/v1/items?_token=a", "end"]);
+    }
+}

@@ -34,3 +34,13 @@ impl Turn for OnePage {
         (Span::default(), String::new())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::pagination::pager::tests::check;
+
+    #[test]
+    fn reads_one_page() {
+        check("type: none", &["[1]"], &["/v1/items?limit=2", "end"]);
+    }
+}

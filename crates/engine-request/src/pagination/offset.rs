@@ -95,3 +95,31 @@ impl Turn for OffsetTurn {
         (self.into.span(), format!("check that the API takes the offset as `{}`", self.into))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::pagination::pager::tests::check;
+
+    const FIRST: &str = "/v1/items?limit=2&offset=0";
+
+    #[test]
+    fn goes_on_after_what_was_received() {
+        check("type: offset", &["[1, 2]", "[3]", "[]"], &[FIRST, "/v1/items?limit=2&offset=2", "/v1/items?limit=2&offset=3", "end"]);
+        check("type: offset", &["[]"], &[FIRST, "end"]);
+    }
+
+    #[test]
+    fn sends_offset_and_size_where_it_is_told_to() {
+        let yaml = "{type: offset, into: query.$skip, size: 2, size_into: query.$top}";
+        check(yaml, &["[1, 2]"], &["/v1/items?limit=2&$skip=0&$top=2", "/v1/items?limit=2&$skip=2&$top=2"]);
+    }
+
+    #[test]
+    fn ends_when_the_total_is_reached() {
+        let yaml = "{type: offset, total: $.meta.n}";
+        let page = |items: &str| format!("{{\"items\": {items}, \"meta\": {{\"n\": 9}}}}");
+        let pages = [page("[1, 2]"), page("[3, 4, 5, 6]"), page("[7, 8, 9]")];
+        let pages: Vec<&str> = pages.iter().map(String::as_str).collect();
+        check(yaml, &pages, &[FIRST, "3 ahead", "/v1/items?limit=2&offset=2", "2 ahead", "/v1/items?limit=2&offset=6", "end"]);
+    }
+}

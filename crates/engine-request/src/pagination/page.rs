@@ -93,7 +93,7 @@ impl Turn for PageTurn {
                 return Ok(Next::End);
             }
             if seen.number == 1 {
-                self.pages = total.and_then(|total| Some(total.checked_add(seen.page.count)?.checked_sub(1)?.checked_div(seen.page.count)?));
+                self.pages = total.filter(|_| seen.page.count > 0).map(|total| total.div_ceil(seen.page.count));
             }
         } else if let Some(place) = &self.total_pages {
             self.pages = seen.total(place)?;
@@ -112,5 +112,61 @@ impl Turn for PageTurn {
 
     fn asks(&self) -> (Span, String) {
         (self.into.span(), format!("check that the API takes the number of the page as `{}`", self.into))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::pagination::pager::tests::check;
+
+    const ONE: &str = "/v1/items?limit=2&page=1";
+    const TWO: &str = "/v1/items?limit=2&page=2";
+
+    #[test]
+    fn counts_pages_until_one_is_empty() {
+        check("type: page", &["[1, 2]", "[3]", "[]"], &[ONE, TWO, "/v1/items?limit=2&page=3", "end"]);
+        check("type: page", &["[]"], &[ONE, "end"]);
+    }
+
+    #[test]
+    fn sends_number_and_size_where_it_is_told_to() {
+        let yaml = "{type: page, start: 0, into: body.paging.page, size: '{{ params.size }}', size_into: header.X-Size}";
+        check(yaml, &["[1]"], &["/v1/items?limit=2 x-size: 50 {\"paging\":{\"page\":0}}", "/v1/items?limit=2 x-size: 50 {\"paging\":{\"page\":1}}"]);
+        check("{type: page, size: 9}", &[], &[ONE]);
+        check("{type: page, size: 9, size_into: query.limit}", &[], &["/v1/items?limit=9&page=1"]);
+        check("{type: page, into: params.list}", &["[1]"], &["/v1/1?limit=2", "/v1/2?limit=2"]);
+        check("{type: page, into: path.list}", &["[1]"], &["/v1/1?limit=2", "/v1/2?limit=2"]);
+    }
+
+    #[test]
+    fn ends_when_the_total_is_reached() {
+        let page = |items: &str, total: &str| format!("{{\"items\": {items}, \"n\": {total}}}");
+        let total = "{type: page, total: $.n}";
+        check(total, &[&page("[1, 2]", "3"), &page("[3]", "3")], &[ONE, TWO, "end"]);
+        check(total, &[&page("[1, 2]", "\"2\"")], &[ONE, "end"]);
+        check(total, &[&page("[1, 2]", "7")], &[ONE, "3 ahead", TWO]);
+        check(total, &[&page("[]", "7")], &[ONE, "end"]);
+        let pages = "{type: page, total_pages: $.n}";
+        check(pages, &[&page("[1, 2]", "2"), &page("[3]", "2")], &[ONE, TWO, "end"]);
+        check(pages, &[&page("[1, 2]", "1")], &[ONE, "end"]);
+        check(pages, &[&page("[1, 2]", "3")], &[ONE, "2 ahead", TWO]);
+        check("{type: page, total_pages: header.X-Pages}", &["200\nX-Pages: 1\n\n[1]"], &[ONE, "end"]);
+        check("{type: page, total: '{{ response.body.n - 1 }}'}", &[&page("[1, 2]", "3")], &[ONE, "end"]);
+    }
+
+    #[test]
+    fn a_total_that_is_not_there_ends_nothing() {
+        let total = "{type: page, total: $.n}";
+        for n in ["null", "-1", "\"\""] {
+            check(total, &[&format!("{{\"items\": [1], \"n\": {n}}}")], &[ONE, TWO]);
+        }
+        check(total, &["{\"items\": [1]}"], &[ONE, TWO]);
+        let error = "error[unexpected-shape]: `$.n` gives a list on page 1, where a whole number is needed";
+        check(total, &["{\"items\": [1], \"n\": [1]}"], &[ONE, error]);
+    }
+
+    #[test]
+    fn an_answer_that_is_short_is_not_the_end() {
+        check("{type: page, size: 2, size_into: query.limit}", &["[1, 2]", "[3]", "[4, 5]", "[]"], &[ONE, TWO, "/v1/items?limit=2&page=3", "/v1/items?limit=2&page=4", "end"]);
     }
 }

@@ -393,3 +393,186 @@ impl Last<'_> {
 fn hash(text: &str) -> u64 {
     FixedState::default().hash_one(text)
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+    use std::fmt::Write;
+    use std::sync::Arc;
+
+    use engine_expr::{Expr, JsonPath, Slots, Value, Wanted};
+    use engine_source::Span;
+
+    use super::{Fingerprint, Last, Next, Page, Pager, Paging};
+    use crate::answer::tests::answer;
+    use crate::draft::tests::{read, scope};
+    use crate::{Changes, Draft, Pagination, Prepared, RequestLine};
+
+    /// Reads the answers page by page; their records are the body's `items`, or the body where it is a list.
+    ///
+    /// Expects the requests that are sent, by what stands after the host, then `end` or the error. An answer that begins
+    /// with `{` or `[` is a body with status 200.
+    pub(in crate::pagination) fn check(yaml: &str, answers: &[&str], expected: &[&str]) {
+        for unwrap in [None, Some("$.data")] {
+            for has_slots in [true, false] {
+                assert_eq!(run(yaml, answers, unwrap, has_slots), expected, "{yaml}, slots: {has_slots}, unwrap: {unwrap:?}");
+            }
+        }
+    }
+
+    fn request(changes: &Changes) -> Prepared {
+        let params = changes.params(&Value::from_json(r#"{"list": "items"}"#).unwrap());
+        let line = RequestLine::parse("GET https://api.test/v1/{list}?limit=2", Span::default()).unwrap();
+        let mut draft = Draft::build(&line, None, &scope(&params.to_json())).unwrap();
+        changes.apply(&mut draft).unwrap();
+        draft.finish().unwrap()
+    }
+
+    fn show(request: &Prepared) -> String {
+        let mut text = request.url.as_str().replace("https://api.test", "");
+        for (name, value) in &request.headers {
+            if name != "content-type" {
+                write!(text, " {name}: {}", value.to_str().unwrap()).unwrap();
+            }
+        }
+        format!("{text} {}", String::from_utf8_lossy(&request.body)).trim_end().to_owned()
+    }
+
+    fn run(yaml: &str, answers: &[&str], unwrap: Option<&str>, has_slots: bool) -> Vec<String> {
+        let pagination: Pagination = read(yaml);
+        let unwrap_path = unwrap.map(|path| Expr::Path(JsonPath::new(path, Span::default())));
+        let mut paging = Paging::new(&pagination, unwrap_path.as_ref());
+        let mut wanted = Wanted::new();
+        if has_slots {
+            paging.want(&mut wanted);
+        }
+        let needs_last = paging.needs_last();
+        let scope = scope(r#"{"size": 50}"#);
+        let mut pager = match Pager::new(Arc::new(paging), &scope) {
+            Ok(pager) => pager,
+            Err(error) => return vec![format!("error: {error}")],
+        };
+        let mut sent = vec![request(&pager.first())];
+        let mut lines = vec![show(&sent[0])];
+        for text in answers {
+            let text = if text.starts_with(['{', '[']) { format!("200\n\n{text}") } else { (*text).to_owned() };
+            let inner = answer(&text);
+            let items = inner.value().get("items").unwrap_or(inner.value());
+            let items: Vec<String> = items.as_list().unwrap_or_default().iter().map(Value::to_json).collect();
+            let answer = match (unwrap, text.split_once("\n\n")) {
+                (Some(_), Some((head, body))) if !yaml.contains("response.body") => answer(&format!("{head}\n\n{{\"data\": {body}}}")),
+                (Some(_), _) if !yaml.contains("response.body") => inner,
+                (Some(_), _) => return run(yaml, answers, None, has_slots),
+                (None, _) => inner,
+            };
+            let body = std::str::from_utf8(&answer.body).unwrap();
+            let mut slots = Slots::default();
+            let filled = has_slots && wanted.fill(body, &mut slots).is_ok();
+            let page = Page {
+                request: sent.last().unwrap(),
+                answer: &answer,
+                text: body,
+                slots: filled.then_some(&slots),
+                count: items.len() as u64,
+                last: items.last().filter(|_| needs_last).map_or(Last::None, |item| Last::Raw(item)),
+                fingerprint: Fingerprint::of(items.iter().map(String::as_bytes)),
+            };
+            match pager.next(&page, &scope) {
+                Ok(Next::End) => lines.push("end".to_owned()),
+                Ok(Next::Request(changes)) => {
+                    let ahead = pager.ahead(3);
+                    assert!(ahead.is_empty() || ahead[0] == changes, "{ahead:?} {changes:?}");
+                    if ahead.len() > 1 {
+                        lines.push(format!("{} ahead", ahead.len()));
+                    }
+                    sent.push(request(&changes));
+                    lines.push(show(sent.last().unwrap()));
+                }
+                Err(error) => lines.push(format!("error[{}]: {error}", error.code())),
+            }
+        }
+        lines
+    }
+
+    #[test]
+    fn a_repeated_page_is_an_error_of_every_kind() {
+        let page = "{\"items\": [{\"id\": 1}, {\"id\": 2}]}";
+        let error = "error[pagination-loop]: page 2 has the very records of page 1";
+        check("type: page", &[page, page], &["/v1/items?limit=2&page=1", "/v1/items?limit=2&page=2", error]);
+        check("type: offset", &[page, page], &["/v1/items?limit=2&offset=0", "/v1/items?limit=2&offset=2", error]);
+        check("{type: last_record, next: $.id, into: query.after}", &[page, page], &["/v1/items?limit=2", "/v1/items?limit=2&after=2", error]);
+        let cursors = ["{\"items\": [1], \"next\": \"a\"}", "{\"items\": [1], \"next\": \"b\"}"];
+        check("{type: cursor, next: $.next}", &cursors, &["/v1/items?limit=2", "/v1/items?limit=2&cursor=a", error]);
+    }
+
+    #[test]
+    fn a_repeated_page_is_an_error_even_where_the_total_is_reached() {
+        let page = "{\"items\": [1, 2], \"total\": 4}";
+        let error = "error[pagination-loop]: page 2 has the very records of page 1";
+        check("{type: page, total: $.total}", &[page, page], &["/v1/items?limit=2&page=1", "/v1/items?limit=2&page=2", error]);
+    }
+
+    #[test]
+    fn the_help_says_how_to_stop() {
+        let mut helps = Vec::new();
+        for yaml in ["type: page", "{type: cursor, next: $.next}", "{type: last_record, next: $.id, into: query.after}"] {
+            let paging = Paging::new(&read(yaml), None);
+            let mut pager = Pager::new(Arc::new(paging), &scope("{}")).unwrap();
+            let body = "{\"next\": \"a\", \"id\": 1}";
+            let answer = answer(&format!("200\n\n{body}"));
+            let request = request(&pager.first());
+            let page = Page {
+                request: &request,
+                answer: &answer,
+                text: body,
+                slots: None,
+                count: 1,
+                last: Last::Raw(body),
+                fingerprint: Fingerprint::of([body.as_bytes()]),
+            };
+            assert!(pager.next(&page, &scope("{}")).is_ok());
+            helps.push(pager.next(&page, &scope("{}")).unwrap_err().help().unwrap());
+        }
+        for help in helps {
+            assert!(help.contains("`stop_when: page.count < 100`") && help.contains("`max_pages`") && help.starts_with("check that "), "{help}");
+        }
+    }
+
+    #[test]
+    fn reaching_max_pages_before_the_end_is_an_error() {
+        let pages = ["{\"items\": [1], \"next\": \"a\"}", "{\"items\": [2], \"next\": \"b\"}", "{\"items\": [3]}"];
+        let first = "/v1/items?limit=2";
+        let (second, third) = ("/v1/items?limit=2&cursor=a", "/v1/items?limit=2&cursor=b");
+        let error = "error[too-many-pages]: the read is not at its end after 2 pages";
+        check("{type: cursor, next: $.next, max_pages: 2}", &pages[..2], &[first, second, error]);
+        check("{type: cursor, next: $.next, max_pages: 3}", &pages, &[first, second, third, "end"]);
+        check("{type: cursor, next: $.next, max_pages: '{{ params.size - 48 }}'}", &pages[..2], &[first, second, error]);
+    }
+
+    #[test]
+    fn stop_when_sees_the_page_and_wins_over_all_else() {
+        let pages = ["{\"items\": [1, 2], \"next\": \"a\"}", "{\"items\": [1], \"next\": \"a\", \"more\": false}"];
+        let lines = ["/v1/items?limit=2", "/v1/items?limit=2&cursor=a", "end"];
+        for condition in [
+            "page.count < 2",
+            "page.number == 2",
+            "not (response.body.more | default(true))",
+            "last == 1",
+            "'cursor' in request.query",
+            "response.status == 200 and page.number > 1",
+        ] {
+            check(&format!("{{type: cursor, next: $.next, stop_when: \"{condition}\"}}"), &pages, &lines);
+        }
+        check(
+            "{type: page, stop_when: response.body.nope}",
+            &["[1]"],
+            &["/v1/items?limit=2&page=1", "error[template-failed]: `response.body` is a list, it has no member `nope`"],
+        );
+    }
+
+    #[test]
+    fn restart_after_is_not_supported_yet() {
+        check("{type: page, restart_after: 100}", &[], &["error: `restart_after` is not supported by this version"]);
+    }
+}
