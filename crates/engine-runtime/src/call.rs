@@ -143,7 +143,7 @@ impl Caller {
 
     /// Makes the item that goes on: the answer's body, or what `extract` makes of it.
     fn hand_on(&self, call: &Call, item: &Item, base: &Scope, exchanged: &Exchanged) -> Result<Item, Failure> {
-        let body = self.body(call, exchanged, base)?;
+        let body = body_of(call, exchanged, base)?;
         let Some(extract) = &self.extract else { return Ok(Item { current: body, ..item.clone() }) };
         let origin = Origin {
             stream: Arc::clone(&item.origin.stream),
@@ -156,27 +156,28 @@ impl Caller {
         extract.map_text(body.text(), &asking, base, &mut Scratch::default(), &mut out)?;
         Ok(Item { current: Json::trusted(Bytes::from(out)), ..item.clone() })
     }
+}
 
-    fn body(&self, call: &Call, exchanged: &Exchanged, base: &Scope) -> Result<Json, Failure> {
-        let value = exchanged.answer.value();
-        match &call.endpoint.response.body {
-            None => Ok(Json::of(value)),
-            Some(unwrap) => {
-                let scope = base.with("response", exchanged.answer.to_value(&AnswerNeeds::all())).rooted(value.clone());
-                match unwrap.evaluate(&scope)? {
-                    Some(inner) => Ok(Json::of(&inner)),
-                    None => Err(Failure::new(
-                        "unexpected-shape",
-                        format!(
-                            "{} {}: the answer has no `{}`: {}",
-                            exchanged.request.method,
-                            exchanged.request.shown_url,
-                            unwrap.text(),
-                            excerpt(&exchanged.answer.body)
-                        ),
-                        unwrap.span(),
-                    )),
-                }
+/// Returns an answer's body, unwrapped.
+fn body_of(call: &Call, exchanged: &Exchanged, base: &Scope) -> Result<Json, Failure> {
+    let value = exchanged.answer.value();
+    match &call.endpoint.response.body {
+        None => Ok(Json::of(value)),
+        Some(unwrap) => {
+            let scope = base.with("response", exchanged.answer.to_value(&AnswerNeeds::all())).rooted(value.clone());
+            match unwrap.evaluate(&scope)? {
+                Some(inner) => Ok(Json::of(&inner)),
+                None => Err(Failure::new(
+                    "unexpected-shape",
+                    format!(
+                        "{} {}: the answer has no `{}`: {}",
+                        exchanged.request.method,
+                        exchanged.request.shown_url,
+                        unwrap.text(),
+                        excerpt(&exchanged.answer.body)
+                    ),
+                    unwrap.span(),
+                )),
             }
         }
     }

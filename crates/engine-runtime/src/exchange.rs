@@ -1,7 +1,7 @@
 //! One exchange with an API: rate limits, credentials, redirects, retries and what the answer means.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use engine_expr::{Scope, Template, Value};
@@ -54,7 +54,7 @@ struct Api {
 /// What is known of an endpoint before its first request.
 struct Known {
     rules: ErrorRules,
-    policy: Mutex<Option<Option<RetryPolicy>>>,
+    policy: OnceLock<Option<RetryPolicy>>,
     in_flight: Option<Arc<Semaphore>>,
 }
 
@@ -125,7 +125,7 @@ impl Exchanges {
                 None => None,
             };
             let rules = ErrorRules::new(endpoint.errors.iter().cloned());
-            endpoints.insert(endpoint.id(), Known { rules, policy: Mutex::new(None), in_flight });
+            endpoints.insert(endpoint.id(), Known { rules, policy: OnceLock::new(), in_flight });
         }
         Ok(Self { world: world.clone(), apis, endpoints, limits: Limits::new(plan, base)?, redactor })
     }
@@ -264,8 +264,7 @@ impl Exchanges {
                 self.check_host(&request.url, asked, &request)?;
             }
         }
-        Err(self
-            .failure("http-status", format!("more than {MAX_REDIRECTS} redirects"), &request, asked)
+        Err(failed("http-status", &format!("more than {MAX_REDIRECTS} redirects"), &request, asked)
             .help("the API leads in a circle; check the URL"))
     }
 
@@ -288,8 +287,7 @@ impl Exchanges {
             return Ok(());
         }
         let shown = with_port.unwrap_or_else(|| host.to_owned());
-        Err(self
-            .failure("host-not-allowed", format!("leads to the host `{shown}`, which the spec does not name"), request, asked)
+        Err(failed("host-not-allowed", &format!("leads to the host `{shown}`, which the spec does not name"), request, asked)
             .help(format!("if it may be talked to, add `allow_hosts: [\"{shown}\"]` to the API; credentials do not go there")))
     }
 
@@ -312,27 +310,27 @@ impl Exchanges {
             if answer.is_success() {
                 return Ok(Verdict::Done(Outcome::Answer(Box::new(Exchanged { request, answer }))));
             }
-            let decision = match self.policy(asked, prepared)? {
+            let decision = match policy(asked, prepared)? {
                 Some(policy) => policy.decide(attempt, RetryOutcome::Answer(&answer), asked.scope, now, random)?,
                 None => Decision::GiveUp(GiveUp::NotRetried),
             };
             return match decision {
                 Decision::After(wait) => Ok(Verdict::Again { wait, why: describe(&request, status) }),
-                Decision::GiveUp(reason) => Err(self.refused(&request, &answer, asked, None, Some(reason))),
+                Decision::GiveUp(reason) => Err(Self::refused(&request, &answer, asked, None, Some(reason))),
             };
         };
         match ruling.action {
             ErrorAction::Accept => Ok(Verdict::Done(Outcome::Answer(Box::new(Exchanged { request, answer })))),
             ErrorAction::Skip => Ok(Verdict::Done(Outcome::Skipped)),
             ErrorAction::Retry => {
-                let policy = self.policy(asked, prepared)?.unwrap_or(engine_request::Retry::default().resolve(asked.scope)?);
+                let policy = policy(asked, prepared)?.unwrap_or(engine_request::Retry::default().resolve(asked.scope)?);
                 match policy.again(attempt, RetryOutcome::Answer(&answer), ruling.wait, asked.scope, now, random)? {
                     Decision::After(wait) => Ok(Verdict::Again { wait, why: describe(&request, status) }),
-                    Decision::GiveUp(reason) => Err(self.refused(&request, &answer, asked, ruling.message, Some(reason))),
+                    Decision::GiveUp(reason) => Err(Self::refused(&request, &answer, asked, ruling.message, Some(reason))),
                 }
             }
             ErrorAction::Fail | ErrorAction::RefreshAuth | ErrorAction::Restart | ErrorAction::ResetCursor => {
-                Err(self.refused(&request, &answer, asked, ruling.message, None))
+                Err(Self::refused(&request, &answer, asked, ruling.message, None))
             }
         }
     }
@@ -354,13 +352,12 @@ impl Exchanges {
             TransportError::Timeout(_) => (RetryOutcome::Timeout, "timeout"),
             TransportError::Broken(_) => (RetryOutcome::Broken, "connection"),
             TransportError::TooLarge(_) => {
-                return Err(self
-                    .failure("body-too-large", error.to_string(), request, asked)
+                return Err(failed("body-too-large", &error.to_string(), request, asked)
                     .help("ask for smaller pages"));
             }
         };
         let (now, random) = (self.world.clock.now(), self.world.clock.random());
-        let decision = match self.policy(asked, prepared)? {
+        let decision = match policy(asked, prepared)? {
             Some(policy) => policy.decide(attempt, outcome, asked.scope, now, random)?,
             None => Decision::GiveUp(GiveUp::NotRetried),
         };
@@ -370,7 +367,7 @@ impl Exchanges {
                 why: format!("{} {}: {error}", request.method, request.shown_url),
             }),
             Decision::GiveUp(reason) => {
-                let failure = self.failure(code, format!("{error}{}", tried(Some(reason))), request, asked);
+                let failure = failed(code, &format!("{error}{}", tried(Some(reason))), request, asked);
                 Err(match (error, reason) {
                     (_, GiveUp::MightRepeat) => failure.help(
                         "nobody knows whether the API has done it; with `idempotency: {in: header.Idempotency-Key}` it can be tried again safely",
@@ -383,23 +380,8 @@ impl Exchanges {
         }
     }
 
-    fn policy(&self, asked: &Asked<'_>, prepared: Option<&Known>) -> Result<Option<RetryPolicy>, Failure> {
-        let Some(prepared) = prepared else { return Ok(None) };
-        let mut known = prepared.policy.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(policy) = &*known {
-            return Ok(policy.clone());
-        }
-        let policy = match &asked.endpoint.retry {
-            Some(retry) => Some(retry.resolve(asked.scope)?),
-            None => None,
-        };
-        *known = Some(policy.clone());
-        Ok(policy)
-    }
-
     /// Says that an answer is an error.
     fn refused(
-        &self,
         request: &Prepared,
         answer: &Answer,
         asked: &Asked<'_>,
@@ -407,15 +389,14 @@ impl Exchanges {
         reason: Option<GiveUp>,
     ) -> Failure {
         let status = answer.status;
-        let text = match message {
-            Some(message) => format!("{message} (status {status})"),
-            None => {
-                let name = http::StatusCode::from_u16(status).ok().and_then(|code| code.canonical_reason());
-                let name = name.map(|name| format!(" {name}")).unwrap_or_default();
-                format!("answered {status}{name}{}: {}", tried(reason), excerpt(&answer.body))
-            }
+        let text = if let Some(message) = message {
+            format!("{message} (status {status})")
+        } else {
+            let name = http::StatusCode::from_u16(status).ok().and_then(|code| code.canonical_reason());
+            let name = name.map(|name| format!(" {name}")).unwrap_or_default();
+            format!("answered {status}{name}{}: {}", tried(reason), excerpt(&answer.body))
         };
-        let failure = self.failure("http-status", text, request, asked);
+        let failure = failed("http-status", &text, request, asked);
         match status {
             401 => failure.help("the API does not take these credentials: check the secrets that `auth` names"),
             403 => failure.help("these credentials may not do this: check their rights"),
@@ -425,11 +406,25 @@ impl Exchanges {
             _ => failure,
         }
     }
+}
 
-    fn failure(&self, code: &'static str, text: String, request: &Prepared, asked: &Asked<'_>) -> Failure {
-        let message = format!("{} {}{}: {text}", request.method, request.shown_url, asked.place);
-        Failure::new(code, request.redactor().redact(&message), asked.span)
+/// Returns how requests of an endpoint are tried again, evaluated once per run.
+fn policy(asked: &Asked<'_>, known: Option<&Known>) -> Result<Option<RetryPolicy>, Failure> {
+    let Some(known) = known else { return Ok(None) };
+    if let Some(policy) = known.policy.get() {
+        return Ok(policy.clone());
     }
+    let policy = match &asked.endpoint.retry {
+        Some(retry) => Some(retry.resolve(asked.scope)?),
+        None => None,
+    };
+    Ok(known.policy.get_or_init(|| policy).clone())
+}
+
+/// Says what went wrong with a request, without its secrets.
+fn failed(code: &'static str, text: &str, request: &Prepared, asked: &Asked<'_>) -> Failure {
+    let message = format!("{} {}{}: {text}", request.method, request.shown_url, asked.place);
+    Failure::new(code, request.redactor().redact(&message), asked.span)
 }
 
 async fn acquire(semaphore: Option<&Arc<Semaphore>>) -> Option<tokio::sync::OwnedSemaphorePermit> {

@@ -4,7 +4,6 @@ use engine_expr::EvalError;
 use engine_source::{Finding, Sources, Span};
 
 use crate::item::Item;
-use crate::mapping::MapError;
 use crate::sink::SinkError;
 
 /// Why something failed, before it is known in which step.
@@ -79,18 +78,6 @@ impl From<EvalError> for Failure {
             span: error.span,
             range: error.range,
             help: error.help,
-        }
-    }
-}
-
-impl From<MapError> for Failure {
-    fn from(error: MapError) -> Self {
-        Self {
-            code: error.code,
-            message: error.message,
-            span: error.error.span,
-            range: error.error.range,
-            help: error.error.help,
         }
     }
 }

@@ -31,7 +31,7 @@ pub(crate) fn inputs(
         }
     }
     let mut members = Members::new();
-    for (name, input) in declared.iter() {
+    for (name, input) in declared {
         match input_value(&name.value, name.span, input, given, environment, scope, placeholders) {
             Ok(Some(value)) => members.insert(Arc::clone(&name.value), value),
             Ok(None) => members.insert(Arc::clone(&name.value), Value::Null),
@@ -56,7 +56,7 @@ fn input_value(
         (None, Some(text)) => (text.into(), format!("input `{name}` (from its environment variable)")),
         (None, None) => {
             let default = match &input.default {
-                Some(default) => default.evaluate(scope).map_err(|error| failed(&error.message, error.span))?,
+                Some(default) => default.evaluate(scope).map_err(|error| Box::new(failed(&error.message, error.span)))?,
                 None => None,
             };
             match default {
@@ -69,7 +69,9 @@ fn input_value(
                     }
                     let mut ways = format!("give it by `--input {name}=…`");
                     if let Some(env) = &input.env {
-                        ways.push_str(&format!(", or by the environment variable `{env}`"));
+                        ways.push_str(", or by the environment variable `");
+                        ways.push_str(env);
+                        ways.push('`');
                     }
                     return Err(Box::new(
                         Finding::error("missing-input", format!("input `{name}` is not given")).label(span, "has no default").help(ways),
@@ -97,12 +99,12 @@ fn required(input: &Input, scope: &Scope) -> Result<bool, Box<Finding>> {
     match &input.required {
         // An input without a default must be given, unless it says that it need not be.
         None => Ok(true),
-        Some(required) => required.resolve(scope).map_err(|error| failed(&error.message, error.span)),
+        Some(required) => required.resolve(scope).map_err(|error| Box::new(failed(&error.message, error.span))),
     }
 }
 
-fn failed(message: &str, span: Span) -> Box<Finding> {
-    Box::new(Finding::error("template-failed", message.to_owned()).label(span, "evaluated here"))
+fn failed(message: &str, span: Span) -> Finding {
+    Finding::error("template-failed", message.to_owned()).label(span, "evaluated here")
 }
 
 fn placeholder(input: &Input) -> Value {
@@ -202,7 +204,7 @@ pub(crate) fn secrets(
 ) -> (Value, Vec<Secret>) {
     let mut members = Members::new();
     let mut texts = Vec::new();
-    for (name, secret) in declared.iter() {
+    for (name, secret) in declared {
         let found = match secret_text(secret, name.span, sources, environment, scope) {
             Ok(found) => found,
             Err(finding) => {
@@ -250,7 +252,7 @@ fn secret_text(
         return Ok(Some(text).filter(|text| !text.is_empty()));
     }
     let Some(file) = &secret.file else { return Ok(None) };
-    let path = file.render_text(scope).map_err(|error| failed(&error.message, error.span))?;
+    let path = file.render_text(scope).map_err(|error| Box::new(failed(&error.message, error.span)))?;
     let base = Path::new(sources.get(span.source).name()).parent().map(Path::to_path_buf).unwrap_or_default();
     match environment.read_file(&base.join(path)) {
         Ok(text) => Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned())),

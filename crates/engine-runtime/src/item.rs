@@ -16,7 +16,7 @@ pub(crate) struct Item {
     /// The record as its source gave it.
     pub(crate) original: Json,
     /// The item under which it was read.
-    pub(crate) parent: Option<Arc<Item>>,
+    pub(crate) parent: Option<Arc<Self>>,
     /// What it came from.
     pub(crate) origin: Arc<Origin>,
     /// Its number within what it came from, from 1 on.
@@ -77,7 +77,7 @@ impl Json {
 
 impl Item {
     /// Makes the item of a source.
-    pub(crate) fn new(json: Json, parent: Option<Arc<Item>>, origin: Arc<Origin>, number: u64) -> Self {
+    pub(crate) fn new(json: Json, parent: Option<Arc<Self>>, origin: Arc<Origin>, number: u64) -> Self {
         Self { current: json.clone(), original: json, parent, origin, number }
     }
 

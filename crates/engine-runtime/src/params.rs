@@ -12,7 +12,7 @@ use crate::inputs::{check_values, typed};
 /// Evaluates the params of an endpoint: what is given, else the default; each brought to its type.
 pub(crate) fn params_of(declared: &Map<Param>, given: &Map<Dynamic>, scope: &Scope, span: Span) -> Result<Value, Failure> {
     let mut members = Members::with_capacity(declared.len());
-    for (name, param) in declared.iter() {
+    for (name, param) in declared {
         let (value, place) = match given.get(&name.value) {
             Some(value) => (value.evaluate(scope)?, value.span()),
             None => (None, span),

@@ -96,12 +96,12 @@ impl Reader {
         let stream: Arc<str> = endpoint.name.as_str().into();
         while left > 0 && !self.context.stop.is_stopped() {
             page_number += 1;
-            let paged = reader.paging.is_some();
+            let has_pages = reader.paging.is_some();
             scope = scope.with("params", changes.params(&params));
             let mut draft = self.draft(read, &scope, &item_scope)?;
             let declared = draft.url().clone();
             changes.apply(&mut draft)?;
-            let place = if paged { format!(", page {page_number}") } else { String::new() };
+            let place = if has_pages { format!(", page {page_number}") } else { String::new() };
             let asked = Asked {
                 endpoint,
                 scope: &scope,
@@ -136,7 +136,7 @@ impl Reader {
                         last,
                         fingerprint: Fingerprint::of(records.parts()),
                     };
-                    pager.next(&page, &scope).map_err(|error| told(paging_failure(error)))?
+                    pager.next(&page, &scope).map_err(|error| told(paging_failure(&error)))?
                 }
             };
             self.tally.add(|counts| counts.pages += 1);
@@ -173,11 +173,11 @@ impl Reader {
     }
 }
 
-fn paging_failure(error: PagerError) -> Failure {
+fn paging_failure(error: &PagerError) -> Failure {
     let help = error.help();
-    let range = match &error {
+    let range = match error {
         PagerError::Eval(error) => error.range.clone(),
         _ => None,
     };
-    Failure { help, range, ..Failure::new(error.code(), error.to_string(), error.span()) }
+    Failure { range, help, ..Failure::new(error.code(), error.to_string(), error.span()) }
 }

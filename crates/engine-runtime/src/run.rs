@@ -83,7 +83,7 @@ pub async fn run(
     stop: Stop,
 ) -> RunReport {
     let id = run_id(&world);
-    let context = match prepare(plan, world, options, sinks, observer, stop, id.clone()) {
+    let context = match prepare(plan, &world, options, sinks, observer, stop, id.clone()) {
         Ok(context) => Arc::new(context),
         Err(findings) => {
             let error = findings.into_iter().next();
@@ -119,7 +119,7 @@ fn run_id(world: &World) -> String {
 
 fn prepare(
     plan: Arc<Plan>,
-    world: World,
+    world: &World,
     options: RunOptions,
     sinks: Arc<dyn Sinks>,
     observer: Arc<dyn Observer>,
@@ -147,7 +147,7 @@ fn prepare(
         return Err(findings);
     }
     let mut vars = Members::new();
-    for (name, value) in plan.vars.iter() {
+    for (name, value) in &plan.vars {
         // Each sees those before it.
         let so_far = scope.with("vars", Value::Object(Arc::new(vars.clone())));
         match value.evaluate(&so_far) {
@@ -163,7 +163,7 @@ fn prepare(
     }
     let base = scope.with("vars", Value::Object(Arc::new(vars)));
     let redactor = Redactor::new(texts);
-    let exchanges = Exchanges::new(&plan, &world, &options, &base, redactor.clone()).map_err(|failure| {
+    let exchanges = Exchanges::new(&plan, world, &options, &base, redactor.clone()).map_err(|failure| {
         let mut findings = Findings::default();
         findings.push(failure.finding("start", &plan.sources));
         findings

@@ -69,16 +69,16 @@ impl StepRun {
             }
             let batch = batch?;
             tally.add(|counts| counts.read += batch.len() as u64);
-            let shaped = shaper.shape(&batch, &base, &mut scratch)?;
+            let done = shaper.shape(&batch, &base, &mut scratch)?;
             drop(batch);
             tally.add(|counts| {
-                counts.dropped += shaped.dropped;
-                counts.invalid += shaped.refused.len() as u64;
+                counts.dropped += done.dropped;
+                counts.invalid += done.refused.len() as u64;
             });
-            for failure in &shaped.refused {
+            for failure in &done.refused {
                 context.reject(&step.id, failure);
             }
-            target.take(shaped.items, shaped.scopes, concurrency, &outlet).await?;
+            target.take(done.items, done.scopes, concurrency, &outlet).await?;
             tally.progress();
         }
         if context.stop.is_stopped() {

@@ -7,7 +7,8 @@ use engine_expr::{Dynamic, EvalError, Expr, Scope, Value};
 use engine_source::Span;
 use engine_spec::{Lookup, LookupSource};
 
-use super::{Compiler, MapError, Node, Run};
+use super::{Compiler, Node, Run, evaluating};
+use crate::failure::Failure;
 
 /// Gives the records of steps that ran before.
 pub(crate) trait StepRecords {
@@ -51,18 +52,18 @@ impl Compiler<'_> {
 
 impl Table {
     /// Finds what stands for the value whose JSON is `text`, as JSON.
-    pub(super) fn find(&self, text: &str, run: &mut Run<'_>, path: &str) -> Result<Option<String>, MapError> {
+    pub(super) fn find(&self, text: &str, run: &mut Run<'_>, path: &str) -> Result<Option<String>, Failure> {
         let index = self.index.get_or_init(|| self.load(run.source.base)).as_ref();
-        let index = index.map_err(|error| MapError::evaluating(path, error.clone()))?;
+        let index = index.map_err(|error| evaluating(path, error.clone()))?;
         let value = Value::from_json(text).unwrap_or_default();
         let Some(key) = value.text() else {
-            return Err(MapError::new("mapping-type", format!("field `{path}`: {} cannot be looked up", value.a_kind()), self.span));
+            return Err(Failure::new("mapping-type", format!("field `{path}`: {} cannot be looked up", value.a_kind()), self.span));
         };
         if let Some(found) = index.get(&*key) {
             return Ok(Some(found.clone()));
         }
         let Some(default) = &self.default else {
-            return Err(MapError::new("mapping-required", format!("field `{path}`: the lookup has nothing for `{key}`"), self.span)
+            return Err(Failure::new("mapping-required", format!("field `{path}`: the lookup has nothing for `{key}`"), self.span)
                 .help("give the lookup a `default`"));
         };
         default.text(run, path).map(|found| found.map(std::borrow::Cow::into_owned))

@@ -6,6 +6,8 @@
 mod convert;
 mod lookup;
 mod output;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -15,6 +17,7 @@ use engine_expr::{
 use engine_source::Span;
 use engine_spec::{EachField, EachList, Field, FieldType, LongField, Mapping};
 
+use crate::failure::Failure;
 use crate::item::{Item, Json};
 use crate::needs::Needs;
 use lookup::Table;
@@ -40,17 +43,6 @@ impl Scratch {
     pub(crate) fn names(&mut self) -> &mut Slots {
         &mut self.names
     }
-}
-
-/// Why a record could not be mapped.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct MapError {
-    /// The code of the finding.
-    pub(crate) code: &'static str,
-    /// What is wrong, with the field and its path.
-    pub(crate) message: String,
-    /// The place in the spec.
-    pub(crate) error: EvalError,
 }
 
 struct Object {
@@ -125,7 +117,7 @@ impl Mapper {
     }
 
     /// Maps an item's record and appends the result as JSON.
-    pub(crate) fn map(&self, item: &Item, base: &Scope, scratch: &mut Scratch, out: &mut Vec<u8>) -> Result<(), MapError> {
+    pub(crate) fn map(&self, item: &Item, base: &Scope, scratch: &mut Scratch, out: &mut Vec<u8>) -> Result<(), Failure> {
         self.map_text(item.current.text(), item, base, scratch, out)
     }
 
@@ -137,9 +129,9 @@ impl Mapper {
         base: &Scope,
         scratch: &mut Scratch,
         out: &mut Vec<u8>,
-    ) -> Result<(), MapError> {
+    ) -> Result<(), Failure> {
         if !self.wanted.is_empty() && self.wanted.fill(text, &mut scratch.slots).is_err() {
-            return Err(MapError::new("invalid-record", "the record is not JSON", self.root.span));
+            return Err(Failure::new("invalid-record", "the record is not JSON", self.root.span));
         }
         let source = Source { text, item, base };
         let mark = out.len();
@@ -170,27 +162,16 @@ struct Run<'a> {
     slots: &'a Slots,
 }
 
-impl MapError {
-    fn new(code: &'static str, message: impl Into<String>, span: Span) -> Self {
-        let message = message.into();
-        Self { code, error: EvalError::new(message.clone(), span), message }
-    }
-
-    fn help(mut self, help: impl Into<String>) -> Self {
-        self.error.help = Some(help.into());
-        self
-    }
-
-    fn evaluating(path: &str, error: EvalError) -> Self {
-        let message = if path.is_empty() { error.message.clone() } else { format!("field `{path}`: {}", error.message) };
-        Self { code: "template-failed", message, error }
-    }
+/// Says in which field an expression failed.
+fn evaluating(path: &str, error: EvalError) -> Failure {
+    let failure = Failure::from(error);
+    if path.is_empty() { failure } else { Failure { message: format!("field `{path}`: {}", failure.message), ..failure } }
 }
 
 impl Compiler<'_> {
     fn object(&mut self, mapping: &Mapping, path: &str) -> Object {
         let mut object = Object { spread: None, fields: Vec::new(), span: Span::default() };
-        for (name, field) in mapping.fields().iter() {
+        for (name, field) in mapping.fields() {
             if object.span == Span::default() {
                 object.span = name.span;
             }
@@ -265,7 +246,9 @@ impl Compiler<'_> {
     }
 
     fn names(&mut self, names: &[NameUse]) {
-        names.iter().for_each(|name| self.needs.add(name));
+        for name in names {
+            self.needs.add(name);
+        }
     }
 
     fn expr(&mut self, expr: &Expr) -> Node {
@@ -332,7 +315,7 @@ impl Run<'_> {
         Item { current, original: outer.original.clone(), parent, origin: Arc::clone(&outer.origin), number: outer.number }
     }
 
-    fn record(&self) -> Result<Value, MapError> {
-        Value::from_json(self.source.text).map_err(|error| MapError::new("invalid-record", error.to_string(), Span::default()))
+    fn record(&self) -> Result<Value, Failure> {
+        Value::from_json(self.source.text).map_err(|error| Failure::new("invalid-record", error.to_string(), Span::default()))
     }
 }

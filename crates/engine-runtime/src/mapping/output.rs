@@ -6,11 +6,12 @@ use std::sync::Arc;
 use engine_expr::{Members, Scanner, Slots, Start, Value, write_string};
 
 use super::convert::convert;
-use super::{Each, Long, MapError, Member, Node, Object, Run, Source};
+use super::{Each, Long, Member, Node, Object, Run, Source, evaluating};
+use crate::failure::Failure;
 
 impl Object {
     /// Writes the object.
-    pub(super) fn write(&self, run: &mut Run<'_>, out: &mut Vec<u8>) -> Result<bool, MapError> {
+    pub(super) fn write(&self, run: &mut Run<'_>, out: &mut Vec<u8>) -> Result<bool, Failure> {
         if let Some(spread) = &self.spread {
             return self.write_spread(spread, run, out);
         }
@@ -33,7 +34,7 @@ impl Object {
     }
 
     /// Writes the object with the members of others first: a field of the same name takes their place.
-    fn write_spread(&self, spread: &Node, run: &mut Run<'_>, out: &mut Vec<u8>) -> Result<bool, MapError> {
+    fn write_spread(&self, spread: &Node, run: &mut Run<'_>, out: &mut Vec<u8>) -> Result<bool, Failure> {
         let mut members = Members::new();
         let mut buffer = Vec::new();
         if spread.write(run, &mut buffer, "*")? {
@@ -45,7 +46,7 @@ impl Object {
             };
             for object in objects {
                 let Value::Object(object) = object else {
-                    return Err(MapError::new(
+                    return Err(Failure::new(
                         "mapping-type",
                         format!("`*` takes an object or a list of them, not {}", object.a_kind()),
                         self.span,
@@ -68,7 +69,7 @@ impl Object {
 }
 
 impl Member {
-    fn write(&self, run: &mut Run<'_>, out: &mut Vec<u8>) -> Result<bool, MapError> {
+    fn write(&self, run: &mut Run<'_>, out: &mut Vec<u8>) -> Result<bool, Failure> {
         self.node.write(run, out, &self.path)
     }
 }
@@ -80,7 +81,7 @@ fn read(json: &[u8]) -> Value {
 
 impl Node {
     /// Writes the value; false if there is none.
-    pub(super) fn write(&self, run: &mut Run<'_>, out: &mut Vec<u8>, path: &str) -> Result<bool, MapError> {
+    pub(super) fn write(&self, run: &mut Run<'_>, out: &mut Vec<u8>, path: &str) -> Result<bool, Failure> {
         match self {
             Self::Literal(json) => out.extend_from_slice(json),
             Self::Slot(slot) => match run.slots.get(*slot, run.source.text) {
@@ -92,7 +93,7 @@ impl Node {
                 None => return Ok(false),
             },
             Self::Template(template) => {
-                let value = template.render(run.scope).map_err(|error| MapError::evaluating(path, error))?;
+                let value = template.render(run.scope).map_err(|error| evaluating(path, error))?;
                 value.write_json(out);
             }
             Self::List(items) => {
@@ -115,7 +116,7 @@ impl Node {
     }
 
     /// Returns the value as JSON text, borrowed from the record where it can be.
-    pub(super) fn text<'r>(&self, run: &mut Run<'r>, path: &str) -> Result<Option<Cow<'r, str>>, MapError> {
+    pub(super) fn text<'r>(&self, run: &mut Run<'r>, path: &str) -> Result<Option<Cow<'r, str>>, Failure> {
         if let Self::Slot(slot) = self {
             return Ok(run.slots.get(*slot, run.source.text).map(Cow::Borrowed));
         }
@@ -128,9 +129,9 @@ impl Node {
 }
 
 impl Long {
-    fn write(&self, run: &mut Run<'_>, out: &mut Vec<u8>, path: &str) -> Result<bool, MapError> {
+    fn write(&self, run: &mut Run<'_>, out: &mut Vec<u8>, path: &str) -> Result<bool, Failure> {
         if let Some(when) = &self.when
-            && !when.test(run.scope).map_err(|error| MapError::evaluating(path, error))?
+            && !when.test(run.scope).map_err(|error| evaluating(path, error))?
         {
             return Ok(false);
         }
@@ -149,7 +150,7 @@ impl Long {
                     return default.write(run, out, path);
                 }
                 let required = match &self.required {
-                    Some(required) => required.resolve(run.scope).map_err(|error| MapError::evaluating(path, error))?,
+                    Some(required) => required.resolve(run.scope).map_err(|error| evaluating(path, error))?,
                     None => false,
                 };
                 if required {
@@ -164,21 +165,21 @@ impl Long {
         Ok(true)
     }
 
-    fn missing(&self, path: &str, is_null: bool) -> MapError {
+    fn missing(&self, path: &str, is_null: bool) -> Failure {
         let state = if is_null { "is null" } else { "is missing" };
         let from = self.from.as_deref().unwrap_or("its value");
-        MapError::new("mapping-required", format!("field `{path}` is required, but `{from}` {state}"), self.span)
+        Failure::new("mapping-required", format!("field `{path}` is required, but `{from}` {state}"), self.span)
             .help("give it a `default`, or let `validate: {on_invalid: skip}` drop such records")
     }
 
-    fn refused(&self, path: &str, message: &str) -> MapError {
+    fn refused(&self, path: &str, message: &str) -> Failure {
         let from = self.from.as_deref().unwrap_or("its value");
-        MapError::new("mapping-type", format!("field `{path}`: `{from}` {message}"), self.span)
+        Failure::new("mapping-type", format!("field `{path}`: `{from}` {message}"), self.span)
     }
 }
 
 impl Each {
-    fn write(&self, run: &mut Run<'_>, out: &mut Vec<u8>, path: &str) -> Result<bool, MapError> {
+    fn write(&self, run: &mut Run<'_>, out: &mut Vec<u8>, path: &str) -> Result<bool, Failure> {
         let list = self.list.text(run, path)?;
         let list = match list.as_deref() {
             None | Some("null") => "[]",
@@ -187,7 +188,7 @@ impl Each {
         let mut scanner = Scanner::new(list);
         if scanner.start() != Ok(Start::List) {
             let found = read(list.as_bytes());
-            return Err(MapError::new("mapping-type", format!("field `{path}`: `each` takes a list, not {}", found.a_kind()), self.span));
+            return Err(Failure::new("mapping-type", format!("field `{path}`: `each` takes a list, not {}", found.a_kind()), self.span));
         }
         let mut failed = None;
         let mut first = true;
@@ -207,7 +208,7 @@ impl Each {
             return Err(error);
         }
         if walked.is_err() {
-            return Err(MapError::new("invalid-record", "the record is not JSON", self.span));
+            return Err(Failure::new("invalid-record", "the record is not JSON", self.span));
         }
         out.push(if self.key.is_some() { b'}' } else { b']' });
         Ok(true)
@@ -221,13 +222,13 @@ impl Each {
         out: &mut Vec<u8>,
         first: &mut bool,
         path: &str,
-    ) -> Result<(), MapError> {
+    ) -> Result<(), Failure> {
         if !self.wanted.is_empty() {
             _ = self.wanted.fill(element, slots);
         }
         let item = run.element(element, &self.needs);
         let scope = self.needs.scope(run.source.base, &item, names);
-        let failed = |error| MapError::evaluating(path, error);
+        let failed = |error| evaluating(path, error);
         if let Some(when) = &self.when
             && !when.test(&scope).map_err(failed)?
         {
