@@ -140,7 +140,7 @@ impl Answer {
         for name in self.headers.keys() {
             let value = Value::from(self.header(name.as_str()).unwrap_or_default());
             for spelled in needs.spellings(name.as_str()) {
-                members.insert(spelled, value.clone());
+                members.insert(&*spelled, value.clone());
             }
             members.insert(name.as_str(), value);
         }
@@ -223,6 +223,8 @@ pub(crate) mod tests {
         assert!(check("response.headers.get('X-NEXT-page') == '2'"));
         assert!(check("response.headers.link == '<a>, <b>'"));
         assert!(check("response.headers['X-Other'] is not defined"));
+        let all = answer.to_value(&Needs::all());
+        assert_eq!(all.get("headers").unwrap().get("X-Next-Page"), Some(&Value::from("2")));
     }
 
     #[test]

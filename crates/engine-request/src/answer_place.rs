@@ -9,7 +9,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::Answer;
+use crate::{Answer, Needs};
 use crate::place::is_token;
 use crate::shape::Shape;
 
@@ -51,17 +51,22 @@ impl AnswerPlace {
 
     /// Takes the value out of an answer; `None` where it is missing.
     ///
-    /// Paths start at the root of the scope if it has one, else at the body. Templates see the scope, in which `response` must be.
+    /// Paths start at the body. Templates see the scope, and the answer as `response`.
     ///
     /// # Errors
     ///
     /// Fails where the template does.
     pub fn take(&self, answer: &Answer, scope: &Scope) -> Result<Option<Value>, EvalError> {
         match self {
-            Self::Path(path) => Ok(path.value(scope.root().unwrap_or_else(|| answer.value()))),
+            Self::Path(path) => Ok(path.value(answer.value())),
             Self::Header(name) => Ok(answer.header(&name.value).map(Value::from)),
             Self::Cookie(name) => Ok(answer.cookie(&name.value).map(Value::from)),
-            Self::Template(template) => template.render_optional(scope),
+            Self::Template(template) if scope.get("response").is_some() => template.render_optional(scope),
+            Self::Template(template) => {
+                let mut needs = Needs::default();
+                needs.add_template(template);
+                template.render_optional(&scope.with("response", answer.to_value(&needs)))
+            }
         }
     }
 }

@@ -7,11 +7,13 @@ use engine_expr::{EvalError, Members, Scope, Secret, Template, Value};
 use engine_source::{Map, Span};
 use http::header::{CONTENT_TYPE, COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue};
+use percent_encoding::percent_decode_str;
 use url::Url;
 
+use crate::encoding::decode_query;
 use crate::query_string::QueryString;
 use crate::veiled::Veiled;
-use crate::{Body, BodyStep, Place, Prepared, QueryValue, RequestLine, Style, Target};
+use crate::{Body, BodyStep, Place, Prepared, QueryValue, Redactor, RequestLine, Style, Target};
 
 /// A request that is being built.
 ///
@@ -27,6 +29,8 @@ pub struct Draft {
     cookies: Vec<(Arc<str>, String)>,
     body: DraftBody,
     secrets: Vec<Secret>,
+    /// Whether the URL is one that an answer gave.
+    is_link: bool,
     span: Span,
 }
 
@@ -68,6 +72,7 @@ impl Draft {
             cookies: Vec::new(),
             body: DraftBody::None,
             secrets,
+            is_link: false,
             span: request.span(),
         })
     }
@@ -98,6 +103,7 @@ impl Draft {
         bare.set_query(None);
         bare.set_fragment(None);
         self.shown = without_password(&bare);
+        self.is_link = true;
         self.url = bare;
         self.query = QueryString::parse(&Veiled::open(url.query().unwrap_or_default()));
     }
@@ -222,7 +228,14 @@ impl Draft {
         if !query.text.is_empty() {
             url.set_query(Some(&query.text));
         }
-        let shown = if query.shown.is_empty() { self.shown } else { format!("{}?{}", self.shown, query.shown) };
+        let mut shown = if query.shown.is_empty() { self.shown } else { format!("{}?{}", self.shown, query.shown) };
+        // A link that an answer gave may have a secret in it.
+        if self.is_link && !self.secrets.is_empty() {
+            let decoded = [percent_decode_str(&shown).decode_utf8_lossy().into_owned(), decode_query(&shown)];
+            if self.secrets.iter().any(|secret| decoded.iter().any(|text| text.contains(secret.expose()))) {
+                shown = Redactor::new(self.secrets.iter().cloned()).redact(&shown);
+            }
+        }
         if !self.cookies.is_empty() {
             let before = self.headers.get(COOKIE).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
             let pairs = before.into_iter().chain(self.cookies.iter().map(|(name, value)| format!("{name}={value}")));
@@ -653,6 +666,23 @@ body: {json: {k: '{{ secrets.key }}'}}";
         assert_eq!(String::from_utf8_lossy(&request.body), r#"{"k":"s/3+c r%t\"é"}"#);
         let shown = format!("{request:?} {:?}", request.to_value());
         assert!(!shown.contains("s/3") && !shown.contains("s%2F3") && !shown.contains("pass"), "{shown}");
+    }
+
+    #[test]
+    fn a_link_with_a_secret_in_it_is_shown_without() {
+        let mut draft = draft(&format!("{BASE}GET /a"), "{}").unwrap();
+        draft.put(&"url".parse().unwrap(), &Value::from("/b?token=s%2F3%2Bc+r%25t%22%C3%A9&x=1")).unwrap();
+        draft.put(&"query.key".parse().unwrap(), scope("{}").get("secrets").unwrap().get("key").unwrap()).unwrap();
+        let request = draft.finish().unwrap();
+        assert_eq!(request.shown_url, "https://api.test/b?token=s%2F3%2Bc+r%25t%22%C3%A9&x=1&key=***".replace("s%2F3%2Bc+r%25t%22%C3%A9", "***"));
+        assert_eq!(request.url.path(), "/b");
+    }
+
+    #[test]
+    fn a_secret_url_is_not_shown() {
+        let mut draft = draft(&format!("{BASE}GET /a"), "{}").unwrap();
+        draft.put(&"url".parse().unwrap(), &Value::Secret(Secret::new("https://api.test/b?t=1&u=2"))).unwrap();
+        assert_eq!(draft.finish().unwrap().shown_url, "***?***&***");
     }
 
     #[test]

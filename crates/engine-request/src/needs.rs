@@ -1,5 +1,6 @@
 //! What templates and paths need of an answer and its request, so that nothing else is made for them.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ pub struct Needs {
     pub(crate) root: Option<Part>,
     names: BTreeSet<Arc<str>>,
     texts: Vec<Arc<str>>,
+    is_all: bool,
 }
 
 /// Which part of a body is needed.
@@ -27,9 +29,19 @@ pub(crate) enum Part {
 }
 
 impl Needs {
-    /// Makes needs for everything there is.
+    /// Makes needs for everything there is; headers are known by names in small letters and in the usual ones (`X-Next-Page`).
     pub fn all() -> Self {
-        Self { headers: true, body: Some(Part::Whole), root: Some(Part::Whole), ..Self::default() }
+        let mut needs = Self::default();
+        needs.add_all();
+        needs
+    }
+
+    /// Adds everything there is; headers are known in the letters of the templates that were added too.
+    pub fn add_all(&mut self) {
+        self.headers = true;
+        self.is_all = true;
+        self.body = Some(Part::Whole);
+        self.root = Some(Part::Whole);
     }
 
     /// Returns whether a name such as `response`, `request`, `page` or `last` is used.
@@ -93,35 +105,53 @@ impl Needs {
                 continue;
             }
             match name.path.get(1).map(|member| &**member) {
-                Some("headers") => {
-                    self.headers = true;
-                    self.texts.push(text.into());
-                }
+                Some("headers") => self.add_headers(text),
                 Some("body") => add(&mut self.body, name.path.get(2..).unwrap_or_default()),
                 Some(_) => {}
                 None => {
-                    self.headers = true;
+                    self.add_headers(text);
                     self.body = Some(Part::Whole);
                 }
             }
         }
     }
 
+    fn add_headers(&mut self, text: &str) {
+        self.headers = true;
+        if !self.texts.iter().any(|known| **known == *text) {
+            self.texts.push(text.into());
+        }
+    }
+
     /// Returns in which letters the templates write the name of a header, other than small ones.
-    pub(crate) fn spellings(&self, name: &str) -> Vec<&str> {
-        let mut found = Vec::new();
+    pub(crate) fn spellings(&self, name: &str) -> Vec<Cow<'_, str>> {
+        let mut found: Vec<Cow<'_, str>> = Vec::new();
+        if self.is_all {
+            found.push(usual(name).into());
+        }
         for text in &self.texts {
             for (start, _) in text.char_indices() {
                 if let Some(spelled) = text.get(start..start + name.len())
                     && spelled.eq_ignore_ascii_case(name)
                     && spelled != name
                 {
-                    found.push(spelled);
+                    found.push(spelled.into());
                 }
             }
         }
         found
     }
+}
+
+/// Writes the name of a header as most write it: `X-Next-Page`.
+fn usual(name: &str) -> String {
+    let mut is_first = true;
+    let capital = |char: char| {
+        let char = if is_first { char.to_ascii_uppercase() } else { char };
+        is_first = char == '-';
+        char
+    };
+    name.chars().map(capital).collect()
 }
 
 fn add(part: &mut Option<Part>, path: &[Arc<str>]) {

@@ -40,11 +40,12 @@ impl QueryString {
     /// Takes apart what stands after the `?` of a URL.
     pub(crate) fn parse(query: &Veiled) -> Self {
         let mut shown = query.shown.split('&');
-        let pairs = query.text.split('&').filter(|text| !text.is_empty()).map(|text| {
+        let pairs = query.text.split('&').map(|text| {
             let name = encoding::decode_query(text.split('=').next().unwrap_or_default());
-            Pair { name, text: Veiled { text: text.to_owned(), shown: shown.next().unwrap_or("***").to_owned() } }
+            let shown = shown.next().filter(|shown| !shown.is_empty()).unwrap_or("***");
+            Pair { name, text: Veiled { text: text.to_owned(), shown: shown.to_owned() } }
         });
-        Self(pairs.collect())
+        Self(pairs.filter(|pair| !pair.text.text.is_empty()).collect())
     }
 
     /// Puts a value in the place of what has the same name.
@@ -60,7 +61,7 @@ impl QueryString {
         Ok(())
     }
 
-    /// Returns the names and values, decoded.
+    /// Returns what stands after the `?`.
     pub(crate) fn write(&self) -> Veiled {
         let mut out = Veiled::default();
         for (at, pair) in self.0.iter().enumerate() {

@@ -114,7 +114,8 @@ impl RequestLine {
                 }
             }
         }
-        if address.text.starts_with("http://") || address.text.starts_with("https://") || address.text.contains("://") && !self.is_path() {
+        let is_scheme = |text: &str| text.chars().all(|char| char.is_ascii_alphanumeric() || "+-.".contains(char));
+        if address.text.split_once("://").is_some_and(|(scheme, _)| is_scheme(scheme)) {
             return Ok(address);
         }
         let Some(base_url) = base_url else {

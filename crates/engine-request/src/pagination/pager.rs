@@ -235,7 +235,15 @@ impl PagerError {
             Self::Eval(error) => error.place(sources),
             other => other.span(),
         };
-        let finding = Finding::error(self.code(), self.to_string()).label(span, "");
+        let label = match self {
+            Self::Eval(_) => "",
+            Self::RepeatedPage { .. } => "the next page is asked for here",
+            Self::RepeatedNext { .. } => "it comes from here",
+            Self::TooManyPages { .. } => "the guard",
+            Self::Unfit { wanted, .. } => wanted,
+            Self::NoUrl { .. } => "a URL",
+        };
+        let finding = Finding::error(self.code(), self.to_string()).label(span, label);
         match self.help() {
             Some(help) => finding.help(help),
             None => finding,
@@ -376,7 +384,10 @@ impl Paging {
             // What was found was scanned already, and so is JSON.
             return Ok(slots.get(slot, page.text).and_then(|text| Value::from_json(text).ok()));
         }
-        Ok(place.take(page.answer, scope)?)
+        Ok(match (place, scope.root()) {
+            (AnswerPlace::Path(path), Some(root)) => path.value(root),
+            _ => place.take(page.answer, scope)?,
+        })
     }
 }
 
