@@ -17,7 +17,15 @@ pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
     /// When to use colours
-    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t, hide_possible_values = true)]
+    #[arg(
+        long,
+        global = true,
+        display_order = 100,
+        value_enum,
+        value_name = "WHEN",
+        default_value_t,
+        hide_possible_values = true
+    )]
     pub(crate) color: ColorChoice,
 }
 
@@ -59,9 +67,9 @@ pub(crate) struct Run {
     /// Read at most this many records from each read
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<u64>,
-    /// Read and shape, but send and write nothing: what would be is printed
-    #[arg(long)]
-    pub(crate) dry_run: bool,
+    /// Read and shape, but change nothing: sinks stay closed, and only GET and HEAD requests are sent
+    #[arg(long = "dry-run")]
+    pub(crate) dry: bool,
     /// Run against a server on loopback that answers with the examples of the spec
     #[arg(long)]
     pub(crate) mock: bool,
@@ -80,8 +88,8 @@ pub(crate) struct Run {
 }
 
 const RUN_HELP: &str = "\
-Inputs are taken from --input, then --inputs, then the variable that the spec names. Variables are also read from
-.env beside the spec and in the working directory; the environment wins over both, the former over the latter.";
+Inputs are taken from --input, then from --inputs, then from the variable that the spec names. Variables are those of the \
+environment, then those of a file `.env` beside the spec, then those of one in the working directory.";
 
 /// How everything but records is written.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq, ValueEnum)]

@@ -1,53 +1,78 @@
-//! What is wrong with the command line itself, or with what surrounds it: something without a place in a spec.
+//! Why a command could not be carried out.
 
 use std::fmt;
 use std::io;
 
+use crate::render::Format;
+use crate::report::{Report, summary};
 use crate::status::Status;
 use crate::terminal::{Look, Style};
 
-/// Why a command could not be carried out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Failure {
-    /// What is wrong.
-    pub(crate) message: String,
-    /// What to do.
-    pub(crate) help: Option<String>,
-    /// How the program ends.
-    pub(crate) status: Status,
+/// What ends a command before it has done anything.
+#[derive(Clone, Debug)]
+pub(crate) enum Failure {
+    /// Something without a place in a file.
+    Plain {
+        /// What is wrong.
+        message: String,
+        /// What to do.
+        help: Option<String>,
+        /// How the program ends.
+        status: Status,
+    },
+    /// What was found in a file.
+    Findings(Report),
 }
 
 impl Failure {
     /// Makes a mistake on the command line.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
-        Self { message: message.into(), help: None, status: Status::Wrong }
+        Self::Plain { message: message.into(), help: None, status: Status::Wrong }
     }
 
-    /// Makes a failure while something was done.
+    /// Makes a failure of what surrounds the program.
     pub(crate) fn failed(message: impl Into<String>) -> Self {
-        Self { status: Status::Failed, ..Self::usage(message) }
+        Self::Plain { message: message.into(), help: None, status: Status::Failed }
     }
 
     /// Adds what to do.
     #[must_use]
-    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
+    pub(crate) fn help(mut self, text: impl Into<String>) -> Self {
+        if let Self::Plain { help, .. } = &mut self {
+            *help = Some(text.into());
+        }
         self
+    }
+
+    /// Returns how the program ends.
+    pub(crate) fn status(&self) -> Status {
+        match self {
+            Self::Plain { status, .. } => *status,
+            Self::Findings(_) => Status::Wrong,
+        }
     }
 
     /// Returns the text for stderr.
     pub(crate) fn render(&self, look: Look) -> String {
-        let mut text = format!("{} {}\n", look.paint(Style::Red, "error:"), self.message);
-        if let Some(help) = &self.help {
-            text.push_str(&format!("{} {help}\n", look.paint(Style::Cyan, "help:")));
+        match self {
+            Self::Plain { message, help, .. } => {
+                let help = help.as_ref().map(|help| format!("{} {help}\n", look.paint(Style::Cyan, "help:")));
+                format!("{} {message}\n{}", look.paint(Style::Red, "error:"), help.unwrap_or_default())
+            }
+            Self::Findings(report) => {
+                format!("{}{}\n", Format::Human.render(report, look), summary(report.counts(), 1))
+            }
         }
-        text
     }
 }
 
+/// Says it in one line, for whoever has no room for more.
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        match self {
+            Self::Plain { message, .. } => f.write_str(message),
+            Self::Findings(report) => f.write_str(&summary(report.counts(), 1)),
+        }
     }
 }
 

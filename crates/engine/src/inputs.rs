@@ -11,17 +11,8 @@ use engine_source::{Finding, Findings, Kind, Node, Sources, Tree};
 use crate::failure::Failure;
 use crate::report::Report;
 
-/// Why there are no inputs.
-#[derive(Debug)]
-pub(crate) enum InputsError {
-    /// The command line is wrong.
-    Failure(Failure),
-    /// A file is wrong.
-    Report(Report),
-}
-
 /// Gathers what `--input` and `--inputs` say; the former wins.
-pub(crate) fn gather(pairs: &[String], files: &[PathBuf]) -> Result<BTreeMap<String, Value>, InputsError> {
+pub(crate) fn gather(pairs: &[String], files: &[PathBuf]) -> Result<BTreeMap<String, Value>, Failure> {
     let mut inputs = BTreeMap::new();
     for file in files {
         inputs.extend(read(file)?);
@@ -29,7 +20,7 @@ pub(crate) fn gather(pairs: &[String], files: &[PathBuf]) -> Result<BTreeMap<Str
     for pair in pairs {
         let Some((name, value)) = pair.split_once('=').filter(|(name, _)| !name.is_empty()) else {
             let failure = Failure::usage(format!("`{pair}` gives no input")).help("write `--input name=value`");
-            return Err(InputsError::Failure(failure));
+            return Err(failure);
         };
         inputs.insert(name.to_owned(), value.into());
     }
@@ -37,9 +28,9 @@ pub(crate) fn gather(pairs: &[String], files: &[PathBuf]) -> Result<BTreeMap<Str
 }
 
 /// Reads a file of inputs: an object in YAML, of which JSON is a part.
-fn read(path: &Path) -> Result<BTreeMap<String, Value>, InputsError> {
+fn read(path: &Path) -> Result<BTreeMap<String, Value>, Failure> {
     let text = fs::read_to_string(path)
-        .map_err(|error| InputsError::Failure(Failure::usage(format!("cannot read `{}`: {error}", path.display()))))?;
+        .map_err(|error| Failure::usage(format!("cannot read `{}`: {error}", path.display())))?;
     let mut sources = Sources::new();
     let mut findings = Findings::new();
     let id = sources.add(path.to_string_lossy(), text);
@@ -56,7 +47,7 @@ fn read(path: &Path) -> Result<BTreeMap<String, Value>, InputsError> {
         Some(root) if !findings.has_errors() => {
             Ok(root.entries().iter().map(|entry| (entry.key.text.to_string(), value(&entry.value))).collect())
         }
-        _ => Err(InputsError::Report(Report::of(path, findings, &Arc::new(sources)))),
+        _ => Err(Failure::Findings(Report::of(path, findings, &Arc::new(sources)))),
     }
 }
 
@@ -98,10 +89,10 @@ mod tests {
         let pairs: Vec<String> = pairs.iter().map(|pair| (*pair).to_owned()).collect();
         match gather(&pairs, &files) {
             Ok(inputs) => Ok(serde_json::to_string(&inputs).unwrap()),
-            Err(InputsError::Failure(failure)) => Err(failure.message),
-            Err(InputsError::Report(report)) => {
-                Err(report.into_iter().map(|reported| reported.finding.message).collect::<Vec<_>>().join("\n"))
+            Err(Failure::Findings(report)) => {
+                Err(report.iter().map(|reported| reported.finding.message.as_str()).collect::<Vec<_>>().join("\n"))
             }
+            Err(failure) => Err(failure.to_string()),
         }
     }
 

@@ -7,8 +7,10 @@ mod environment;
 mod failure;
 mod inputs;
 mod output;
+mod planned;
 mod render;
 mod report;
+mod signals;
 mod spec_files;
 mod status;
 mod terminal;
@@ -31,7 +33,7 @@ fn main() -> ExitCode {
         Ok(status) => status.into(),
         Err(failure) => {
             terminal::tell(failure.render(terminal.stderr));
-            failure.status.into()
+            failure.status().into()
         }
     }
 }

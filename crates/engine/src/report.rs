@@ -64,11 +64,6 @@ impl Report {
         self.findings.iter()
     }
 
-    /// Returns whether nothing is to be said.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.findings.is_empty()
-    }
-
     /// Counts errors and warnings.
     pub(crate) fn counts(&self) -> Counts {
         let errors = self.findings.iter().filter(|reported| reported.finding.is_error()).count();

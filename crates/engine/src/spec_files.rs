@@ -121,7 +121,7 @@ mod tests {
             Ok(files) => {
                 files.iter().map(|file| file.strip_prefix(folder.path()).unwrap().display().to_string()).collect()
             }
-            Err(failure) => vec![failure.message.replace(&format!("{}/", folder.path().display()), "")],
+            Err(failure) => vec![failure.to_string().replace(&format!("{}/", folder.path().display()), "")],
         };
         assert_eq!(found, expected);
     }

@@ -31,7 +31,8 @@ pub(crate) struct Look {
 }
 
 impl Look {
-    /// Returns what is drawn into a file: all characters, no colours, lines as long as they are.
+    /// What is drawn into a file: all characters, no colours, lines as long as they are.
+    #[cfg(test)]
     pub(crate) const PLAIN: Self = Self { color: false, unicode: true, width: None };
 
     /// Puts a text between the codes of a style, where there are colours.
@@ -78,9 +79,9 @@ pub(crate) struct Terminal {
     /// How stderr is drawn.
     pub(crate) stderr: Look,
     /// Whether records land on a terminal.
-    pub(crate) stdout_is_terminal: bool,
+    pub(crate) prints_to_screen: bool,
     /// Whether somebody watches stderr.
-    pub(crate) stderr_is_terminal: bool,
+    pub(crate) is_watched: bool,
 }
 
 impl Terminal {
@@ -100,8 +101,8 @@ impl Terminal {
         Self {
             stdout: look(stdout, terminal_size_of(io::stdout())),
             stderr: look(stderr, terminal_size_of(io::stderr())),
-            stdout_is_terminal: stdout,
-            stderr_is_terminal: stderr && !dumb,
+            prints_to_screen: stdout,
+            is_watched: stderr && !dumb,
         }
     }
 }

@@ -33,10 +33,9 @@ fn find(code: &str) -> Result<&'static Rule, Failure> {
 
 fn list(look: Look) -> String {
     let width = RULES.iter().map(|rule| rule.code.len()).max().unwrap_or_default();
-    let mut text = String::new();
-    for rule in RULES {
+    let lines = RULES.iter().map(|rule| {
         let gap = " ".repeat(width - rule.code.len() + 2);
-        text.push_str(&format!("{}{gap}{}\n", look.paint(Style::Cyan, rule.code), rule.summary));
-    }
-    text
+        format!("{}{gap}{}\n", look.paint(Style::Cyan, rule.code), rule.summary)
+    });
+    lines.collect()
 }

@@ -6,6 +6,7 @@ use engine_runtime::{Clock, Counts, Event, RunReport, Status, SystemClock};
 use engine_source::Severity;
 use serde_json::{Map, Value, json};
 
+use crate::failure::Failure;
 use crate::render::json;
 use crate::report::Reported;
 use crate::terminal::tell;
@@ -39,6 +40,21 @@ impl JsonLines {
         };
         if !self.quiet || reported.finding.is_error() {
             say(level, "finding", serde_json::to_value(json::Object::new(reported)).unwrap_or_default());
+        }
+    }
+
+    /// Tells why there is no run.
+    pub(super) fn failure(&self, failure: &Failure) {
+        match failure {
+            Failure::Plain { message, help, .. } => say("error", "failure", json!({"message": message, "help": help})),
+            Failure::Findings(report) => report.iter().for_each(|reported| self.finding(reported)),
+        }
+    }
+
+    /// Tells that the run was asked to stop.
+    pub(super) fn stopping(&self) {
+        if !self.quiet {
+            say("warn", "stopping", Value::Null);
         }
     }
 

@@ -19,6 +19,7 @@ use self::json_lines::JsonLines;
 use self::live::Live;
 use self::text_lines::TextLines;
 use crate::arguments::{LogFormat, Run};
+use crate::failure::Failure;
 use crate::output::Printer;
 use crate::report::{Report, Reported};
 use crate::terminal::{Terminal, tell};
@@ -70,7 +71,7 @@ impl Console {
             LogFormat::Json => Voice::Json(JsonLines::new(arguments.verbose, arguments.quiet)),
             LogFormat::Text if arguments.quiet => Voice::Quiet(*terminal),
             // What is said more often than once in a while does not go with lines that stay in their place.
-            LogFormat::Text if terminal.stderr_is_terminal && arguments.verbose == 0 => {
+            LogFormat::Text if terminal.is_watched && arguments.verbose == 0 => {
                 Voice::Live(lines, Live::new(terminal.stderr, plan.steps.iter().map(|step| step.id.as_str())))
             }
             LogFormat::Text => Voice::Lines(lines),
@@ -78,7 +79,7 @@ impl Console {
         let printed = Printed {
             printer: arguments.output.printer(terminal.stdout.width),
             buffer: Vec::new(),
-            on_terminal: terminal.stdout_is_terminal,
+            on_terminal: terminal.prints_to_screen,
         };
         Self {
             printed: Mutex::new(printed),
@@ -105,16 +106,26 @@ impl Console {
         for finding in rejected.shown {
             self.say_finding(&self.reported(finding));
         }
-        if let (Voice::Lines(lines) | Voice::Live(lines, _), true) = (&self.voice, rejected.more > 0) {
-            lines.more_rejected(rejected.more);
+        if rejected.more > 0 {
+            text_lines::more_rejected(rejected.more);
         }
-        for error in &run.error {
+        if let Some(error) = &run.error {
             self.say_finding(&self.reported((**error).clone()));
         }
         match &self.voice {
             Voice::Quiet(_) => {}
             Voice::Lines(lines) | Voice::Live(lines, _) => lines.summary(run, elapsed),
             Voice::Json(lines) => lines.summary(run, elapsed),
+        }
+    }
+
+    /// Says that the run was asked to stop.
+    pub(crate) fn stopping(&self) {
+        match &self.voice {
+            Voice::Quiet(_) => {}
+            Voice::Lines(lines) => lines.stopping(),
+            Voice::Live(lines, live) => live.aside(|| lines.stopping()),
+            Voice::Json(lines) => lines.stopping(),
         }
     }
 
@@ -208,8 +219,7 @@ impl Observer for Console {
     }
 }
 
-/// Says as lines of JSON what is wrong before there is a run.
-pub(crate) fn json(report: &Report, quiet: bool) {
-    let lines = JsonLines::new(0, quiet);
-    report.iter().for_each(|reported| lines.finding(reported));
+/// Says as lines of JSON why there is no run.
+pub(crate) fn fail(failure: &Failure) {
+    JsonLines::new(0, false).failure(failure);
 }

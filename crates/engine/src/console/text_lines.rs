@@ -37,18 +37,21 @@ impl TextLines {
         tell(human::render(reported, self.look));
     }
 
-    /// Says that not all rejected records were shown.
-    pub(super) fn more_rejected(&self, more: usize) {
-        tell(format!(
-            "{more} more {} rejected; `-v` shows each\n\n",
-            if more == 1 { "record was" } else { "records were" }
-        ));
+    /// Says that the run was asked to stop.
+    pub(super) fn stopping(&self) {
+        tell(self.look.paint(Style::Yellow, "stopping after what is on its way; interrupt again to break off") + "\n");
     }
 
     /// Sums up the steps and the run.
     pub(super) fn summary(&self, run: &RunReport, elapsed: Duration) {
         tell(summary(run, elapsed, self.look));
     }
+}
+
+/// Says that not all rejected records were shown.
+pub(super) fn more_rejected(more: usize) {
+    let records = if more == 1 { "record was" } else { "records were" };
+    tell(format!("{more} more {records} rejected; `-v` shows each\n\n"));
 }
 
 /// Returns the line of an event.
@@ -84,20 +87,19 @@ fn ended(status: Status) -> &'static str {
 /// Returns a line for each step, and one for the run.
 fn summary(run: &RunReport, elapsed: Duration, look: Look) -> String {
     let width = run.steps.iter().map(|step| step.id.chars().count()).max().unwrap_or_default();
-    let mut text = String::new();
-    for step in &run.steps {
+    let steps = run.steps.iter().map(|step| {
         let gap = " ".repeat(width - step.id.chars().count());
         let what = match step.status {
             Status::Skipped => "skipped".to_owned(),
             Status::Failed => format!("{}: {}", look.paint(Style::Red, "failed"), both(&step.counts)),
             Status::Ok | Status::Partial | Status::Interrupted => both(&step.counts),
         };
-        text.push_str(&format!("{}{gap}  {what}\n", look.paint(Style::Bold, &step.id)));
-    }
-    let time = counts::time(elapsed);
+        format!("{}{gap}  {what}\n", look.paint(Style::Bold, &step.id))
+    });
     let rejected =
         run.steps.iter().map(|step| step.counts.invalid + step.counts.failed + step.counts.dead_lettered).sum();
-    text.push_str(&match run.status {
+    let time = counts::time(elapsed);
+    let end = match run.status {
         Status::Ok | Status::Skipped => format!("{} in {time}", look.paint(Style::Green, "done")),
         Status::Partial => {
             format!("{} in {time}, but {}", look.paint(Style::Yellow, "done"), counts::rejected(rejected))
@@ -106,9 +108,8 @@ fn summary(run: &RunReport, elapsed: Duration, look: Look) -> String {
         Status::Interrupted => {
             format!("{} after {time}; what was delivered stays", look.paint(Style::Yellow, "interrupted"))
         }
-    });
-    text.push('\n');
-    text
+    };
+    format!("{}{end}\n", steps.collect::<String>())
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ pub(crate) fn render(reported: &Reported, look: Look) -> String {
     // Writing into a string cannot fail, and every place is in the excerpt's text.
     _ = handler(look).render_report(&mut text, &shown);
     for line in details.lines() {
-        text.push_str(&format!("  {line}\n"));
+        text.extend(["  ", line, "\n"]);
     }
     for note in notes {
         paragraph("note", &note, look, &mut text);
@@ -44,8 +44,8 @@ fn paragraph(title: &str, content: &str, look: Look, text: &mut String) {
     let indent = title.len() + 4;
     for (at, line) in wrap(content, look.width, indent).lines().enumerate() {
         match at {
-            0 => text.push_str(&format!("  {}{line}\n", look.paint(Style::Cyan, &format!("{title}: ")))),
-            _ => text.push_str(&format!("{:indent$}{line}\n", "")),
+            0 => text.extend(["  ", &look.paint(Style::Cyan, &format!("{title}: ")), line, "\n"]),
+            _ => text.extend([&" ".repeat(indent), line, "\n"]),
         }
     }
 }

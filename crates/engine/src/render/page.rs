@@ -87,7 +87,7 @@ impl Page {
 fn inline(text: &str, look: Look) -> String {
     let parts: Vec<&str> = text.split('`').collect();
     // An even number of parts is an odd one of backticks, which are then no code.
-    if !look.color || parts.len() % 2 == 0 {
+    if !look.color || parts.len().is_multiple_of(2) {
         return text.to_owned();
     }
     parts

@@ -1,0 +1,29 @@
+//! A spec that can run.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use engine_plan::{Disk, Plan};
+
+use crate::failure::Failure;
+use crate::report::Report;
+
+/// Compiles a spec, and hands on what is odd about it.
+///
+/// # Errors
+///
+/// Fails with all that is wrong, where there is something.
+pub(crate) fn plan(spec: &Path) -> Result<(Arc<Plan>, Report), Failure> {
+    if spec.is_dir() {
+        return Err(Failure::usage(format!("`{}` is a folder", spec.display())).help("name one spec in it"));
+    }
+    if !spec.exists() {
+        return Err(Failure::usage(format!("`{}` does not exist", spec.display())));
+    }
+    let compiled = engine_plan::compile(spec, &Disk);
+    let report = Report::of(spec, compiled.findings, &compiled.sources);
+    match compiled.plan {
+        Some(plan) => Ok((plan, report)),
+        None => Err(Failure::Findings(report)),
+    }
+}
