@@ -61,7 +61,7 @@ fn plan(path: &Path, root: &Node, sources: &mut Sources, files: &dyn Files, find
     findings.extend(shape);
     let spec = spec?;
     let catalog = Catalog::new(&spec, root);
-    let mut checked = check::check(&spec, root, &catalog, sources, files, !findings.has_errors());
+    let mut checked = check::check(&spec, root, &catalog, sources, files, findings);
     findings.extend(std::mem::take(&mut checked.findings));
     if findings.has_errors() {
         return None;

@@ -116,10 +116,23 @@ impl Unsupported {
     }
 }
 
-/// Finds all that does not run in a spec. What is inside of such a thing is not looked at.
-pub(crate) fn find(root: &Node) -> Findings {
-    let mut findings = Findings::new();
-    let findings = &mut findings;
+/// All that does not run, each with the place of it as a whole.
+type Found = Vec<(Finding, Span)>;
+
+/// Finds all that does not run in a spec. What is inside of such a thing is not looked at, and where something else is wrong
+/// with it that is said alone.
+pub(crate) fn find(root: &Node, others: &Findings) -> Vec<Finding> {
+    let mut found = Vec::new();
+    all(root, &mut found);
+    let is_within = |inner: Span, outer: Span| {
+        inner.source == outer.source && outer.start <= inner.start && inner.start < outer.end.max(outer.start + 1)
+    };
+    let errors: Vec<Span> = others.iter().filter(|other| other.is_error()).map(Finding::span).collect();
+    found.retain(|(_, whole)| !errors.iter().any(|error| is_within(*error, *whole)));
+    found.into_iter().map(|(finding, _)| finding).collect()
+}
+
+fn all(root: &Node, findings: &mut Found) {
     object(Top, root, findings);
     for entry in members(root, "secrets") {
         object(Secret, &entry.value, findings);
@@ -144,11 +157,10 @@ pub(crate) fn find(root: &Node) -> Findings {
     for one in root.get("steps").map(Node::items).unwrap_or_default() {
         step(one, findings);
     }
-    std::mem::take(findings)
 }
 
 /// Looks at what APIs and endpoints have in common.
-fn parts(node: &Node, findings: &mut Findings) {
+fn parts(node: &Node, findings: &mut Found) {
     if let Some(auth) = node.get("auth") {
         for auth in one_or_many(auth) {
             object(Auth, auth, findings);
@@ -165,9 +177,9 @@ fn parts(node: &Node, findings: &mut Findings) {
     }
 }
 
-fn step(node: &Node, findings: &mut Findings) {
+fn step(node: &Node, findings: &mut Found) {
     object(Step, node, findings);
-    let within = |kind: Object, key: &str, findings: &mut Findings| {
+    let within = |kind: Object, key: &str, findings: &mut Found| {
         if let Some(part) = node.get(key) {
             object(kind, part, findings);
         }
@@ -184,7 +196,7 @@ fn step(node: &Node, findings: &mut Findings) {
 }
 
 /// Looks at an object; returns whether something in it does not run.
-fn object(kind: Object, node: &Node, findings: &mut Findings) -> bool {
+fn object(kind: Object, node: &Node, findings: &mut Found) -> bool {
     let mut found = false;
     for (object, key, sign, what, instead) in TABLE {
         if *object != kind {
@@ -199,7 +211,7 @@ fn object(kind: Object, node: &Node, findings: &mut Findings) -> bool {
             IsOther(value) if text != Some(*value) => entry.key.span,
             Is(_) | IsOther(_) => continue,
         };
-        findings.push(Unsupported { what, instead }.finding(span));
+        findings.push((Unsupported { what, instead }.finding(span), entry.key.span.to(entry.value.span())));
         found = true;
     }
     found

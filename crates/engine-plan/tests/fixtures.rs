@@ -3,10 +3,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::fs;
+use std::{fs, io};
 use std::path::{Path, PathBuf};
 
-use engine_plan::{Compiled, Disk, Stage, compile, explain};
+use engine_plan::{Compiled, Disk, Files, RULES, Stage, compile, explain};
 
 fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/specs").join(name)
@@ -79,6 +79,66 @@ fn finds_nothing_in_the_specs_and_examples_of_the_project() {
         let compiled = compile(&path, &Disk);
         if !compiled.findings.is_empty() {
             wrong.push_str(&format!("{}\n{}", path.file_name().unwrap().display(), described(&compiled)));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+/// Returns the YAML blocks of a page.
+fn blocks(page: &str) -> Vec<&str> {
+    page.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect()
+}
+
+/// Files that are not on the disk.
+struct Memory(Vec<(&'static str, String)>);
+
+impl Files for Memory {
+    fn read(&self, path: &Path) -> io::Result<String> {
+        let found = self.0.iter().find(|(name, _)| Path::new(name) == path);
+        found.map(|(_, text)| text.clone()).ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+}
+
+impl Memory {
+    /// A spec, and what the pages about imports import.
+    fn with(spec: &str) -> Self {
+        let input = |kind: &str| format!("version: 1\ninputs: {{since: {{type: {kind}}}}}\n");
+        Self(vec![
+            ("specs/spec.yaml", spec.to_owned()),
+            ("specs/parts/since-date.yaml", input("date")),
+            ("specs/parts/since-datetime.yaml", input("datetime")),
+            ("parts/shop.yaml", "version: 1\n".to_owned()),
+            ("here/specs/spec.yaml", spec.to_owned()),
+        ])
+    }
+}
+
+#[test]
+fn explains_each_rule_with_a_wrong_and_a_right_spec() {
+    let mut wrong = String::new();
+    for rule in RULES {
+        let blocks = blocks(rule.page);
+        let (first, last) = (blocks.first().copied().unwrap_or_default(), blocks.last().copied().unwrap_or_default());
+        let check = |spec: &str| {
+            let mut files = Memory::with(spec);
+            // Below `specs/`, `parts/shop.yaml` is there only for the pages that mean it to be.
+            if rule.code.starts_with("import-") && rule.code != "import-missing" {
+                files.0.push(("specs/parts/shop.yaml", "version: 1\n".to_owned()));
+            }
+            compile(Path::new("specs/spec.yaml"), &files)
+        };
+        let right = check(last);
+        if right.findings.iter().any(|finding| finding.code != "not-supported" || rule.code == "not-supported") {
+            wrong.push_str(&format!("{}: right\n{}", rule.code, described(&right)));
+        }
+        if blocks.len() < 2 {
+            continue;
+        }
+        let found = check(first);
+        let codes: Vec<_> = found.findings.iter().map(|finding| finding.code).collect();
+        let expected: &[_] = if rule.stage == Stage::Reading { &[rule.code] } else { &[] };
+        if codes != expected {
+            wrong.push_str(&format!("{}: wrong\n{}", rule.code, described(&found)));
         }
     }
     assert!(wrong.is_empty(), "{wrong}");

@@ -65,7 +65,7 @@ impl<'a> Checker<'a> {
         self.base_url(base_url.as_ref(), &names);
         self.auths(auth.as_ref(), entry, &names);
         self.query(query, &names);
-        self.query(headers, &names);
+        self.headers(headers, &names);
         self.response(response.as_ref(), &names);
         self.records(records.as_ref(), &names);
         self.key(key.as_ref().and_then(Removable::as_set), &names);
@@ -75,7 +75,7 @@ impl<'a> Checker<'a> {
         self.retry(retry.as_ref().and_then(Removable::as_set), &names);
         self.setting(timeout.as_ref(), &names);
         self.rate_limit(rate_limit.as_ref(), &names);
-        self.setting(concurrency.as_ref(), &names);
+        self.positive(concurrency.as_ref(), "concurrency", &names);
         if let Some(Tls { ca, cert, key }) = tls {
             for file in [ca, cert, key].into_iter().flatten() {
                 self.template(file, &names);
@@ -156,7 +156,7 @@ impl<'a> Checker<'a> {
         }
         self.auths(auth.as_ref(), api, &names);
         self.query(query, &names);
-        self.query(headers, &names);
+        self.headers(headers, &names);
         self.response(response.as_ref(), &names);
         self.records(records.as_ref(), &names);
         self.key(key.as_ref().and_then(Removable::as_set), &names);
@@ -166,7 +166,7 @@ impl<'a> Checker<'a> {
         self.retry(retry.as_ref().and_then(Removable::as_set), &names);
         self.setting(timeout.as_ref(), &names);
         self.rate_limit(rate_limit.as_ref(), &names);
-        self.setting(concurrency.as_ref(), &names);
+        self.positive(concurrency.as_ref(), "concurrency", &names);
         self.retried(entry);
         self.lost_params = HashSet::new();
     }
@@ -347,7 +347,7 @@ impl<'a> Checker<'a> {
                     self.place_in(place, home);
                 }
                 self.setting(start.as_ref(), names);
-                self.setting(size.as_ref(), names);
+                self.positive(size.as_ref(), "size", names);
                 self.answer_place(total.as_ref(), page);
                 self.answer_place(total_pages.as_ref(), page);
                 (stop_when, restart_after, max_pages)
@@ -357,7 +357,7 @@ impl<'a> Checker<'a> {
                 for place in [into, size_into].into_iter().flatten() {
                     self.place_in(place, home);
                 }
-                self.setting(size.as_ref(), names);
+                self.positive(size.as_ref(), "size", names);
                 self.answer_place(total.as_ref(), page);
                 (stop_when, restart_after, max_pages)
             }
@@ -400,7 +400,7 @@ impl<'a> Checker<'a> {
         };
         self.condition(stop_when.as_ref(), page);
         self.setting(restart_after.as_ref(), names);
-        self.setting(max_pages.as_ref(), names);
+        self.positive(max_pages.as_ref(), "max_pages", names);
     }
 
     /// Checks that what a place names is there.
@@ -446,7 +446,7 @@ impl<'a> Checker<'a> {
 
     pub(super) fn retry(&mut self, retry: Option<&'a Retry>, names: &Names<'a>) {
         let Some(Retry { attempts, backoff, on, wait_from, max_elapsed }) = retry else { return };
-        self.setting(attempts.as_ref(), names);
+        self.positive(attempts.as_ref(), "attempts", names);
         if let Some(Backoff { initial, max, multiplier, jitter }) = backoff {
             self.setting(initial.as_ref(), names);
             self.setting(max.as_ref(), names);
@@ -464,7 +464,7 @@ impl<'a> Checker<'a> {
         for limit in limits.and_then(Removable::as_set).into_iter().flatten() {
             let RateLimit { rate, burst, remaining, reset, group: _, share: _, cost } = limit;
             self.setting(rate.as_ref(), names);
-            self.setting(burst.as_ref(), names);
+            self.positive(burst.as_ref(), "burst", names);
             self.answer_place(remaining.as_ref(), names);
             self.answer_place(reset.as_ref(), names);
             self.setting(cost.as_ref(), names);

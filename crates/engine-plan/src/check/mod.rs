@@ -21,8 +21,9 @@ mod coverage;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use engine_expr::{Condition, Dynamic, DynamicLeaf, JsonPath, Template};
-use engine_source::{Finding, Findings, Node, Sources, Span};
+use engine_expr::{Condition, Dynamic, DynamicLeaf, JsonPath, Setting, Template};
+use engine_request::QueryValue;
+use engine_source::{Finding, Findings, Map, Node, Sources, Span};
 use engine_spec::{Keyring, Secret, Spec, Step};
 
 pub(crate) use at::At;
@@ -116,18 +117,20 @@ pub(crate) struct Checked {
     pub(crate) schemas: HashMap<Span, Schema>,
 }
 
-/// Checks a spec; `is_whole` says that no part of it was lost to a mistake before.
+/// Checks a spec, about which something may have been found `before`.
 pub(crate) fn check<'a>(
     spec: &'a Spec,
     root: &'a Node,
     catalog: &'a Catalog<'a>,
     sources: &'a mut Sources,
     files: &'a dyn Files,
-    is_whole: bool,
+    before: &Findings,
 ) -> Checked {
     let mut checker = Checker::new(spec, root, catalog, sources, files);
-    checker.all(is_whole);
-    checker.findings.extend(unsupported::find(root));
+    checker.all(!before.has_errors());
+    let errors: Findings = before.iter().chain(&checker.findings).filter(|finding| finding.is_error()).cloned().collect();
+    let unsupported = unsupported::find(root, &errors);
+    checker.findings.extend(unsupported);
     let Checker { findings, step_uses, schemas, .. } = checker;
     Checked { findings, step_uses, schemas }
 }
@@ -252,6 +255,35 @@ impl<'a> Checker<'a> {
                 }
             }
         }
+    }
+
+    /// Says that a number that is given must be above zero.
+    fn positive<T: Copy + Into<u64>>(&mut self, setting: Option<&Setting<T>>, what: &str, names: &Names<'a>) {
+        self.setting(setting, names);
+        let Some(setting) = setting else { return };
+        if setting.as_value().is_some_and(|value| (*value).into() == 0) {
+            self.findings.push(
+                Finding::error("invalid-value", format!("`{what}` must be at least 1"))
+                    .label(setting.span(), "nothing would happen")
+                    .help("write 1 or more, or leave it out"),
+            );
+        }
+    }
+
+    /// Checks headers.
+    fn headers(&mut self, headers: &'a Map<QueryValue>, names: &Names<'a>) {
+        for (name, _) in headers {
+            let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+.^_`|~-".contains(&byte);
+            if name.value.is_empty() || !name.value.bytes().all(is_token) {
+                let better: String = name.value.chars().map(|it| if it.is_ascii_alphanumeric() { it } else { '-' }).collect();
+                self.findings.push(
+                    Finding::error("invalid-value", format!("`{}` is not the name of a header", name.value))
+                        .label(name.span, "not a header name")
+                        .help(format!("did you mean `{better}`?")),
+                );
+            }
+        }
+        self.query(headers, names);
     }
 
     fn secret(&mut self, secret: &'a Secret, names: &Names<'a>) {

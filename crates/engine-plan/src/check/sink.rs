@@ -13,7 +13,7 @@ impl<'a> Checker<'a> {
     pub(super) fn sinks(&mut self) {
         let names = Names::of(GIVEN).and(&[ITEM, ORIGINAL, PARENT, STREAM, TRIGGER, BATCH]);
         let opened = Names::of(GIVEN);
-        for (name, sink) in self.spec.sinks.iter() {
+        for sink in self.spec.sinks.values() {
             match sink {
                 Sink::Stdout(StdoutSink { format: _ }) => {}
                 Sink::Jsonl(JsonlSink { path, compression: _ }) => {
@@ -42,7 +42,6 @@ impl<'a> Checker<'a> {
                     self.setting(create.as_ref(), &opened);
                 }
             }
-            _ = name;
         }
     }
 
@@ -65,8 +64,8 @@ impl<'a> Checker<'a> {
             );
         }
         let Some(sink) = sink else { return };
-        let (given, wanted) = if sink.has_tables() { (path, "table") } else { (table, "path") };
-        if let Some(template) = given {
+        let (given, other, wanted) = if sink.has_tables() { (path, table, "table") } else { (table, path, "path") };
+        if let (Some(template), None) = (given, other) {
             let wrong = if sink.has_tables() { "path" } else { "table" };
             self.findings.push(
                 Finding::error("unknown-field", format!("a {} sink takes no `{wrong}`", sink.kind()))

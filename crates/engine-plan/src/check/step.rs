@@ -111,7 +111,7 @@ impl<'a> Checker<'a> {
         let outer_stream = std::mem::replace(&mut self.in_stream, false);
         self.own_id = id.as_ref().map(engine_spec::Name::span);
         self.condition(when.as_ref(), outer);
-        self.setting(concurrency.as_ref(), outer);
+        self.positive(concurrency.as_ref(), "concurrency", outer);
 
         let mut names = *outer;
         if let Some(for_each) = for_each {
@@ -255,7 +255,7 @@ impl<'a> Checker<'a> {
                     self.dynamic(value, names);
                 }
                 self.query(query, names);
-                self.query(headers, names);
+                self.headers(headers, names);
                 let home = entry.map(Home::of);
                 self.incremental(incremental.as_ref(), names, home);
                 // Pages are asked for by the endpoint's own request, which knows its params and not the step.
@@ -312,7 +312,7 @@ impl<'a> Checker<'a> {
             self.dynamic(value, names);
         }
         self.query(query, names);
-        self.query(headers, names);
+        self.headers(headers, names);
         if let Some(body) = body {
             self.body(body, names);
         }
@@ -345,7 +345,7 @@ impl<'a> Checker<'a> {
     fn batch_size(&mut self, size: &'a BatchSize, names: &Names<'a>) {
         match size {
             BatchSize::All => {}
-            BatchSize::Count(count) => self.setting(Some(count), names),
+            BatchSize::Count(count) => self.positive(Some(count), "batch", names),
         }
     }
 
