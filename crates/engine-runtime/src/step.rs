@@ -198,7 +198,7 @@ fn list_of(items: &Items, base: &Scope) -> Result<Vec<Value>, Failure> {
 /// Every combination of several lists, the last one changing fastest.
 fn product(lists: &engine_source::Map<engine_expr::Dynamic>, base: &Scope) -> Result<Vec<Value>, Failure> {
     let mut combined = vec![Members::new()];
-    for (name, list) in lists.iter() {
+    for (name, list) in lists {
         let values = match list.evaluate(base)? {
             Some(Value::List(values)) => values,
             other => {
@@ -273,7 +273,16 @@ enum Action {
     HandOn { tally: Arc<Tally> },
     Call(Box<Caller>),
     Write(Box<Writer>),
-    Say { context: Arc<RunContext>, step: Arc<Step>, base: Scope, needs: Needs, tally: Arc<Tally> },
+    Say(Box<Saying>),
+}
+
+/// A step that logs or fails.
+struct Saying {
+    context: Arc<RunContext>,
+    step: Arc<Step>,
+    base: Scope,
+    needs: Needs,
+    tally: Arc<Tally>,
 }
 
 impl Action {
@@ -282,18 +291,18 @@ impl Action {
             Target::None => Self::HandOn { tally: Arc::clone(tally) },
             Target::Call(_) => Self::Call(Box::new(Caller::new(context, step, base, tally))),
             Target::Write(_) => Self::Write(Box::new(Writer::new(context, step, base, tally)?)),
-            Target::Log(template) | Target::Fail(template) => Self::Say {
+            Target::Log(template) | Target::Fail(template) => Self::Say(Box::new(Saying {
                 context: Arc::clone(context),
                 step: Arc::clone(step),
                 base: base.clone(),
                 needs: Needs::of(template.names()),
                 tally: Arc::clone(tally),
-            },
+            })),
         })
     }
 
     fn needs_response(&self) -> bool {
-        matches!(self, Self::Say { needs, .. } if needs.response())
+        matches!(self, Self::Say(saying) if saying.needs.response())
     }
 
     async fn take(&mut self, items: Vec<Item>, scopes: Vec<Scope>, concurrency: usize, outlet: &Outlet) -> Result<(), Failure> {
@@ -306,7 +315,7 @@ impl Action {
                 tally.add(|counts| counts.out += items.len() as u64);
                 return outlet.send(items).await;
             }
-            Self::Say { context, step, base, needs, tally } => (say(context, step, base, needs, items, &scopes, tally)?, tally),
+            Self::Say(saying) => (saying.say(items, &scopes)?, &mut saying.tally),
         };
         tally.add(|counts| counts.out += items.len() as u64);
         outlet.send(items).await
@@ -320,39 +329,32 @@ impl Action {
     }
 }
 
-/// Logs a message for each item, or fails with it.
-fn say(
-    context: &RunContext,
-    step: &Step,
-    base: &Scope,
-    needs: &Needs,
-    items: Vec<Item>,
-    scopes: &[Scope],
-    tally: &Tally,
-) -> Result<Vec<Item>, Failure> {
-    let mut passed = Vec::with_capacity(items.len());
-    let mut scratch = Scratch::default();
-    for (at, item) in items.into_iter().enumerate() {
-        let scope = scopes.get(at).unwrap_or(base);
-        let (template, fails) = match &step.target {
+impl Saying {
+    /// Logs a message for each item, or fails with it.
+    fn say(&self, items: Vec<Item>, scopes: &[Scope]) -> Result<Vec<Item>, Failure> {
+        let (template, fails) = match &self.step.target {
             Target::Log(template) => (template, false),
             Target::Fail(template) => (template, true),
-            _ => return Ok(passed),
+            _ => return Ok(items),
         };
-        let message = needs.evaluate(scope, &item, scratch.names(), |scope| template.render_text(scope))?;
-        if !fails {
-            context.observer.event(Event::Log { step: step.id.as_str().into(), message: context.redact(&message) });
-            passed.push(item);
-            continue;
-        }
-        let failure = Failure::new("step-failed", message, template.span());
-        match step.on_error.action {
-            ItemAction::Skip => {
-                tally.add(|counts| counts.failed += 1);
-                context.reject(&step.id, &failure.about(&item));
+        let mut passed = Vec::with_capacity(items.len());
+        let mut scratch = Scratch::default();
+        for (at, item) in items.into_iter().enumerate() {
+            let scope = scopes.get(at).unwrap_or(&self.base);
+            let message = self.needs.evaluate(scope, &item, scratch.names(), |scope| template.render_text(scope))?;
+            if !fails {
+                let message = self.context.redact(&message);
+                self.context.observer.event(Event::Log { step: self.step.id.as_str().into(), message });
+                passed.push(item);
+                continue;
             }
-            _ => return Err(failure),
+            let failure = Failure::new("step-failed", message, template.span());
+            if self.step.on_error.action != ItemAction::Skip {
+                return Err(failure);
+            }
+            self.tally.add(|counts| counts.failed += 1);
+            self.context.reject(&self.step.id, &failure.about(&item));
         }
+        Ok(passed)
     }
-    Ok(passed)
 }

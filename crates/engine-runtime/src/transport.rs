@@ -84,7 +84,7 @@ impl HttpTransport {
             // Redirects are followed by the exchange, which knows where it may go and what may go along.
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(Duration::from_secs(30))
-            .pool_idle_timeout(Duration::from_secs(60))
+            .pool_idle_timeout(Duration::from_mins(1))
             .build()
             .map_err(|error| TransportError::Connect(cause(&error)))?;
         Ok(Self { client })

@@ -100,13 +100,14 @@ impl Writer {
         let mut runs: Vec<(String, std::ops::Range<usize>)> = Vec::new();
         for (at, item) in items.iter().enumerate() {
             let table = match &write.table {
-                Some(table) => match table.as_literal().and_then(|literal| literal.text()) {
-                    Some(literal) => literal.into_owned(),
-                    None => {
+                Some(table) => {
+                    if let Some(literal) = table.as_literal().and_then(engine_expr::Value::text) {
+                        literal.into_owned()
+                    } else {
                         let scope = scopes.get(at).unwrap_or(&self.base);
                         self.needs.evaluate(scope, item, self.scratch.names(), |scope| table.render_text(scope))?
                     }
-                },
+                }
                 None => item.origin.stream.to_string(),
             };
             match runs.last_mut() {
@@ -119,13 +120,10 @@ impl Writer {
 
     async fn write(&mut self, spec: &SinkSpec, table: String, records: Vec<Record>, first: Option<&Item>) -> Result<(), Failure> {
         let span = self.span();
-        let sink = match self.open.remove(&table) {
-            Some(sink) => Some(sink),
-            None => {
-                self.order.push(table.clone());
-                None
-            }
-        };
+        let sink = self.open.remove(&table);
+        if sink.is_none() {
+            self.order.push(table.clone());
+        }
         let target = sink.is_none().then(|| self.target(spec, &table, first));
         let sinks = Arc::clone(&self.context.sinks);
         let spec = spec.clone();
@@ -220,7 +218,7 @@ fn describe(context: &RunContext, write: &engine_plan::Write, base: &Scope) -> R
         }
         Sink::Sqlite(sqlite) => {
             let mut pragmas = Vec::new();
-            for (name, value) in sqlite.pragmas.iter() {
+            for (name, value) in &sqlite.pragmas {
                 pragmas.push((name.value.to_string(), value.evaluate(base)?.unwrap_or_default()));
             }
             (SinkKind::Sqlite { pragmas }, &sqlite.path)
