@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use engine_expr::{EvalError, Members, Scope, Secret, Template, Value};
+use engine_expr::{EvalError, Scope, Secret, Template, Value};
 use engine_source::{Map, Span};
 use http::header::{CONTENT_TYPE, COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -13,7 +13,7 @@ use url::Url;
 use crate::encoding::decode_query;
 use crate::query_string::QueryString;
 use crate::veiled::Veiled;
-use crate::{Body, BodyStep, Place, Prepared, QueryValue, Redactor, RequestLine, Style, Target};
+use crate::{Body, DraftBody, Place, Prepared, QueryValue, Redactor, RequestLine, Style, Target, address, draft_body, header};
 
 /// A request that is being built.
 ///
@@ -34,20 +34,6 @@ pub struct Draft {
     span: Span,
 }
 
-/// What a request sends.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub enum DraftBody {
-    /// Nothing.
-    #[default]
-    None,
-    /// A value as JSON.
-    Json(Value),
-    /// An object as a form.
-    Form(Value),
-    /// A text.
-    Text(Value),
-}
-
 impl Draft {
     /// Begins a request: `params` of the scope go into the `{name}`s of its path, which is joined to the `base_url`.
     ///
@@ -60,7 +46,7 @@ impl Draft {
         let address = request.address(base_url, scope, &mut secrets)?;
         let method = http::Method::from_bytes(request.method().as_str().as_bytes())
             .map_err(|_| EvalError::new("this is no method", request.span()))?;
-        let (mut url, shown, query) = split(&address, request.span())?;
+        let (mut url, shown, query) = address::split(&address, request.span())?;
         secrets.extend(url.password().map(Secret::new));
         url.set_fragment(None);
         Ok(Self {
@@ -102,7 +88,7 @@ impl Draft {
         let mut bare = url.clone();
         bare.set_query(None);
         bare.set_fragment(None);
-        self.shown = without_password(&bare);
+        self.shown = address::without_password(&bare);
         self.is_link = true;
         self.url = bare;
         self.query = QueryString::parse(&Veiled::open(url.query().unwrap_or_default()));
@@ -131,12 +117,12 @@ impl Draft {
             let found = value.evaluate(scope)?.unwrap_or_default();
             let texts = match (&found, value.style()) {
                 (Value::List(list), Some(style @ (Style::Comma | Style::Pipes))) => {
-                    let texts: Vec<_> = list.items().iter().map(|item| scalar(item, value.span())).collect::<Result<_, _>>()?;
+                    let texts: Vec<_> = list.items().iter().map(|item| header::text(item, value.span())).collect::<Result<_, _>>()?;
                     let joined = texts.join(if style == Style::Comma { "," } else { "|" });
                     self.keep(&found);
                     vec![(joined, holds_secret(&found))]
                 }
-                _ => header_texts(&found, value.span())?,
+                _ => header::texts(&found, value.span())?,
             };
             self.put_header(&name.value, &texts, value.span())?;
         }
@@ -172,17 +158,17 @@ impl Draft {
         match place.target() {
             Target::Query(name) => self.put_query(name, value, None, span),
             Target::Header(name) => {
-                let texts = header_texts(value, span)?;
+                let texts = header::texts(value, span)?;
                 self.put_header(name, &texts, span)
             }
             Target::Cookie(name) => self.put_cookie(name, value, span),
             Target::Body(steps) => {
                 self.keep(value);
                 match &mut self.body {
-                    DraftBody::Json(body) | DraftBody::Form(body) => put_member(body, steps, value, span),
+                    DraftBody::Json(body) | DraftBody::Form(body) => draft_body::put(body, steps, value, span),
                     body @ DraftBody::None => {
                         let mut object = Value::object::<&str>([]);
-                        put_member(&mut object, steps, value, span)?;
+                        draft_body::put(&mut object, steps, value, span)?;
                         *body = DraftBody::Json(object);
                         Ok(())
                     }
@@ -191,7 +177,7 @@ impl Draft {
             }
             Target::Path(_) | Target::Params(_) => Ok(()),
             Target::Url => {
-                let text = scalar(value, span)?;
+                let text = header::text(value, span)?;
                 let url = self.url.join(&text).map_err(|_| EvalError::new("this gives no URL", span))?;
                 self.jump(&url);
                 self.keep(value);
@@ -239,7 +225,7 @@ impl Draft {
         if !self.cookies.is_empty() {
             let before = self.headers.get(COOKIE).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
             let pairs = before.into_iter().chain(self.cookies.iter().map(|(name, value)| format!("{name}={value}")));
-            let mut value = header_value("Cookie", &pairs.collect::<Vec<_>>().join("; "), self.span)?;
+            let mut value = header::value("Cookie", &pairs.collect::<Vec<_>>().join("; "), self.span)?;
             value.set_sensitive(true);
             self.headers.insert(COOKIE, value);
         }
@@ -276,7 +262,7 @@ impl Draft {
             .map_err(|_| EvalError::new(format!("`{name}` is not the name of a header"), span))?;
         self.headers.remove(&key);
         for (text, is_secret) in texts {
-            let mut value = header_value(name, text, span)?;
+            let mut value = header::value(name, text, span)?;
             if *is_secret {
                 value.set_sensitive(true);
                 self.secrets.push(Secret::new(text.as_str()));
@@ -291,7 +277,7 @@ impl Draft {
         if value.is_null() {
             return Ok(());
         }
-        let text = scalar(value, span)?;
+        let text = header::text(value, span)?;
         if text.contains(|c: char| c.is_control() || c == ';') {
             let error = EvalError::new(format!("the value of the cookie `{name}` has a `;` or a control character"), span);
             return Err(error.help("write `| urlencode` if the API expects it encoded"));
@@ -313,83 +299,6 @@ impl fmt::Debug for Draft {
     }
 }
 
-/// Takes an address apart into a URL without query, how that is shown, and its query.
-fn split(address: &Veiled, span: Span) -> Result<(Url, String, QueryString), EvalError> {
-    let bare = |text: &str| text.split('#').next().unwrap_or_default().to_owned();
-    let (text, shown) = (bare(&address.text), bare(&address.shown));
-    let (path, query) = text.split_once('?').unwrap_or((&text, ""));
-    let (shown_path, shown_query) = shown.split_once('?').unwrap_or((&shown, ""));
-    let fail = |what: &str, help: &str| Err(EvalError::new(format!("the request {what}"), span).help(help.to_owned()));
-    let Ok(url) = Url::parse(path) else {
-        return fail("has no valid URL", "begin the `base_url` with `https://` and a host");
-    };
-    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none_or(str::is_empty) {
-        return fail("has no URL of the web", "begin the `base_url` with `https://` and a host");
-    }
-    // The parser takes `.` and `..` for steps, which would ask for another resource than the one that is named.
-    let segments = path.splitn(4, '/').nth(3).map_or(1, |rest| rest.split('/').count());
-    if url.path_segments().is_none_or(|parsed| parsed.count() != segments) {
-        return fail("has a path with `.` or `..` in it", "check the values that are put into the path");
-    }
-    let query = QueryString::parse(&Veiled { text: query.to_owned(), shown: shown_query.to_owned() });
-    let shown = if text == shown { without_password(&url) } else { veil_password(shown_path) };
-    Ok((url, shown, query))
-}
-
-/// Takes out what stands before the host of an address that is already partly hidden.
-fn veil_password(shown: &str) -> String {
-    let parts = || {
-        let (scheme, rest) = shown.split_once("://")?;
-        let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-        let (_, host) = host.rsplit_once('@')?;
-        Some(format!("{scheme}://***@{host}{path}"))
-    };
-    parts().unwrap_or_else(|| shown.to_owned())
-}
-
-/// Shows a URL without what stands before its host.
-fn without_password(url: &Url) -> String {
-    if url.username().is_empty() && url.password().is_none() {
-        return url.to_string();
-    }
-    let mut shown = url.clone();
-    // Neither fails for a URL with a host.
-    _ = shown.set_username("***");
-    _ = shown.set_password(None);
-    shown.to_string()
-}
-
-/// Makes the value of a header.
-fn header_value(name: &str, text: &str, span: Span) -> Result<HeaderValue, EvalError> {
-    HeaderValue::from_bytes(text.as_bytes()).map_err(|_| {
-        let what = if text.contains(['\r', '\n']) { "a line break" } else { "a control character" };
-        let error = EvalError::new(format!("the value of the header `{name}` has {what}"), span);
-        if text.trim().contains(char::is_control) {
-            error.help("a header is one line of text: take the others off")
-        } else {
-            error.help("add `| trim`")
-        }
-    })
-}
-
-/// Writes a value as the values of a header, and says which are secret: a list repeats it, null leaves it out.
-fn header_texts(value: &Value, span: Span) -> Result<Vec<(String, bool)>, EvalError> {
-    let items = match value {
-        Value::List(list) => list.items(),
-        one => std::slice::from_ref(one),
-    };
-    let texts = items.iter().filter(|item| !item.is_null());
-    texts.map(|item| Ok((scalar(item, span)?, matches!(item, Value::Secret(_))))).collect()
-}
-
-/// Writes a scalar as a text.
-fn scalar(value: &Value, span: Span) -> Result<String, EvalError> {
-    value
-        .text()
-        .map(std::borrow::Cow::into_owned)
-        .ok_or_else(|| EvalError::new(format!("a text or a number is needed here, not {}", value.a_kind()), span))
-}
-
 fn holds_secret(value: &Value) -> bool {
     let mut found = Vec::new();
     collect(value, &mut found);
@@ -404,50 +313,6 @@ pub(crate) fn collect(value: &Value, secrets: &mut Vec<Secret>) {
         Value::Object(members) => members.iter().for_each(|(_, member)| collect(member, secrets)),
         _ => {}
     }
-}
-
-/// Puts a value into a body; what is missing on the way is made.
-fn put_member(body: &mut Value, steps: &[BodyStep], value: &Value, span: Span) -> Result<(), EvalError> {
-    let Some((first, rest)) = steps.split_first() else {
-        *body = value.clone();
-        return Ok(());
-    };
-    match first {
-        BodyStep::Member(name) => {
-            let mut members = match body {
-                Value::Object(members) => members.as_ref().clone(),
-                Value::Null => Members::new(),
-                other => return Err(EvalError::new(format!("`{name}` can't be put into {} of the body", other.a_kind()), span)),
-            };
-            if rest.is_empty() && value.is_null() {
-                members.remove(name);
-            } else {
-                let mut member = members.get(name).cloned().unwrap_or_default();
-                put_member(&mut member, rest, value, span)?;
-                members.insert(Arc::clone(name), member);
-            }
-            *body = Value::Object(Arc::new(members));
-        }
-        BodyStep::Element(at) => {
-            let mut items = match body {
-                Value::List(list) => list.items().to_vec(),
-                Value::Null => Vec::new(),
-                other => return Err(EvalError::new(format!("`[{at}]` can't be put into {} of the body", other.a_kind()), span)),
-            };
-            if *at > items.len() {
-                let error = EvalError::new(format!("`[{at}]` is beyond the end of a list of {} in the body", items.len()), span);
-                return Err(error.help("fill the list up in the `body` of the endpoint"));
-            }
-            if *at == items.len() {
-                items.push(Value::Null);
-            }
-            if let Some(item) = items.get_mut(*at) {
-                put_member(item, rest, value, span)?;
-            }
-            *body = Value::list(items);
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

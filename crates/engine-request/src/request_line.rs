@@ -4,14 +4,13 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
-use engine_expr::{EvalError, Scope, Secret, Template, Value};
+use engine_expr::Template;
 use engine_source::{Span, Spanned};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::veiled::Veiled;
-use crate::{Method, Name, encoding};
+use crate::{Method, Name};
 
 /// The method and the path or URL of an endpoint: `GET /orders/{order_id}`, `GET https://…`, `GET {+url}`.
 ///
@@ -92,83 +91,6 @@ impl RequestLine {
         self.template.span()
     }
 
-    /// Makes the address that is asked, secrets kept aside.
-    pub(crate) fn address(&self, base_url: Option<&Template>, scope: &Scope, secrets: &mut Vec<Secret>) -> Result<Veiled, EvalError> {
-        let mut address = Veiled::default();
-        for (at, part) in self.parts.iter().enumerate() {
-            match part {
-                Part::Text(text) => address.push(text, false),
-                Part::Param(param) => {
-                    let value = scope.get("params").and_then(|params| params.get(&param.name)).cloned().unwrap_or_default();
-                    let text = self.param_text(param, &value)?;
-                    let text = if param.raw { encoding::reserved(&text) } else { text };
-                    address.push(&text, keep(&value, secrets));
-                }
-                Part::Template(template) => {
-                    let value = template.render(scope).map_err(|error| self.place(template, error))?;
-                    let Some(text) = value.text() else {
-                        return Err(EvalError::new(format!("a text is needed here, not {}", value.a_kind()), self.span()));
-                    };
-                    let text = if at == 0 { encoding::reserved(&text) } else { encoding::segment(&text) };
-                    address.push(&text, keep(&value, secrets));
-                }
-            }
-        }
-        let is_scheme = |text: &str| text.chars().all(|char| char.is_ascii_alphanumeric() || "+-.".contains(char));
-        if address.text.split_once("://").is_some_and(|(scheme, _)| is_scheme(scheme)) {
-            return Ok(address);
-        }
-        let Some(base_url) = base_url else {
-            let error = EvalError::new("the request has a path and no `base_url` to join it to", self.span());
-            return Err(error.help("add a `base_url` to the API"));
-        };
-        let value = base_url.render(scope)?;
-        let Some(base) = value.text() else {
-            return Err(EvalError::new(format!("a URL is needed here, not {}", value.a_kind()), base_url.span()));
-        };
-        let mut whole = Veiled::default();
-        let (base, query) = base.split_once('?').unwrap_or((&base, ""));
-        whole.push(base.trim_end_matches('/'), keep(&value, secrets));
-        if !address.text.starts_with('/') {
-            whole.push("/", false);
-        }
-        whole.append(&address);
-        if !query.is_empty() {
-            whole.push(if address.text.contains('?') { "&" } else { "?" }, false);
-            whole.push(query, matches!(value, Value::Secret(_)));
-        }
-        Ok(whole)
-    }
-
-    /// Writes a param as it is put into the path, encoded unless it is put in as it is.
-    fn param_text(&self, param: &ParamPart, value: &Value) -> Result<String, EvalError> {
-        let name = &param.name;
-        let fail = |what: String| EvalError { range: Some(param.range.clone()), ..EvalError::new(what, self.span()) };
-        let encode = |text: &str| if param.raw { text.to_owned() } else { encoding::segment(text) };
-        let text = match value {
-            Value::Null => return Err(fail(format!("the param `{name}` is missing")).help("give it a value")),
-            Value::List(list) => {
-                let items: Option<Vec<_>> = list.items().iter().map(|item| item.text().map(|text| encode(&text))).collect();
-                items.ok_or_else(|| fail(format!("the param `{name}` has lists or objects in it, which have no place in a path")))?.join(",")
-            }
-            other => match other.text() {
-                Some(text) => encode(&text),
-                None => return Err(fail(format!("the param `{name}` is {}, which has no place in a path", other.a_kind()))),
-            },
-        };
-        if text.is_empty() && !param.raw {
-            return Err(fail(format!("the param `{name}` is empty, which would ask for another path")).help("give it a value"));
-        }
-        Ok(text)
-    }
-
-    /// Moves an error about a template of the path to its place in the whole line.
-    fn place(&self, template: &Template, error: EvalError) -> EvalError {
-        let start = self.text().find(template.text()).unwrap_or_default();
-        let range = error.range.map_or(start..start + template.text().len(), |range| start + range.start..start + range.end);
-        EvalError { span: self.span(), range: Some(range), ..error }
-    }
-
     /// Parses a line; the error is one for `serde::de::Error::custom`.
     pub fn parse(text: &str, span: Span) -> Result<Self, String> {
         let fail = |why: &str, help: &str| Err(format!("[invalid-request] {why}\nhelp: {help}"));
@@ -193,13 +115,6 @@ impl RequestLine {
         let parts = parts(path, text.len() - path.len())?;
         Ok(Self { method, parts, template: Template::new(text, span) })
     }
-}
-
-/// Remembers a secret, and returns whether it is one.
-fn keep(value: &Value, secrets: &mut Vec<Secret>) -> bool {
-    let before = secrets.len();
-    crate::draft::collect(value, secrets);
-    secrets.len() > before || matches!(value, Value::Secret(_))
 }
 
 /// Takes a path or URL apart that begins at this byte of the line.

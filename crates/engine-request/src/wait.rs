@@ -7,6 +7,8 @@ use jiff::Timestamp;
 use jiff::fmt::strtime;
 use jiff::tz::TimeZone;
 
+use crate::Answer;
+
 /// From this number on it is a time since 1970, not a length of time: it stands for 31 years.
 const EPOCH: f64 = 1_000_000_000.0;
 
@@ -24,6 +26,22 @@ pub fn wait_of(value: &Value, now: Timestamp) -> Option<Duration> {
         Some(seconds) if seconds < EPOCH => Duration::try_from_secs_f64(seconds.max(0.0)).ok(),
         _ => Some(until(date(value)?, now)),
     }
+}
+
+/// Returns how long an answer asks to wait in the headers that everybody knows.
+///
+/// The headers of rate limits count only where the limit was reached: others have them in every answer.
+pub fn asked_wait(answer: &Answer, now: Timestamp) -> Option<Duration> {
+    let header = |name: &str| answer.header(name).and_then(|text| wait_of(&Value::from(text), now));
+    if let Some(wait) = header("retry-after") {
+        return Some(wait);
+    }
+    let is_empty = |name: &str| answer.header(name).is_some_and(|left| left.trim() == "0");
+    let is_reached = answer.status == 429 || is_empty("ratelimit-remaining") || is_empty("x-ratelimit-remaining");
+    if !is_reached {
+        return None;
+    }
+    header("ratelimit-reset").or_else(|| header("x-ratelimit-reset"))
 }
 
 /// Returns how long it is until then.

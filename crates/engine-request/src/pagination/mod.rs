@@ -9,6 +9,9 @@ mod no_pages;
 mod offset;
 mod page;
 mod pager;
+mod pager_error;
+mod paging;
+mod received;
 mod turn;
 
 use engine_expr::{Condition, EvalError, Scope, Setting};
@@ -23,7 +26,10 @@ pub use next_url::NextUrlPagination;
 pub use no_pages::NoPagination;
 pub use offset::OffsetPagination;
 pub use page::PagePagination;
-pub use pager::{Fingerprint, Last, Next, Page, Pager, PagerError, Paging};
+pub use pager::{Next, Pager};
+pub use pager_error::PagerError;
+pub use paging::Paging;
+pub use received::{Fingerprint, Last, Page};
 
 use turn::Turn;
 

@@ -1,70 +1,16 @@
 //! Reads a list page by page: what all kinds of pagination have in common.
 
 use std::collections::HashSet;
-use std::hash::{BuildHasher, Hasher};
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
-use engine_expr::{EvalError, Expr, Scope, Segment, Slots, Value, Wanted};
-use engine_source::{Finding, Sources, Span};
+use engine_expr::{EvalError, Scope, Value};
+use engine_source::Span;
 use foldhash::quality::FixedState;
 
 use super::turn::{Seen, Turn};
-use super::Pagination;
-use crate::{Answer, AnswerPlace, Changes, Needs, Prepared};
-
-/// How a list is read page by page, made once per plan.
-#[derive(Clone, Debug)]
-pub struct Paging {
-    pagination: Pagination,
-    unwrap: Option<Expr>,
-    slot: Option<usize>,
-    needs: Needs,
-}
-
-impl Paging {
-    /// Makes it of what the endpoint says; `unwrap` is its `response.body`.
-    pub fn new(pagination: &Pagination, unwrap: Option<&Expr>) -> Self {
-        let mut needs = Needs::default();
-        pagination.add_needs(&mut needs);
-        if let Some(place) = pagination.watched() {
-            needs.add_place(place);
-        }
-        Self { pagination: pagination.clone(), unwrap: unwrap.cloned(), slot: None, needs }
-    }
-
-    /// Adds the path that must be read from every page to those that the runtime wants of it anyway.
-    ///
-    /// The slots that are filled by `wanted` must then come with every [`Page`]. Without this, or where the path is not
-    /// singular, the body is parsed as far as it is needed.
-    pub fn want(&mut self, wanted: &mut Wanted) {
-        let Some(AnswerPlace::Path(path)) = self.pagination.watched() else { return };
-        let Some(path) = path.singular() else { return };
-        let prefix: &[Segment] = match &self.unwrap {
-            None => &[],
-            Some(Expr::Path(unwrap)) => match unwrap.singular() {
-                Some(segments) => segments,
-                None => return,
-            },
-            Some(Expr::Template(_)) => return,
-        };
-        self.slot = wanted.add(&[prefix, path].concat());
-        if self.slot.is_some() {
-            let mut needs = Needs::default();
-            self.pagination.add_needs(&mut needs);
-            self.needs = needs;
-        }
-    }
-
-    /// Returns whether pages must come with their last record.
-    pub fn needs_last(&self) -> bool {
-        matches!(self.pagination, Pagination::LastRecord(_)) || self.needs.has("last")
-    }
-
-    /// Returns the pagination.
-    pub fn pagination(&self) -> &Pagination {
-        &self.pagination
-    }
-}
+use super::{Fingerprint, Page, PagerError, Pagination, Paging};
+use crate::Changes;
 
 /// A read of a list in progress.
 ///
@@ -80,41 +26,6 @@ pub struct Pager {
     asked: HashSet<u64, FixedState>,
 }
 
-/// A page that was received.
-#[derive(Debug)]
-pub struct Page<'a> {
-    /// The request as it was sent.
-    pub request: &'a Prepared,
-    /// The answer.
-    pub answer: &'a Answer,
-    /// The text in which the slots are: that of the body.
-    pub text: &'a str,
-    /// Where the values that [`Paging::want`] added are in it.
-    pub slots: Option<&'a Slots>,
-    /// How many records it has, before any filter.
-    pub count: u64,
-    /// Its last record, if [`Paging::needs_last`].
-    pub last: Last<'a>,
-    /// What its records are recognized by.
-    pub fingerprint: Fingerprint,
-}
-
-/// The last record of a page.
-#[derive(Clone, Copy, Debug, Default)]
-pub enum Last<'a> {
-    /// The page has none, or it is not needed.
-    #[default]
-    None,
-    /// Its JSON text.
-    Raw(&'a str),
-    /// Its value.
-    Value(&'a Value),
-}
-
-/// What the records of a page are recognized by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fingerprint(u64);
-
 /// How a read goes on.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Next {
@@ -122,133 +33,6 @@ pub enum Next {
     End,
     /// Another request: the first one's draft with these changes.
     Request(Changes),
-}
-
-/// Why a read can't go on.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum PagerError {
-    /// A template or condition failed.
-    #[error("{0}")]
-    Eval(#[from] EvalError),
-    /// A page has the records of the one before.
-    #[error("page {page} has the very records of page {}", page - 1)]
-    RepeatedPage {
-        /// The number of the page in this read.
-        page: u64,
-        /// Where the spec says how it is asked for.
-        span: Span,
-        /// What to check.
-        check: String,
-    },
-    /// A page names a next one that was asked for already.
-    #[error("page {page} leads to a page that was already read")]
-    RepeatedNext {
-        /// The number of the page in this read.
-        page: u64,
-        /// Where the spec says how the next one is asked for.
-        span: Span,
-        /// What to check.
-        check: String,
-    },
-    /// The guard was reached.
-    #[error("the read is not at its end after {max} pages")]
-    TooManyPages {
-        /// The guard.
-        max: u64,
-        /// Where it is written.
-        span: Span,
-    },
-    /// A place in the answer has something else than is needed.
-    #[error("`{place}` gives {found} on page {page}, where {wanted} is needed")]
-    Unfit {
-        /// The number of the page in this read.
-        page: u64,
-        /// The place.
-        place: String,
-        /// What it has.
-        found: &'static str,
-        /// What is needed.
-        wanted: &'static str,
-        /// Where the place is written.
-        span: Span,
-    },
-    /// The next URL is none.
-    #[error("page {page} gives a next URL that is none")]
-    NoUrl {
-        /// The number of the page in this read.
-        page: u64,
-        /// Where the spec says where it is.
-        span: Span,
-    },
-}
-
-impl Fingerprint {
-    /// Makes it of the text of all records, or of its parts.
-    pub fn of<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Self {
-        let mut hasher = FixedState::default().build_hasher();
-        parts.into_iter().for_each(|part| hasher.write(part));
-        Self(hasher.finish())
-    }
-}
-
-impl PagerError {
-    /// Returns the code of the finding that it is.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Eval(_) => "template-failed",
-            Self::RepeatedPage { .. } | Self::RepeatedNext { .. } => "pagination-loop",
-            Self::TooManyPages { .. } => "too-many-pages",
-            Self::Unfit { .. } | Self::NoUrl { .. } => "unexpected-shape",
-        }
-    }
-
-    /// Returns the place in the spec; none where the spec does not write it.
-    pub fn span(&self) -> Span {
-        match self {
-            Self::Eval(error) => error.span,
-            Self::RepeatedPage { span, .. }
-            | Self::RepeatedNext { span, .. }
-            | Self::TooManyPages { span, .. }
-            | Self::Unfit { span, .. }
-            | Self::NoUrl { span, .. } => *span,
-        }
-    }
-
-    /// Returns what to do.
-    pub fn help(&self) -> Option<String> {
-        match self {
-            Self::Eval(error) => error.help.clone(),
-            Self::RepeatedPage { check, .. } | Self::RepeatedNext { check, .. } => Some(format!(
-                "{check}; if the data ends here, say so: `stop_when: page.count < 100`, or whatever the answer tells; `max_pages` only guards a read"
-            )),
-            Self::TooManyPages { .. } => {
-                Some("raise `max_pages`, say where the data ends with `stop_when`, or read less with `limit`".to_owned())
-            }
-            Self::Unfit { .. } => Some("check the path against an answer of the API".to_owned()),
-            Self::NoUrl { .. } => Some("check the place against an answer of the API; a token instead of a URL is read by `type: cursor`".to_owned()),
-        }
-    }
-
-    /// Makes the finding.
-    pub fn finding(&self, sources: &Sources) -> Finding {
-        let span = match self {
-            Self::Eval(error) => error.place(sources),
-            other => other.span(),
-        };
-        let label = match self {
-            Self::Eval(_) => "",
-            Self::RepeatedPage { .. } => "the next page is asked for here",
-            Self::RepeatedNext { .. } => "it comes from here",
-            Self::TooManyPages { .. } => "the guard",
-            Self::Unfit { wanted, .. } => wanted,
-            Self::NoUrl { .. } => "a URL",
-        };
-        let finding = Finding::error(self.code(), self.to_string()).label(span, label);
-        match self.help() {
-            Some(help) => finding.help(help),
-            None => finding,
-        }
-    }
 }
 
 impl Pager {
@@ -376,31 +160,6 @@ impl Pager {
     }
 }
 
-impl Paging {
-    /// Takes what the watched place has.
-    fn watched(&self, page: &Page<'_>, scope: &Scope) -> Result<Option<Value>, PagerError> {
-        let Some(place) = self.pagination.watched() else { return Ok(None) };
-        if let (Some(slot), Some(slots)) = (self.slot, page.slots) {
-            // What was found was scanned already, and so is JSON.
-            return Ok(slots.get(slot, page.text).and_then(|text| Value::from_json(text).ok()));
-        }
-        Ok(match (place, scope.root()) {
-            (AnswerPlace::Path(path), Some(root)) => path.value(root),
-            _ => place.take(page.answer, scope)?,
-        })
-    }
-}
-
-impl Last<'_> {
-    fn value(self) -> Value {
-        match self {
-            Self::None => Value::Null,
-            Self::Raw(text) => Value::from_json(text).unwrap_or_default(),
-            Self::Value(value) => value.clone(),
-        }
-    }
-}
-
 fn hash(text: &str) -> u64 {
     FixedState::default().hash_one(text)
 }
@@ -415,7 +174,8 @@ pub(super) mod tests {
     use engine_expr::{Expr, JsonPath, Slots, Value, Wanted};
     use engine_source::Span;
 
-    use super::{Fingerprint, Last, Next, Page, Pager, Paging};
+    use super::{Next, Pager};
+    use crate::pagination::{Fingerprint, Last, Page, Paging};
     use crate::answer::tests::answer;
     use crate::draft::tests::{read, scope};
     use crate::{Changes, Draft, Pagination, Prepared, RequestLine};
