@@ -158,8 +158,10 @@ impl RetryPolicy {
         }
         let wait = match (wait, outcome) {
             (Some(wait), _) => wait,
+            // A time that has passed says nothing: sending at once, attempt after attempt, would not help.
             (None, Outcome::Answer(answer)) => {
-                self.asked(answer, scope, now)?.unwrap_or_else(|| self.backoff(attempt.number, random))
+                let asked = self.asked(answer, scope, now)?.filter(|wait| !wait.is_zero());
+                asked.unwrap_or_else(|| self.backoff(attempt.number, random))
             }
             (None, _) => self.backoff(attempt.number, random),
         };
