@@ -46,11 +46,14 @@ impl Reader {
     }
 
     /// Reads all endpoints of the step, one after another, under the item that their params see, if any.
-    pub(crate) fn read(
-        self: Arc<Self>,
-        parent: Option<Arc<Item>>,
-    ) -> impl Stream<Item = Result<Batch, Failure>> + Send + use<> {
-        let (sender, mut receiver) = mpsc::channel(AHEAD);
+    pub(crate) fn read(self: Arc<Self>, parent: Option<Arc<Item>>) -> impl Stream<Item = Result<Batch, Failure>> + Send + use<> {
+        let mut pages = self.start(parent);
+        stream::poll_fn(move |task| pages.poll_recv(task))
+    }
+
+    /// Begins to read, in a task of its own; pages wait until they are taken.
+    pub(crate) fn start(self: Arc<Self>, parent: Option<Arc<Item>>) -> mpsc::Receiver<Result<Batch, Failure>> {
+        let (sender, receiver) = mpsc::channel(AHEAD);
         tokio::spawn(async move {
             let Source::Read { reads, .. } = &self.step.source else { return };
             for (read, page) in reads.iter().zip(&self.pages) {
@@ -64,7 +67,7 @@ impl Reader {
                 }
             }
         });
-        stream::poll_fn(move |task| receiver.poll_recv(task))
+        receiver
     }
 
     async fn pages(

@@ -1,5 +1,6 @@
 //! One step, from its source to its target.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use engine_expr::{Members, Scope, Value};
@@ -220,52 +221,45 @@ fn product(lists: &engine_source::Map<engine_expr::Dynamic>, base: &Scope) -> Re
     Ok(combined.into_iter().map(|members| Value::Object(Arc::new(members))).collect())
 }
 
-/// Reads once for each item, several at once, and hands the records on in the order of the items.
-fn read_each<'a>(reader: Arc<Reader>, outer: Batches<'a>, concurrency: usize) -> Batches<'a> {
+/// Reads once for each item, several at once, and hands the records on in the order of the items. Each read holds a page or two until it
+/// is its turn.
+fn read_each(reader: Arc<Reader>, outer: Batches<'_>, concurrency: usize) -> Batches<'_> {
     let items = outer.flat_map(|batch| match batch {
         Ok(batch) => stream::iter(batch.iter().cloned().map(Ok).collect::<Vec<_>>()),
         Err(failure) => stream::iter(vec![Err(failure)]),
     });
-    if concurrency == 1 {
-        return Box::pin(items.flat_map(move |item| -> Batches<'a> {
-            match item {
-                Ok(item) => Box::pin(Arc::clone(&reader).read(Some(Arc::new(item)))),
-                Err(failure) => Box::pin(stream::once(async { Err(failure) })),
-            }
-        }));
-    }
-    // Each read runs in a task of its own and fills a channel; the channels are emptied in order.
-    let channels = items.map(move |item| {
+    let state = (Box::pin(items), VecDeque::<mpsc::Receiver<Result<Batch, Failure>>>::new(), false);
+    Box::pin(stream::unfold(state, move |(mut items, mut reads, mut ended)| {
         let reader = Arc::clone(&reader);
-        let (sender, mut receiver) = mpsc::channel(crate::outlet::WAITING);
-        let started = tokio::spawn(async move {
-            let item = match item {
-                Ok(item) => Arc::new(item),
-                Err(failure) => {
-                    _ = sender.send(Err(failure)).await;
-                    return;
-                }
-            };
-            let mut batches = std::pin::pin!(reader.read(Some(item)));
-            while let Some(batch) = batches.next().await {
-                if sender.send(batch).await.is_err() {
-                    return;
-                }
-            }
-        });
         async move {
-            let mut batches: Vec<Result<Batch, Failure>> = Vec::new();
-            while let Some(batch) = receiver.recv().await {
-                batches.push(batch);
+            loop {
+                let has_room = !ended && reads.len() < concurrency;
+                let event = match reads.front_mut() {
+                    None if ended => return None,
+                    None => Happened::Item(items.next().await),
+                    Some(first) => tokio::select! {
+                        page = first.recv() => Happened::Page(page),
+                        item = items.next(), if has_room => Happened::Item(item),
+                    },
+                };
+                match event {
+                    Happened::Page(Some(page)) => return Some((page, (items, reads, ended))),
+                    Happened::Page(None) => _ = reads.pop_front(),
+                    Happened::Item(Some(Ok(item))) => reads.push_back(Arc::clone(&reader).start(Some(Arc::new(item)))),
+                    Happened::Item(Some(Err(failure))) => return Some((Err(failure), (items, reads, ended))),
+                    Happened::Item(None) => ended = true,
+                }
             }
-            // A reader that panicked has sent what it had; its panic is the step's.
-            if started.await.is_err() {
-                batches.push(Err(Failure::new("internal-error", "a read broke off", engine_source::Span::default())));
-            }
-            stream::iter(batches)
         }
-    });
-    Box::pin(channels.buffered(concurrency).flatten())
+    }))
+}
+
+/// What a reading of several at once waits for.
+enum Happened {
+    /// A page of the read whose turn it is, or its end.
+    Page(Option<Result<Batch, Failure>>),
+    /// Another item to read under, or the end of them.
+    Item(Option<Result<Item, Failure>>),
 }
 
 /// What a step does with its shaped records.
