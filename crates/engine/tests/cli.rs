@@ -2,11 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod place;
+
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
-use tempfile::TempDir;
+use crate::place::{Outcome, Place};
 
 /// A spec without a mistake.
 const GOOD: &str = "version: 1
@@ -21,48 +23,6 @@ apis:
 /// Returns a spec with one unknown key.
 fn misspelt() -> String {
     GOOD.replace("records:", "record:")
-}
-
-/// A folder with files, in which the program runs.
-struct Place(TempDir);
-
-/// What came of a call.
-struct Outcome {
-    status: i32,
-    stdout: String,
-    stderr: String,
-}
-
-impl Place {
-    fn with(files: &[(&str, &str)]) -> Self {
-        let place = Self(tempfile::tempdir().unwrap());
-        for (name, text) in files {
-            let path = place.0.path().join(name);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, text).unwrap();
-        }
-        place
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_engine"));
-        command.current_dir(self.0.path()).args(arguments).stdin(Stdio::null()).env_remove("NO_COLOR");
-        command
-    }
-
-    fn engine(&self, arguments: &[&str]) -> Outcome {
-        self.command(arguments).output().unwrap().into()
-    }
-}
-
-impl From<Output> for Outcome {
-    fn from(output: Output) -> Self {
-        Self {
-            status: output.status.code().unwrap_or(-1),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
-    }
 }
 
 fn root() -> &'static Path {

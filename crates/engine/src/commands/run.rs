@@ -75,13 +75,13 @@ fn run(arguments: &Run, terminal: &Terminal) -> Result<Status, Failure> {
     Ok(status(&report))
 }
 
-/// Shows what the libraries do, where that is asked for.
+/// Shows what happens on the network, where that is asked for.
 fn log(arguments: &Run, terminal: &Terminal) {
-    let filter = match arguments.verbose {
-        0 | 1 => return,
-        2 => "debug,hyper_util=info,rustls=info",
-        _ => "trace",
-    };
+    if arguments.verbose < 2 {
+        return;
+    }
+    // Connections only: other libraries would show headers, and with them secrets.
+    let filter = "warn,hyper_util=debug,engine_runtime=debug,engine_storage=debug";
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(filter))
         .with_writer(std::io::stderr)

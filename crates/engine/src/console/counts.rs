@@ -44,11 +44,12 @@ pub(super) fn rejected(count: u64) -> String {
     format!("{records} {} rejected", if count == 1 { "was" } else { "were" })
 }
 
-/// Returns a time as people say it: `0.8 s`, `12 s`, `3 min 5 s`, `2 h 4 min`.
+/// Returns a time as people say it: `28 ms`, `1.2 s`, `12 s`, `3 min 5 s`, `2 h 4 min`.
 pub(super) fn time(time: Duration) -> String {
     let seconds = time.as_secs();
     match seconds {
-        0..10 => format!("{:.1} s", time.as_secs_f64()),
+        0 => format!("{} ms", time.as_millis()),
+        1..10 => format!("{:.1} s", time.as_secs_f64()),
         10..60 => format!("{seconds} s"),
         60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
         _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
@@ -72,7 +73,7 @@ mod tests {
     #[test]
     fn says_times_as_people_do() {
         let said: Vec<String> =
-            [840, 12_900, 185_000, 7_440_000].map(|millis| time(Duration::from_millis(millis))).into();
-        assert_eq!(said, ["0.8 s", "12 s", "3 min 5 s", "2 h 4 min"]);
+            [840, 1_200, 12_900, 185_000, 7_440_000].map(|millis| time(Duration::from_millis(millis))).into();
+        assert_eq!(said, ["840 ms", "1.2 s", "12 s", "3 min 5 s", "2 h 4 min"]);
     }
 }

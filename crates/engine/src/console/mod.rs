@@ -114,6 +114,8 @@ impl Console {
         }
         match &self.voice {
             Voice::Quiet(_) => {}
+            // Where nothing began there is nothing to sum up.
+            Voice::Lines(_) | Voice::Live(..) if run.steps.is_empty() && run.error.is_some() => {}
             Voice::Lines(lines) | Voice::Live(lines, _) => lines.summary(run, elapsed),
             Voice::Json(lines) => lines.summary(run, elapsed),
         }

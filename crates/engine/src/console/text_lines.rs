@@ -44,7 +44,9 @@ impl TextLines {
 
     /// Sums up the steps and the run.
     pub(super) fn summary(&self, run: &RunReport, elapsed: Duration) {
-        tell(summary(run, elapsed, self.look));
+        // Each step was told when it ended.
+        let with_steps = !self.is_verbose();
+        tell(summary(run, elapsed, with_steps, self.look));
     }
 }
 
@@ -85,9 +87,9 @@ fn ended(status: Status) -> &'static str {
 }
 
 /// Returns a line for each step, and one for the run.
-fn summary(run: &RunReport, elapsed: Duration, look: Look) -> String {
+fn summary(run: &RunReport, elapsed: Duration, with_steps: bool, look: Look) -> String {
     let width = run.steps.iter().map(|step| step.id.chars().count()).max().unwrap_or_default();
-    let steps = run.steps.iter().map(|step| {
+    let steps = run.steps.iter().filter(|_| with_steps).map(|step| {
         let gap = " ".repeat(width - step.id.chars().count());
         let what = match step.status {
             Status::Skipped => "skipped".to_owned(),
@@ -148,7 +150,7 @@ mod tests {
             id: String::new(),
             error: None,
         };
-        let text = |run: &RunReport| summary(run, Duration::from_millis(1200), Look::PLAIN);
+        let text = |run: &RunReport| summary(run, Duration::from_millis(1200), true, Look::PLAIN);
         assert_eq!(
             text(&run(Status::Ok, 0)),
             "orders  250 read, 3 dropped, 247 out; 3 pages, 3 requests\nlog     2 read, 2 sent\ndone in 1.2 s\n"
