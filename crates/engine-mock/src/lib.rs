@@ -5,6 +5,7 @@
 
 mod asked;
 mod book;
+mod detail;
 mod example;
 mod flags;
 mod location;

@@ -78,6 +78,22 @@ impl Pattern {
         self.pieces.iter().map(|piece| if let Piece::Text(text) = piece { text.len() } else { 0 }).sum()
     }
 
+    /// Returns the path without what only says how it is written: `.json`, or a slash at the end.
+    pub(crate) fn plain(&self) -> String {
+        let path = self.to_string();
+        let path = path.trim_end_matches('/');
+        [".json", ".xml"].iter().find_map(|extension| path.strip_suffix(extension)).unwrap_or(path).to_owned()
+    }
+
+    /// Reads the path as that of one record of a list: gives the path of the list, and the param that names the record.
+    pub(crate) fn collection(&self) -> Option<(String, String)> {
+        let at = self.pieces.iter().rposition(|piece| matches!(piece, Piece::Param(_)))?;
+        let (before, [Piece::Param(param), after @ ..]) = self.pieces.split_at(at) else { return None };
+        let nothing_follows = after.iter().all(|piece| matches!(piece, Piece::Text(text) if !text.contains('/')));
+        let list = Self { pieces: before.to_vec(), query: Vec::new() }.to_string();
+        nothing_follows.then(|| (list.trim_end_matches(['/', '(', '\'', '"']).to_owned(), param.clone()))
+    }
+
     /// Matches the path of a request; gives the params in it.
     pub(crate) fn captures(&self, path: &str) -> Option<HashMap<String, String>> {
         let mut captured = HashMap::new();

@@ -48,7 +48,10 @@ impl Routes {
         // Of several that fit equally well, the first in the file is meant.
         let best = right.rev().max_by_key(|(served, _)| served.fit(asked));
         match best {
-            Some((served, captured)) => served.answer(asked, captured.clone()),
+            Some((served, captured)) => {
+                let siblings = served.list().and_then(|path| self.0.iter().find_map(|served| served.records_at(path)));
+                served.answer(asked, captured.clone(), siblings.unwrap_or_default())
+            }
             None if matching.is_empty() => self.unknown(asked, StatusCode::NOT_FOUND),
             None => {
                 let mut reply = self.unknown(asked, StatusCode::METHOD_NOT_ALLOWED);

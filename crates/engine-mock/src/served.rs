@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use engine_expr::{Dynamic, DynamicKind, Expr, Members, Value};
+use engine_expr::{Dynamic, DynamicKind, Expr, Value, walk};
 use engine_request::{Body, Format, Method, Pagination, QueryValue, Records, RequestLine, Response};
 use engine_source::Map;
 use engine_spec::Example;
@@ -11,7 +11,9 @@ use http::StatusCode;
 
 use crate::asked::{self, Asked};
 use crate::book::Book;
+use crate::detail::{Detail, one_of};
 use crate::example::Content;
+use crate::location::of_expr;
 use crate::pattern::Pattern;
 use crate::reply::Reply;
 
@@ -44,6 +46,10 @@ pub(crate) struct Served {
     body: Option<Body>,
     status: StatusCode,
     answer: Answer,
+    /// The records of the example, where it is a list of them.
+    records: Vec<Value>,
+    /// How it gives one record of another endpoint's list.
+    detail: Option<Detail>,
 }
 
 #[derive(Clone, Debug)]
@@ -82,6 +88,15 @@ impl Served {
         let creates = parts.request.method() == Method::Post
             && parts.records.is_none()
             && !matches!(parts.body, Some(Body::Graphql(_)));
+        let (answer, records) = Answer::new(parts);
+        let single = parts.request.method() == Method::Get && !matches!(answer, Answer::Pages(_) | Answer::Broken(_));
+        let detail = single.then(|| {
+            let example = if let Answer::Whole(Content::Json(example)) = &answer { example } else { &Value::Null };
+            Detail::new(
+                &pattern,
+                parts.response.body.as_ref().and_then(|unwrap| of_expr(unwrap, example, &[])).unwrap_or_default(),
+            )
+        });
         Self {
             id: format!("{}.{}", parts.api, parts.name),
             method: parts.request.method(),
@@ -90,7 +105,9 @@ impl Served {
             params,
             body: parts.body.cloned(),
             status: if creates { StatusCode::CREATED } else { StatusCode::OK },
-            answer: Answer::new(parts),
+            answer,
+            records,
+            detail: detail.flatten(),
         }
     }
 
@@ -113,6 +130,17 @@ impl Served {
         self.pattern.captures(path)
     }
 
+    /// Returns the path of the list of which it gives one record.
+    pub(crate) fn list(&self) -> Option<&str> {
+        self.detail.as_ref().map(Detail::list)
+    }
+
+    /// Returns its records, if it is the list at this path.
+    pub(crate) fn records_at(&self, path: &str) -> Option<&[Value]> {
+        (self.method == Method::Get && !self.records.is_empty() && self.pattern.plain() == path)
+            .then_some(&self.records)
+    }
+
     /// Tells how well a request fits that matches: first by what the path says, then by the query, then by the body.
     pub(crate) fn fit(&self, asked: &Asked) -> (usize, i32) {
         let query: i32 =
@@ -129,11 +157,21 @@ impl Served {
         (self.pattern.weight(), query + body)
     }
 
-    /// Answers a request; `captured` are the params in its path.
-    pub(crate) fn answer(&self, asked: &Asked, mut captured: HashMap<String, String>) -> Reply {
+    /// Answers a request; `captured` are the params in its path, `siblings` the records of the list that it gives one of.
+    pub(crate) fn answer(&self, asked: &Asked, mut captured: HashMap<String, String>, siblings: &[Value]) -> Reply {
         for (param, name) in &self.params {
             if let Some(value) = asked.param(name) {
                 captured.entry(param.clone()).or_insert_with(|| value.to_owned());
+            }
+        }
+        if let Some(detail) = &self.detail {
+            let example = match &self.answer {
+                Answer::Whole(Content::Json(example)) if !matches!(example, Value::List(_)) => Some(example),
+                _ => None,
+            };
+            let is_free = example.is_some() || matches!(self.answer, Answer::Nothing);
+            if is_free && let Some(body) = detail.body(example, siblings, &captured) {
+                return Reply::new(self.status, crate::reply::JSON, body.to_json());
             }
         }
         match &self.answer {
@@ -160,11 +198,12 @@ impl Served {
 }
 
 impl Answer {
-    fn new(parts: Parts<'_>) -> Self {
-        let Some(example) = parts.example else { return Self::Nothing };
+    /// Reads the example of an endpoint; gives its records too, where it has some.
+    fn new(parts: Parts<'_>) -> (Self, Vec<Value>) {
+        let Some(example) = parts.example else { return (Self::Nothing, Vec::new()) };
         let content = match Content::read(example, parts.response, parts.folder) {
             Ok(content) => content,
-            Err(error) => return Self::Broken(error),
+            Err(error) => return (Self::Broken(error), Vec::new()),
         };
         // Lines are records where nothing else is said.
         let lines = Expr::Path(engine_expr::JsonPath::new("$", engine_source::Span::default()));
@@ -172,31 +211,21 @@ impl Answer {
             Some(records) => Some(records.from()),
             None => (parts.response.format == Some(Format::Ndjson)).then_some(&lines),
         };
-        let book = records
-            .zip(parts.paginate)
-            .and_then(|(records, pagination)| Book::new(&content, parts.response.body.as_ref(), records, pagination));
-        match book {
-            Some(book) => Self::Pages(Box::new(book)),
-            None => Self::Whole(content),
+        let Some(records) = records else { return (Self::Whole(content), Vec::new()) };
+        let unwrap = parts.response.body.as_ref();
+        let found = match &content {
+            Content::Json(body) => {
+                let unwrapped = unwrap.and_then(|unwrap| of_expr(unwrap, body, &[])).unwrap_or_default();
+                let items = records.as_path().and_then(|path| path.items(walk(body, &unwrapped)?)?.ok());
+                items.into_iter().flatten().cloned().collect()
+            }
+            _ => Vec::new(),
+        };
+        match parts.paginate.and_then(|pagination| Book::new(&content, unwrap, records, pagination)) {
+            Some(book) => (Self::Pages(Box::new(book)), found),
+            None => (Self::Whole(content), found),
         }
     }
-}
-
-/// Finds the item of a list that a request names by a param of its path.
-fn one_of<'a>(items: &'a [Value], captured: &HashMap<String, String>) -> Option<&'a Value> {
-    let names = |item: &&Value| captured.iter().any(|(param, value)| names(item, Some(param), value));
-    let has = |item: &&Value| captured.values().any(|value| self::names(item, None, value));
-    items.iter().find(names).or_else(|| items.iter().find(has))
-}
-
-/// Tells whether an object, or one right below it, has a member of this value; with `param`, one called so, or `id`.
-fn names(item: &Value, param: Option<&str>, wanted: &str) -> bool {
-    let is = |name: &str| param.is_none_or(|param| name.eq_ignore_ascii_case(param) || name.eq_ignore_ascii_case("id"));
-    let has = |value: &Value| {
-        let mut members = value.as_object().into_iter().flat_map(Members::iter);
-        members.any(|(name, value)| is(name) && value.text().is_some_and(|text| text == wanted))
-    };
-    has(item) || item.as_object().is_some_and(|members| members.iter().any(|(_, value)| has(value)))
 }
 
 /// Counts the literals of a body that were sent as they are, less those that were not.

@@ -243,6 +243,31 @@ fn a_param_of_the_path_picks_one_of_a_list() {
 }
 
 #[test]
+fn one_record_of_a_list_is_found_by_its_id() {
+    let routes = Routes::new(vec![
+        served(
+            "api.list",
+            "{request: GET /orders.json, records: $.orders, example: {orders: [{id: 1, n: a}, {id: 2, n: b}]}}",
+        ),
+        served(
+            "api.get",
+            "{request: 'GET /orders/{order_id}.json', response: {body: $.order}, example: {order: {id: 1, n: x, more: 1.50}}}",
+        ),
+        served("api.lines", "{request: 'GET /orders/{order_id}/lines', example: []}"),
+        served(
+            "odata.books",
+            "{request: GET /Books, records: $.value, paginate: {type: link_header}, example: {value: [{ID: 1}, {ID: 2}]}}",
+        ),
+        served("odata.book", "{request: 'GET /Books({key})'}"),
+    ]);
+    assert_eq!(told(&ask(&routes, "GET /api/orders/2.json", "")), r#"200 {"order":{"id":2,"n":"b","more":1.50}}"#);
+    assert_eq!(told(&ask(&routes, "GET /api/orders/3.json", "")), r#"200 {"order":{"id":1,"n":"x","more":1.50}}"#);
+    assert_eq!(told(&ask(&routes, "GET /api/orders/2/lines", "")), "200 []");
+    assert_eq!(told(&ask(&routes, "GET /odata/Books(2)", "")), r#"200 {"ID":2}"#);
+    assert!(told(&ask(&routes, "GET /odata/Books(3)", "")).starts_with("501 "));
+}
+
+#[test]
 fn endpoints_of_one_path_are_told_apart() {
     let routes = Routes::new(vec![
         served("wiki.pages", "{request: GET /api.php?list=pages, example: pages}"),

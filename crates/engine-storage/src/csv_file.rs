@@ -11,13 +11,15 @@ use crate::output::Output;
 
 /// A file with rows of fields.
 ///
-/// Its columns are those of the file that is there, else those declared, else the members of the first record. A member that has no
-/// column is an error; one that is missing is an empty field.
+/// Its columns are those of the file that is there, else those declared and the further members of the first record. A member that has
+/// no column is an error; one that is missing is an empty field.
 #[derive(Debug)]
 pub(crate) struct CsvFile {
     output: Output,
     delimiter: u8,
     columns: Vec<String>,
+    /// Whether the first record may still add columns.
+    growing: bool,
     /// Whether the names are still to be written.
     header: bool,
     rows: u64,
@@ -32,6 +34,7 @@ impl CsvFile {
     pub(crate) fn new(output: Output, delimiter: u8, header: bool, declared: &[Column]) -> Result<Self, SinkError> {
         let mut file = Self {
             columns: declared.iter().map(|column| column.name.clone()).collect(),
+            growing: true,
             header,
             delimiter,
             output,
@@ -43,6 +46,7 @@ impl CsvFile {
                 return Err(file.no_column(missing, &there));
             }
             file.columns = there;
+            file.growing = false;
             file.header = false;
         }
         Ok(file)
@@ -68,8 +72,8 @@ impl CsvFile {
         let mut writer =
             WriterBuilder::new().delimiter(self.delimiter).terminator(Terminator::Any(b'\n')).from_writer(Vec::new());
         let broken = |error: csv::Error| SinkError::new(format!("can't write a row: {error}"));
-        if self.columns.is_empty()
-            && let Some(first) = records.first()
+        if let Some(first) = records.first()
+            && self.growing
         {
             each_member(first, |name, _| {
                 if !self.columns.iter().any(|known| *known == name) {
@@ -121,16 +125,22 @@ fn field(cell: Cell<'_>) -> Cow<'_, str> {
 
 impl RecordSink for CsvFile {
     fn write(&mut self, records: &[Record]) -> Result<(), SinkError> {
+        if records.is_empty() {
+            return Ok(());
+        }
         let page = self.page(records)?;
         self.output.write(&page)?;
-        self.header = self.header && self.columns.is_empty();
+        self.header = false;
+        self.growing = false;
         self.rows += records.len() as u64;
         Ok(())
     }
 
     fn finish(&mut self) -> Result<(), SinkError> {
         // A file of no rows still says what its columns are.
-        self.write(&[])?;
+        let header = self.page(&[])?;
+        self.output.write(&header)?;
+        self.header = false;
         self.output.finish()
     }
 }

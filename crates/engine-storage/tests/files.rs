@@ -132,6 +132,8 @@ fn a_member_without_a_column_is_an_error_that_names_it() {
     );
     assert_eq!(it.text(), "a\n1\n");
     let declared = Fixture::csv().columns(&["a", "b"]);
+    let further = Fixture::csv().columns(&["z"]);
+    assert_eq!(further.write(&[&[r#"{"a": 1, "z": 2}"#]]).unwrap(), "z,a\n2,1\n");
     assert_eq!(declared.write(&[&[r#"{"a": 1}"#], &[r#"{"b": 2, "a": 1}"#]]).unwrap(), "a,b\n1,\n1,2\n");
 }
 

@@ -323,6 +323,18 @@ fn replacing_by_key_takes_the_last_record_of_a_key() {
 }
 
 #[test]
+fn a_key_can_be_widened_while_rows_are_gathered() {
+    let mut it = Fixture::new().upsert(&["id"]);
+    it.write(&[r#"{"id": 1}"#]).unwrap();
+    it.target.mode = Mode::Replace;
+    it.write(&[r#"{"id": 1, "n": 1}"#, r#"{"id": "a", "n": 2}"#, r#"{"id": 1, "n": 3}"#]).unwrap();
+    assert_eq!(it.query("SELECT id, n FROM t ORDER BY n"), "'a' 2\n'1' 3");
+    it.target.mode = Mode::Upsert;
+    it.write(&[r#"{"id": "a", "n": 4}"#]).unwrap();
+    assert_eq!(it.query("SELECT id, n FROM t ORDER BY n"), "'1' 3\n'a' 4");
+}
+
+#[test]
 fn a_failed_step_leaves_the_old_rows() {
     let it = Fixture::new();
     it.write(&[r#"{"id": 1}"#]).unwrap();
