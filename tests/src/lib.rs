@@ -1,1 +1,30 @@
-//! tests.
+//! What the tests of the whole program share: the binary, a server that plays a script, and expected texts.
+//!
+//! Real parts only: the binary that users run, HTTP over loopback, SQLite files. Nothing here knows the crates of the engine.
+
+#![expect(clippy::missing_panics_doc, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod answer;
+mod client;
+mod engine;
+mod exchange;
+mod expected;
+mod hidden;
+mod received;
+mod repository;
+mod rig;
+mod scenario;
+mod script;
+mod server;
+
+pub use client::{Fetched, basic, get};
+pub use engine::{Engine, Finished};
+pub use exchange::Exchange;
+pub use expected::Expected;
+pub use hidden::shown_forms;
+pub use repository::{files_below, root};
+pub use rig::Rig;
+pub use scenario::{check, names};
+pub use script::Script;
+pub use server::Server;

@@ -1,0 +1,72 @@
+//! A real API server that none of us wrote, started for a test.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::repository;
+
+/// A server that runs until it is dropped.
+#[derive(Debug)]
+pub struct Rig {
+    scripts: PathBuf,
+    home: PathBuf,
+    told: BTreeMap<String, String>,
+}
+
+impl Rig {
+    /// Starts a server with data in a folder of its own; nothing where its scripts are absent.
+    ///
+    /// Where `CI` is true their absence is a failure.
+    pub fn start(name: &str, target: &Path) -> Option<Self> {
+        let scripts = repository::root().join("../shared/servers").join(name);
+        if !scripts.join("start.sh").exists() {
+            assert!(!std::env::var_os("CI").is_some_and(|value| value == "true"), "the scripts of {name} are absent");
+            // Written past the capture of the test harness, so that it is seen.
+            _ = writeln!(std::io::stderr(), "skipped: the scripts of the server {name} are absent");
+            return None;
+        }
+        let home = target.join("servers").join(name);
+        fs::create_dir_all(&home).expect("the folder of the target is writable");
+        let mut rig = Self { scripts, home, told: BTreeMap::new() };
+        // What an earlier run left behind, if it was killed.
+        rig.script("stop.sh", 0);
+        let port = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port is free").port();
+        let said = rig.script("start.sh", port);
+        rig.told = said
+            .lines()
+            .flat_map(str::split_whitespace)
+            .filter_map(|word| word.split_once('='))
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        Some(rig)
+    }
+
+    /// Returns what the server told when it started.
+    pub fn told(&self, name: &str) -> &str {
+        self.told.get(name).unwrap_or_else(|| panic!("the server tells no {name}: {:?}", self.told))
+    }
+
+    fn script(&self, script: &str, port: u16) -> String {
+        // The output goes to a file: the server itself inherits it, and would keep a pipe open.
+        let log = self.home.join(format!("{script}.out"));
+        let out = fs::File::create(&log).expect("the folder of the target is writable");
+        let mut command = Command::new(self.scripts.join(script));
+        command.env("RIG_DIR", &self.home).stdin(Stdio::null()).stdout(out).stderr(Stdio::null());
+        if port > 0 {
+            command.env("PORT", port.to_string());
+        }
+        let status = command.status().expect("the scripts of a server run");
+        assert!(status.success(), "{} fails, see {}", script, self.home.join("log").display());
+        fs::read_to_string(log).expect("it was written just now")
+    }
+}
+
+impl Drop for Rig {
+    fn drop(&mut self) {
+        _ = Command::new(self.scripts.join("stop.sh")).env("RIG_DIR", &self.home).status();
+    }
+}

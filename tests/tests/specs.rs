@@ -1,0 +1,177 @@
+//! Every finding as users see it: specs with one mistake each beside what is said about them, and specs without any.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use engine_tests::{Engine, Expected, files_below, root};
+
+/// Codes of findings that only a run can raise: `tests/run` shows them.
+const RUNNING: &[&str] = &[
+    "body-too-large",
+    "connection",
+    "host-not-allowed",
+    "http-status",
+    "interrupted",
+    "invalid-input",
+    "invalid-record",
+    "mapping-required",
+    "mapping-type",
+    "missing-input",
+    "missing-secret",
+    "not-json",
+    "pagination-loop",
+    "sink-failed",
+    "template-failed",
+    "timeout",
+    "too-many-pages",
+    "unexpected-shape",
+];
+
+/// A finding as `--format json` gives it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Found {
+    code: String,
+    severity: String,
+}
+
+fn validate(spec: &Path, format: &str) -> (Option<i32>, String) {
+    let finished = Engine::new(["validate", "--quiet", "--color", "never", "--format", format])
+        .argument(spec)
+        .finish();
+    let text = if format == "human" { finished.stderr() } else { finished.stdout() };
+    (finished.status, text)
+}
+
+fn findings(spec: &Path) -> (Option<i32>, Vec<Found>) {
+    let (status, text) = validate(spec, "json");
+    let report: serde_json::Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}\n{text}", spec.display()));
+    let list = report.as_array().cloned().or_else(|| report.get("findings").and_then(|it| it.as_array()).cloned()).unwrap();
+    let text = |value: &serde_json::Value, name: &str| value.get(name).and_then(|it| it.as_str()).unwrap_or_default().to_owned();
+    let found = list.iter().map(|it| Found { code: text(it, "code"), severity: text(it, "severity") }).collect();
+    (status, found)
+}
+
+/// Returns the wrong specs; those in folders named `parts` are imported by others.
+fn wrong_specs() -> Vec<PathBuf> {
+    files_below("tests/specs/invalid", "yaml").into_iter().filter(|path| !is_part(path)).collect()
+}
+
+fn is_part(path: &Path) -> bool {
+    path.components().any(|part| part.as_os_str() == "parts")
+}
+
+fn code_of(spec: &Path) -> String {
+    spec.components().nth(3).unwrap().as_os_str().to_string_lossy().into_owned()
+}
+
+/// Checks all, and fails with all that is wrong.
+fn check_each(specs: &[PathBuf], check: impl Fn(&Path) -> Vec<String> + Sync) {
+    assert!(!specs.is_empty(), "there are specs");
+    let next = std::sync::atomic::AtomicUsize::new(0);
+    let mut faults: Vec<String> = std::thread::scope(|scope| {
+        let work = || {
+            let mut faults = Vec::new();
+            while let Some(spec) = specs.get(next.fetch_add(1, std::sync::atomic::Ordering::Relaxed)) {
+                faults.extend(check(spec).into_iter().map(|fault| format!("{}: {fault}", spec.display())));
+            }
+            faults
+        };
+        let workers = [scope.spawn(work), scope.spawn(work)];
+        workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
+    });
+    faults.sort();
+    assert!(faults.is_empty(), "{} faults\n{}", faults.len(), faults.join("\n"));
+}
+
+#[test]
+fn every_mistake_is_found_once_under_its_code() {
+    let specs = wrong_specs();
+    assert!(specs.len() >= 120, "{} wrong specs", specs.len());
+    check_each(&specs, |spec| {
+        let (status, found) = findings(spec);
+        let codes: Vec<&str> = found.iter().map(|it| it.code.as_str()).collect();
+        let mut faults = Vec::new();
+        if codes != [code_of(spec)] {
+            faults.push(format!("found {codes:?}"));
+        }
+        let wrong = found.iter().any(|it| it.severity == "error");
+        if status != Some(if wrong { 2 } else { 0 }) {
+            faults.push(format!("the exit status is {status:?}"));
+        }
+        faults
+    });
+}
+
+#[test]
+fn every_mistake_is_shown_as_expected() {
+    check_each(&wrong_specs(), |spec| {
+        let (_, text) = validate(spec, "human");
+        Expected::at(root().join(spec).with_extension("stderr")).check(&text).err().into_iter().collect()
+    });
+}
+
+#[test]
+fn no_expected_text_is_without_its_spec() {
+    for path in files_below("tests/specs/invalid", "stderr") {
+        assert!(root().join(&path).with_extension("yaml").exists(), "{}", path.display());
+    }
+}
+
+#[test]
+fn a_spec_without_a_mistake_is_valid() {
+    let mut specs = files_below("tests/specs/valid", "yaml");
+    specs.retain(|path| !is_part(path));
+    check_each(&specs, |spec| {
+        let found = findings(spec).1;
+        let other: Vec<String> = found.into_iter().map(|it| it.code).filter(|code| code != "not-supported").collect();
+        if other.is_empty() { Vec::new() } else { vec![format!("found {other:?}")] }
+    });
+}
+
+#[test]
+fn the_catalogue_and_the_examples_are_clean() {
+    let finished = Engine::new(["validate", "--deny-warnings", "--color", "never", "specs", "examples", "tests/servers"]).finish();
+    assert_eq!(finished.status, Some(0), "{}", finished.stderr());
+}
+
+#[test]
+fn every_scenario_is_clean() {
+    let specs: Vec<PathBuf> =
+        files_below("tests/run", "yaml").into_iter().filter(|path| path.file_name().is_some_and(|name| name == "spec.yaml")).collect();
+    check_each(&specs, |spec| findings(spec).1.into_iter().filter(|it| it.severity == "error").map(|it| it.code).collect());
+}
+
+#[test]
+fn every_code_is_explained_and_shown() {
+    let folders: BTreeSet<String> = wrong_specs().iter().map(|spec| code_of(spec)).collect();
+    let list = Engine::new(["explain"]).finish();
+    assert_eq!(list.status, Some(0), "{}", list.stderr());
+    let listed: BTreeSet<String> = list
+        .stdout()
+        .lines()
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|word| word.chars().all(|it| it.is_ascii_lowercase() || it.is_ascii_digit() || it == '-'))
+        .map(str::to_owned)
+        .collect();
+    let running: BTreeSet<String> = RUNNING.iter().map(|code| (*code).to_owned()).collect();
+    let unshown: Vec<&String> = listed.iter().filter(|code| !folders.contains(*code) && !running.contains(*code)).collect();
+    assert!(unshown.is_empty(), "no spec shows {unshown:?}");
+    for code in folders.union(&running) {
+        let page = Engine::new(["explain", code.as_str()]).finish();
+        assert_eq!(page.status, Some(0), "{code}: {}", page.stderr());
+        assert!(page.stdout().lines().count() > 3, "{code}: {}", page.stdout());
+        assert!(listed.contains(code), "{code} is not listed");
+    }
+}
+
+#[test]
+fn the_schema_is_current() {
+    let finished = Engine::new(["schema"]).finish();
+    assert_eq!(finished.status, Some(0));
+    if let Err(difference) = Expected::at(root().join("schemas/spec.json")).check(&finished.stdout()) {
+        let line = difference.lines().next().unwrap_or_default().to_owned();
+        panic!("{line}");
+    }
+}
