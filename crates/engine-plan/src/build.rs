@@ -15,6 +15,9 @@ use crate::plan::{
     Call, Endpoint, Expect, Items, Kept, OnError, Plan, Read, Schema, Sink, Source, Step, Target, Validate, Write,
 };
 
+/// Something is not there that the checks have seen.
+struct Lost;
+
 /// What a plan is made of.
 struct Builder<'a> {
     catalog: &'a Catalog<'a>,
@@ -29,13 +32,8 @@ pub(crate) fn build(spec: &Spec, root: &Node, catalog: &Catalog<'_>, checked: Ch
     let Checked { findings: _, step_uses, schemas } = checked;
     let sinks = spec.sinks.iter().map(|(name, sink)| Arc::new(Sink::new(&name.value, name.span, sink.clone())));
     let mappings = spec.mappings.iter().map(|(name, mapping)| (&*name.value, Arc::new(mapping.clone())));
-    let builder = Builder {
-        catalog,
-        mappings: mappings.collect(),
-        sinks: sinks.collect(),
-        schemas,
-        ids: ids(&spec.steps),
-    };
+    let builder =
+        Builder { catalog, mappings: mappings.collect(), sinks: sinks.collect(), schemas, ids: ids(&spec.steps) };
     let at = At::new(root).get("steps");
     let mut steps: Vec<Step> = if spec.steps.is_empty() {
         builder.everything().into_iter().collect()
@@ -150,11 +148,11 @@ impl Builder<'_> {
 
     /// Makes a step without its source.
     fn shaped(&self, index: usize, id: String, span: Span, step: &spec::Step) -> Option<Step> {
-        let map = self.mapping(step.map.as_ref())?;
+        let map = self.mapping(step.map.as_ref()).ok()?;
         let validate = match &step.validate {
             None => None,
             Some(it) => Some(Validate {
-                schema: self.schema(it.schema.as_ref())?,
+                schema: self.schema(it.schema.as_ref()).ok()?,
                 rules: it.rules.clone(),
                 on_invalid: it.on_invalid.unwrap_or_default(),
             }),
@@ -163,7 +161,7 @@ impl Builder<'_> {
             None => None,
             Some(it) => Some(Expect {
                 status: it.status.iter().flatten().cloned().collect(),
-                schema: self.schema(it.schema.as_ref())?,
+                schema: self.schema(it.schema.as_ref()).ok()?,
                 rules: it.rules.clone(),
             }),
         };
@@ -179,7 +177,7 @@ impl Builder<'_> {
             validate,
             target: self.target(step)?,
             expect,
-            extract: self.mapping(step.extract.as_ref())?,
+            extract: self.mapping(step.extract.as_ref()).ok()?,
             concurrency: step.concurrency.clone(),
             on_error: OnError { action: step.on_error.as_ref().map(spec::OnError::action).unwrap_or_default() },
             consumers: Vec::new(),
@@ -189,12 +187,12 @@ impl Builder<'_> {
         })
     }
 
-    /// Returns a mapping; the inner none is no mapping.
-    fn mapping(&self, map: Option<&MapUse>) -> Option<Option<Arc<Mapping>>> {
-        Some(match map {
+    /// Returns a mapping, if the step has one.
+    fn mapping(&self, map: Option<&MapUse>) -> Result<Option<Arc<Mapping>>, Lost> {
+        Ok(match map {
             None => None,
             Some(MapUse::Inline(mapping)) => Some(Arc::new(mapping.clone())),
-            Some(MapUse::Named(name)) => Some(Arc::clone(self.mappings.get(name.as_str())?)),
+            Some(MapUse::Named(name)) => Some(Arc::clone(self.mappings.get(name.as_str()).ok_or(Lost)?)),
         })
     }
 
@@ -274,14 +272,14 @@ impl Builder<'_> {
         self.catalog.api(&name.api)?.endpoint(&name.endpoint)?.effective.clone()
     }
 
-    /// Returns a compiled schema; the inner none is no schema.
-    fn schema(&self, source: Option<&JsonSchemaSource>) -> Option<Option<Schema>> {
-        let Some(source) = source else { return Some(None) };
+    /// Returns a compiled schema, if there is one.
+    fn schema(&self, source: Option<&JsonSchemaSource>) -> Result<Option<Schema>, Lost> {
+        let Some(source) = source else { return Ok(None) };
         let span = match source {
             JsonSchemaSource::File(name) => name.span(),
             JsonSchemaSource::Inline(literal) => literal.span(),
         };
-        self.schemas.get(&span).cloned().map(Some)
+        self.schemas.get(&span).cloned().map(Some).ok_or(Lost)
     }
 }
 

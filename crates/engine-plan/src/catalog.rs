@@ -9,7 +9,8 @@ use std::sync::Arc;
 use engine_expr::{Expr, JsonPath, Value};
 use engine_request::auth::{OAuth2Auth, SessionAuth, SwitchAuth};
 use engine_request::{
-    Auth, Auths, Backoff, Format, Method, Pagination, QueryValue, RateLimits, Records, Removable, RequestLine, Response, Retry,
+    Auth, Auths, Backoff, Format, Method, Pagination, QueryValue, RateLimits, Records, Removable, RequestLine,
+    Response, Retry,
 };
 use engine_source::{Map, Node, Span};
 use engine_spec::{Api, Endpoint, Spec};
@@ -67,6 +68,11 @@ impl EndpointEntry<'_> {
         self.is_lost || self.effective.as_ref().is_none_or(|effective| effective.is_readable())
     }
 
+    /// Returns whether it says what identifies a record, as far as is known.
+    pub(crate) fn has_key(&self) -> bool {
+        self.effective.as_ref().is_none_or(|effective| effective.key.is_some())
+    }
+
     /// Returns whether a call must give a param.
     pub(crate) fn needs_params(&self) -> bool {
         self.model.params.values().any(plan::is_required)
@@ -77,7 +83,8 @@ impl<'a> Catalog<'a> {
     /// Makes the catalogue of a spec.
     pub(crate) fn new(spec: &'a Spec, root: &'a Node) -> Self {
         let at = At::new(root).get("apis");
-        let apis: Vec<_> = spec.apis.iter().map(|(name, api)| ApiEntry::new(&name.value, api, at.get(&name.value))).collect();
+        let apis: Vec<_> =
+            spec.apis.iter().map(|(name, api)| ApiEntry::new(&name.value, api, at.get(&name.value))).collect();
         let index = apis.iter().enumerate().map(|(index, api)| (api.name, index)).collect();
         Self { apis, index }
     }
@@ -210,7 +217,8 @@ fn merged(api: &Map<QueryValue>, own: &Map<QueryValue>) -> Map<QueryValue> {
     for (key, value) in own {
         all.insert(key.clone(), value.clone());
     }
-    let is_null = |value: &QueryValue| matches!(value, QueryValue::Plain(value) if value.as_literal() == Some(&Value::Null));
+    let is_null =
+        |value: &QueryValue| matches!(value, QueryValue::Plain(value) if value.as_literal() == Some(&Value::Null));
     all.into_iter().filter(|(_, value)| !is_null(value)).collect()
 }
 
@@ -235,7 +243,9 @@ fn retry(api: Option<&Removable<Retry>>, own: Option<&Removable<Retry>>, is_null
     match (own, api) {
         (Some(Removable::None), _) | (None, Some(Removable::None)) => None,
         (None, None) => Some(Retry::default()),
-        (Some(Removable::Set(one)), None | Some(Removable::None)) | (None, Some(Removable::Set(one))) => Some(one.clone()),
+        (Some(Removable::Set(one)), None | Some(Removable::None)) | (None, Some(Removable::Set(one))) => {
+            Some(one.clone())
+        }
         (Some(Removable::Set(own)), Some(Removable::Set(api))) => {
             let backoff = match (&own.backoff, &api.backoff) {
                 (Some(own), Some(api)) => Some(Backoff {
@@ -258,7 +268,7 @@ fn retry(api: Option<&Removable<Retry>>, own: Option<&Removable<Retry>>, is_null
 }
 
 fn limits<'b>(api: &'b str, owner: &'b str, limits: Option<&'b RateLimits>) -> impl Iterator<Item = plan::Limit> + 'b {
-    let limits = limits.and_then(Removable::as_set).map(|limits| limits.as_slice()).unwrap_or_default();
+    let limits = limits.and_then(Removable::as_set).map(engine_request::OneOrMany::as_slice).unwrap_or_default();
     limits.iter().enumerate().map(move |(index, limit)| {
         let bucket = match &limit.group {
             Some(group) => format!("{api}/{group}"),

@@ -23,8 +23,8 @@ use crate::load::Loaded;
 
 pub use files::{Disk, Files};
 pub use plan::{
-    ApiSettings, Call, Endpoint, Expect, Items, Kept, Limit, OnError, Plan, Read, Schema, SchemaError, Sink, Source, Step, Target,
-    Validate, Write,
+    ApiSettings, Call, Endpoint, Expect, Items, Kept, Limit, OnError, Plan, Read, Schema, SchemaError, Sink, Source,
+    Step, Target, Validate, Write,
 };
 pub use rules::{RULES, Rule, Stage, explain};
 
@@ -45,7 +45,8 @@ pub fn compile(path: &Path, files: &dyn Files) -> Compiled {
     let plan = root.and_then(|root| plan(path, &root, &mut sources, files, &mut findings));
     findings.sort();
     let sources = Arc::new(sources);
-    let plan = plan.filter(|_| !findings.has_errors()).map(|plan| Arc::new(Plan { sources: Arc::clone(&sources), ..plan }));
+    let plan =
+        plan.filter(|_| !findings.has_errors()).map(|plan| Arc::new(Plan { sources: Arc::clone(&sources), ..plan }));
     Compiled { plan, findings, sources }
 }
 

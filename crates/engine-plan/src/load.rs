@@ -35,7 +35,7 @@ pub(crate) fn load(path: &Path, files: &dyn Files) -> Loaded {
     let mut loader =
         Loader { files, sources: Sources::new(), findings: Findings::new(), read: HashMap::new(), chain: Vec::new() };
     let root = match files.read(path) {
-        Ok(text) => loader.file(path.to_path_buf(), text),
+        Ok(text) => loader.file(path, text),
         Err(error) => {
             let id = loader.sources.add(path.display().to_string(), "");
             loader.findings.push(unreadable(path, &error).label(Span::new(id, 0..0), ""));
@@ -105,14 +105,14 @@ struct Part {
 
 impl Loader<'_> {
     /// Reads the text of a file and all that it imports.
-    fn file(&mut self, path: PathBuf, text: String) -> Option<Node> {
+    fn file(&mut self, path: &Path, text: String) -> Option<Node> {
         let id = self.sources.add(path.display().to_string(), text);
         let own = Tree::parse(&self.sources, id, &mut self.findings)?.root;
-        self.chain.push(normal(&path));
+        self.chain.push(normal(path));
         let mut sections: Vec<(Entry, Vec<Part>)> = Vec::new();
         for import in own.get("imports").map(Node::items).unwrap_or_default() {
             let Some(name) = import.as_str() else { continue };
-            if let Some(brought) = self.import(&path, name, import.span()) {
+            if let Some(brought) = self.import(path, name, import.span()) {
                 self.add(&mut sections, &brought, name, import.span());
             }
         }
@@ -153,7 +153,7 @@ impl Loader<'_> {
             return known.clone();
         }
         let node = match self.files.read(&path) {
-            Ok(text) => self.file(path.clone(), text),
+            Ok(text) => self.file(&path, text),
             Err(error) => {
                 self.missing(&path, name, span, &error);
                 None
@@ -170,8 +170,10 @@ impl Loader<'_> {
             _ = node.deserialize::<Head>(&self.sources, &mut self.findings);
             return node.clone();
         };
-        let (head, rest): (Vec<Entry>, Vec<Entry>) =
-            entries.iter().cloned().partition(|entry| OWN.contains(&&*entry.key.text) || entry.key.text.starts_with("x-"));
+        let (head, rest): (Vec<Entry>, Vec<Entry>) = entries
+            .iter()
+            .cloned()
+            .partition(|entry| OWN.contains(&&*entry.key.text) || entry.key.text.starts_with("x-"));
         let head = head.into_iter().filter(|entry| matches!(&*entry.key.text, "version" | "imports")).collect();
         let head = Node::new(node.span(), Kind::Map(head), node.style());
         _ = head.deserialize::<Head>(&self.sources, &mut self.findings);
@@ -181,13 +183,11 @@ impl Loader<'_> {
     /// Adds what an import brings to what those before it brought.
     fn add(&mut self, sections: &mut Vec<(Entry, Vec<Part>)>, brought: &Node, name: &str, span: Span) {
         for section in brought.entries() {
-            let index = match sections.iter().position(|(known, _)| known.key.text == section.key.text) {
-                Some(index) => index,
-                None => {
-                    sections.push((section.clone(), Vec::new()));
-                    sections.len() - 1
-                }
-            };
+            let known = sections.iter().position(|(known, _)| known.key.text == section.key.text);
+            let index = known.unwrap_or_else(|| {
+                sections.push((section.clone(), Vec::new()));
+                sections.len() - 1
+            });
             if !BROUGHT.contains(&&*section.key.text) {
                 continue;
             }
@@ -207,7 +207,9 @@ impl Loader<'_> {
                         self.findings.push(
                             Finding::error("import-clash", format!("two imports define `{what}` differently"))
                                 .label(span, "the second one")
-                                .help(format!("rename one of them, or leave out `{name}`: defined at {first} and at {second}")),
+                                .help(format!(
+                                    "rename one of them, or leave out `{name}`: defined at {first} and at {second}"
+                                )),
                         );
                     }
                 }

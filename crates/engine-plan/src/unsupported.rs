@@ -4,7 +4,8 @@
 use engine_source::{Entry, Finding, Findings, Node, Span};
 
 use self::Object::{
-    Api, Auth, Body, Call, Endpoint, ErrorRule, OnError, Pagination, Read, Response, Secret, Sink, Step, Top, Validate,
+    Api, Auth, Body, Call, Endpoint, ErrorRule, OnError, Pagination, RateLimit, Read, Response, Secret, Sink, Step,
+    Top, Validate,
 };
 use self::Sign::{Is, IsOther, There};
 
@@ -20,6 +21,7 @@ enum Object {
     Body,
     Pagination,
     ErrorRule,
+    RateLimit,
     Step,
     Read,
     Validate,
@@ -65,6 +67,9 @@ const TABLE: &[(Object, &str, Sign, &str, &str)] = &[
     (Secret, "command", There, "`command`", "use `env` or `file`"),
     (Secret, "keyring", There, "`keyring`", "use `env` or `file`"),
     (Api, "incremental", There, "`incremental`", STATE),
+    (Api, "tls", There, "`tls`", "trust the authority on the machine"),
+    (Api, "proxy", There, "`proxy`", "leave it out"),
+    (Api, "redirects", IsOther("follow"), "another policy than `follow`", "leave it out: redirects go to allowed hosts only"),
     (Endpoint, "incremental", There, "`incremental`", STATE),
     (Endpoint, "steps", There, "an endpoint made of `steps`", "write the steps where it is used"),
     (Auth, "type", Is("oauth2"), "`oauth2` auth", OTHER_AUTH),
@@ -78,6 +83,8 @@ const TABLE: &[(Object, &str, Sign, &str, &str)] = &[
     (Response, "format", Is("csv"), "the format `csv`", OTHER_FORMAT),
     (Response, "format", Is("xml"), "the format `xml`", OTHER_FORMAT),
     (Response, "format", Is("binary"), "the format `binary`", OTHER_FORMAT),
+    (Response, "encoding", There, "`encoding`", "ask the API for UTF-8"),
+    (Response, "compression", Is("gzip"), "the compression `gzip` of a file", "leave it out: what HTTP itself packs is unpacked"),
     (Response, "compression", Is("zip"), "the compression `zip`", "ask the API for `gzip`, or for none"),
     (Body, "multipart", There, "a `multipart` body", OTHER_BODY),
     (Body, "xml", There, "an `xml` body", "write it as `text`"),
@@ -87,6 +94,7 @@ const TABLE: &[(Object, &str, Sign, &str, &str)] = &[
     (ErrorRule, "action", Is("refresh_auth"), "the action `refresh_auth`", "use `retry` or `fail`"),
     (ErrorRule, "action", Is("restart"), "the action `restart`", "use `retry` or `fail`"),
     (ErrorRule, "action", Is("reset_cursor"), "the action `reset_cursor`", "use `retry` or `fail`"),
+    (RateLimit, "share", Is("credential"), "a limit by `credential`", "leave it out: the limit is that of the API"),
     (Step, "explode", There, "`explode`", "take the list in `map`, or in `for_each` of a template over `steps.ID.item`"),
     (Step, "batch", There, "`batch`", "send the items one by one"),
     (Step, "switch", There, "`switch`", "write a step with `where` for each case"),
@@ -172,6 +180,11 @@ fn parts(node: &Node, findings: &mut Found) {
     if let Some(paginate) = node.get("paginate") {
         object(Pagination, paginate, findings);
     }
+    if let Some(limits) = node.get("rate_limit") {
+        for limit in one_or_many(limits) {
+            object(RateLimit, limit, findings);
+        }
+    }
     for rule in node.get("errors").map(Node::items).unwrap_or_default() {
         object(ErrorRule, rule, findings);
     }
@@ -202,7 +215,9 @@ fn object(kind: Object, node: &Node, findings: &mut Found) -> bool {
         if *object != kind {
             continue;
         }
-        let Some(entry) = node.entry(key).filter(|entry| !entry.value.is_null() && !entry.value.is_broken()) else { continue };
+        let Some(entry) = node.entry(key).filter(|entry| !entry.value.is_null() && !entry.value.is_broken()) else {
+            continue;
+        };
         let text = entry.value.as_str();
         let span = match sign {
             There if text == Some("none") => continue,

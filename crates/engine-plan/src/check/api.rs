@@ -4,17 +4,17 @@ use std::collections::HashSet;
 
 use engine_expr::{Setting, Template};
 use engine_request::auth::{
-    ApiKeyAuth, AwsSigV4Auth, BasicAuth, BearerAuth, DigestAuth, HmacAuth, JwtAssertion, JwtAuth, OAuth1Auth, OAuth2Auth,
-    SessionAuth, SwitchAuth, TokenRequest,
+    ApiKeyAuth, AwsSigV4Auth, BasicAuth, BearerAuth, DigestAuth, HmacAuth, JwtAssertion, JwtAuth, OAuth1Auth,
+    OAuth2Auth, SessionAuth, SwitchAuth, TokenRequest,
 };
 use engine_request::pagination::{
-    CursorPagination, CustomNext, CustomPagination, LastRecordPagination, LinkHeaderPagination, NextUrlPagination, NoPagination,
-    OffsetPagination, PagePagination,
+    CursorPagination, CustomNext, CustomPagination, LastRecordPagination, LinkHeaderPagination, NextUrlPagination,
+    NoPagination, OffsetPagination, PagePagination,
 };
 use engine_request::{
-    Auth, Auths, Backoff, Body, CsvFormat, CsvHeader, ErrorAction, ErrorRule, GraphqlBody, Idempotency, Incremental, Method,
-    MultipartContent, MultipartField, MultipartFile, Pagination, Place, QueryValue, RateLimit, RateLimits, Records, RecordsFrom,
-    Removable, RequestLine, Response, Retry, RetryOn, StatusPattern, StyledValue, Target, Tls,
+    Auth, Auths, Backoff, Body, CsvFormat, CsvHeader, ErrorAction, ErrorRule, GraphqlBody, Idempotency, Incremental,
+    Method, MultipartContent, MultipartField, MultipartFile, Pagination, Place, QueryValue, RateLimit, RateLimits,
+    Records, RecordsFrom, Removable, RequestLine, Response, Retry, RetryOn, StatusPattern, StyledValue, Target, Tls,
 };
 use engine_source::{Finding, Map, similar, suggest};
 use engine_spec::{Api, Endpoint, Param};
@@ -93,7 +93,13 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn api_endpoint(&mut self, entry: &'a EndpointEntry<'a>, api: &'a ApiEntry<'a>, names: &Names<'a>, said: &mut bool) {
+    fn api_endpoint(
+        &mut self,
+        entry: &'a EndpointEntry<'a>,
+        api: &'a ApiEntry<'a>,
+        names: &Names<'a>,
+        said: &mut bool,
+    ) {
         let Endpoint {
             description: _,
             request,
@@ -122,8 +128,9 @@ impl<'a> Checker<'a> {
             || incremental.as_ref().is_some_and(|it| it.as_set().is_some());
         let names = names.keeping(own).with_params(params).and_if(windowed, WINDOW);
         let home = Home { params, request: request.as_ref() };
-        let lost = entry.at.get("params").node().map(|node| node.entries()).unwrap_or_default();
-        self.lost_params = lost.iter().map(|entry| &*entry.key.text).filter(|name| !params.contains_key(name)).collect();
+        let lost = entry.at.get("params").node().map(engine_source::Node::entries).unwrap_or_default();
+        self.lost_params =
+            lost.iter().map(|entry| &*entry.key.text).filter(|name| !params.contains_key(name)).collect();
         self.params(params);
         self.base_url(base_url.as_ref(), &names);
         if let Some(request) = request {
@@ -182,9 +189,12 @@ impl<'a> Checker<'a> {
                 None => format!("declare it: `params: {{{}: {{type: string, required: true}}}}`", part.name),
             };
             self.findings.push(
-                Finding::error("path-without-param", format!("the path names a param that is not declared: `{}`", part.name))
-                    .label(self.sources.within(request.span(), part.range.clone()), "not a param")
-                    .help(help),
+                Finding::error(
+                    "path-without-param",
+                    format!("the path names a param that is not declared: `{}`", part.name),
+                )
+                .label(self.sources.within(request.span(), part.range.clone()), "not a param")
+                .help(help),
             );
         }
     }
@@ -206,7 +216,9 @@ impl<'a> Checker<'a> {
             return;
         }
         let finding = match text.split_once("://") {
-            _ if text.starts_with('/') => wrong("without a host", format!("write the host before it: `https://host{text}`")),
+            _ if text.starts_with('/') => {
+                wrong("without a host", format!("write the host before it: `https://host{text}`"))
+            }
             None => wrong("without a scheme", format!("write `https://{text}`")),
             Some((scheme, rest)) if !has_scheme => match scheme {
                 "HTTP" | "HTTPS" => return,
@@ -214,7 +226,9 @@ impl<'a> Checker<'a> {
             },
             Some(_) => match Url::parse(text) {
                 Ok(url) if url.has_host() => return,
-                Ok(_) | Err(url::ParseError::EmptyHost) => wrong("without a host", "write a host after `//`".to_owned()),
+                Ok(_) | Err(url::ParseError::EmptyHost) => {
+                    wrong("without a host", "write a host after `//`".to_owned())
+                }
                 Err(url::ParseError::InvalidPort) => {
                     wrong("the port is no number", "write a port from 1 to 65535, or none".to_owned())
                 }
@@ -227,7 +241,9 @@ impl<'a> Checker<'a> {
     pub(super) fn query(&mut self, query: &'a Map<QueryValue>, names: &Names<'a>) {
         for (_, value) in query {
             match value {
-                QueryValue::Plain(value) | QueryValue::Styled(StyledValue { value, style: _ }) => self.dynamic(value, names),
+                QueryValue::Plain(value) | QueryValue::Styled(StyledValue { value, style: _ }) => {
+                    self.dynamic(value, names);
+                }
             }
         }
     }
@@ -326,7 +342,12 @@ impl<'a> Checker<'a> {
         self.setting(concurrency.as_ref(), names);
     }
 
-    pub(super) fn paginate(&mut self, paginate: Option<&'a Removable<Pagination>>, names: &Names<'a>, home: Option<Home<'a>>) {
+    pub(super) fn paginate(
+        &mut self,
+        paginate: Option<&'a Removable<Pagination>>,
+        names: &Names<'a>,
+        home: Option<Home<'a>>,
+    ) {
         let Some(Removable::Set(paginate)) = paginate else { return };
         let page = &names.and(&[RESPONSE, REQUEST, PAGE, LAST]);
         let (stop_when, restart_after, max_pages) = match paginate {
@@ -423,9 +444,10 @@ impl<'a> Checker<'a> {
                 self.findings.push(
                     Finding::error("invalid-place", format!("the path has no `{{{name}}}`: `{}`", request.text()))
                         .label(place.span(), "not in the path")
-                        .help(suggest(name, request.params().map(|part| &*part.name)).unwrap_or_else(|| {
-                            format!("write `query.{name}`, or put `{{{name}}}` into the path")
-                        })),
+                        .help(
+                            suggest(name, request.params().map(|part| &*part.name))
+                                .unwrap_or_else(|| format!("write `query.{name}`, or put `{{{name}}}` into the path")),
+                        ),
                 );
             }
             _ => {}
@@ -536,7 +558,15 @@ impl<'a> Checker<'a> {
                 self.template(password, names);
             }
             Auth::Oauth1(it) => {
-                let OAuth1Auth { consumer_key, consumer_secret, token, token_secret, signature_method: _, realm, methods: _ } = it;
+                let OAuth1Auth {
+                    consumer_key,
+                    consumer_secret,
+                    token,
+                    token_secret,
+                    signature_method: _,
+                    realm,
+                    methods: _,
+                } = it;
                 self.template(consumer_key, names);
                 self.template(consumer_secret, names);
                 for template in [token, token_secret, realm].into_iter().flatten() {
@@ -576,17 +606,8 @@ impl<'a> Checker<'a> {
             methods: _,
         } = auth;
         self.template(token_url, names);
-        let templates = [
-            authorize_url,
-            device_url,
-            client_id,
-            client_secret,
-            audience,
-            refresh_token,
-            username,
-            password,
-            prefix,
-        ];
+        let templates =
+            [authorize_url, device_url, client_id, client_secret, audience, refresh_token, username, password, prefix];
         for template in templates.into_iter().flatten().chain(scopes) {
             self.template(template, names);
         }
@@ -612,7 +633,10 @@ impl<'a> Checker<'a> {
     fn retried(&mut self, entry: &'a EndpointEntry<'a>) {
         let Some(effective) = &entry.effective else { return };
         let method = effective.request.method();
-        if !matches!(method, Method::Post | Method::Patch) || effective.idempotency.is_some() || entry.at.has("idempotency") {
+        if !matches!(method, Method::Post | Method::Patch)
+            || effective.idempotency.is_some()
+            || entry.at.has("idempotency")
+        {
             return;
         }
         if effective.records.is_some() {
@@ -625,7 +649,8 @@ impl<'a> Checker<'a> {
             Some(RetryOn::Timeout) => false,
         };
         let retry = entry.model.retry.as_ref().and_then(Removable::as_set);
-        let on = retry.and_then(|retry| retry.on.as_ref()).into_iter().flatten().find(|on| !is_safe(on)).map(Setting::span);
+        let on =
+            retry.and_then(|retry| retry.on.as_ref()).into_iter().flatten().find(|on| !is_safe(on)).map(Setting::span);
         let rules = entry.model.errors.iter().enumerate().filter(|(_, rule)| rule.action == Some(ErrorAction::Retry));
         let rule = rules
             .filter(|(_, rule)| match &rule.status {
@@ -649,4 +674,3 @@ impl<'a> Home<'a> {
         Self { params: &endpoint.model.params, request: endpoint.model.request.as_ref() }
     }
 }
-

@@ -49,17 +49,23 @@ impl<'a> Checker<'a> {
         } else if let Some(values) = values.filter(|values| values.iter().all(|known| known.value() != value)) {
             let known: Vec<String> = values.iter().take(8).map(|known| format!("`{}`", shown(known.value()))).collect();
             self.findings.push(
-                Finding::error("invalid-default", format!("the default `{}` is not one of the allowed values", shown(value)))
-                    .label(span, "not in `enum`")
-                    .help(format!("one of {}", known.join(", "))),
+                Finding::error(
+                    "invalid-default",
+                    format!("the default `{}` is not one of the allowed values", shown(value)),
+                )
+                .label(span, "not in `enum`")
+                .help(format!("one of {}", known.join(", "))),
             );
         } else if let (Some(pattern), Some(text)) = (pattern, value.as_str())
             && !pattern.is_match(text)
         {
             self.findings.push(
-                Finding::error("invalid-default", format!("the default `{text}` does not match the pattern `{pattern}`"))
-                    .label(span, "does not match")
-                    .help("change the default or the pattern"),
+                Finding::error(
+                    "invalid-default",
+                    format!("the default `{text}` does not match the pattern `{pattern}`"),
+                )
+                .label(span, "does not match")
+                .help("change the default or the pattern"),
             );
         }
     }
@@ -98,7 +104,9 @@ fn unfit(kind: InputType, value: &Value, span: Span, what: &str) -> Option<Findi
         InputType::Boolean => matches!(value, Value::Bool(_)),
         InputType::Date => text.is_some_and(is_date),
         InputType::Datetime => text.is_some() && parse_moment(value).is_some(),
-        InputType::Duration => text.is_some_and(|text| text.parse::<Period>().is_ok() || text.parse::<Window>().is_ok()),
+        InputType::Duration => {
+            text.is_some_and(|text| text.parse::<Period>().is_ok() || text.parse::<Window>().is_ok())
+        }
         InputType::List => value.as_list().is_some(),
         InputType::Object => value.as_object().is_some(),
     };
@@ -156,13 +164,18 @@ fn described(pattern: &str, said: &str) -> (Option<std::ops::Range<usize>>, &'st
         ("unclosed character class", "a class is not closed", "close it with `]`, or write `\\[` for a bracket"),
         ("look-around", "it looks ahead or behind", "patterns have no look-around: match the whole text instead"),
         ("backreferences", "it refers back", "patterns have no back-references"),
-        ("repetition operator missing expression", "nothing to repeat", "write what is repeated before it, or `\\` to mean the character"),
+        (
+            "repetition operator missing expression",
+            "nothing to repeat",
+            "write what is repeated before it, or `\\` to mean the character",
+        ),
         ("unrecognized escape", "an escape that is not known", "write `\\\\` for a backslash"),
         ("invalid character class range", "a range in the wrong order", "write the lower end first"),
         ("repetition quantifier", "a count that is not one", "write `{2}`, `{2,}` or `{2,5}`"),
         ("exceeds size limit", "it is too large", "repeat less"),
     ];
     let found = words.iter().find(|(theirs, ..)| reason.contains(theirs));
-    let (label, help) = found.map_or(("it cannot be read", "check the pattern from here on"), |(_, label, help)| (*label, *help));
+    let (label, help) =
+        found.map_or(("it cannot be read", "check the pattern from here on"), |(_, label, help)| (*label, *help));
     (range, label, help)
 }

@@ -6,6 +6,7 @@ use engine_source::{Finding, Span, similar, suggest};
 
 use super::Checker;
 use super::names::{self, COUNTS, ITEM, Names, RESPONSE, ROOTS, Root, SIGNED, STEP_MEMBERS};
+use super::reference::listed;
 
 impl<'a> Checker<'a> {
     pub(super) fn template(&mut self, template: &Template, names: &Names<'a>) {
@@ -13,9 +14,12 @@ impl<'a> Checker<'a> {
         self.problems(template.problems(), template.span());
         if template.is_constant() {
             self.findings.push(
-                Finding::warning("constant-template", format!("the template `{}` always gives the same value", template.text().trim()))
-                    .label(template.span(), "names nothing")
-                    .help("write the value itself, without braces"),
+                Finding::warning(
+                    "constant-template",
+                    format!("the template `{}` always gives the same value", template.text().trim()),
+                )
+                .label(template.span(), "names nothing")
+                .help("write the value itself, without braces"),
             );
         }
         self.uses(template.names(), template.span(), names);
@@ -39,9 +43,12 @@ impl<'a> Checker<'a> {
         self.problems(path.problems(), path.span());
         if !names.rooted && path.problems().is_empty() {
             self.findings.push(
-                Finding::error("undefined-variable", format!("a path has nothing to start from here: `{}`", path.text()))
-                    .label(path.span(), "`$` stands for nothing here")
-                    .help(format!("write a template, or `{{value: \"{}\"}}` for the text itself", path.text())),
+                Finding::error(
+                    "undefined-variable",
+                    format!("a path has nothing to start from here: `{}`", path.text()),
+                )
+                .label(path.span(), "`$` stands for nothing here")
+                .help(format!("write a template, or `{{value: \"{}\"}}` for the text itself", path.text())),
             );
         }
     }
@@ -101,8 +108,8 @@ impl<'a> Checker<'a> {
         match root.name {
             "inputs" => {
                 if !self.declares("inputs", member) {
-                    let known = self.spec.inputs.iter().map(|(name, _)| (&*name.value, name.span)).collect();
-                    self.undefined(one, span, known, "declare it under `inputs`");
+                    let known: Vec<_> = self.spec.inputs.iter().map(|(name, _)| (&*name.value, name.span)).collect();
+                    self.undefined(one, span, &known, "declare it under `inputs`");
                 }
             }
             "secrets" => {
@@ -110,21 +117,21 @@ impl<'a> Checker<'a> {
                     self.used_secrets.insert(member.into());
                     self.exposed(one, span, names);
                 } else {
-                    let known = self.spec.secrets.iter().map(|(name, _)| (&*name.value, name.span)).collect();
-                    self.undefined(one, span, known, "declare it under `secrets`");
+                    let known: Vec<_> = self.spec.secrets.iter().map(|(name, _)| (&*name.value, name.span)).collect();
+                    self.undefined(one, span, &known, "declare it under `secrets`");
                 }
             }
             "vars" => self.var(one, member, span, names),
             "params" => {
                 let Some(params) = names.params else { return };
                 if !params.contains_key(member) && !self.lost_params.contains(member) {
-                    let known = params.iter().map(|(name, _)| (&*name.value, name.span)).collect();
-                    self.undefined(one, span, known, "declare it under the endpoint's `params`");
+                    let known: Vec<_> = params.iter().map(|(name, _)| (&*name.value, name.span)).collect();
+                    self.undefined(one, span, &known, "declare it under the endpoint's `params`");
                 }
             }
             "auth" => {
                 if !names.auth.iter().any(|(name, _)| *name == member) {
-                    self.undefined(one, span, names.auth.to_vec(), "name it in the `answer` of the auth");
+                    self.undefined(one, span, names.auth, "name it in the `answer` of the auth");
                 }
             }
             "steps" => self.step_use(one, member, span),
@@ -146,13 +153,15 @@ impl<'a> Checker<'a> {
                 self.findings.push(
                     Finding::error("undefined-variable", format!("undefined variable `{}`", one.dotted(2)))
                         .label(self.sources.within(span, one.range_of(2)), "not defined yet")
-                        .help(format!("vars see those before them: move this one below `{member}`, defined at {place}")),
+                        .help(format!(
+                            "vars see those before them: move this one below `{member}`, defined at {place}"
+                        )),
                 );
             }
             None if self.lost_vars.contains(member) => {}
             None => {
-                let known = self.vars.iter().map(|var| (var.name, var.span)).collect();
-                self.undefined(one, span, known, "declare it under `vars`");
+                let known: Vec<_> = self.vars.iter().map(|var| (var.name, var.span)).collect();
+                self.undefined(one, span, &known, "declare it under `vars`");
             }
         }
     }
@@ -166,9 +175,10 @@ impl<'a> Checker<'a> {
             let label = self.sources.within(span, one.range_of(2));
             let finding = Finding::error("undefined-variable", format!("undefined variable `{}`", one.dotted(2)));
             let finding = match self.all_steps.get(id) {
-                Some(place) => finding
-                    .label(label, "has not run yet")
-                    .help(format!("only steps before this one are known; `{id}` is defined at {}", self.place(span, *place))),
+                Some(place) => finding.label(label, "has not run yet").help(format!(
+                    "only steps before this one are known; `{id}` is defined at {}",
+                    self.place(span, *place)
+                )),
                 None if self.lost_steps.contains(id) => return,
                 None => {
                     let known: Vec<_> = self.steps.iter().map(|step| (step.id, step.span)).collect();
@@ -229,8 +239,8 @@ impl<'a> Checker<'a> {
     }
 
     /// Says that something that the spec declares does not have this member.
-    fn undefined(&mut self, one: &NameUse, span: Span, known: Vec<(&str, Span)>, otherwise: &str) {
-        let help = self.meant(one, span, &known, otherwise);
+    fn undefined(&mut self, one: &NameUse, span: Span, known: &[(&str, Span)], otherwise: &str) {
+        let help = self.meant(one, span, known, otherwise);
         self.findings.push(
             Finding::error("undefined-variable", format!("undefined variable `{}`", one.dotted(2)))
                 .label(self.sources.within(span, one.range_of(2)), "not defined")
@@ -242,18 +252,14 @@ impl<'a> Checker<'a> {
     fn meant(&self, one: &NameUse, span: Span, known: &[(&str, Span)], otherwise: &str) -> String {
         let name = one.path.get(1).map_or("", |name| name);
         let root = one.root();
-        match similar(name, known.iter().map(|(name, _)| *name)) {
-            Some(close) => {
-                let place = known.iter().find(|(name, _)| *name == close).map(|(_, place)| *place).unwrap_or_default();
-                match self.place(span, place).as_str() {
-                    "" => format!("did you mean `{root}.{close}`?"),
-                    place => format!("did you mean `{root}.{close}`, defined at {place}?"),
-                }
-            }
-            None => {
-                let dotted: Vec<String> = known.iter().map(|(name, _)| format!("{root}.{name}")).collect();
-                suggest(&one.dotted(2), dotted.iter().map(String::as_str)).unwrap_or_else(|| otherwise.to_owned())
-            }
+        let Some(close) = similar(name, known.iter().map(|(name, _)| *name)) else {
+            let dotted: Vec<String> = known.iter().map(|(name, _)| format!("{root}.{name}")).collect();
+            return listed(&dotted).unwrap_or_else(|| otherwise.to_owned());
+        };
+        let place = known.iter().find(|(name, _)| *name == close).map(|(_, place)| *place).unwrap_or_default();
+        match self.place(span, place).as_str() {
+            "" => format!("did you mean `{root}.{close}`?"),
+            place => format!("did you mean `{root}.{close}`, defined at {place}?"),
         }
     }
 

@@ -29,7 +29,9 @@ use engine_spec::{Keyring, Secret, Spec, Step};
 pub(crate) use at::At;
 pub(crate) use reference::all;
 
-use self::names::{BATCH, GIVEN, INPUTS, ITEM, Names, ORIGINAL, PARENT, RESPONSE, RUN, SECRETS, STEPS, STREAM, TRIGGER, VARS};
+use self::names::{
+    BATCH, GIVEN, INPUTS, ITEM, Names, ORIGINAL, PARENT, RESPONSE, RUN, SECRETS, STEPS, STREAM, TRIGGER, VARS,
+};
 use crate::catalog::Catalog;
 use crate::files::Files;
 use crate::plan::Schema;
@@ -128,7 +130,8 @@ pub(crate) fn check<'a>(
 ) -> Checked {
     let mut checker = Checker::new(spec, root, catalog, sources, files);
     checker.all(!before.has_errors());
-    let errors: Findings = before.iter().chain(&checker.findings).filter(|finding| finding.is_error()).cloned().collect();
+    let errors: Findings =
+        before.iter().chain(&checker.findings).filter(|finding| finding.is_error()).cloned().collect();
     let unsupported = unsupported::find(root, &errors);
     checker.findings.extend(unsupported);
     let Checker { findings, step_uses, schemas, .. } = checker;
@@ -146,7 +149,9 @@ impl<'a> Checker<'a> {
         let root = At::new(root);
         let mut all_steps = HashMap::new();
         let flows = [&spec.steps, &spec.on_failure, &spec.finally];
-        flows.into_iter().for_each(|steps| ids(steps, &mut all_steps));
+        for steps in flows {
+            ids(steps, &mut all_steps);
+        }
         let mut lost_steps = HashSet::new();
         for section in ["steps", "on_failure", "finally"] {
             for step in root.get(section).node().map(Node::items).unwrap_or_default() {
@@ -275,7 +280,8 @@ impl<'a> Checker<'a> {
         for (name, _) in headers {
             let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+.^_`|~-".contains(&byte);
             if name.value.is_empty() || !name.value.bytes().all(is_token) {
-                let better: String = name.value.chars().map(|it| if it.is_ascii_alphanumeric() { it } else { '-' }).collect();
+                let better: String =
+                    name.value.chars().map(|it| if it.is_ascii_alphanumeric() { it } else { '-' }).collect();
                 self.findings.push(
                     Finding::error("invalid-value", format!("`{}` is not the name of a header", name.value))
                         .label(name.span, "not a header name")
@@ -318,7 +324,10 @@ impl<'a> Checker<'a> {
         for name in template.names() {
             let per_item = match name.root() {
                 "item" | "original" | "parent" | "batch" => true,
-                "vars" => name.path.get(1).is_some_and(|member| self.vars.iter().any(|var| *var.name == **member && var.per_item)),
+                "vars" => name
+                    .path
+                    .get(1)
+                    .is_some_and(|member| self.vars.iter().any(|var| *var.name == **member && var.per_item)),
                 _ => false,
             };
             if per_item {

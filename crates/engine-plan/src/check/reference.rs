@@ -26,7 +26,10 @@ impl<'a> Checker<'a> {
         self.findings.push(
             Finding::error("undefined-endpoint", format!("undefined endpoint `{text}`"))
                 .label(span, "without its API")
-                .help(suggest(text, known.iter().map(String::as_str)).unwrap_or_else(|| "write `API.ENDPOINT`".to_owned())),
+                .help(
+                    suggest(text, known.iter().map(String::as_str))
+                        .unwrap_or_else(|| "write `API.ENDPOINT`".to_owned()),
+                ),
         );
     }
 
@@ -40,16 +43,12 @@ impl<'a> Checker<'a> {
         if found.is_none() && !entry.at.get("endpoints").has(endpoint) {
             let start = api.len() + 1;
             let label = self.sources.within(span, start..start + endpoint.len());
-            let help = match similar(endpoint, entry.endpoints.iter().map(|known| known.name)) {
-                Some(close) => {
-                    let place = entry.at.get("endpoints").key(close).unwrap_or_default();
-                    format!("did you mean `{api}.{close}`, defined at {}?", self.place(span, place))
-                }
-                None => {
-                    let known: Vec<String> = entry.endpoints.iter().map(EndpointEntry::id).collect();
-                    suggest(&format!("{api}.{endpoint}"), known.iter().map(String::as_str))
-                        .unwrap_or_else(|| format!("`{api}` has no endpoints"))
-                }
+            let help = if let Some(close) = similar(endpoint, entry.endpoints.iter().map(|known| known.name)) {
+                let place = entry.at.get("endpoints").key(close).unwrap_or_default();
+                format!("did you mean `{api}.{close}`, defined at {}?", self.place(span, place))
+            } else {
+                let known: Vec<String> = entry.endpoints.iter().map(EndpointEntry::id).collect();
+                listed(&known).unwrap_or_else(|| format!("`{api}` has no endpoints"))
             };
             self.findings.push(
                 Finding::error("undefined-endpoint", format!("undefined endpoint `{api}.{endpoint}`"))
@@ -103,9 +102,11 @@ impl<'a> Checker<'a> {
         if entry.is_readable() {
             return;
         }
-        let others: Vec<String> = all_readable(&entry.api, self).collect();
+        let others: Vec<String> = all_readable(entry.api, self).collect();
         let help = match others.as_slice() {
-            _ if entry.model.records.is_none() => "say where its records are (`records: $.items`), or `call` it".to_owned(),
+            _ if entry.model.records.is_none() => {
+                "say where its records are (`records: $.items`), or `call` it".to_owned()
+            }
             [] => "`call` it".to_owned(),
             others => format!("`call` it, or read another: `{}`", others.join("`, `")),
         };
@@ -132,7 +133,9 @@ impl<'a> Checker<'a> {
                     let place = params.key_span(close).unwrap_or_default();
                     format!("did you mean `{close}`, defined at {}?", self.place(name.span, place))
                 }
-                (None, true) => format!("`{}` has no params; to add to one request, use `query` or `headers`", entry.id()),
+                (None, true) => {
+                    format!("`{}` has no params; to add to one request, use `query` or `headers`", entry.id())
+                }
                 (None, false) => suggest(&name.value, params.keys()).unwrap_or_default(),
             };
             self.findings.push(
@@ -166,7 +169,8 @@ impl<'a> Checker<'a> {
         if mapping.is_some() {
             self.used_mappings.insert(name.as_str().into());
         } else if !self.declares("mappings", name) {
-            let help = self.known_at(name, self.spec.mappings.iter().map(|(name, _)| (&*name.value, name.span)).collect());
+            let known: Vec<_> = self.spec.mappings.iter().map(|(name, _)| (&*name.value, name.span)).collect();
+            let help = self.known_at(name, &known);
             self.findings.push(
                 Finding::error("undefined-mapping", format!("undefined mapping `{name}`"))
                     .label(name.span(), "not a mapping")
@@ -193,7 +197,9 @@ impl<'a> Checker<'a> {
             self.findings.push(
                 Finding::error("undefined-sink", format!("undefined sink `{}`", name.value))
                     .label(name.span, "not a sink")
-                    .help(help.unwrap_or_else(|| format!("declare it: `sinks: {{{}: {{type: sqlite, path: out.db}}}}`", name.value))),
+                    .help(help.unwrap_or_else(|| {
+                        format!("declare it: `sinks: {{{}: {{type: sqlite, path: out.db}}}}`", name.value)
+                    })),
             );
         }
         sink
@@ -207,24 +213,26 @@ impl<'a> Checker<'a> {
         }
         let finding = Finding::error("undefined-step", format!("undefined step `{name}`"));
         let finding = match self.all_steps.get(name.as_str()) {
-            Some(place) if Some(*place) == self.own_id => finding
-                .label(name.span(), "is this step itself")
-                .help("a step takes the stream of one before it"),
+            Some(place) if Some(*place) == self.own_id => {
+                finding.label(name.span(), "is this step itself").help("a step takes the stream of one before it")
+            }
             Some(place) => finding
                 .label(name.span(), "has not run yet")
                 .help(format!("move this step below `{name}`, defined at {}", self.place(name.span(), *place))),
             None if self.lost_steps.contains(name.as_str()) => return None,
             None => {
-                let known = self.steps.iter().map(|step| (step.id, step.span)).collect();
-                let help = self.known_at(name, known);
-                finding.label(name.span(), "not a step").help(help.unwrap_or_else(|| "give the step its `id`".to_owned()))
+                let known: Vec<_> = self.steps.iter().map(|step| (step.id, step.span)).collect();
+                let help = self.known_at(name, &known);
+                finding
+                    .label(name.span(), "not a step")
+                    .help(help.unwrap_or_else(|| "give the step its `id`".to_owned()))
             }
         };
         self.findings.push(finding);
         None
     }
 
-    fn known_at(&self, name: &Name, known: Vec<(&str, Span)>) -> Option<String> {
+    fn known_at(&self, name: &Name, known: &[(&str, Span)]) -> Option<String> {
         match similar(name, known.iter().map(|(name, _)| *name)) {
             Some(close) => {
                 let place = known.iter().find(|(name, _)| *name == close).map(|(_, place)| *place).unwrap_or_default();
@@ -233,6 +241,12 @@ impl<'a> Checker<'a> {
             None => suggest(name, known.iter().map(|(name, _)| *name)),
         }
     }
+}
+
+/// Returns "one of `a`, `b`, …" with up to eight names.
+pub(super) fn listed(known: &[String]) -> Option<String> {
+    // Nothing is close to a question mark.
+    suggest("?", known.iter().map(String::as_str))
 }
 
 /// Returns those that can be read without params.

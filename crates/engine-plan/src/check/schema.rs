@@ -62,51 +62,52 @@ impl<'a> Checker<'a> {
             "$ref" | "$dynamicRef" => references.push(value.clone()),
             _ => {}
         });
-        match jsonschema::options().with_draft(Draft::Draft202012).build(&schema) {
-            Ok(validator) => {
-                self.schemas.insert(span, Schema::new(validator, span));
-            }
-            Err(_) => {
-                let finding = self.unbuildable(node, &patterns, &references);
-                self.findings.push(finding);
-            }
+        if let Ok(validator) = jsonschema::options().with_draft(Draft::Draft202012).build(&schema) {
+            self.schemas.insert(span, Schema::new(validator, span));
+        } else {
+            self.findings.push(unbuildable(node, &patterns, &references));
         }
     }
+}
 
-    /// Says why a schema that looks right cannot be used: a pattern or a reference in it.
-    fn unbuildable(&self, node: &Node, patterns: &[Node], references: &[Node]) -> Finding {
-        for pattern in patterns {
-            let text = pattern.as_str().unwrap_or_default();
-            let alone = serde_json::json!({ "pattern": text });
-            if jsonschema::options().with_draft(Draft::Draft202012).build(&alone).is_err() {
-                return Finding::error("invalid-schema", format!("`{text}` is not a regular expression"))
-                    .label(pattern.span(), "cannot be read")
-                    .help("check its brackets and parentheses");
-            }
+/// Says why a schema that looks right cannot be used: a pattern or a reference in it.
+fn unbuildable(node: &Node, patterns: &[Node], references: &[Node]) -> Finding {
+    for pattern in patterns {
+        let text = pattern.as_str().unwrap_or_default();
+        let alone = serde_json::json!({ "pattern": text });
+        if jsonschema::options().with_draft(Draft::Draft202012).build(&alone).is_err() {
+            return Finding::error("invalid-schema", format!("`{text}` is not a regular expression"))
+                .label(pattern.span(), "cannot be read")
+                .help("check its brackets and parentheses");
         }
-        for reference in references {
-            let text = reference.as_str().unwrap_or_default();
-            let Some(pointer) = text.strip_prefix('#') else {
-                return Finding::error("invalid-schema", format!("`{text}` is in another document"))
-                    .label(reference.span(), "not in this schema")
-                    .help("put it under `$defs`, and write `#/$defs/NAME`");
-            };
-            let found = Tree { root: node.clone() }.locate(pointer).is_some();
-            if !found && (pointer.is_empty() || pointer.starts_with('/')) {
-                let known: Vec<String> =
-                    node.get("$defs").map(Node::entries).unwrap_or_default().iter().map(|it| format!("#/$defs/{}", it.key.text)).collect();
-                return Finding::error("invalid-schema", format!("the schema has no `{text}`"))
-                    .label(reference.span(), "leads nowhere")
-                    .help(
-                        suggest(text, known.iter().map(String::as_str))
-                            .unwrap_or_else(|| "define it under `$defs` of the schema".to_owned()),
-                    );
-            }
-        }
-        Finding::error("invalid-schema", "the schema cannot be used")
-            .label(node.label_span(), "cannot be compiled")
-            .help("check its references and patterns")
     }
+    for reference in references {
+        let text = reference.as_str().unwrap_or_default();
+        let Some(pointer) = text.strip_prefix('#') else {
+            return Finding::error("invalid-schema", format!("`{text}` is in another document"))
+                .label(reference.span(), "not in this schema")
+                .help("put it under `$defs`, and write `#/$defs/NAME`");
+        };
+        let found = Tree { root: node.clone() }.locate(pointer).is_some();
+        if !found && (pointer.is_empty() || pointer.starts_with('/')) {
+            let known: Vec<String> = node
+                .get("$defs")
+                .map(Node::entries)
+                .unwrap_or_default()
+                .iter()
+                .map(|it| format!("#/$defs/{}", it.key.text))
+                .collect();
+            return Finding::error("invalid-schema", format!("the schema has no `{text}`"))
+                .label(reference.span(), "leads nowhere")
+                .help(
+                    suggest(text, known.iter().map(String::as_str))
+                        .unwrap_or_else(|| "define it under `$defs` of the schema".to_owned()),
+                );
+        }
+    }
+    Finding::error("invalid-schema", "the schema cannot be used")
+        .label(node.label_span(), "cannot be compiled")
+        .help("check its references and patterns")
 }
 
 /// Says what is wrong at a place of a schema.
@@ -164,4 +165,3 @@ fn collect(node: &Node, visit: &mut impl FnMut(&str, &Node)) {
         collect(item, visit);
     }
 }
-

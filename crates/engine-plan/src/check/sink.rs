@@ -64,13 +64,26 @@ impl<'a> Checker<'a> {
             );
         }
         let Some(sink) = sink else { return };
+        let updates = *mode == Some(WriteMode::Upsert) || mode.is_none() && key.is_some();
+        if updates && !sink.has_tables() {
+            let span = at.key(if mode.is_some() { "mode" } else { "key" }).unwrap_or(long.sink.span());
+            self.findings.push(
+                Finding::error("invalid-value", format!("a {} sink cannot update records by a key", sink.kind()))
+                    .label(span, "has no tables")
+                    .help("take `key` away, or write `mode: append` or `mode: replace`"),
+            );
+        }
         let (given, other, wanted) = if sink.has_tables() { (path, table, "table") } else { (table, path, "path") };
         if let (Some(template), None) = (given, other) {
             let wrong = if sink.has_tables() { "path" } else { "table" };
             self.findings.push(
                 Finding::error("unknown-field", format!("a {} sink takes no `{wrong}`", sink.kind()))
                     .label(at.key(wrong).unwrap_or(template.span()), format!("not for {} sinks", sink.kind()))
-                    .help(if matches!(sink, Sink::Stdout(_)) { "remove it".to_owned() } else { format!("write `{wanted}`") }),
+                    .help(if matches!(sink, Sink::Stdout(_)) {
+                        "remove it".to_owned()
+                    } else {
+                        format!("write `{wanted}`")
+                    }),
             );
         }
     }

@@ -3,14 +3,15 @@
 use engine_request::Removable;
 use engine_source::{Finding, Span};
 use engine_spec::{
-    Batch, BatchLimits, BatchSize, Call, Case, ErrorHandling, Expect, Flow, ForEach, JsonSchemaSource, MapUse, OnError, Read,
-    ReadEndpoint, ReadQuery, ReadTable, Rule, Step, Validate, Wait, WaitEvent, WaitFor,
+    Batch, BatchLimits, BatchSize, Call, Case, ErrorHandling, Expect, Flow, ForEach, JsonSchemaSource, MapUse, OnError,
+    Read, ReadEndpoint, ReadQuery, ReadTable, Rule, Step, Validate, Wait, WaitEvent, WaitFor,
 };
 
 use super::api::Home;
 use super::at::At;
 use super::names::{
-    BATCH, ERROR, GIVEN, ITEM, LAST, Names, ORIGINAL, PAGE, PARENT, REQUEST, RESPONSE, STEPS, STREAM, TRIGGER, WAIT, WINDOW,
+    BATCH, ERROR, GIVEN, ITEM, LAST, Names, ORIGINAL, PAGE, PARENT, REQUEST, RESPONSE, STEPS, STREAM, TRIGGER, WAIT,
+    WINDOW,
 };
 use super::{Checker, StepName, Var};
 use crate::catalog::EndpointEntry;
@@ -123,7 +124,7 @@ impl<'a> Checker<'a> {
         if let Some(read) = read {
             let reads = self.read(read, at.get("read"), &names);
             let under = for_each.is_some() || level == Level::Inner || names.has(PARENT);
-            has_key = map.is_none() && reads.endpoints.iter().all(|entry| self.has_key(entry));
+            has_key = map.is_none() && reads.endpoints.iter().all(|entry| entry.has_key());
             names = names.and(&[ITEM, ORIGINAL, STREAM, RESPONSE]).and_if(under, PARENT).and_if(reads.windowed, WINDOW);
             self.in_stream = true;
         }
@@ -289,10 +290,6 @@ impl<'a> Checker<'a> {
         for entry in endpoints {
             self.arguments(entry, &engine_source::Map::new(), at, span);
         }
-    }
-
-    fn has_key(&self, entry: &EndpointEntry<'a>) -> bool {
-        entry.effective.as_ref().is_none_or(|effective| effective.key.is_some())
     }
 
     fn call(&mut self, call: &'a Call, at: At<'a>, names: &Names<'a>) {

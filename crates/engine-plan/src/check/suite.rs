@@ -14,9 +14,12 @@ impl<'a> Checker<'a> {
                 if !self.declares("inputs", &name.value) {
                     let help = suggest(&name.value, self.spec.inputs.keys());
                     self.findings.push(
-                        Finding::error("undefined-variable", format!("the test gives an input that is not there: `{}`", name.value))
-                            .label(name.span, "not an input")
-                            .help_if(help),
+                        Finding::error(
+                            "undefined-variable",
+                            format!("the test gives an input that is not there: `{}`", name.value),
+                        )
+                        .label(name.span, "not an input")
+                        .help_if(help),
                     );
                 }
             }
@@ -28,7 +31,8 @@ impl<'a> Checker<'a> {
     }
 
     fn expectation(&mut self, expect: &'a Expectation) {
-        let Expectation { status: _, error: _, requests, records: _, steps, written, dead_letters, state: _, waits: _ } = expect;
+        let Expectation { status: _, error: _, requests, records: _, steps, written, dead_letters, state: _, waits: _ } =
+            expect;
         if let Some(Requests { order, endpoints }) = requests {
             for endpoint in order.iter().flatten() {
                 self.endpoint(endpoint);

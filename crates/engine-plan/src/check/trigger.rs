@@ -7,7 +7,8 @@ use engine_spec::trigger::{
     Dedupe, DedupeBy, EventPlace, ManualTrigger, Respond, ScheduleTrigger, Trigger, WebhookTrigger,
 };
 use engine_spec::verify::{
-    BasicVerify, BearerVerify, GitHubVerify, HmacVerify, ShopifyVerify, SlackVerify, StandardWebhooksVerify, StripeVerify,
+    BasicVerify, BearerVerify, GitHubVerify, HmacVerify, ShopifyVerify, SlackVerify, StandardWebhooksVerify,
+    StripeVerify,
 };
 use engine_spec::{Text, Verify};
 
@@ -83,7 +84,15 @@ impl<'a> Checker<'a> {
             Verify::StandardWebhooks(StandardWebhooksVerify { secret, tolerance }) => (secret, tolerance.as_ref()),
             Verify::Bearer(BearerVerify { secret }) => (secret, None),
             Verify::Basic(BasicVerify { secret }) => (secret, None),
-            Verify::Hmac(HmacVerify { algorithm: _, secret, key_encoding: _, signed, place: _, format: _, tolerance }) => {
+            Verify::Hmac(HmacVerify {
+                algorithm: _,
+                secret,
+                key_encoding: _,
+                signed,
+                place: _,
+                format: _,
+                tolerance,
+            }) => {
                 self.maybe_template(signed.as_ref(), names);
                 (secret, tolerance.as_ref())
             }
@@ -101,7 +110,9 @@ impl<'a> Checker<'a> {
         let finding = Finding::error("invalid-cron", format!("`{cron}` is not a schedule"));
         if !matches!(fields.len(), 5 | 6) {
             let help = match (&**cron, fields.len()) {
-                (_, 2..) => "write minute, hour, day of the month, month and day of the week; six fields begin with the second",
+                (_, 2..) => {
+                    "write minute, hour, day of the month, month and day of the week; six fields begin with the second"
+                }
                 ("hourly" | "@hourly", _) => "write `0 * * * *`",
                 ("daily" | "@daily" | "@midnight", _) => "write `0 0 * * *`",
                 ("weekly" | "@weekly", _) => "write `0 0 * * 1`",
@@ -118,8 +129,7 @@ impl<'a> Checker<'a> {
         }
         // The field that does not work alone is the one to point at.
         for (index, (at, field)) in fields.iter().enumerate() {
-            let alone: Vec<&str> =
-                (0..fields.len()).map(|other| if other == index { *field } else { "*" }).collect();
+            let alone: Vec<&str> = (0..fields.len()).map(|other| if other == index { *field } else { "*" }).collect();
             if !is_valid(&alone.join(" ")) {
                 let noun = FIELDS.get(index + 6 - fields.len()).copied().unwrap_or_default();
                 let help = match noun {
@@ -143,7 +153,15 @@ impl<'a> Checker<'a> {
             return;
         }
         let known: Vec<String> = database.available().map(|name| name.to_string()).collect();
-        let help = match similar(timezone, known.iter().map(String::as_str)) {
+        // Names share so much that only the city tells which one is close.
+        let city = |name: &'_ str| name.rsplit_once('/').map_or(name.to_owned(), |(_, city)| city.to_owned());
+        let cities: Vec<String> = known.iter().map(|name| city(name)).collect();
+        let close = match cities.iter().position(|known| *known == city(timezone)) {
+            Some(same) => Some(same),
+            None => similar(&city(timezone), cities.iter().map(String::as_str))
+                .and_then(|close| cities.iter().position(|known| known == close)),
+        };
+        let help = match close.and_then(|index| known.get(index)) {
             Some(close) => format!("did you mean `{close}`?"),
             None => "name a region and a city as the IANA database does: `Europe/Berlin`".to_owned(),
         };

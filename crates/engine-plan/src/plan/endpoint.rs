@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use engine_expr::{Setting, Template};
 use engine_request::{
-    Auth, Body, ErrorRule, Idempotency, Incremental, Key, Pagination, Period, QueryValue, RateLimit, Records, Redirects,
-    RequestLine, Response, Retry, Tls,
+    Auth, Body, ErrorRule, Idempotency, Incremental, Key, Pagination, Period, QueryValue, RateLimit, Records,
+    Redirects, RequestLine, Response, Retry, Tls,
 };
 use engine_source::{Map, Span};
 use engine_spec::{Example, Param};

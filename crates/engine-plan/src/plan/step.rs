@@ -75,7 +75,8 @@ impl Step {
     /// says, where no mapping changed the record.
     pub fn key(&self, read: usize) -> Option<&Key> {
         let Target::Write(write) = &self.target else { return None };
-        let inherited = || self.reads().get(read).filter(|_| self.map.is_none()).and_then(|read| read.endpoint.key.as_ref());
+        let inherited =
+            || self.reads().get(read).filter(|_| self.map.is_none()).and_then(|read| read.endpoint.key.as_ref());
         write.key.as_ref().or_else(inherited)
     }
 }

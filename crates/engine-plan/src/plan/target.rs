@@ -55,7 +55,7 @@ pub struct Write {
     pub path: Option<Template>,
     /// What identifies a record, as it is written; see [`Step::key`](super::Step::key).
     pub key: Option<Key>,
-    /// How it is written; `upsert` where there is a key, else `append`, if not given.
+    /// How it is written, if it is said; see [`Write::mode`].
     pub mode: Option<WriteMode>,
     /// Whether tables are made and widened; true if not given.
     pub create: Option<Setting<bool>>,
@@ -64,9 +64,10 @@ pub struct Write {
 }
 
 impl Write {
-    /// Returns how a record is written that is identified by this key.
+    /// Returns how a record is written that is identified by this key. Files are appended to, whatever the key.
     pub fn mode(&self, key: Option<&Key>) -> WriteMode {
-        self.mode.unwrap_or(if key.is_some() { WriteMode::Upsert } else { WriteMode::Append })
+        let updates = key.is_some() && self.sink.sink.has_tables();
+        self.mode.unwrap_or(if updates { WriteMode::Upsert } else { WriteMode::Append })
     }
 }
 

@@ -98,7 +98,12 @@ pub static RULES: &[Rule] = &[
     rule!("unused-secret", Warning, Reading, "a secret that nothing uses"),
     rule!("unused-mapping", Warning, Reading, "a mapping that no step uses"),
     rule!("paginated-call", Warning, Reading, "a call of an endpoint that has pages"),
-    rule!("retry-without-key", Warning, Reading, "a request that makes something is sent again without an idempotency key"),
+    rule!(
+        "retry-without-key",
+        Warning,
+        Reading,
+        "a request that makes something is sent again without an idempotency key"
+    ),
     rule!("unreadable-file", Error, Reading, "a file that cannot be read"),
     rule!("import-missing", Error, Reading, "an imported file that is not there"),
     rule!("import-cycle", Error, Reading, "files that import each other"),
@@ -123,6 +128,9 @@ pub static RULES: &[Rule] = &[
     rule!("host-not-allowed", Error, Running, "a request would go to a host that the spec does not name"),
     rule!("sink-failed", Error, Running, "a sink could not write"),
     rule!("interrupted", Error, Running, "the run was interrupted"),
+    rule!("step-failed", Error, Running, "a step failed by its own word"),
+    rule!("output-failed", Error, Running, "the output could not be written"),
+    rule!("internal-error", Error, Running, "something in the engine itself is wrong"),
 ];
 
 /// Returns a kind of finding by its code.
@@ -138,7 +146,11 @@ mod tests {
     fn has_each_code_once_and_a_page_for_it() {
         for (index, rule) in RULES.iter().enumerate() {
             assert!(RULES.iter().skip(index + 1).all(|other| other.code != rule.code), "{} is there twice", rule.code);
-            assert!(rule.page.starts_with(&format!("# {}\n", rule.code)), "the page of {} has another title", rule.code);
+            assert!(
+                rule.page.starts_with(&format!("# {}\n", rule.code)),
+                "the page of {} has another title",
+                rule.code
+            );
             assert!(!rule.summary.ends_with('.'), "{}", rule.code);
         }
         assert!(explain("unknown-field").is_some());
