@@ -41,8 +41,8 @@ pub struct Compiled {
 
 /// Reads a spec, checks it, and makes a plan of it.
 pub fn compile(path: &Path, files: &dyn Files) -> Compiled {
-    let Loaded { mut sources, mut findings, root } = load::load(path, files);
-    let plan = root.and_then(|root| plan(path, &root, &mut sources, files, &mut findings));
+    let Loaded { mut sources, mut findings, root, is_partial } = load::load(path, files);
+    let plan = root.and_then(|root| plan(path, &root, is_partial, &mut sources, files, &mut findings));
     findings.sort();
     let sources = Arc::new(sources);
     let plan =
@@ -51,7 +51,14 @@ pub fn compile(path: &Path, files: &dyn Files) -> Compiled {
 }
 
 /// Checks a tree, and makes a plan of it if nothing is wrong.
-fn plan(path: &Path, root: &Node, sources: &mut Sources, files: &dyn Files, findings: &mut Findings) -> Option<Plan> {
+fn plan(
+    path: &Path,
+    root: &Node,
+    is_partial: bool,
+    sources: &mut Sources,
+    files: &dyn Files,
+    findings: &mut Findings,
+) -> Option<Plan> {
     let mut shape = Findings::new();
     let spec = engine_spec::read::<Spec>(root, &mut shape);
     if let Some(version) = shape.iter().find(|finding| finding.code == "unsupported-version") {
@@ -62,7 +69,7 @@ fn plan(path: &Path, root: &Node, sources: &mut Sources, files: &dyn Files, find
     findings.extend(shape);
     let spec = spec?;
     let catalog = Catalog::new(&spec, root);
-    let mut checked = check::check(&spec, root, &catalog, sources, files, findings);
+    let mut checked = check::check(&spec, root, is_partial, &catalog, sources, files, findings);
     findings.extend(std::mem::take(&mut checked.findings));
     if findings.has_errors() {
         return None;

@@ -28,12 +28,20 @@ pub(crate) struct Loaded {
     pub(crate) findings: Findings,
     /// The spec's own text laid over all that it imports; none if it cannot be read.
     pub(crate) root: Option<Node>,
+    /// Whether something that is imported could not be brought, so that names may be missing.
+    pub(crate) is_partial: bool,
 }
 
 /// Reads a spec.
 pub(crate) fn load(path: &Path, files: &dyn Files) -> Loaded {
-    let mut loader =
-        Loader { files, sources: Sources::new(), findings: Findings::new(), read: HashMap::new(), chain: Vec::new() };
+    let mut loader = Loader {
+        files,
+        sources: Sources::new(),
+        findings: Findings::new(),
+        read: HashMap::new(),
+        chain: Vec::new(),
+        is_partial: false,
+    };
     let root = match files.read(path) {
         Ok(text) => loader.file(path, text),
         Err(error) => {
@@ -42,8 +50,8 @@ pub(crate) fn load(path: &Path, files: &dyn Files) -> Loaded {
             None
         }
     };
-    let Loader { sources, findings, .. } = loader;
-    Loaded { sources, findings, root }
+    let Loader { sources, findings, is_partial, .. } = loader;
+    Loaded { sources, findings, root, is_partial }
 }
 
 /// Returns a path without `.` and `..` where that needs no look at the disk.
@@ -86,6 +94,7 @@ struct Loader<'a> {
     read: HashMap<PathBuf, Option<Node>>,
     /// The files that are being read, each of which imports the next one.
     chain: Vec<PathBuf>,
+    is_partial: bool,
 }
 
 /// What is looked at in a file that is imported, beside what it brings.
@@ -112,8 +121,9 @@ impl Loader<'_> {
         let mut sections: Vec<(Entry, Vec<Part>)> = Vec::new();
         for import in own.get("imports").map(Node::items).unwrap_or_default() {
             let Some(name) = import.as_str() else { continue };
-            if let Some(brought) = self.import(path, name, import.span()) {
-                self.add(&mut sections, &brought, name, import.span());
+            match self.import(path, name, import.span()) {
+                Some(brought) => self.add(&mut sections, &brought, name, import.span()),
+                None => self.is_partial = true,
             }
         }
         self.chain.pop();

@@ -164,6 +164,21 @@ fn looks_at_imports_as_well() {
 }
 
 #[test]
+fn says_nothing_about_what_a_missing_import_would_have_brought() {
+    let found = codes(&[(
+        "x.yaml",
+        "version: 1
+imports: [shop.yaml]
+apis: {shop: {headers: {X: '{{ inputs.a }} {{ vars.b }}'}, endpoints: {list: {records: $.a}}}}
+steps:
+  - {read: shop.orders, map: order, write: db}
+  - {read: erp.orders, where: itm.a}
+",
+    )]);
+    assert_eq!(found, ["x.yaml:2:11 import-missing", "x.yaml:6:31 undefined-variable"]);
+}
+
+#[test]
 fn says_all_in_one_go_and_nothing_about_what_is_lost() {
     let found = codes(&[(
         "x.yaml",

@@ -136,14 +136,14 @@ impl<'a> Checker<'a> {
         if let Some(request) = request {
             self.request_line(request, params, &names);
             let needs_base = request.is_path() && !api.at.has("base_url") && !entry.at.has("base_url");
-            if needs_base && !std::mem::replace(said, true) {
+            if needs_base && !self.is_partial && !std::mem::replace(said, true) {
                 self.findings.push(
                     Finding::error("missing-field", format!("`{}` has no `base_url` to join paths to", api.name))
                         .label(request.span(), "a path without a host")
                         .help("add `base_url: https://…` to the API, or write a whole URL"),
                 );
             }
-        } else if steps.is_none() && !entry.at.has("request") && !entry.at.has("steps") {
+        } else if steps.is_none() && !self.is_partial && !entry.at.has("request") && !entry.at.has("steps") {
             let key = api.at.get("endpoints").key(entry.name).unwrap_or_default();
             self.findings.push(
                 Finding::error("missing-field", format!("`{}` has no `request`", entry.id()))
@@ -523,7 +523,7 @@ impl<'a> Checker<'a> {
             }
             Auth::Session(SessionAuth { login, answer, place: _, prefix, lifetime, methods: _ }) => {
                 for login in login {
-                    if api.endpoint(login).is_none() && !api.at.get("endpoints").has(login) {
+                    if api.endpoint(login).is_none() && !self.is_partial && !api.at.get("endpoints").has(login) {
                         let help = suggest(login, api.endpoints.iter().map(|endpoint| endpoint.name));
                         self.findings.push(
                             Finding::error("undefined-endpoint", format!("undefined endpoint `{}.{login}`", api.name))

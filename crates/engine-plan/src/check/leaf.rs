@@ -158,7 +158,7 @@ impl<'a> Checker<'a> {
                         )),
                 );
             }
-            None if self.lost_vars.contains(member) => {}
+            None if self.is_partial || self.lost_vars.contains(member) => {}
             None => {
                 let known: Vec<_> = self.vars.iter().map(|var| (var.name, var.span)).collect();
                 self.undefined(one, span, &known, "declare it under `vars`");

@@ -61,6 +61,8 @@ pub(crate) struct Checker<'a> {
     own_id: Option<Span>,
     /// Whether there are items here.
     in_stream: bool,
+    /// Whether an import is missing, and with it what it would have brought.
+    is_partial: bool,
     /// Whether the flow waits somewhere.
     has_wait: bool,
     /// Names that are declared, but lost to mistakes.
@@ -119,16 +121,18 @@ pub(crate) struct Checked {
     pub(crate) schemas: HashMap<Span, Schema>,
 }
 
-/// Checks a spec, about which something may have been found `before`.
+/// Checks a spec, about which something may have been found `before`; `is_partial` says that an import is missing.
 pub(crate) fn check<'a>(
     spec: &'a Spec,
     root: &'a Node,
+    is_partial: bool,
     catalog: &'a Catalog<'a>,
     sources: &'a mut Sources,
     files: &'a dyn Files,
     before: &Findings,
 ) -> Checked {
     let mut checker = Checker::new(spec, root, catalog, sources, files);
+    checker.is_partial = is_partial;
     checker.all(!before.has_errors());
     let errors: Findings =
         before.iter().chain(&checker.findings).filter(|finding| finding.is_error()).cloned().collect();
@@ -176,6 +180,7 @@ impl<'a> Checker<'a> {
             current: None,
             own_id: None,
             in_stream: false,
+            is_partial: false,
             has_wait: flows.into_iter().any(|steps| waits(steps)),
             lost_params: HashSet::new(),
             lost_vars,
@@ -340,7 +345,7 @@ impl<'a> Checker<'a> {
 
     /// Returns whether a section of the spec has such a name, even if what it stands for was lost to a mistake.
     fn declares(&self, section: &str, name: &str) -> bool {
-        self.root.get(section).has(name)
+        self.is_partial || self.root.get(section).has(name)
     }
 
     /// Returns a place for a help: the line and column if it is in the same file, else with the file; empty if there is none.

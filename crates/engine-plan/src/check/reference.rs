@@ -40,7 +40,7 @@ impl<'a> Checker<'a> {
             return None;
         };
         let found = entry.endpoint(endpoint);
-        if found.is_none() && !entry.at.get("endpoints").has(endpoint) {
+        if found.is_none() && !self.is_partial && !entry.at.get("endpoints").has(endpoint) {
             let start = api.len() + 1;
             let label = self.sources.within(span, start..start + endpoint.len());
             let help = if let Some(close) = similar(endpoint, entry.endpoints.iter().map(|known| known.name)) {
