@@ -40,6 +40,23 @@ pub(crate) fn register(env: &mut Environment<'static>) {
     });
 }
 
+/// Applies an operator to values; `None` where it cannot be.
+pub(crate) fn apply(operator: &str, left: &Value, right: &Value) -> Option<Value> {
+    let ordered = |holds: fn(Ordering) -> bool| order(operator, left, right).ok().map(|order| Value::Bool(holds(order)));
+    match operator {
+        "+" => add(left, right).ok(),
+        "*" => multiply(left, right).ok(),
+        "~" => concat(left, right).ok(),
+        "==" => equal(left, right).ok().map(Value::Bool),
+        "!=" => equal(left, right).ok().map(|equal| Value::Bool(!equal)),
+        "<" => ordered(Ordering::is_lt),
+        "<=" => ordered(Ordering::is_le),
+        ">" => ordered(Ordering::is_gt),
+        ">=" => ordered(Ordering::is_ge),
+        _ => arithmetic(operator, left, right).ok(),
+    }
+}
+
 fn binary(
     left: &Jinja,
     right: &Jinja,

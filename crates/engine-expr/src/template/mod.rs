@@ -6,6 +6,7 @@
 mod analysis;
 mod condition;
 mod failure;
+mod fast;
 mod program;
 mod rewrite;
 mod syntax;

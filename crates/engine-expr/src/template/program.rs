@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use minijinja::machinery::{CodeGenerator, Instructions, ast, eval, make_string_output, parse, parse_expr};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, Value as Jinja};
 
+use super::fast::Fast;
 use super::rewrite;
 use crate::bridge::{Exact, Root, from_jinja};
 use crate::scope::Scope;
@@ -70,32 +71,43 @@ self_cell::self_cell!(
 pub(super) struct Program {
     compiled: Compiled,
     form: Form,
+    fast: Option<Fast>,
 }
 
 impl Program {
     /// Compiles a text that was parsed before, and so parses again.
     pub(super) fn new(text: &str, bare: bool) -> Result<Self, Error> {
         let mut form = Form::Expression;
+        let mut fast = None;
         let compiled = Compiled::try_new(text.into(), |text| {
             let mut generator = CodeGenerator::new("template", text);
             if bare {
-                generator.compile_expr(&rewrite::expression(&parse_expr(text)?));
+                let expr = parse_expr(text)?;
+                fast = Fast::expression(&expr);
+                generator.compile_expr(&rewrite::expression(&expr));
             } else {
                 let tree = parse(text, "template", syntax())?;
                 if let Some(expr) = single(&tree) {
+                    fast = Fast::expression(expr);
                     generator.compile_expr(&rewrite::expression(expr));
                 } else {
                     form = Form::Text;
+                    if let ast::Stmt::Template(template) = &tree {
+                        fast = Fast::text(&template.children);
+                    }
                     generator.compile_stmt(&rewrite::statement(&tree));
                 }
             }
             Ok::<_, Error>(generator.finish().0)
         })?;
-        Ok(Self { compiled, form })
+        Ok(Self { compiled, form, fast })
     }
 
     /// Runs it; `None` where the expression gives nothing.
     pub(super) fn run(&self, scope: &Scope) -> Result<Option<Value>, Error> {
+        if let Some(value) = self.fast.as_ref().and_then(|fast| fast.run(scope)) {
+            return Ok(Some(value));
+        }
         let root = Jinja::from_object(Root(scope.clone()));
         let mut text = String::new();
         let blocks = BTreeMap::new();
