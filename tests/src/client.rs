@@ -19,10 +19,19 @@ pub struct Fetched {
 
 /// Gets a URL of this machine.
 pub fn get(url: &str, headers: &[(&str, &str)]) -> Fetched {
+    fetch("GET", url, headers)
+}
+
+/// Gets the headers of a URL of this machine.
+pub fn head(url: &str, headers: &[(&str, &str)]) -> Fetched {
+    fetch("HEAD", url, headers)
+}
+
+fn fetch(method: &str, url: &str, headers: &[(&str, &str)]) -> Fetched {
     let rest = url.strip_prefix("http://").expect("a server of this machine speaks HTTP");
     let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
     let mut connection = TcpStream::connect(host).expect("the server listens");
-    let mut request = format!("GET /{path} HTTP/1.0\r\nHost: {host}\r\nAccept: application/json\r\n");
+    let mut request = format!("{method} /{path} HTTP/1.0\r\nHost: {host}\r\nAccept: application/json\r\n");
     for (name, value) in headers {
         request.push_str(&format!("{name}: {value}\r\n"));
     }

@@ -18,7 +18,7 @@ mod scenario;
 mod script;
 mod server;
 
-pub use client::{Fetched, basic, get};
+pub use client::{Fetched, basic, get, head};
 pub use engine::{Engine, Finished};
 pub use exchange::Exchange;
 pub use expected::Expected;

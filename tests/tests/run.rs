@@ -40,6 +40,7 @@ scenarios! {
     auth_bearer
     bodies_and_queries
     broken_pipe
+    calls_in_flight
     connection_refused
     decimals
     dry_run
@@ -62,7 +63,6 @@ scenarios! {
     mapping_required
     mapping_type
     on_error_skip
-    on_failure_and_finally
     output_csv
     output_json
     output_none

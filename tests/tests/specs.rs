@@ -13,6 +13,7 @@ const RUNNING: &[&str] = &[
     "connection",
     "host-not-allowed",
     "http-status",
+    "internal-error",
     "interrupted",
     "invalid-input",
     "invalid-record",
@@ -21,13 +22,18 @@ const RUNNING: &[&str] = &[
     "missing-input",
     "missing-secret",
     "not-json",
+    "output-failed",
     "pagination-loop",
     "sink-failed",
+    "step-failed",
     "template-failed",
     "timeout",
     "too-many-pages",
     "unexpected-shape",
 ];
+
+/// Codes of files that are no fit content of a repository; a test makes them.
+const MADE: &[&str] = &["too-large"];
 
 /// A finding as `--format json` gives it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -144,6 +150,17 @@ fn every_scenario_is_clean() {
 }
 
 #[test]
+fn a_file_that_is_too_large_is_not_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let large = format!("version: 1\nx-filler: {}\n", "x".repeat(17 * 1024 * 1024));
+    std::fs::write(folder.path().join("large.yaml"), large).unwrap();
+    let finished = Engine::new(["validate", "--quiet", "--format", "concise", "large.yaml"]).folder(folder.path()).finish();
+    assert_eq!(finished.status, Some(2), "{}", finished.stderr());
+    let text = format!("{}{}", finished.stdout(), finished.stderr());
+    assert!(text.contains("large.yaml") && text.contains("too-large") && text.lines().count() == 1, "{text}");
+}
+
+#[test]
 fn every_code_is_explained_and_shown() {
     let folders: BTreeSet<String> = wrong_specs().iter().map(|spec| code_of(spec)).collect();
     let list = Engine::new(["explain"]).finish();
@@ -155,7 +172,7 @@ fn every_code_is_explained_and_shown() {
         .filter(|word| word.chars().all(|it| it.is_ascii_lowercase() || it.is_ascii_digit() || it == '-'))
         .map(str::to_owned)
         .collect();
-    let running: BTreeSet<String> = RUNNING.iter().map(|code| (*code).to_owned()).collect();
+    let running: BTreeSet<String> = RUNNING.iter().chain(MADE).map(|code| (*code).to_owned()).collect();
     let unshown: Vec<&String> = listed.iter().filter(|code| !folders.contains(*code) && !running.contains(*code)).collect();
     assert!(unshown.is_empty(), "no spec shows {unshown:?}");
     for code in folders.union(&running) {
@@ -163,6 +180,23 @@ fn every_code_is_explained_and_shown() {
         assert_eq!(page.status, Some(0), "{code}: {}", page.stderr());
         assert!(page.stdout().lines().count() > 3, "{code}: {}", page.stdout());
         assert!(listed.contains(code), "{code} is not listed");
+    }
+}
+
+#[test]
+fn every_code_of_a_run_is_explained() {
+    let codes: BTreeSet<String> = files_below("tests/run", "stderr")
+        .iter()
+        .flat_map(|path| {
+            let text = std::fs::read_to_string(root().join(path)).unwrap();
+            let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+            lines.windows(3).filter(|three| three[2].starts_with("  × ")).map(|three| three[0].clone()).collect::<Vec<_>>()
+        })
+        .collect();
+    assert!(codes.len() >= 10, "{codes:?}");
+    for code in codes {
+        let page = Engine::new(["explain", code.as_str()]).finish();
+        assert_eq!(page.status, Some(0), "{code}: {}", page.stderr());
     }
 }
 

@@ -1,6 +1,7 @@
 //! Calling an endpoint for each record of a step.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use engine_expr::{DynamicLeaf, Scope};
@@ -17,6 +18,7 @@ use crate::needs::whole_scope;
 use crate::outlet::Outlet;
 use crate::page::excerpt;
 use crate::params::params_of;
+use crate::report::Event;
 use crate::run::RunContext;
 use crate::tally::Tally;
 
@@ -61,19 +63,31 @@ impl Caller {
         outlet: &Outlet,
     ) -> Result<(), Failure> {
         let Target::Call(call) = &self.step.target else { return Ok(()) };
+        let fails = self.step.on_error.action != ItemAction::Skip;
+        let given_up = AtomicBool::new(false);
+        let given_up = &given_up;
         let with_scopes = items.into_iter().enumerate().map(|(at, item)| {
             let scope = scopes.get(at).unwrap_or(&self.base).clone();
-            async move { (self.one(call, &item, &scope).await, item) }
+            async move {
+                if given_up.load(Ordering::Relaxed) {
+                    return (Ok(None), item);
+                }
+                let answer = self.one(call, &item, &scope).await;
+                if answer.is_err() && fails {
+                    given_up.store(true, Ordering::Relaxed);
+                }
+                (answer, item)
+            }
         });
         let mut answers = stream::iter(with_scopes).buffered(concurrency);
         let mut out = Vec::new();
         let mut failed = None;
-        // Calls that are in flight when one fails are let finish: what they did is known then.
+        // Calls that are in flight when one fails are let finish, so that it is known what they did; no others begin.
         while let Some((answer, item)) = answers.next().await {
             match answer {
                 Ok(Some(item)) => out.push(item),
                 Ok(None) => {}
-                Err(failure) if self.step.on_error.action == ItemAction::Skip => {
+                Err(failure) if !fails => {
                     self.tally.add(|counts| counts.failed += 1);
                     self.context.reject(&self.step.id, &failure.about(&item));
                 }
@@ -82,8 +96,7 @@ impl Caller {
                     let help = failure.help.clone().unwrap_or_else(|| {
                         "to go on without such records, write `on_error: skip` beside `call`".to_owned()
                     });
-                    failed = Some(failure.about(&item).help(help));
-                    break;
+                    failed.get_or_insert_with(|| failure.about(&item).help(help));
                 }
             }
         }
@@ -113,6 +126,10 @@ impl Caller {
             idempotency.apply(&mut draft, &scope, || derive_key(parts.iter().map(|part| part.as_bytes())))?;
         }
         if self.context.options.dry_run && !draft.method().is_safe() {
+            let request = draft.finish()?;
+            let body = if request.body.is_empty() { String::new() } else { format!(" {}", excerpt(&request.body)) };
+            let message = format!("would send {} {}{body}", request.method, request.shown_url);
+            self.context.observer.event(Event::Log { step: self.step.id.as_str().into(), message: self.context.redact(&message) });
             return Ok(None);
         }
         let declared = draft.url().clone();

@@ -59,10 +59,12 @@ impl Failure {
 /// Says in a few words what stands at the place that a failure points at.
 fn label_of(code: &str) -> &'static str {
     match code {
-        "http-status" | "timeout" | "connection" | "not-json" | "body-too-large" => "asked for here",
+        "http-status" | "timeout" | "connection" | "body-too-large" => "asked for here",
+        "not-json" => "wanted from the answer",
         "unexpected-shape" => "not found in the answer",
         "mapping-required" | "mapping-type" => "from here",
-        "pagination-loop" | "too-many-pages" => "the pages follow this",
+        "pagination-loop" => "the pages follow this",
+        "too-many-pages" => "the bound of this read",
         "sink-failed" => "written here",
         "host-not-allowed" => "leads there",
         "invalid-record" => "checked here",

@@ -35,6 +35,20 @@ pub(crate) struct Printed {
     pub(crate) observer: Arc<dyn Observer>,
     /// The name of the stream, where there are several.
     pub(crate) stream: Option<String>,
+    /// Whether the records name their streams themselves: the step reads several endpoints.
+    pub(crate) mixed: bool,
+}
+
+impl Printed {
+    fn print(&self, items: &[Item]) -> std::io::Result<()> {
+        let records = |items: &[Item]| items.iter().map(|item| item.current.record()).collect::<Vec<Record>>();
+        if !self.mixed {
+            return self.observer.records(self.stream.as_deref(), &records(items));
+        }
+        items
+            .chunk_by(|one, next| one.origin.stream == next.origin.stream)
+            .try_for_each(|same| self.observer.records(same.first().map(|item| &*item.origin.stream), &records(same)))
+    }
 }
 
 /// What later steps ask of a step.
@@ -90,8 +104,7 @@ impl Outlet {
         }
         self.kept.keep(&items)?;
         if let Some(printed) = &self.printed {
-            let records: Vec<Record> = items.iter().map(|item| item.current.record()).collect();
-            printed.observer.records(printed.stream.as_deref(), &records).map_err(|error| {
+            printed.print(&items).map_err(|error| {
                 Failure::new("output-failed", format!("the records cannot be printed: {error}"), engine_source::Span::default())
             })?;
         }

@@ -179,7 +179,7 @@ impl PageReader {
                 };
                 let wanted = path.trim_start_matches("$.").split(['.', '[']).next().unwrap_or(path);
                 let help = match suggest(wanted, members.iter().map(String::as_str)) {
-                    Some(suggestion) => format!("{suggestion} if it is left out where there are none, write `{{from: {path}, missing: empty}}`"),
+                    Some(suggestion) => format!("{suggestion}; if it is left out where there are none, write `{{from: {path}, missing: empty}}`"),
                     None => format!("if it is left out where there are none, write `{{from: {path}, missing: empty}}`"),
                 };
                 let shown = members.iter().take(8).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");

@@ -313,7 +313,8 @@ fn stream_of(step: &engine_plan::Step) -> Option<usize> {
 }
 
 async fn run_group(context: &Arc<RunContext>, group: &[usize]) -> Vec<StepReport> {
-    let several = context.plan.steps.iter().filter(|step| step.printed).count() > 1;
+    let printed: Vec<_> = context.plan.steps.iter().filter(|step| step.printed).collect();
+    let several = printed.len() > 1 || printed.iter().any(|step| step.reads().len() > 1);
     let mut inlets: HashMap<usize, Inlet> = HashMap::new();
     let mut outlets: HashMap<usize, Vec<mpsc::Sender<Batch>>> = HashMap::new();
     for &index in group {
@@ -331,6 +332,7 @@ async fn run_group(context: &Arc<RunContext>, group: &[usize]) -> Vec<StepReport
         let printed = step.printed.then(|| Printed {
             observer: Arc::clone(&context.observer),
             stream: several.then(|| stream_name(step)),
+            mixed: step.reads().len() > 1,
         });
         let outlet = Outlet { consumers: outlets.remove(&index).unwrap_or_default(), printed, kept };
         let run = StepRun { context: Arc::clone(context), step: Arc::clone(step), inlet: inlets.remove(&index), outlet };

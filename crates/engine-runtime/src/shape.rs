@@ -90,7 +90,8 @@ impl Shaper {
                     return Err(failure);
                 }
                 buffer.truncate(start);
-                shaped.refused.push(failure);
+                // The help says how to let such records be left out, which is what happens.
+                shaped.refused.push(Failure { help: None, ..failure });
                 continue;
             }
             ranges.push(start..buffer.len());

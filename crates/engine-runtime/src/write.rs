@@ -14,6 +14,7 @@ use crate::item::Item;
 use crate::mapping::Scratch;
 use crate::needs::Needs;
 use crate::record::Record;
+use crate::report::Event;
 use crate::run::RunContext;
 use crate::sink::{Column, ColumnType, Mode, RecordSink, SinkKind, SinkSpec, SinkTarget};
 use crate::tally::Tally;
@@ -82,6 +83,10 @@ impl Writer {
             let records: Vec<Record> = items.get(range).unwrap_or_default().iter().map(|item| item.current.record()).collect();
             let count = records.len() as u64;
             if self.context.options.dry_run {
+                let to = if table.is_empty() { spec.name.clone() } else { format!("{}, table {table}", spec.name) };
+                let noun = if count == 1 { "record" } else { "records" };
+                let message = format!("would write {count} {noun} to {to}");
+                self.context.observer.event(Event::Log { step: self.step.id.as_str().into(), message });
                 continue;
             }
             let first = items.first();
@@ -249,9 +254,10 @@ fn columns(mapping: &Mapping) -> Vec<Column> {
                     Some(FieldType::Boolean) => ColumnType::Boolean,
                     Some(FieldType::Date) => ColumnType::Date,
                     Some(FieldType::Datetime) => ColumnType::Datetime,
-                    None => ColumnType::Json,
+                    None => ColumnType::Any,
                 },
-                _ => ColumnType::Json,
+                Field::Object(_) | Field::Each(_) => ColumnType::Json,
+                Field::Value(_) => ColumnType::Any,
             };
             Column { name: name.value.to_string(), kind }
         })
