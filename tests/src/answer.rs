@@ -103,7 +103,7 @@ impl Answer {
                 Header::Many(values) => values.as_slice(),
             };
             for value in values {
-                head.push_str(&format!("{name}: {}\r\n", fill(value)));
+                head.extend([name, ": ", &fill(value), "\r\n"]);
             }
         }
         let bodiless = matches!(self.status, 204 | 304);
@@ -111,7 +111,7 @@ impl Answer {
             head.push_str("Transfer-Encoding: chunked\r\n");
         } else if !bodiless {
             let length = self.content_length.unwrap_or(body.len() as u64);
-            head.push_str(&format!("Content-Length: {length}\r\n"));
+            head.extend(["Content-Length: ", &length.to_string(), "\r\n"]);
         }
         head.push_str("\r\n");
         out.write_all(head.as_bytes())?;
@@ -119,10 +119,13 @@ impl Answer {
             out.flush()?;
             return Ok(true);
         }
-        while self.endless {
-            write!(out, "{:x}\r\n", body.len())?;
-            out.write_all(&body)?;
-            out.write_all(b"\r\n")?;
+        if self.endless {
+            // Ends when the client has had enough, and closes the connection.
+            loop {
+                write!(out, "{:x}\r\n", body.len())?;
+                out.write_all(&body)?;
+                out.write_all(b"\r\n")?;
+            }
         }
         let sent = self.cut.unwrap_or(body.len()).min(body.len());
         out.write_all(body.get(..sent).unwrap_or_default())?;

@@ -33,7 +33,7 @@ fn fetch(method: &str, url: &str, headers: &[(&str, &str)]) -> Fetched {
     let mut connection = TcpStream::connect(host).expect("the server listens");
     let mut request = format!("{method} /{path} HTTP/1.0\r\nHost: {host}\r\nAccept: application/json\r\n");
     for (name, value) in headers {
-        request.push_str(&format!("{name}: {value}\r\n"));
+        request.extend([name, ": ", value, "\r\n"]);
     }
     connection.write_all(format!("{request}\r\n").as_bytes()).expect("the server reads");
     let mut reader = BufReader::new(connection);

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use crate::repository;
 
 /// After this long a program that does not end is killed, and the test fails.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A call of the binary, with an empty environment but for what is given.
 #[derive(Debug)]

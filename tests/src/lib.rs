@@ -1,6 +1,6 @@
 //! What the tests of the whole program share: the binary, a server that plays a script, and expected texts.
 //!
-//! Real parts only: the binary that users run, HTTP over loopback, SQLite files. Nothing here knows the crates of the engine.
+//! Real parts only: the binary that users run, HTTP over loopback, `SQLite` files. Nothing here knows the crates of the engine.
 
 #![expect(clippy::missing_panics_doc, reason = "a test may panic")]
 #![expect(clippy::unwrap_used, reason = "a test may panic")]

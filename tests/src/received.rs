@@ -49,10 +49,10 @@ impl Received {
     pub(crate) fn describe(&self) -> String {
         let mut text = format!("{} {}", self.method, self.target);
         for (name, value) in &self.headers {
-            text.push_str(&format!("\n      {name}: {value}"));
+            text.extend(["\n      ", name, ": ", value]);
         }
         if !self.body.is_empty() {
-            text.push_str(&format!("\n      {}", String::from_utf8_lossy(&self.body)));
+            text.extend(["\n      ", &*String::from_utf8_lossy(&self.body)]);
         }
         text
     }

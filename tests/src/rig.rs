@@ -24,7 +24,7 @@ impl Rig {
     pub fn start(name: &str, target: &Path) -> Option<Self> {
         let scripts = repository::root().join("../shared/servers").join(name);
         if !scripts.join("start.sh").exists() {
-            assert!(!std::env::var_os("CI").is_some_and(|value| value == "true"), "the scripts of {name} are absent");
+            assert!(std::env::var_os("CI").is_none_or(|value| value != "true"), "the scripts of {name} are absent");
             // Written past the capture of the test harness, so that it is seen.
             _ = writeln!(std::io::stderr(), "skipped: the scripts of the server {name} are absent");
             return None;

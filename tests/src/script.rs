@@ -51,7 +51,7 @@ pub(crate) struct Expect {
     pub(crate) files: Vec<String>,
     /// Files that are not written.
     pub(crate) absent: Vec<String>,
-    /// Rows of SQLite files; compared with `expected.rows`.
+    /// Rows of `SQLite` files; compared with `expected.rows`.
     pub(crate) rows: Vec<Rows>,
     /// Parts of what is said, where the whole may differ from run to run.
     pub(crate) said: Vec<String>,
