@@ -166,7 +166,7 @@ x.yaml:4:28 wrong-type: a string where a boolean is expected [yes] write `true` 
 x.yaml:5:6 missing-field: missing field `base_url` in an API [{paginate: {type: link_headr}}] add `base_url: …`
 x.yaml:5:24 unknown-variant: unknown pagination `link_headr` [link_headr] did you mean `link_header`?
 x.yaml:8:35 unknown-field: unknown field `max_page` in link_header pagination [max_page] did you mean `max_pages`?
-x.yaml:8:53 wrong-type: a list where a string is expected [[1]] -
+x.yaml:8:53 wrong-type: a list where a string is expected [[1]] write one text
 x.yaml:9:43 conflicting-keys: `json` and `text` exclude each other in body [text] keep `json` or `text`
 x.yaml:10:34 unknown-field: unknown field `jsn` in body [jsn] did you mean `json`?
 x.yaml:11:41 yaml11-boolean: `no` is a string, not a boolean [no] write `false`, or `\"no\"` if the word is meant
@@ -176,7 +176,7 @@ x.yaml:13:60 unknown-field: unknown field `sise` in page pagination [sise] only 
 x.yaml:15:10 wrong-type: a number where a string is expected [7] quote it: `\"7\"`
 x.yaml:16:5 missing-field: missing field `id` in step [{limit: 5}] add `id: …`
 x.yaml:17:19 unknown-variant: unknown mode `replace` [replace] one of `append`, `upsert`
-x.yaml:17:35 wrong-type: an object where a single value is expected [{a: 1}] -
+x.yaml:17:35 wrong-type: an object where a single value is expected [{a: 1}] write one value, in quotes if it has brackets
 x.yaml:18:5 wrong-type: a string where step is expected, which is an object [just text] its fields are `id`, `limit`, `mode`
 ",
     );
@@ -202,7 +202,7 @@ fn is_silent_below_what_failed_before() {
 
 #[test]
 fn points_at_the_key_of_an_empty_value() {
-    check("version: 1\nname: x\napis:\n", "x.yaml:3:1 wrong-type: nothing where an object is expected [apis] -");
+    check("version: 1\nname: x\napis:\n", "x.yaml:3:1 wrong-type: nothing where an object is expected [apis] write `name: value` for each member");
 }
 
 #[test]
@@ -260,7 +260,7 @@ fn says_one_thing_about_a_word_that_was_a_boolean() {
     assert_eq!(
         said,
         "x.yaml:1:2 yaml11-boolean: `Yes` is a string, not a boolean [Yes] write `true`, or `\"Yes\"` if the word is meant\n\
-         x.yaml:1:23 wrong-type: an object where a single value is expected [{a: 1}] -\n"
+         x.yaml:1:23 wrong-type: an object where a single value is expected [{a: 1}] write one value, in quotes if it has brackets\n"
     );
 }
 

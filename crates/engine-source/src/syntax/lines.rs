@@ -1,5 +1,7 @@
 //! Mistakes in what stands on a line, and how it is indented.
 
+use std::ops::Range;
+
 use granit_parser::ErrorKind;
 
 use super::values::{quoted_start, unquoted_template};
@@ -90,12 +92,22 @@ impl Cause<'_> {
         self.written(line.start..value).trim_end().ends_with(':')
     }
 
+    fn neither(&self, text: &str, range: Range<usize>) -> Finding {
+        Finding::error("yaml-syntax", format!("`{text}` is neither a key nor part of a text"))
+            .label(self.span(range), "no `:` follows")
+            .help(format!("write `{text}: …` if it is a key"))
+    }
+
     /// Explains a `key:` that stands where the line before already has a value, or is no key.
     pub(super) fn second_value(&self) -> Option<Finding> {
         let line = extent::line(self.text, self.at);
         let own = self.written(line.clone());
         let start = line.start + (own.len() - own.trim_start().len());
         let key = self.written(start..self.at);
+        if key.is_empty() && !own.contains(':') {
+            let text = own.trim();
+            return Some(self.neither(text, start..start + text.len()));
+        }
         let before = self.text.get(..line.start)?.trim_end();
         let above = extent::line(self.text, before.len());
         let said = self.written(above.clone()).trim();
@@ -106,11 +118,7 @@ impl Cause<'_> {
         if !said.contains(": ") && !said.ends_with(':') {
             let text_start = above_start + if said.starts_with("- ") { 2 } else { 0 };
             let text = self.written(text_start..above_start + said.len());
-            return Some(
-                Finding::error("yaml-syntax", format!("`{text}` is neither a key nor part of a text"))
-                    .label(self.span(text_start..above_start + said.len()), "no `:` follows")
-                    .help(format!("write `{text}: …` if it is a key")),
-            );
+            return Some(self.neither(text, text_start..above_start + said.len()));
         }
         Some(
             Finding::error("yaml-syntax", format!("`{key}` stands below a key that already has a value"))
