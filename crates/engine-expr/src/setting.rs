@@ -149,13 +149,13 @@ impl<T: Scalar> Typed for T {
 }
 
 fn expected<T: Scalar>(found: &Value) -> String {
-    let wanted = match T::scalar_schema().get("type").and_then(|it| it.as_str()) {
-        Some("boolean") => "`true` or `false`",
-        Some("integer") => "a whole number",
-        Some("number") => "a number",
-        _ => "a text",
+    let (wanted, help) = match T::scalar_schema().get("type").and_then(|it| it.as_str()) {
+        Some("boolean") => ("`true` or `false`", "write `true` or `false` without quotes, or a template"),
+        Some("integer") => ("a whole number", "write a whole number, or a template that gives one"),
+        Some("number") => ("a number", "write a number, or a template that gives one"),
+        _ => ("a text", "write a text, or a template that gives one"),
     };
-    format!("[wrong-type] {wanted} is expected here, not {}", found.a_kind())
+    format!("[wrong-type] {wanted} is expected here, not {}\nhelp: {help}", found.a_kind())
 }
 
 impl<T> Serialize for Setting<T> {
@@ -211,7 +211,13 @@ macro_rules! integer {
                     other => return Err(expected::<Self>(other)),
                 };
                 number.as_i64().and_then(|int| Self::try_from(int).ok()).ok_or_else(|| {
-                    format!("[invalid-value] {number} is not a whole number from {} to {}", $minimum, $maximum)
+                    let maximum = $maximum.to_string();
+                    let bounds = if maximum == i64::MAX.to_string() {
+                        format!("{} on", $minimum)
+                    } else {
+                        format!("{} to {maximum}", $minimum)
+                    };
+                    format!("[invalid-value] `{number}` is not a whole number from {bounds}\nhelp: write a whole number from {bounds}")
                 })
             }
 

@@ -51,12 +51,13 @@ impl Condition {
 
     fn path(text: &str, trimmed: &str, span: Span) -> Source {
         let start = text.find(trimmed).unwrap_or(0);
-        let end = trimmed
-            .char_indices()
-            .find(|(_, char)| char.is_whitespace())
-            .map_or(start + trimmed.len(), |(at, _)| start + at);
+        let end = start + path_length(trimmed);
         let path = text.get(start..end).unwrap_or_default();
-        let form = item_form(path);
+        let rest = text.get(end..).unwrap_or_default().trim_end();
+        let help = match item_form(path) {
+            Some(form) => format!("write `{form}{rest}`"),
+            None => format!("write `jsonpath(item, {}){rest}`", if path.contains('\'') { format!("\"{path}\"") } else { format!("'{path}'") }),
+        };
         let mut source = Source::parse("true", span, true);
         source.text = text.into();
         source.problems = vec![
@@ -66,7 +67,7 @@ impl Condition {
                 start..end,
                 "a path",
             )
-            .help(format!("write `{form}{}`", text.get(end..).unwrap_or_default().trim_end())),
+            .help(help),
         ];
         source
     }
@@ -112,12 +113,24 @@ impl Condition {
 }
 
 /// Writes a path as the expression that means the same.
-fn item_form(path: &str) -> String {
+/// Returns the expression that a path stands for; only a path to one value has a short one.
+fn item_form(path: &str) -> Option<String> {
     let rest = path.trim_start_matches('$');
-    if rest.is_empty() || rest.contains(['?', '*']) || rest.contains("..") {
-        return "item…".to_owned();
+    (!rest.contains(['?', '*']) && !rest.contains("..")).then(|| format!("item{rest}"))
+}
+
+/// Returns how much of a text is the path at its start: blanks end it, but not within brackets.
+fn path_length(text: &str) -> usize {
+    let mut depth = 0_usize;
+    for (at, char) in text.char_indices() {
+        match char {
+            '[' | '(' => depth += 1,
+            ']' | ')' => depth = depth.saturating_sub(1),
+            _ if char.is_whitespace() && depth == 0 => return at,
+            _ => {}
+        }
     }
-    format!("item{rest}")
+    text.len()
 }
 
 impl fmt::Debug for Condition {

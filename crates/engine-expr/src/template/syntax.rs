@@ -14,6 +14,9 @@ pub(super) fn describe(code: &'static str, noun: &str, text: &str, error: &Error
             .help("close the quote");
     }
     let range = found.unwrap_or_else(|| last(text));
+    if detail.contains("recursion limit") {
+        return super::limit::problem(code, noun, range);
+    }
     let here = text.get(range.clone()).unwrap_or_default();
     let rest = text.get(range.start..).unwrap_or_default();
     let before = text.get(..range.start).unwrap_or_default().trim_end();
@@ -67,18 +70,20 @@ pub(super) fn describe(code: &'static str, noun: &str, text: &str, error: &Error
     }
     if detail.starts_with("unexpected end of variable block") || detail.starts_with("unexpected end of block") {
         if before.ends_with('.') {
-            return problem("a name is missing after the dot", "expected a name");
+            return problem("a name is missing after the dot", "expected a name").help("write a name, or take the dot away");
         }
         if before.ends_with('|') {
-            return problem("a filter is missing after `|`", "expected a filter");
+            return problem("a filter is missing after `|`", "expected a filter")
+                .help("name one, such as `| upper`, or take the `|` away");
         }
         if before.ends_with("{{") {
             return problem("it is empty", "expected an expression").help("write an expression between `{{` and `}}`");
         }
-        return problem("an operand is missing", "expected a value");
+        return problem("an operand is missing", "expected a value").help("write a value after the operator");
     }
     if here == "}" && rest.starts_with("}}") {
-        return wide(problem("a bracket is never closed", "expected a closing bracket"), 2);
+        return wide(problem("a bracket is never closed", "expected a closing bracket"), 2)
+            .help("close each `(` with `)`, each `[` with `]`");
     }
     if here == "}" {
         return problem("`}` alone closes nothing", "expected `}}`").help("write `}}`");
@@ -95,7 +100,10 @@ pub(super) fn describe(code: &'static str, noun: &str, text: &str, error: &Error
         return problem("this character means nothing here", "not understood")
             .help("names have letters, digits and `_`; other names go into brackets: `item['first-name']`");
     }
-    problem("this does not belong here", "not understood")
+    if here == "%" && noun == "condition" {
+        return problem("a statement is no condition", "not understood").help("write the expression alone, without `{% %}`");
+    }
+    problem("this does not belong here", "not understood").help("write a value here, or take it away")
 }
 
 fn wide(mut problem: Problem, width: usize) -> Problem {
