@@ -116,7 +116,7 @@ impl Dynamic {
     pub fn evaluate(&self, scope: &Scope) -> Result<Option<Value>, EvalError> {
         Ok(Some(match &self.kind {
             DynamicKind::Literal(value) => value.clone(),
-            DynamicKind::Path(path) => return Ok(scope.root().and_then(|root| path.value(root))),
+            DynamicKind::Path(path) => return scope.root().map_or(Ok(None), |root| path.value(root)),
             DynamicKind::Template(template) => template.render(scope)?,
             DynamicKind::List(items) => {
                 let values = items.iter().map(|item| Ok(item.evaluate(scope)?.unwrap_or_default()));

@@ -61,7 +61,7 @@ impl Expr {
     /// Fails where the template does.
     pub fn evaluate(&self, scope: &Scope) -> Result<Option<Value>, EvalError> {
         match self {
-            Self::Path(path) => Ok(scope.root().and_then(|root| path.value(root))),
+            Self::Path(path) => scope.root().map_or(Ok(None), |root| path.value(root)),
             Self::Template(template) => template.render_optional(scope),
         }
     }

@@ -4,6 +4,7 @@
 //! but through [`Host`]; all of them run with bounded fuel. Parsing never fails: what is wrong is kept as [`Problem`]s and told with
 //! all else that is wrong with a document.
 
+mod arithmetic;
 mod bridge;
 mod dynamic;
 mod expr;
@@ -25,7 +26,7 @@ pub use crate::json::{JsonError, Scanner, Start, write_string};
 pub use crate::leaves::{Leaf, LeafKind, leaves};
 pub use crate::path::{JsonPath, Segment, Selection, Slots, Wanted, walk};
 pub use crate::problem::{EvalError, Problem};
-pub use crate::scope::{Host, Scope};
+pub use crate::scope::{Host, PARENTS, Scope};
 pub use crate::setting::{Scalar, Setting};
 pub use crate::template::{Condition, NameUse, Template};
 pub use crate::value::{List, Members, Number, Secret, Value};

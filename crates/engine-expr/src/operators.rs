@@ -5,11 +5,10 @@
 use std::cmp::Ordering;
 
 use minijinja::{Environment, Error, ErrorKind, Value as Jinja};
-use rust_decimal::Decimal;
-use rust_decimal::prelude::ToPrimitive;
 
+use crate::arithmetic::compute;
 use crate::bridge::{from_jinja, to_jinja};
-use crate::value::{Number, Value};
+use crate::value::Value;
 
 /// Longest text and list that an operator makes.
 const MAX_REPEAT: usize = 1_000_000;
@@ -24,7 +23,7 @@ pub(crate) fn register(env: &mut Environment<'static>) {
     env.add_function("%", |left: Jinja, right: Jinja| binary(&left, &right, |l, r| arithmetic("%", l, r)));
     env.add_function("**", |left: Jinja, right: Jinja| binary(&left, &right, |l, r| arithmetic("**", l, r)));
     env.add_function("~", |left: Jinja, right: Jinja| binary(&left, &right, concat));
-    env.add_function("neg", |operand: Jinja| binary(&Jinja::from(0), &operand, |l, r| arithmetic("-", l, r)));
+    env.add_function("-x", |operand: Jinja| binary(&Jinja::from(0), &operand, |l, r| arithmetic("-", l, r)));
     env.add_function("==", |left: Jinja, right: Jinja| test(&left, &right, equal));
     env.add_function("!=", |left: Jinja, right: Jinja| test(&left, &right, |l, r| Ok(!equal(l, r)?)));
     env.add_function("<", |left: Jinja, right: Jinja| test(&left, &right, |l, r| Ok(order("<", l, r)?.is_lt())));
@@ -109,96 +108,11 @@ fn concat(left: &Value, right: &Value) -> Result<Value, Error> {
     Ok((text(left)? + &text(right)?).into())
 }
 
-/// Computes in integers while it can, else in decimals, and in floats only where one operand is one.
 fn arithmetic(operator: &str, left: &Value, right: &Value) -> Result<Value, Error> {
     let (Value::Number(left), Value::Number(right)) = (left, right) else {
         return Err(wrong(format!("`{operator}` needs two numbers, not {} and {}", left.a_kind(), right.a_kind())));
     };
-    let number = match (left, right) {
-        (Number::Int(left), Number::Int(right)) => integers(operator, *left, *right),
-        (Number::Float(_), _) | (_, Number::Float(_)) => floats(operator, left.as_f64(), right.as_f64()),
-        _ => None,
-    };
-    if let Some(number) = number {
-        return Ok(Value::Number(number));
-    }
-    if matches!(operator, "/" | "//" | "%") && right.is_zero() {
-        return Err(wrong("a division by zero".to_owned()));
-    }
-    match (left.as_decimal(), right.as_decimal()) {
-        (Some(left), Some(right)) => decimals(operator, left, right)
-            .map(|decimal| Value::Number(tidy(decimal)))
-            .ok_or_else(|| wrong("the result has more than 28 digits".to_owned())),
-        _ => Err(wrong("a number has more than 28 digits".to_owned())),
-    }
-}
-
-/// A whole result of a decimal without a scale is an integer again.
-fn tidy(decimal: Decimal) -> Number {
-    match decimal.to_i64() {
-        Some(int) if decimal.scale() == 0 => Number::Int(int),
-        _ => Number::Decimal(decimal),
-    }
-}
-
-fn integers(operator: &str, left: i64, right: i64) -> Option<Number> {
-    match operator {
-        "+" => left.checked_add(right),
-        "-" => left.checked_sub(right),
-        "*" => left.checked_mul(right),
-        "/" if right != 0 && left.checked_rem(right)? == 0 => left.checked_div(right),
-        // Floored, like Python's.
-        "//" if right != 0 => {
-            let quotient = left.checked_div(right)?;
-            Some(if left % right != 0 && (left < 0) != (right < 0) { quotient - 1 } else { quotient })
-        }
-        "%" if right != 0 => {
-            let rest = left.checked_rem(right)?;
-            Some(if rest != 0 && (rest < 0) != (right < 0) { rest + right } else { rest })
-        }
-        "**" => left.checked_pow(u32::try_from(right).ok()?),
-        _ => None,
-    }
-    .map(Number::Int)
-}
-
-fn floats(operator: &str, left: f64, right: f64) -> Option<Number> {
-    let result = match operator {
-        "+" => left + right,
-        "-" => left - right,
-        "*" => left * right,
-        "/" => left / right,
-        "//" => (left / right).floor(),
-        "%" => left - right * (left / right).floor(),
-        _ => left.powf(right),
-    };
-    result.is_finite().then_some(Number::Float(result))
-}
-
-fn decimals(operator: &str, left: Decimal, right: Decimal) -> Option<Decimal> {
-    match operator {
-        "+" => left.checked_add(right),
-        "-" => left.checked_sub(right),
-        "*" => left.checked_mul(right),
-        "/" => left.checked_div(right).map(|it| it.normalize()),
-        "//" => left.checked_div(right).map(|it| it.floor().normalize()),
-        "%" => {
-            let rest = left.checked_rem(right)?;
-            if !rest.is_zero() && rest.is_sign_negative() != right.is_sign_negative() {
-                rest.checked_add(right)
-            } else {
-                Some(rest)
-            }
-        }
-        "**" => {
-            let exponent = right
-                .to_u32()
-                .filter(|_| right.fract().is_zero() && !right.is_sign_negative())
-                .filter(|it| *it <= 1000)?;
-            (0..exponent).try_fold(Decimal::ONE, |power, _| power.checked_mul(left))
-        }
-        _ => None,
-    }
+    compute(operator, left, right).map(Value::Number).map_err(|message| wrong(message.to_owned()))
 }
 
 /// Tells whether two values are equal; different kinds of scalars cannot be compared.

@@ -67,12 +67,14 @@ pub struct EvalError {
     pub range: Option<Range<usize>>,
     /// What to do.
     pub help: Option<String>,
+    /// Whether it failed because a member is not there, which `default` would take.
+    pub missing: bool,
 }
 
 impl EvalError {
     /// Makes an error about a whole scalar.
     pub fn new(message: impl Into<String>, span: Span) -> Self {
-        Self { message: message.into(), span, range: None, help: None }
+        Self { message: message.into(), span, range: None, help: None, missing: false }
     }
 
     /// Adds what to do.

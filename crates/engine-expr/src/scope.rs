@@ -16,6 +16,20 @@ pub trait Host: Send + Sync {
     fn random(&self) -> u64;
 }
 
+/// The names under which a scope has the item above this one, the one above that, and so on.
+///
+/// `parent.parent` is a name of its own, so that a member called `parent` never hides it.
+pub const PARENTS: [&str; 8] = [
+    "parent",
+    "parent.parent",
+    "parent.parent.parent",
+    "parent.parent.parent.parent",
+    "parent.parent.parent.parent.parent",
+    "parent.parent.parent.parent.parent.parent",
+    "parent.parent.parent.parent.parent.parent.parent",
+    "parent.parent.parent.parent.parent.parent.parent.parent",
+];
+
 /// The names that an expression may use. Making a child is cheap; the parent stays as it is.
 #[derive(Clone)]
 pub struct Scope(Arc<Frame>);
@@ -59,6 +73,28 @@ impl Scope {
 
     fn child(&self, binding: Binding) -> Self {
         Self(Arc::new(Frame { parent: Some(self.clone()), binding }))
+    }
+
+    /// Makes a scope of these names alone, each as it was bound first.
+    #[must_use]
+    pub fn outermost(&self, wanted: &[&'static str]) -> Self {
+        let mut names: Vec<(&'static str, Value)> = Vec::with_capacity(wanted.len());
+        let mut bind = |name: &'static str, value: &Value| {
+            if wanted.contains(&name) {
+                // The frames go from the last to the first, so the first is what stays.
+                names.retain(|(known, _)| *known != name);
+                names.push((name, value.clone()));
+            }
+        };
+        for frame in self.frames() {
+            match &frame.binding {
+                Binding::Name(name, value) => bind(name, value),
+                Binding::Names(more) => more.iter().for_each(|(name, value)| bind(name, value)),
+                Binding::Host(_) | Binding::Root(_) => {}
+            }
+        }
+        let host = self.host().map(|host| Self::new(Arc::clone(host)));
+        host.unwrap_or_else(|| self.clone()).with_all(names)
     }
 
     /// Returns what a name stands for.

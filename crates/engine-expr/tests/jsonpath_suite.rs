@@ -39,7 +39,7 @@ fn check(test: &Value) -> Result<(), String> {
     if let Some(problem) = path.problems().first() {
         return fail(format!("refused: {}", problem.message));
     }
-    let found: Vec<Value> = match path.select(test.get("document").unwrap()) {
+    let found: Vec<Value> = match path.select(test.get("document").unwrap()).unwrap() {
         Selection::One(value) => value.into_iter().cloned().collect(),
         Selection::Many(values) => values.into_iter().cloned().collect(),
     };

@@ -243,3 +243,91 @@ fn says_at_which_bytes_a_text_is_wrong() {
         assert_eq!((text.get(problem.range.clone()), problem.message.as_str()), (Some(at), message), "{text}");
     }
 }
+
+#[test]
+fn whatever_holds_a_secret_gives_one() {
+    let secret = |text: &str| Value::Secret(engine_expr::Secret::new(text));
+    let deep = Value::list(vec![Value::object([("token", secret("t0k")), ("name", Value::from("x"))])]);
+    let scope = scope()
+        .with("vars", Value::object([("key", secret("s3cret")), ("plain", Value::from("p")), ("deep", deep.clone())]))
+        .with("params", Value::object([("h", Value::object([("Authorization", secret("Bearer s3cret"))]))]));
+    let shown = |text: &str| format!("{:?}", Template::new(text, Span::default()).render(&scope).unwrap());
+    for (text, expected) in [
+        ("{{ vars.key }}", r#""***""#),
+        ("{{ vars.key | upper }}", r#""***""#),
+        ("a {{ vars.key }} b", r#""***""#),
+        ("{% set x = vars.key %}{{ x }}", r#""***""#),
+        ("{% for x in vars.deep %}{{ x.token }}{% endfor %}", r#""***""#),
+        ("{{ vars.plain }} {{ item.id }}", r#""p 7""#),
+        ("{{ vars[item.name] | default(inputs.since) }}", r#""***""#),
+        ("{{ params.h }}", r#"{"Authorization":"***"}"#),
+        ("{{ params.h['Authorization'] }}", r#""***""#),
+        ("{{ [params.h.Authorization, item.id] }}", r#"["***",7]"#),
+        ("{{ {'a': {'b': params.h.Authorization}} }}", r#"{"a":{"b":"***"}}"#),
+        ("{{ vars.deep }}", r#"[{"token":"***","name":"x"}]"#),
+        ("{{ vars.deep | first }}", r#"{"token":"***","name":"***"}"#),
+        ("{{ secrets.key | length }}", r#""***""#),
+        ("{{ secrets.key == 's3cret' }}", "true"),
+    ] {
+        assert_eq!(shown(text), expected, "{text}");
+    }
+    let test = |text: &str| Condition::new(text, Span::default()).test(&scope);
+    assert_eq!(test("vars.key == 'other'"), Ok(false));
+    assert_eq!(test("secrets.key == 's3cret'"), Ok(true));
+}
+
+#[test]
+fn says_that_a_member_is_missing() {
+    for (text, missing) in [
+        ("{{ item.nme }}", true),
+        ("{{ item.address.street.number }}", true),
+        ("{{ item.name.first }}", true),
+        ("{{ item.tags[9] }}", true),
+        ("x {{ item.nme }}", true),
+        ("{{ item.empty > 5 }}", false),
+        ("{{ unknown }}", false),
+        ("{{ item.name | decimal }}", false),
+    ] {
+        let error = Template::new(text, Span::default()).render(&scope()).unwrap_err();
+        assert_eq!(error.missing, missing, "{text}: {error}");
+    }
+}
+
+#[test]
+fn parents_are_names_of_their_own() {
+    let scope = scope()
+        .with("parent", Value::from_json(r#"{"id": 1, "parent": "a member"}"#).unwrap())
+        .with("parent.parent", Value::from_json(r#"{"id": 2}"#).unwrap());
+    let render = |text: &str| {
+        let template = Template::new(text, Span::default());
+        assert!(template.problems().is_empty(), "{text}");
+        template.render(&scope).map(|value| value.to_json()).map_err(|error| error.message)
+    };
+    for (text, expected) in [
+        ("{{ parent.id }}", "1"),
+        ("{{ parent.parent.id }}", "2"),
+        ("{{ parent['parent'].id }}", "2"),
+        ("{{ parent }}", r#"{"id":1,"parent":"a member"}"#),
+        ("{{ parent.parent }}", r#"{"id":2}"#),
+        ("{{ parent.parent.x.y | default('-') }}", r#""-""#),
+        ("{{ parent.parent.parent.id | default('-') }}", r#""-""#),
+        ("{{ parent.parent is defined and parent.parent.parent is not defined }}", "true"),
+        ("{{ parent.parent.get('id') }}", "2"),
+    ] {
+        assert_eq!(render(text).as_deref(), Ok(expected), "{text}");
+    }
+    assert_eq!(render("{{ parent.parent.x }}").unwrap_err(), "`parent.parent` has no member `x`");
+    assert_eq!(render("{{ parent.parent.parent.x }}").unwrap_err(), "`parent.parent.parent` is not known here");
+    assert_eq!(Template::new("{% set parent = 1 %}{{ parent }}", Span::default()).problems().len(), 1);
+}
+
+#[test]
+fn a_macro_takes_no_operator_away() {
+    assert_eq!(render("{% macro neg(x) %}no{% endmacro %}{{ -item.qty }}").as_deref(), Ok(r#""-3""#));
+}
+
+#[test]
+fn an_expression_that_was_refused_is_not_run() {
+    let template = Template::new(&format!("{{{{ 1{} }}}}", " + 1".repeat(20_000)), Span::default());
+    assert!(template.render(&scope()).is_err());
+}

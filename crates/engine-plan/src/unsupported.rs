@@ -113,6 +113,7 @@ const TABLE: &[(Object, &str, Sign, &str, &str)] = &[
     (Sink, "type", Is("parquet"), "a `parquet` sink", OTHER_SINK),
     (Sink, "type", Is("postgres"), "a `postgres` sink", OTHER_SINK),
     (Sink, "compression", IsOther("none"), "`compression` of a sink", "pack the file afterwards"),
+    (Sink, "format", IsOther("jsonl"), "another `format` than `jsonl` of a sink", "leave it out, and choose with `--output`"),
 ];
 
 impl Unsupported {

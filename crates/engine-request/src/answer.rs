@@ -106,9 +106,9 @@ impl Answer {
             };
             segments.iter().map(name).collect::<Option<Vec<_>>>()
         });
-        let Some(names) = names else { return Ok(path.value(self.value()).unwrap_or_default()) };
+        let Some(names) = names else { return Ok(path.value(self.value())?.unwrap_or_default()) };
         let part = names.into_iter().rev().fold(part, |part, name| Part::Members(vec![(name, part)]));
-        Ok(path.value(&self.part(&part)).unwrap_or_default())
+        Ok(path.value(&self.part(&part))?.unwrap_or_default())
     }
 
     /// Reads a part of the body.

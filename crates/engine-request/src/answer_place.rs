@@ -58,7 +58,7 @@ impl AnswerPlace {
     /// Fails where the template does.
     pub fn take(&self, answer: &Answer, scope: &Scope) -> Result<Option<Value>, EvalError> {
         match self {
-            Self::Path(path) => Ok(path.value(answer.value())),
+            Self::Path(path) => path.value(answer.value()),
             Self::Header(name) => Ok(answer.header(&name.value).map(Value::from)),
             Self::Cookie(name) => Ok(answer.cookie(&name.value).map(Value::from)),
             Self::Template(template) if scope.get("response").is_some() => template.render_optional(scope),

@@ -107,7 +107,7 @@ impl ErrorRules {
                 match when.test(scope) {
                     Ok(true) => {}
                     Ok(false) => continue,
-                    Err(error) if is_missing(&error) => continue,
+                    Err(error) if error.missing => continue,
                     Err(error) => return Err(error),
                 }
             }
@@ -144,7 +144,7 @@ impl ErrorRule {
             None => None,
             Some(Ok(message)) => Some(message),
             // What failed is said in any case; a message that lacks a member must not hide it.
-            Some(Err(error)) if is_missing(&error) => None,
+            Some(Err(error)) if error.missing => None,
             Some(Err(error)) => return Err(error),
         };
         let spans = [
@@ -159,11 +159,6 @@ impl ErrorRule {
             span: spans.into_iter().flatten().next().unwrap_or_default(),
         })
     }
-}
-
-/// Returns whether an expression failed because a member is missing: such errors, and only they, tell about `default`.
-fn is_missing(error: &EvalError) -> bool {
-    error.help.as_ref().is_some_and(|help| help.contains("| default(…)"))
 }
 
 #[cfg(test)]

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
-use engine_expr::{DynamicLeaf, Scope};
+use engine_expr::{DynamicLeaf, Scope, Value};
 use engine_plan::{Call, Expect, Step, Target};
-use engine_request::{Answer, Needs as AnswerNeeds, derive_key};
+use engine_request::{Answer, Format, Needs as AnswerNeeds, derive_key};
 use engine_spec::ItemAction;
-use futures_util::stream::{self, StreamExt};
+use futures_util::stream::{self, Stream, StreamExt};
 
-use crate::exchange::{Asked, Exchanged, Outcome};
+use crate::exchange::{Asked, Exchanged, Outcome, is_read_only};
 use crate::failure::Failure;
 use crate::item::{Item, Json, Origin};
 use crate::mapping::{Mapper, Scratch};
@@ -20,7 +20,11 @@ use crate::page::excerpt;
 use crate::params::params_of;
 use crate::report::Event;
 use crate::run::RunContext;
+use crate::shape::Shaped;
 use crate::tally::Tally;
+
+/// How many answers that are there at once are handed on together.
+const HANDED_ON: usize = 64;
 
 /// Calls the endpoint of one step.
 pub(crate) struct Caller {
@@ -54,55 +58,75 @@ impl Caller {
         }
     }
 
-    /// Calls for each record, several at once, and hands on what comes back in their order.
+    /// Calls for each record, several at once, and hands on what comes back in their order, as soon as it is there.
     pub(crate) async fn take(
         &self,
-        items: Vec<Item>,
-        scopes: Vec<Scope>,
+        shaped: impl Stream<Item = Result<Shaped, Failure>> + Send,
         concurrency: usize,
         outlet: &Outlet,
     ) -> Result<(), Failure> {
         let Target::Call(call) = &self.step.target else { return Ok(()) };
         let fails = self.step.on_error.action != ItemAction::Skip;
+        // Calls that are in flight when one fails are let finish, so that it is known what they did; no others begin.
         let given_up = AtomicBool::new(false);
         let given_up = &given_up;
-        let with_scopes = items.into_iter().enumerate().map(|(at, item)| {
-            let scope = scopes.get(at).unwrap_or(&self.base).clone();
-            async move {
-                if given_up.load(Ordering::Relaxed) {
-                    return (Ok(None), item);
+        let items = shaped
+            .flat_map(|shaped| match shaped {
+                Ok(shaped) => {
+                    let mut scopes = shaped.scopes.into_iter();
+                    stream::iter(shaped.items.into_iter().map(|item| Ok((item, scopes.next()))).collect::<Vec<_>>())
                 }
-                let answer = self.one(call, &item, &scope).await;
-                if answer.is_err() && fails {
+                Err(failure) => stream::iter(vec![Err(failure)]),
+            })
+            .take_while(|_| std::future::ready(!given_up.load(Ordering::Relaxed)));
+        let answers = items.map(|item| async move {
+            let (item, scope) = match item {
+                Ok(item) => item,
+                Err(failure) => {
                     given_up.store(true, Ordering::Relaxed);
+                    return Err(failure);
                 }
-                (answer, item)
+            };
+            if given_up.load(Ordering::Relaxed) {
+                return Ok(None);
             }
-        });
-        let mut answers = stream::iter(with_scopes).buffered(concurrency);
-        let mut out = Vec::new();
-        let mut failed = None;
-        // Calls that are in flight when one fails are let finish, so that it is known what they did; no others begin.
-        while let Some((answer, item)) = answers.next().await {
-            match answer {
-                Ok(Some(item)) => out.push(item),
-                Ok(None) => {}
-                Err(failure) if !fails => {
-                    self.tally.add(|counts| counts.failed += 1);
-                    self.context.reject(&self.step.id, &failure.about(&item));
+            match self.one(call, &item, scope.as_ref().unwrap_or(&self.base)).await {
+                Ok(item) => Ok(item),
+                Err(failure) if failure.is_interruption() => {
+                    given_up.store(true, Ordering::Relaxed);
+                    Err(failure)
                 }
                 Err(failure) => {
                     self.tally.add(|counts| counts.failed += 1);
-                    let help = failure.help.clone().unwrap_or_else(|| {
+                    let failure = failure.about(&item);
+                    if !fails {
+                        self.context.reject(&self.step.id, &failure);
+                        return Ok(None);
+                    }
+                    given_up.store(true, Ordering::Relaxed);
+                    let help = failure.help.clone();
+                    Err(failure.help(help.unwrap_or_else(|| {
                         "to go on without such records, write `on_error: skip` beside `call`".to_owned()
-                    });
-                    failed.get_or_insert_with(|| failure.about(&item).help(help));
+                    })))
                 }
             }
+        });
+        let mut answers = std::pin::pin!(answers.buffered(concurrency).ready_chunks(HANDED_ON));
+        let mut failed: Option<Failure> = None;
+        while let Some(answered) = answers.next().await {
+            let mut out = Vec::with_capacity(answered.len());
+            for answer in answered {
+                match answer {
+                    Ok(item) => out.extend(item),
+                    // A failure says more than that others were stopped by it.
+                    Err(failure) if failed.as_ref().is_none_or(Failure::is_interruption) => failed = Some(failure),
+                    Err(_) => {}
+                }
+            }
+            self.tally.add(|counts| counts.out += out.len() as u64);
+            self.tally.progress();
+            outlet.send(out).await?;
         }
-        drop(answers);
-        self.tally.add(|counts| counts.out += out.len() as u64);
-        outlet.send(out).await?;
         failed.map_or(Ok(()), Err)
     }
 
@@ -121,18 +145,17 @@ impl Caller {
             draft.set_body(body, &item_scope)?;
         }
         if let Some(idempotency) = &endpoint.idempotency {
-            let number = item.number.to_string();
-            let parts = [&*self.context.id, &*self.step.id, &*item.origin.stream, &number, item.original.text()];
-            idempotency.apply(&mut draft, &scope, || derive_key(parts.iter().map(|part| part.as_bytes())))?;
+            let identity = identity(item);
+            let parts = [&*self.context.id, &*self.step.id].into_iter().chain(identity.iter().map(String::as_str));
+            idempotency.apply(&mut draft, &scope, || derive_key(parts.map(str::as_bytes)))?;
         }
-        if self.context.options.dry_run && !draft.method().is_safe() {
+        if self.context.options.dry_run && !is_read_only(draft.method()) {
             let request = draft.finish()?;
             let body = if request.body.is_empty() { String::new() } else { format!(" {}", excerpt(&request.body)) };
             let message = format!("would send {} {}{body}", request.method, request.shown_url);
             self.context.observer.event(Event::Log { step: self.step.id.as_str().into(), message: self.context.redact(&message) });
             return Ok(None);
         }
-        let declared = draft.url().clone();
         let asked = Asked {
             endpoint,
             scope: &scope,
@@ -140,7 +163,6 @@ impl Caller {
             stop: &self.context.stop,
             span: call.span,
             place: "",
-            declared: &declared,
             has_key: endpoint.idempotency.is_some(),
         };
         let exchanged = match self.context.exchanges.send(draft, &asked).await? {
@@ -149,13 +171,13 @@ impl Caller {
                 self.tally.add(|counts| counts.skipped += 1);
                 return Ok(None);
             }
-            Outcome::Stopped => return Ok(None),
+            Outcome::Stopped => return Err(Failure::interrupted()),
         };
         if let Some(expect) = &self.step.expect {
-            check(expect, &exchanged, &item_scope)?;
+            check(expect, &exchanged, &item_scope).map_err(|failure| exchanged.hide(failure))?;
         }
         self.tally.add(|counts| counts.sent += 1);
-        self.hand_on(call, item, base, &exchanged).map(Some)
+        self.hand_on(call, item, base, &exchanged).map(Some).map_err(|failure| exchanged.hide(failure))
     }
 
     /// Makes the item that goes on: the answer's body, or what `extract` makes of it.
@@ -175,9 +197,25 @@ impl Caller {
     }
 }
 
+/// Tells whether an answer has to be JSON.
+fn is_json(call: &Call, answer: &Answer) -> bool {
+    match call.endpoint.response.format {
+        Some(format) => format == Format::Json,
+        None => answer.header("content-type").is_some_and(|kind| kind.to_ascii_lowercase().contains("json")) && !answer.body.starts_with(b"\""),
+    }
+}
+
 /// Returns an answer's body, unwrapped.
 fn body_of(call: &Call, exchanged: &Exchanged, base: &Scope) -> Result<Json, Failure> {
     let value = exchanged.answer.value();
+    if let Value::String(_) = value
+        && is_json(call, &exchanged.answer)
+    {
+        let asked = format!("{} {}", exchanged.request.method, exchanged.request.shown_url);
+        let why = Value::from_json(&String::from_utf8_lossy(&exchanged.answer.body)).err().map(|error| error.to_string()).unwrap_or_default();
+        let text = format!("{asked}: the answer is not JSON: {why}: {}", excerpt(&exchanged.answer.body));
+        return Err(Failure::new("not-json", text, call.span));
+    }
     match &call.endpoint.response.body {
         None => Ok(Json::of(value)),
         Some(unwrap) => {
@@ -198,6 +236,20 @@ fn body_of(call: &Call, exchanged: &Exchanged, base: &Scope) -> Result<Json, Fai
             }
         }
     }
+}
+
+/// Says what tells one record from all others of a run: where it came from, and under what.
+fn identity(item: &Item) -> Vec<String> {
+    let mut parts = Vec::new();
+    let mut next = Some(item);
+    while let Some(item) = next {
+        parts.push(item.origin.stream.to_string());
+        parts.push(item.origin.exchange.clone().unwrap_or_default());
+        parts.push(item.number.to_string());
+        parts.push(item.original.text().to_owned());
+        next = item.parent.as_deref();
+    }
+    parts
 }
 
 /// Checks what a step expects of an answer.

@@ -11,7 +11,8 @@ use engine_request::{
     RetryPolicy,
 };
 use engine_source::Span;
-use http::header::{COOKIE, HOST, LOCATION};
+use http::header::{ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE, IF_MODIFIED_SINCE, IF_NONE_MATCH, LOCATION};
+use http::{HeaderMap, HeaderName};
 use tokio::sync::Semaphore;
 use url::{Origin, Url};
 
@@ -41,10 +42,8 @@ pub(crate) struct Exchanges {
 
 /// What is known of an API before its first request.
 struct Api {
-    /// Where it is.
-    base_url: Option<Url>,
     /// Where it is instead of what the spec says.
-    moved: Option<Template>,
+    moved: Option<(Url, Template)>,
     /// Other hosts that may be talked to.
     hosts: Vec<String>,
     /// Bounds the requests in flight.
@@ -53,6 +52,10 @@ struct Api {
 
 /// What is known of an endpoint before its first request.
 struct Known {
+    /// The API's own origin, and the only one that gets its credentials.
+    home: Option<Origin>,
+    /// The origin that the request line itself names.
+    named: Option<Origin>,
     rules: ErrorRules,
     policy: OnceLock<Option<RetryPolicy>>,
     in_flight: Option<Arc<Semaphore>>,
@@ -69,8 +72,6 @@ pub(crate) struct Asked<'a> {
     pub(crate) span: Span,
     /// What follows the URL in messages: `, page 3`.
     pub(crate) place: &'a str,
-    /// The URL that the spec itself gives, before a link of an answer took its place.
-    pub(crate) declared: &'a Url,
     /// Whether the request carries an idempotency key.
     pub(crate) has_key: bool,
 }
@@ -105,13 +106,10 @@ impl Exchanges {
         for endpoint in &plan.endpoints {
             let settings = &endpoint.api_settings;
             if !apis.contains_key(&endpoint.api) {
-                let mut api = Api { base_url: None, moved: None, hosts: Vec::new(), in_flight: None };
-                if let Some(url) = options.base_urls.get(&endpoint.api) {
-                    api.base_url = Some(url.clone());
-                    api.moved = Some(Template::literal(url.as_str(), Value::from(url.as_str()), Span::default()));
-                } else if let Some(template) = &settings.base_url {
-                    api.base_url = template.render_text(base).ok().and_then(|text| Url::parse(&text).ok());
-                }
+                let mut api = Api { moved: None, hosts: Vec::new(), in_flight: None };
+                api.moved = options.base_urls.get(&endpoint.api).map(|url| {
+                    (url.clone(), Template::literal(url.as_str(), Value::from(url.as_str()), Span::default()))
+                });
                 for host in &settings.allow_hosts {
                     api.hosts.push(host.render_text(base)?);
                 }
@@ -125,7 +123,11 @@ impl Exchanges {
                 None => None,
             };
             let rules = ErrorRules::new(endpoint.errors.iter().cloned());
-            endpoints.insert(endpoint.id(), Known { rules, policy: OnceLock::new(), in_flight });
+            let named = named_origin(endpoint);
+            let moved = options.base_urls.get(&endpoint.api).map(Url::origin);
+            let based = || endpoint.base_url.as_ref()?.render_text(base).ok().and_then(|text| Url::parse(&text).ok()).map(|url| url.origin());
+            let home = moved.or_else(based).or_else(|| named.clone());
+            endpoints.insert(endpoint.id(), Known { home, named, rules, policy: OnceLock::new(), in_flight });
         }
         Ok(Self { world: world.clone(), apis, endpoints, limits: Limits::new(plan, base)?, redactor })
     }
@@ -133,7 +135,16 @@ impl Exchanges {
     /// Begins a request with what the endpoint says.
     pub(crate) fn draft(&self, endpoint: &Endpoint, scope: &Scope) -> Result<Draft, Failure> {
         let moved = self.apis.get(&endpoint.api).and_then(|api| api.moved.as_ref());
-        let mut draft = Draft::build(&endpoint.request, moved.or(endpoint.base_url.as_ref()), scope)?;
+        let base = moved.map(|(_, template)| template).or(endpoint.base_url.as_ref());
+        let mut draft = Draft::build(&endpoint.request, base, scope)?;
+        // An API that is elsewhere is so with the URLs too that are written out.
+        if let Some((moved, _)) = moved
+            && draft.url().origin() != moved.origin()
+        {
+            let mut url = moved.clone();
+            url.set_path(&format!("{}{}", moved.path().trim_end_matches('/'), draft.url().path()));
+            draft.jump(&url);
+        }
         draft.set_query(&endpoint.query, scope)?;
         draft.set_headers(&endpoint.headers, scope)?;
         if let Some(body) = &endpoint.body {
@@ -185,7 +196,8 @@ impl Exchanges {
 
     async fn attempt(&self, draft: &Draft, asked: &Asked<'_>, attempt: &Attempt) -> Result<Verdict, Failure> {
         let endpoint = asked.endpoint;
-        let own_origin = draft.url().origin() == asked.declared.origin();
+        let known = self.endpoints.get(&endpoint.id());
+        let own_origin = known.is_some_and(|known| known.home.as_ref() == Some(&draft.url().origin()));
         let mut draft = draft.clone();
         // Credentials go to the API's own host only.
         if own_origin {
@@ -199,10 +211,9 @@ impl Exchanges {
         }
         self.check_host(&request.url, asked, &request)?;
         let api = self.apis.get(&endpoint.api);
-        let prepared = self.endpoints.get(&endpoint.id());
         let _permits = (
             acquire(api.and_then(|api| api.in_flight.as_ref())).await,
-            acquire(prepared.and_then(|prepared| prepared.in_flight.as_ref())).await,
+            acquire(known.and_then(|known| known.in_flight.as_ref())).await,
         );
         while let Some(wait) = self.limits.wait(endpoint, self.world.clock.now()) {
             asked.tally.event(Event::Waiting { step: Arc::clone(asked.tally.step()), wait });
@@ -218,9 +229,9 @@ impl Exchanges {
             Ok((incoming, url)) => {
                 let answer = Answer::new(incoming.status, incoming.headers, url, incoming.body);
                 self.limits.learn(endpoint, &answer, asked.scope, self.world.clock.now())?;
-                self.judge(request, answer, asked, attempt, prepared)
+                self.judge(request, answer, asked, attempt, known)
             }
-            Err(error) => self.unanswered(&request, &error, asked, attempt, prepared),
+            Err(error) => self.unanswered(&request, &error, asked, attempt, known),
         }
     }
 
@@ -240,9 +251,15 @@ impl Exchanges {
                 timeout,
                 max_body: MAX_BODY,
             };
-            let incoming = tokio::select! {
-                incoming = self.world.transport.send(outgoing) => incoming,
-                () = asked.stop.stopped() => return Ok(Err(TransportError::Broken("the run was stopped".to_owned()))),
+            let sent = self.world.transport.send(outgoing);
+            let incoming = if is_read_only(&request.method) {
+                tokio::select! {
+                    incoming = sent => incoming,
+                    () = asked.stop.stopped() => return Ok(Err(TransportError::Broken("the run was stopped".to_owned()))),
+                }
+            } else {
+                // What changes something is let finish: only its answer tells whether it was done.
+                sent.await
             };
             let incoming = match incoming {
                 Ok(incoming) => incoming,
@@ -252,7 +269,7 @@ impl Exchanges {
                 301 | 302 | 303 | 307 | 308 => incoming.headers.get(LOCATION).and_then(|to| to.to_str().ok()),
                 _ => None,
             };
-            let (Some(target), true) = (target, request.method.is_safe()) else {
+            let (Some(target), true) = (target, is_read_only(&request.method)) else {
                 return Ok(Ok((incoming, request.url)));
             };
             let Ok(url) = request.url.join(target) else { return Ok(Ok((incoming, request.url))) };
@@ -271,11 +288,9 @@ impl Exchanges {
     /// Refuses hosts that the spec does not name.
     fn check_host(&self, url: &Url, asked: &Asked<'_>, request: &Prepared) -> Result<(), Failure> {
         let Some(api) = self.apis.get(&asked.endpoint.api) else { return Ok(()) };
-        let base: Option<Origin> = api.base_url.as_ref().map(Url::origin);
-        // An endpoint that writes a whole URL names its host itself, unless the host comes from a param.
-        let names_its_host = !asked.endpoint.request.is_path() && !asked.endpoint.request.text().contains("{+");
-        let own = base.as_ref() == Some(&url.origin())
-            || (names_its_host || base.is_none()) && url.origin() == asked.declared.origin();
+        let known = self.endpoints.get(&asked.endpoint.id());
+        let origin = url.origin();
+        let own = known.is_some_and(|known| known.home.as_ref() == Some(&origin) || known.named.as_ref() == Some(&origin));
         let host = url.host_str().unwrap_or_default();
         let with_port = url.port().map(|port| format!("{host}:{port}"));
         let allowed = api.hosts.iter().any(|allowed| {
@@ -298,10 +313,13 @@ impl Exchanges {
         answer: Answer,
         asked: &Asked<'_>,
         attempt: &Attempt,
-        prepared: Option<&Known>,
+        known: Option<&Known>,
     ) -> Result<Verdict, Failure> {
-        let ruling = match prepared {
-            Some(prepared) if !prepared.rules.is_empty() => prepared.rules.judge(&answer, &request, asked.scope)?,
+        let ruling = match known {
+            Some(known) if !known.rules.is_empty() => known
+                .rules
+                .judge(&answer, &request, asked.scope)
+                .map_err(|error| told(Failure::from(error), &format!("{} after status {}", shown(&request, asked), answer.status), &request))?,
             _ => None,
         };
         let (now, random) = (self.world.clock.now(), self.world.clock.random());
@@ -310,7 +328,7 @@ impl Exchanges {
             if answer.is_success() {
                 return Ok(Verdict::Done(Outcome::Answer(Box::new(Exchanged { request, answer }))));
             }
-            let decision = match policy(asked, prepared)? {
+            let decision = match policy(asked, known)? {
                 Some(policy) => policy.decide(attempt, RetryOutcome::Answer(&answer), asked.scope, now, random)?,
                 None => Decision::GiveUp(GiveUp::NotRetried),
             };
@@ -323,7 +341,7 @@ impl Exchanges {
             ErrorAction::Accept => Ok(Verdict::Done(Outcome::Answer(Box::new(Exchanged { request, answer })))),
             ErrorAction::Skip => Ok(Verdict::Done(Outcome::Skipped)),
             ErrorAction::Retry => {
-                let policy = policy(asked, prepared)?.unwrap_or(engine_request::Retry::default().resolve(asked.scope)?);
+                let policy = policy(asked, known)?.unwrap_or(engine_request::Retry::default().resolve(asked.scope)?);
                 match policy.again(attempt, RetryOutcome::Answer(&answer), ruling.wait, asked.scope, now, random)? {
                     Decision::After(wait) => Ok(Verdict::Again { wait, why: describe(&request, status) }),
                     Decision::GiveUp(reason) => Err(Self::refused(&request, &answer, asked, ruling.message, Some(reason))),
@@ -342,9 +360,9 @@ impl Exchanges {
         error: &TransportError,
         asked: &Asked<'_>,
         attempt: &Attempt,
-        prepared: Option<&Known>,
+        known: Option<&Known>,
     ) -> Result<Verdict, Failure> {
-        if asked.stop.is_stopped() {
+        if asked.stop.is_stopped() && is_read_only(&request.method) {
             return Ok(Verdict::Done(Outcome::Stopped));
         }
         let (outcome, code) = match error {
@@ -357,7 +375,7 @@ impl Exchanges {
             }
         };
         let (now, random) = (self.world.clock.now(), self.world.clock.random());
-        let decision = match policy(asked, prepared)? {
+        let decision = match policy(asked, known)? {
             Some(policy) => policy.decide(attempt, outcome, asked.scope, now, random)?,
             None => Decision::GiveUp(GiveUp::NotRetried),
         };
@@ -423,8 +441,7 @@ fn policy(asked: &Asked<'_>, known: Option<&Known>) -> Result<Option<RetryPolicy
 
 /// Says what went wrong with a request, without its secrets.
 fn failed(code: &'static str, text: &str, request: &Prepared, asked: &Asked<'_>) -> Failure {
-    let message = format!("{} {}{}: {text}", request.method, request.shown_url, asked.place);
-    Failure::new(code, request.redactor().redact(&message), asked.span)
+    told(Failure::new(code, text, asked.span), &shown(request, asked), request)
 }
 
 async fn acquire(semaphore: Option<&Arc<Semaphore>>) -> Option<tokio::sync::OwnedSemaphorePermit> {
@@ -435,16 +452,59 @@ async fn acquire(semaphore: Option<&Arc<Semaphore>>) -> Option<tokio::sync::Owne
     }
 }
 
-/// Takes credentials out of a request that goes to another origin.
+/// The headers that may go to another origin.
+const HARMLESS: [HeaderName; 5] = [ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE, IF_MODIFIED_SINCE, IF_NONE_MATCH];
+
+/// Takes out of a request that goes to another origin whatever could be a credential.
 fn strip(request: &mut Prepared) {
-    let sensitive: Vec<_> =
-        request.headers.iter().filter(|(_, value)| value.is_sensitive()).map(|(name, _)| name.clone()).collect();
-    for name in sensitive {
-        request.headers.remove(name);
+    let mut headers = HeaderMap::new();
+    for name in HARMLESS {
+        if let Some(value) = request.headers.get(&name).filter(|value| !value.is_sensitive()) {
+            headers.insert(name, value.clone());
+        }
     }
-    request.headers.remove(http::header::AUTHORIZATION);
-    request.headers.remove(COOKIE);
-    request.headers.remove(HOST);
+    request.headers = headers;
+}
+
+/// Returns the origin of a request line that writes its host out.
+fn named_origin(endpoint: &Endpoint) -> Option<Origin> {
+    if endpoint.request.is_path() {
+        return None;
+    }
+    let text = endpoint.request.text();
+    let url = text.get(text.find("http")?..)?;
+    let rest = url.find("://").map(|at| at + 3)?;
+    let end = url.get(rest..)?.find(['/', '?', '#']).map_or(url.len(), |end| rest + end);
+    let origin = url.get(..end)?;
+    if origin.contains('{') { None } else { Url::parse(origin).ok().map(|url| url.origin()) }
+}
+
+/// Tells whether a method is one that changes nothing and has no body.
+pub(crate) fn is_read_only(method: &http::Method) -> bool {
+    matches!(*method, http::Method::GET | http::Method::HEAD)
+}
+
+/// Shows a request in a message.
+fn shown(request: &Prepared, asked: &Asked<'_>) -> String {
+    format!("{} {}{}", request.method, request.shown_url, asked.place)
+}
+
+/// Says of which exchange a failure is told, without the request's secrets.
+fn told(failure: Failure, exchange: &str, request: &Prepared) -> Failure {
+    let message = request.redactor().redact(&format!("{exchange}: {}", failure.message));
+    Failure { message, ..failure }
+}
+
+impl Exchanged {
+    /// Says of which exchange a failure is told, without the request's secrets.
+    pub(crate) fn told(&self, failure: Failure, exchange: &str) -> Failure {
+        told(failure, exchange, &self.request)
+    }
+
+    /// Takes the request's secrets out of a failure.
+    pub(crate) fn hide(&self, failure: Failure) -> Failure {
+        Failure { message: self.request.redactor().redact(&failure.message), ..failure }
+    }
 }
 
 fn describe(request: &Prepared, status: u16) -> String {

@@ -27,6 +27,16 @@ impl Failure {
         Self { code, message: message.into(), span, range: None, help: None }
     }
 
+    /// Says that something ended because the run is being stopped: nothing of its own went wrong.
+    pub(crate) fn interrupted() -> Self {
+        Self::new("interrupted", "the run was stopped", Span::default())
+    }
+
+    /// Tells whether nothing went wrong but that the run is being stopped.
+    pub(crate) fn is_interruption(&self) -> bool {
+        self.code == "interrupted"
+    }
+
     /// Adds what to do.
     #[must_use]
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
@@ -42,8 +52,12 @@ impl Failure {
     }
 
     /// Makes the finding that is shown.
-    pub(crate) fn finding(&self, step: &str, sources: &Sources) -> Finding {
-        let mut finding = Finding::error(self.code, format!("step `{step}`: {}", self.message));
+    pub(crate) fn finding(&self, step: Option<&str>, sources: &Sources) -> Finding {
+        let message = match step {
+            Some(step) => format!("step `{step}`: {}", self.message),
+            None => self.message.clone(),
+        };
+        let mut finding = Finding::error(self.code, message);
         if !self.span.is_none() {
             let place = match &self.range {
                 Some(range) => sources.within(self.span, range.clone()),

@@ -59,6 +59,11 @@ impl Json {
         std::str::from_utf8(&self.0).unwrap_or("null")
     }
 
+    /// Returns a copy that does not keep the page alive that it was cut from.
+    pub(crate) fn compact(&self) -> Self {
+        Self(Bytes::copy_from_slice(&self.0))
+    }
+
     /// Returns the bytes.
     pub(crate) fn bytes(&self) -> &Bytes {
         &self.0

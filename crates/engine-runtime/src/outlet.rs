@@ -13,6 +13,15 @@ use crate::report::Observer;
 /// Some items that go together: a page, or a part of one.
 pub(crate) type Batch = Arc<Vec<Item>>;
 
+/// What goes through the channel of a stream. A channel that closes without an end was broken off: what came is not all there is.
+#[derive(Debug)]
+pub(crate) enum Delivery {
+    /// Some items.
+    Items(Batch),
+    /// There are no more.
+    End,
+}
+
 /// How many batches may wait for a step: the one being worked on is not among them.
 pub(crate) const WAITING: usize = 2;
 
@@ -22,7 +31,7 @@ const MAX_KEPT: usize = 1_000_000;
 /// The end of a step's stream.
 pub(crate) struct Outlet {
     /// The steps that take the stream.
-    pub(crate) consumers: Vec<mpsc::Sender<Batch>>,
+    pub(crate) consumers: Vec<mpsc::Sender<Delivery>>,
     /// Where it is printed, and under which name where there are several.
     pub(crate) printed: Option<Printed>,
     /// What later steps ask of this one.
@@ -74,10 +83,10 @@ impl Kept {
         let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
         if !self.all {
             records.clear();
-            records.extend(batch.last().cloned());
+            records.extend(batch.last().map(compact));
             return Ok(());
         }
-        records.extend_from_slice(batch);
+        records.extend(batch.iter().map(compact));
         if records.len() > MAX_KEPT {
             return Err(Failure::new(
                 "template-failed",
@@ -94,6 +103,11 @@ impl Kept {
         let records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
         records.iter().map(|item| item.current.value().unwrap_or_default()).collect()
     }
+}
+
+/// Copies a record out of its page, which need not be kept for it.
+fn compact(item: &Item) -> Item {
+    Item { current: item.current.compact(), original: item.original.compact(), ..item.clone() }
 }
 
 impl Outlet {
@@ -114,8 +128,15 @@ impl Outlet {
         let batch: Batch = Arc::new(items);
         for consumer in &self.consumers {
             // A step that has ended, by a failure or a limit, takes no more; the others go on.
-            _ = consumer.send(Arc::clone(&batch)).await;
+            _ = consumer.send(Delivery::Items(Arc::clone(&batch))).await;
         }
         Ok(())
+    }
+
+    /// Tells those who take the stream that this was all.
+    pub(crate) async fn end(&self) {
+        for consumer in &self.consumers {
+            _ = consumer.send(Delivery::End).await;
+        }
     }
 }

@@ -5,21 +5,66 @@ use std::sync::Arc;
 use engine_expr::{Scope, Slots};
 use engine_plan::{Read, Source, Step};
 use engine_request::{Draft, Fingerprint, Last, Needs, Next, Page, Pager, PagerError};
-use futures_util::stream::{self, Stream};
+use engine_spec::ItemAction;
 use tokio::sync::mpsc;
 
-use crate::exchange::{Asked, Outcome};
+use crate::exchange::{Asked, Outcome, is_read_only};
 use crate::failure::Failure;
 use crate::item::{Item, Origin};
 use crate::needs::whole_scope;
 use crate::outlet::Batch;
 use crate::page::PageReader;
 use crate::params::params_of;
+use crate::report::Event;
 use crate::run::RunContext;
+use crate::stop::Stop;
 use crate::tally::Tally;
 
 /// How many pages wait to be worked on.
 const AHEAD: usize = 1;
+
+/// What a read sends to whoever works on its pages.
+enum Paged {
+    /// A page.
+    Page(Batch),
+    /// There are no more.
+    End,
+    /// The read failed.
+    Failed(Failure),
+}
+
+/// The pages of a read, as they come.
+pub(crate) struct Pages {
+    receiver: mpsc::Receiver<Paged>,
+    stop: Stop,
+    ended: bool,
+}
+
+impl Pages {
+    /// Returns the next page, nothing at the end. A read that is broken off is not at its end.
+    pub(crate) async fn next(&mut self) -> Option<Result<Batch, Failure>> {
+        if self.ended {
+            return None;
+        }
+        match self.receiver.recv().await {
+            Some(Paged::Page(page)) => return Some(Ok(page)),
+            Some(Paged::End) => {
+                self.ended = true;
+                return None;
+            }
+            Some(Paged::Failed(failure)) => {
+                self.ended = true;
+                return Some(Err(failure));
+            }
+            None => self.ended = true,
+        }
+        Some(Err(if self.stop.is_stopped() {
+            Failure::interrupted()
+        } else {
+            Failure::new("internal-error", "a read broke off", engine_source::Span::default())
+        }))
+    }
+}
 
 /// Reads the endpoints of one step.
 pub(crate) struct Reader {
@@ -45,29 +90,36 @@ impl Reader {
         }
     }
 
-    /// Reads all endpoints of the step, one after another, under the item that their params see, if any.
-    pub(crate) fn read(self: Arc<Self>, parent: Option<Arc<Item>>) -> impl Stream<Item = Result<Batch, Failure>> + Send + use<> {
-        let mut pages = self.start(parent);
-        stream::poll_fn(move |task| pages.poll_recv(task))
+    /// Begins to read all endpoints of the step, one after another, in a task of its own, under the item that their params see, if any.
+    /// Pages wait until they are taken.
+    pub(crate) fn start(self: Arc<Self>, parent: Option<Arc<Item>>) -> Pages {
+        let (sender, receiver) = mpsc::channel(AHEAD);
+        let stop = self.context.stop.clone();
+        tokio::spawn(async move {
+            let done = match self.all(parent.as_ref(), &sender).await {
+                Err(failure) if failure.is_interruption() => return,
+                Err(failure) => match &parent {
+                    Some(item) if self.step.on_error.action == ItemAction::Skip => {
+                        self.tally.add(|counts| counts.failed += 1);
+                        self.context.reject(&self.step.id, &failure.about(item));
+                        Paged::End
+                    }
+                    Some(item) => Paged::Failed(failure.about(item)),
+                    None => Paged::Failed(failure),
+                },
+                Ok(()) => Paged::End,
+            };
+            _ = sender.send(done).await;
+        });
+        Pages { receiver, stop, ended: false }
     }
 
-    /// Begins to read, in a task of its own; pages wait until they are taken.
-    pub(crate) fn start(self: Arc<Self>, parent: Option<Arc<Item>>) -> mpsc::Receiver<Result<Batch, Failure>> {
-        let (sender, receiver) = mpsc::channel(AHEAD);
-        tokio::spawn(async move {
-            let Source::Read { reads, .. } = &self.step.source else { return };
-            for (read, page) in reads.iter().zip(&self.pages) {
-                if let Err(failure) = self.pages(read, page, parent.as_ref(), &sender).await {
-                    let failure = match &parent {
-                        Some(item) => failure.about(item),
-                        None => failure,
-                    };
-                    _ = sender.send(Err(failure)).await;
-                    return;
-                }
-            }
-        });
-        receiver
+    async fn all(&self, parent: Option<&Arc<Item>>, sender: &mpsc::Sender<Paged>) -> Result<(), Failure> {
+        let Source::Read { reads, .. } = &self.step.source else { return Ok(()) };
+        for (read, page) in reads.iter().zip(&self.pages) {
+            self.pages(read, page, parent, sender).await?;
+        }
+        Ok(())
     }
 
     async fn pages(
@@ -75,7 +127,7 @@ impl Reader {
         read: &Read,
         reader: &PageReader,
         parent: Option<&Arc<Item>>,
-        sender: &mpsc::Sender<Result<Batch, Failure>>,
+        sender: &mpsc::Sender<Paged>,
     ) -> Result<(), Failure> {
         let endpoint = &read.endpoint;
         let item_scope = match parent {
@@ -83,27 +135,34 @@ impl Reader {
             None => self.base.clone(),
         };
         let params = params_of(&endpoint.params, &read.params, &item_scope, read.span)?;
-        let mut scope = self.base.with("params", params.clone());
+        let first = self.base.with("params", params.clone());
         let step_limit = match &read.limit {
             Some(limit) => Some(limit.resolve(&item_scope)?),
             None => None,
         };
         let mut left = step_limit.into_iter().chain(self.context.options.limit).min().unwrap_or(u64::MAX);
         let mut pager = match &reader.paging {
-            Some(paging) => Some(Pager::new(Arc::clone(paging), &scope)?),
+            Some(paging) => Some(Pager::new(Arc::clone(paging), &first)?),
             None => None,
         };
         let mut changes = pager.as_ref().map(Pager::first).unwrap_or_default();
         let mut slots = Slots::default();
         let mut page_number = 0_u64;
         let stream: Arc<str> = endpoint.name.as_str().into();
-        while left > 0 && !self.context.stop.is_stopped() {
+        while left > 0 {
+            if self.context.stop.is_stopped() {
+                return Err(Failure::interrupted());
+            }
             page_number += 1;
             let has_pages = reader.paging.is_some();
-            scope = scope.with("params", changes.params(&params));
+            let scope = self.base.with("params", changes.params(&params));
             let mut draft = self.draft(read, &scope, &item_scope)?;
-            let declared = draft.url().clone();
             changes.apply(&mut draft)?;
+            if self.context.options.dry_run && !is_read_only(draft.method()) {
+                let message = format!("would read by {} {}, which a dry run does not send", draft.method(), endpoint.id());
+                self.tally.event(Event::Log { step: Arc::clone(self.tally.step()), message });
+                return Ok(());
+            }
             let place = if has_pages { format!(", page {page_number}") } else { String::new() };
             let asked = Asked {
                 endpoint,
@@ -112,7 +171,6 @@ impl Reader {
                 stop: &self.context.stop,
                 span: read.span,
                 place: &place,
-                declared: &declared,
                 has_key: false,
             };
             let exchanged = match self.context.exchanges.send(draft, &asked).await? {
@@ -121,13 +179,15 @@ impl Reader {
                     self.tally.add(|counts| counts.skipped += 1);
                     return Ok(());
                 }
-                Outcome::Stopped => return Ok(()),
+                Outcome::Stopped => return Err(Failure::interrupted()),
             };
             let shown = format!("{} {}{place}", exchanged.request.method, exchanged.request.shown_url);
-            let told = |failure: Failure| Failure { message: format!("{shown}: {}", failure.message), ..failure };
+            let told = |failure: Failure| exchanged.told(failure, &shown);
             let records = reader.read(&exchanged.answer, &scope, &mut slots).map_err(told)?;
             let next = match &mut pager {
                 None => Next::End,
+                // With this page there are as many records as were asked for.
+                Some(_) if records.len() as u64 >= left => Next::End,
                 Some(pager) => {
                     let last = records.last().map_or(Last::None, Last::Raw);
                     let page = Page {
@@ -155,8 +215,8 @@ impl Reader {
                 .map(|(at, json)| Item::new(json, parent.cloned(), Arc::clone(&origin), at as u64 + 1))
                 .collect();
             left = left.saturating_sub(items.len() as u64);
-            if sender.send(Ok(Arc::new(items))).await.is_err() {
-                return Ok(());
+            if sender.send(Paged::Page(Arc::new(items))).await.is_err() {
+                return Err(Failure::interrupted());
             }
             match next {
                 Next::End => return Ok(()),

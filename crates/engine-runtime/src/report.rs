@@ -141,6 +141,6 @@ pub struct RunReport {
     pub status: Status,
     /// The steps that began, in order.
     pub steps: Vec<StepReport>,
-    /// Why it failed.
-    pub error: Option<Box<Finding>>,
+    /// Why it failed; before the first request there may be several reasons.
+    pub errors: Vec<Finding>,
 }

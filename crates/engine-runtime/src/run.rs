@@ -14,7 +14,7 @@ use crate::exchange::Exchanges;
 use crate::failure::Failure;
 use crate::inputs;
 use crate::mapping::StepRecords;
-use crate::outlet::{Batch, Kept, Outlet, Printed, WAITING};
+use crate::outlet::{Delivery, Kept, Outlet, Printed, WAITING};
 use crate::report::{Event, Observer, RunReport, Status, StepReport};
 use crate::sink::Sinks;
 use crate::step::{StepRun, run_step};
@@ -86,8 +86,8 @@ pub async fn run(
     let context = match prepare(plan, &world, options, sinks, observer, stop, id.clone()) {
         Ok(context) => Arc::new(context),
         Err(findings) => {
-            let error = findings.into_iter().next();
-            return RunReport { id, status: Status::Failed, steps: Vec::new(), error: error.map(Box::new) };
+            let errors = findings.into_iter().collect();
+            return RunReport { id, status: Status::Failed, steps: Vec::new(), errors };
         }
     };
     let mut steps = Vec::new();
@@ -105,7 +105,7 @@ pub async fn run(
         None if partial => Status::Partial,
         None => Status::Ok,
     };
-    RunReport { id, status, steps, error }
+    RunReport { id, status, steps, errors: error.into_iter().map(|error| *error).collect() }
 }
 
 /// A UUID of version 7 (RFC 9562 §5.7), made from the run's own clock and randomness.
@@ -165,7 +165,7 @@ fn prepare(
     let redactor = Redactor::new(texts);
     let exchanges = Exchanges::new(&plan, world, &options, &base, redactor.clone()).map_err(|failure| {
         let mut findings = Findings::default();
-        findings.push(failure.finding("start", &plan.sources));
+        findings.push(failure.finding(None, &plan.sources));
         findings
     })?;
     let kept = plan.steps.iter().map(|step| Arc::new(Kept::new(step.kept.all, step.kept.last))).collect();
@@ -204,7 +204,7 @@ impl RunContext {
 
     /// Makes the finding of a failure, without secrets.
     pub(crate) fn finding(&self, step: &str, failure: &Failure) -> Finding {
-        let mut finding = failure.finding(step, &self.plan.sources);
+        let mut finding = failure.finding(Some(step), &self.plan.sources);
         finding.message = self.redactor.redact(&finding.message);
         finding.help = finding.help.map(|help| self.redactor.redact(&help));
         finding
@@ -316,7 +316,7 @@ async fn run_group(context: &Arc<RunContext>, group: &[usize]) -> Vec<StepReport
     let printed: Vec<_> = context.plan.steps.iter().filter(|step| step.printed).collect();
     let several = printed.len() > 1 || printed.iter().any(|step| step.reads().len() > 1);
     let mut inlets: HashMap<usize, Inlet> = HashMap::new();
-    let mut outlets: HashMap<usize, Vec<mpsc::Sender<Batch>>> = HashMap::new();
+    let mut outlets: HashMap<usize, Vec<mpsc::Sender<Delivery>>> = HashMap::new();
     for &index in group {
         let Some(step) = context.plan.steps.get(index) else { continue };
         let Some(from) = stream_of(step) else { continue };
@@ -344,10 +344,7 @@ async fn run_group(context: &Arc<RunContext>, group: &[usize]) -> Vec<StepReport
         let id: Arc<str> = step.id.as_str().into();
         let (status, counts, error) = match task.await {
             Ok(Ok((status, counts))) => (status, counts, None),
-            Ok(Err((failure, counts))) => {
-                context.fail(&step.id, &failure);
-                (Status::Failed, counts, Some(failure.message))
-            }
+            Ok(Err((failure, counts))) => (Status::Failed, counts, Some(failure.message)),
             Err(_) => {
                 context.fail(&step.id, &Failure::new("internal-error", "the step broke off", step.span));
                 (Status::Failed, crate::report::Counts::default(), Some("the step broke off".to_owned()))
@@ -362,7 +359,7 @@ async fn run_group(context: &Arc<RunContext>, group: &[usize]) -> Vec<StepReport
     reports
 }
 
-type Inlet = mpsc::Receiver<Batch>;
+type Inlet = mpsc::Receiver<Delivery>;
 
 /// How many batches wait for a step that cannot begin before others of its group have ended.
 const WAITING_UNTIL_END: usize = 1 << 20;

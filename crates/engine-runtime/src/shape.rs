@@ -20,6 +20,8 @@ pub(crate) struct Shaper {
     pub(crate) checks: Option<Checks>,
     /// Whether a record that `map` or `validate` refuses is left out instead of failing the run.
     pub(crate) skip_invalid: bool,
+    /// Whether a record for which an expression fails is left out instead of failing the run.
+    pub(crate) skip_failed: bool,
 }
 
 /// Values that are computed for each record.
@@ -46,6 +48,16 @@ pub(crate) struct Shaped {
     pub(crate) dropped: u64,
     /// Those that were refused, and why.
     pub(crate) refused: Vec<Failure>,
+    /// Those that failed, and why.
+    pub(crate) failed: Vec<Failure>,
+}
+
+/// What comes of a record before it is mapped.
+enum Prepared {
+    /// It goes on, with a scope of its own if the step has vars.
+    Kept(Option<Scope>),
+    /// `where` does not hold for it.
+    Dropped,
 }
 
 impl Shaper {
@@ -68,30 +80,37 @@ impl Shaper {
         let mut ranges = Vec::new();
         for item in items {
             let own;
-            let scope = match &self.vars {
-                Some(vars) => {
-                    own = vars.bind(item, base, scratch).map_err(|failure| failure.about(item))?;
+            let kept = match self.prepare(item, base, scratch) {
+                Ok(prepared) => prepared,
+                Err(failure) if self.skip_failed => {
+                    shaped.failed.push(failure.about(item));
+                    continue;
+                }
+                Err(failure) => return Err(failure.about(item)),
+            };
+            let scope = match kept {
+                Prepared::Dropped => {
+                    shaped.dropped += 1;
+                    continue;
+                }
+                Prepared::Kept(None) => base,
+                Prepared::Kept(Some(scope)) => {
+                    own = scope;
                     &own
                 }
-                None => base,
             };
-            if let Some((condition, needs)) = &self.filter
-                && !needs
-                    .evaluate(scope, item, scratch.names(), |scope| condition.test(scope))
-                    .map_err(|error| Failure::from(error).about(item))?
-            {
-                shaped.dropped += 1;
-                continue;
-            }
             let start = buffer.len();
             if let Err(failure) = self.make(item, scope, scratch, &mut buffer) {
                 let failure = failure.about(item);
-                if !self.skip_invalid {
-                    return Err(failure);
-                }
                 buffer.truncate(start);
                 // The help says how to let such records be left out, which is what happens.
-                shaped.refused.push(Failure { help: None, ..failure });
+                if self.skip_invalid {
+                    shaped.refused.push(Failure { help: None, ..failure });
+                } else if self.skip_failed {
+                    shaped.failed.push(Failure { help: None, ..failure });
+                } else {
+                    return Err(failure);
+                }
                 continue;
             }
             ranges.push(start..buffer.len());
@@ -107,6 +126,21 @@ impl Shaper {
             }
         }
         Ok(shaped)
+    }
+
+    /// Computes the vars of one record, and tells whether it is kept.
+    fn prepare(&self, item: &Item, base: &Scope, scratch: &mut Scratch) -> Result<Prepared, Failure> {
+        let own = match &self.vars {
+            Some(vars) => Some(vars.bind(item, base, scratch)?),
+            None => None,
+        };
+        if let Some((condition, needs)) = &self.filter {
+            let scope = own.as_ref().unwrap_or(base);
+            if !needs.evaluate(scope, item, scratch.names(), |scope| condition.test(scope))? {
+                return Ok(Prepared::Dropped);
+            }
+        }
+        Ok(Prepared::Kept(own))
     }
 
     /// Maps and checks one record.
@@ -139,6 +173,8 @@ impl Vars {
                 _ => Members::new(),
             };
             for (name, value) in &self.values {
+                // Each sees those before it.
+                let scope = scope.with("vars", Value::Object(Arc::new(members.clone())));
                 members.insert(Arc::clone(name), value.evaluate(&scope)?.unwrap_or_default());
             }
             Ok(Value::Object(Arc::new(members)))

@@ -14,8 +14,8 @@ use crate::failure::Failure;
 use crate::item::{Item, Json, Origin};
 use crate::mapping::{Mapper, Scratch};
 use crate::needs::Needs;
-use crate::outlet::{Batch, Outlet};
-use crate::read::Reader;
+use crate::outlet::{Batch, Delivery, Outlet};
+use crate::read::{Pages, Reader};
 use crate::report::{Counts, Event, Status};
 use crate::run::RunContext;
 use crate::shape::{Checks, Shaper, Vars};
@@ -29,16 +29,22 @@ const LIST_BATCH: usize = 200;
 pub(crate) struct StepRun {
     pub(crate) context: Arc<RunContext>,
     pub(crate) step: Arc<Step>,
-    pub(crate) inlet: Option<mpsc::Receiver<Batch>>,
+    pub(crate) inlet: Option<mpsc::Receiver<Delivery>>,
     pub(crate) outlet: Outlet,
 }
 
 /// Runs a step to the end of its source.
 pub(crate) async fn run_step(run: StepRun) -> Result<(Status, Counts), (Failure, Counts)> {
-    let tally = Arc::new(Tally::new(run.step.id.as_str(), Arc::clone(&run.context.observer)));
+    let (context, step) = (Arc::clone(&run.context), Arc::clone(&run.step));
+    let tally = Arc::new(Tally::new(&step.id, Arc::clone(&context.observer)));
     match run.go(&tally).await {
         Ok(status) => Ok((status, tally.counts())),
-        Err(failure) => Err((failure, tally.counts())),
+        Err(failure) if failure.is_interruption() => Ok((Status::Interrupted, tally.counts())),
+        Err(failure) => {
+            // At once, so that no other step goes on for long.
+            context.fail(&step.id, &failure);
+            Err((failure, tally.counts()))
+        }
     }
 }
 
@@ -53,39 +59,50 @@ impl StepRun {
         if let Some(when) = &step.when
             && !when.test(&base)?
         {
+            outlet.end().await;
             return Ok(Status::Skipped);
         }
         context.observer.event(Event::StepStarted { step: step.id.as_str().into() });
-        let shaper = Arc::new(shaper(&step, &context));
+        let shaper = shaper(&step, &context);
         let concurrency = match &step.concurrency {
             Some(concurrency) => concurrency.resolve(&base)?.max(1) as usize,
             None => 1,
         };
         let mut target = Action::new(&context, &step, &base, tally)?;
         let mut scratch = Scratch::default();
-        let mut batches = source(&context, &step, &base, inlet, concurrency, tally, target.needs_response() || shaper.needs_response());
-        while let Some(batch) = batches.next().await {
-            if context.stop.is_stopped() {
-                return Ok(Status::Interrupted);
+        let response = target.needs_response() || shaper.needs_response();
+        // Who takes the stream of another step takes all that is in it: what was done before must not be forgotten.
+        let takes_all = matches!(step.source, Source::Items(Items::Step(_)));
+        let batches = source(&context, &step, &base, inlet, concurrency, tally, response);
+        let mut shaped = batches.map(|batch| {
+            if !takes_all && context.stop.is_stopped() {
+                return Err(Failure::interrupted());
             }
             let batch = batch?;
-            tally.add(|counts| counts.read += batch.len() as u64);
-            let done = shaper.shape(&batch, &base, &mut scratch)?;
-            drop(batch);
+            let shaped = shaper.shape(&batch, &base, &mut scratch)?;
             tally.add(|counts| {
-                counts.dropped += done.dropped;
-                counts.invalid += done.refused.len() as u64;
+                counts.read += batch.len() as u64;
+                counts.dropped += shaped.dropped;
+                counts.invalid += shaped.refused.len() as u64;
+                counts.failed += shaped.failed.len() as u64;
             });
-            for failure in &done.refused {
+            for failure in shaped.refused.iter().chain(&shaped.failed) {
                 context.reject(&step.id, failure);
             }
-            target.take(done.items, done.scopes, concurrency, &outlet).await?;
-            tally.progress();
-        }
-        if context.stop.is_stopped() {
-            return Ok(Status::Interrupted);
+            Ok(shaped)
+        });
+        match &mut target {
+            Action::Call(caller) => caller.take(shaped, concurrency, &outlet).await?,
+            target => {
+                while let Some(done) = shaped.next().await {
+                    let done = done?;
+                    target.take(done.items, done.scopes, &outlet).await?;
+                    tally.progress();
+                }
+            }
         }
         target.finish().await?;
+        outlet.end().await;
         tally.progress();
         Ok(Status::Ok)
     }
@@ -127,7 +144,8 @@ fn shaper(step: &Step, context: &Arc<RunContext>) -> Shaper {
         }
     });
     let skip_invalid = step.validate.as_ref().is_some_and(|validate| validate.on_invalid == OnInvalid::Skip);
-    Shaper { vars, filter, mapper, checks, skip_invalid }
+    let skip_failed = step.on_error.action == ItemAction::Skip;
+    Shaper { vars, filter, mapper, checks, skip_invalid, skip_failed }
 }
 
 type Batches<'a> = std::pin::Pin<Box<dyn Stream<Item = Result<Batch, Failure>> + Send + 'a>>;
@@ -137,7 +155,7 @@ fn source<'a>(
     context: &'a Arc<RunContext>,
     step: &'a Arc<Step>,
     base: &'a Scope,
-    inlet: Option<mpsc::Receiver<Batch>>,
+    inlet: Option<mpsc::Receiver<Delivery>>,
     concurrency: usize,
     tally: &'a Arc<Tally>,
     response: bool,
@@ -148,7 +166,7 @@ fn source<'a>(
         Source::Read { over, .. } => {
             let reader = Arc::new(Reader::new(context, step, base, tally, response));
             match over {
-                None => Box::pin(reader.read(None)),
+                None => Box::pin(stream::unfold(reader.start(None), |mut pages| async { pages.next().await.map(|page| (page, pages)) })),
                 Some(over) => read_each(reader, items_of(step, over, base, inlet), concurrency),
             }
         }
@@ -161,9 +179,17 @@ fn once(step: &Step) -> Item {
 }
 
 /// The items of a stream or a list.
-fn items_of<'a>(step: &'a Arc<Step>, items: &'a Items, base: &'a Scope, inlet: Option<mpsc::Receiver<Batch>>) -> Batches<'a> {
-    if let (Items::Step(_), Some(mut inlet)) = (items, inlet) {
-        return Box::pin(stream::poll_fn(move |task| inlet.poll_recv(task)).map(Ok));
+fn items_of<'a>(step: &'a Arc<Step>, items: &'a Items, base: &'a Scope, inlet: Option<mpsc::Receiver<Delivery>>) -> Batches<'a> {
+    if let (Items::Step(_), Some(inlet)) = (items, inlet) {
+        return Box::pin(stream::unfold(Some(inlet), |inlet| async {
+            let mut inlet = inlet?;
+            match inlet.recv().await {
+                Some(Delivery::Items(batch)) => Some((Ok(batch), Some(inlet))),
+                Some(Delivery::End) => None,
+                // The step that gives them failed or was stopped; what came so far is not all.
+                None => Some((Err(Failure::interrupted()), None)),
+            }
+        }));
     }
     let values = match list_of(items, base) {
         Ok(values) => values,
@@ -228,7 +254,7 @@ fn read_each(reader: Arc<Reader>, outer: Batches<'_>, concurrency: usize) -> Bat
         Ok(batch) => stream::iter(batch.iter().cloned().map(Ok).collect::<Vec<_>>()),
         Err(failure) => stream::iter(vec![Err(failure)]),
     });
-    let state = (Box::pin(items), VecDeque::<mpsc::Receiver<Result<Batch, Failure>>>::new(), false);
+    let state = (Box::pin(items), VecDeque::<Pages>::new(), false);
     Box::pin(stream::unfold(state, move |(mut items, mut reads, mut ended)| {
         let reader = Arc::clone(&reader);
         async move {
@@ -238,7 +264,7 @@ fn read_each(reader: Arc<Reader>, outer: Batches<'_>, concurrency: usize) -> Bat
                     None if ended => return None,
                     None => Happened::Item(items.next().await),
                     Some(first) => tokio::select! {
-                        page = first.recv() => Happened::Page(page),
+                        page = first.next() => Happened::Page(page),
                         item = items.next(), if has_room => Happened::Item(item),
                     },
                 };
@@ -299,10 +325,11 @@ impl Action {
         matches!(self, Self::Say(saying) if saying.needs.response())
     }
 
-    async fn take(&mut self, items: Vec<Item>, scopes: Vec<Scope>, concurrency: usize, outlet: &Outlet) -> Result<(), Failure> {
+    async fn take(&mut self, items: Vec<Item>, scopes: Vec<Scope>, outlet: &Outlet) -> Result<(), Failure> {
         let (items, tally) = match self {
             Self::HandOn { tally } => (items, tally),
-            Self::Call(caller) => return caller.take(items, scopes, concurrency, outlet).await,
+            // Calls take the whole stream, so that several are under way across its batches.
+            Self::Call(_) => return Ok(()),
             Self::Write(writer) => {
                 let tally = Arc::clone(writer.tally());
                 let items = writer.take(items, &scopes).await?;
@@ -335,7 +362,10 @@ impl Saying {
         let mut scratch = Scratch::default();
         for (at, item) in items.into_iter().enumerate() {
             let scope = scopes.get(at).unwrap_or(&self.base);
-            let message = self.needs.evaluate(scope, &item, scratch.names(), |scope| template.render_text(scope))?;
+            let message = self
+                .needs
+                .evaluate(scope, &item, scratch.names(), |scope| template.render_text(scope))
+                .map_err(|error| Failure::from(error).about(&item))?;
             if !fails {
                 let message = self.context.redact(&message);
                 self.context.observer.event(Event::Log { step: self.step.id.as_str().into(), message });
@@ -344,7 +374,7 @@ impl Saying {
             }
             let failure = Failure::new("step-failed", message, template.span());
             if self.step.on_error.action != ItemAction::Skip {
-                return Err(failure);
+                return Err(failure.about(&item));
             }
             self.tally.add(|counts| counts.failed += 1);
             self.context.reject(&self.step.id, &failure.about(&item));

@@ -1,5 +1,6 @@
 //! Sends one request over HTTP and reads its answer, within bounds. Knows neither retries nor credentials.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -67,9 +68,11 @@ pub trait Transport: Send + Sync {
 }
 
 /// Requests over the network.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct HttpTransport {
-    client: reqwest::Client,
+    plain: reqwest::Client,
+    /// Made for the first `https` request: the certificates of the machine take time and memory to read.
+    secure: OnceLock<Result<reqwest::Client, TransportError>>,
 }
 
 impl HttpTransport {
@@ -79,15 +82,25 @@ impl HttpTransport {
     ///
     /// Fails where TLS cannot be set up.
     pub fn new() -> Result<Self, TransportError> {
-        let client = reqwest::Client::builder()
+        let plain = Self::builder().tls_certs_only([]).build().map_err(|error| TransportError::Connect(cause(&error)))?;
+        Ok(Self { plain, secure: OnceLock::new() })
+    }
+
+    fn client(&self, url: &Url) -> Result<&reqwest::Client, TransportError> {
+        if url.scheme() == "http" {
+            return Ok(&self.plain);
+        }
+        let secure = self.secure.get_or_init(|| Self::builder().build().map_err(|error| TransportError::Connect(cause(&error))));
+        secure.as_ref().map_err(Clone::clone)
+    }
+
+    fn builder() -> reqwest::ClientBuilder {
+        reqwest::Client::builder()
             .user_agent(concat!("engine/", env!("CARGO_PKG_VERSION")))
             // Redirects are followed by the exchange, which knows where it may go and what may go along.
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(Duration::from_secs(30))
             .pool_idle_timeout(Duration::from_mins(1))
-            .build()
-            .map_err(|error| TransportError::Connect(cause(&error)))?;
-        Ok(Self { client })
     }
 }
 
@@ -104,7 +117,7 @@ impl Transport for HttpTransport {
 impl HttpTransport {
     async fn exchange(&self, outgoing: Outgoing) -> Result<Incoming, TransportError> {
         let Outgoing { method, url, headers, body, timeout, max_body } = outgoing;
-        let mut request = self.client.request(method, url).headers(headers);
+        let mut request = self.client(&url)?.request(method, url).headers(headers);
         if !body.is_empty() {
             request = request.body(body);
         }

@@ -138,7 +138,9 @@ impl Writer {
                 (Some(sink), _) => sink,
                 (None, target) => sinks.open(&spec, &target.unwrap_or_default())?,
             };
-            sink.write(&records)?;
+            if !records.is_empty() {
+                sink.write(&records)?;
+            }
             Ok(sink)
         })
         .await;
@@ -190,9 +192,26 @@ impl Writer {
         }
     }
 
+    /// Opens the target of a step that wrote nothing, if its name is known: its table is made, and `replace` leaves it empty.
+    async fn open_unwritten(&mut self) -> Result<(), Failure> {
+        let Target::Write(write) = &self.step.target else { return Ok(()) };
+        let Some(spec) = self.spec.clone().filter(|_| self.order.is_empty() && !self.context.options.dry_run) else { return Ok(()) };
+        let table = match (&spec.kind, &write.table, self.step.reads()) {
+            (SinkKind::Sqlite { .. }, Some(table), _) => table.as_literal().and_then(engine_expr::Value::text).map(std::borrow::Cow::into_owned),
+            (SinkKind::Sqlite { .. }, None, [read]) => Some(read.endpoint.name.clone()),
+            (SinkKind::Sqlite { .. }, None, _) => None,
+            _ => Some(String::new()),
+        };
+        match table {
+            Some(table) => self.write(&spec, table, Vec::new(), None).await,
+            None => Ok(()),
+        }
+    }
+
     /// Ends the writing to every target.
     pub(crate) async fn finish(&mut self) -> Result<(), Failure> {
         let span = self.span();
+        self.open_unwritten().await?;
         let mut open: Vec<Box<dyn RecordSink>> = Vec::new();
         for table in self.order.drain(..) {
             open.extend(self.open.remove(&table));

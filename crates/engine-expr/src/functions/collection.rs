@@ -112,7 +112,8 @@ pub(super) fn register(env: &mut Environment<'static>) {
         if let Some(problem) = path.problems().first() {
             return Err(wrong(problem.message.clone()));
         }
-        Ok(path.value(&from_jinja(&value)?).map_or(Jinja::UNDEFINED, |value| to_jinja(&value)))
+        let found = path.value(&from_jinja(&value)?).map_err(|error| wrong(error.message))?;
+        Ok(found.map_or(Jinja::UNDEFINED, |value| to_jinja(&value)))
     });
     env.add_filter("sort", |value: Jinja, kwargs: Kwargs| -> Result<Jinja, Error> {
         let attribute: Option<String> = kwargs.get("attribute")?;

@@ -6,6 +6,7 @@ use rust_decimal::prelude::FromPrimitive;
 use rust_decimal::{Decimal, RoundingStrategy};
 
 use super::{both, list_of, wrong};
+use crate::arithmetic::add;
 use crate::bridge::{from_jinja, to_jinja};
 use crate::value::{Number, Value};
 
@@ -63,8 +64,7 @@ pub(super) fn register(env: &mut Environment<'static>) {
                 }
                 None => item,
             };
-            sum = sum
-                .checked_add(decimal_of(&to_jinja(&item), "sum")?)
+            sum = add(sum, decimal_of(&to_jinja(&item), "sum")?)
                 .ok_or_else(|| wrong("the sum has more than 28 digits"))?;
         }
         Ok(exact(tidy(sum)))

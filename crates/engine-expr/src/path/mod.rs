@@ -18,7 +18,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use raw::{Slots, Wanted};
 
-use crate::problem::Problem;
+use crate::problem::{EvalError, Problem};
 use crate::value::Value;
 use query::Query;
 
@@ -104,33 +104,47 @@ impl JsonPath {
     }
 
     /// Selects from a value.
-    pub fn select<'a>(&self, value: &'a Value) -> Selection<'a> {
-        match &self.0.kind {
+    ///
+    /// # Errors
+    ///
+    /// Fails where a path that is not singular would visit more than a million values.
+    pub fn select<'a>(&self, value: &'a Value) -> Result<Selection<'a>, EvalError> {
+        Ok(match &self.0.kind {
             Kind::Singular(segments) => Selection::One(walk(value, segments)),
-            Kind::Query(query) => Selection::Many(query.select(value)),
+            Kind::Query(query) => Selection::Many(query.select(value).map_err(|_| self.exhausted())?),
             Kind::Wrong(_) => Selection::One(None),
-        }
+        })
     }
 
     /// Returns the value of a singular path, or the list of any other path's values.
-    pub fn value(&self, value: &Value) -> Option<Value> {
-        match self.select(value) {
+    ///
+    /// # Errors
+    ///
+    /// As [`select`](Self::select).
+    pub fn value(&self, value: &Value) -> Result<Option<Value>, EvalError> {
+        Ok(match self.select(value)? {
             Selection::One(found) => found.cloned(),
             Selection::Many(found) => Some(Value::list(found.into_iter().cloned().collect())),
-        }
+        })
     }
 
     /// Returns the values one by one: of a singular path to a list its items, of any other path what it finds.
     ///
-    /// `None` where a singular path finds nothing; a value that is no list is given as the error.
+    /// `None` where a singular path finds nothing, and where a path would visit too many values; a value that is no list is given as
+    /// the error.
     pub fn items<'a>(&self, value: &'a Value) -> Option<Result<Vec<&'a Value>, &'a Value>> {
-        match self.select(value) {
+        match self.select(value).ok()? {
             Selection::One(None) => None,
             Selection::One(Some(Value::List(list))) => Some(Ok(list.items().iter().collect())),
             Selection::One(Some(other)) => Some(Err(other)),
             // One wildcard at the end of a path to a list gives its items; so does a filter.
             Selection::Many(found) => Some(Ok(found)),
         }
+    }
+
+    fn exhausted(&self) -> EvalError {
+        EvalError::new(format!("the path `{}` visits more than 1,000,000 values", self.0.text), self.0.span)
+            .help("name the members on the way instead of `..`, and filter once")
     }
 }
 
@@ -200,5 +214,40 @@ impl JsonSchema for JsonPath {
             "pattern": "^\\$",
             "description": "A JSONPath (RFC 9535), such as `$.items[0].id`. A singular path gives a value, any other path gives a list."
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+    use super::*;
+
+    #[test]
+    fn a_path_that_visits_too_much_is_an_error() {
+        let numbers = |count: u32| Value::list((0..count).map(Value::from).collect());
+        let check = |path: &str, value: &Value, expected: Result<usize, &str>| {
+            let found = JsonPath::new(path, Span::default()).select(value).map(|found| match found {
+                Selection::Many(found) => found.len(),
+                Selection::One(found) => found.into_iter().count(),
+            });
+            let found = found.map_err(|error| error.message);
+            assert_eq!(found.as_ref().map_err(String::as_str), expected.as_ref().map_err(|text| *text), "{path}");
+        };
+        check("$[*]", &numbers(400_000), Ok(400_000));
+        check("$[::2]", &numbers(400_000), Ok(200_000));
+        for path in ["$[?count($[*]) > 0]", "$[?$[?@ == 1]]", "$[?value($..x) == 1]", "$[?!$[-1::-1]]"] {
+            let message = format!("the path `{path}` visits more than 1,000,000 values");
+            check(path, &numbers(5000), Err(&message));
+        }
+        let mut nested = numbers(1);
+        for _ in 0..20 {
+            nested = Value::list(vec![nested.clone(), nested]);
+        }
+        check("$..[0]", &nested, Err("the path `$..[0]` visits more than 1,000,000 values"));
+        let path = format!("${}", "[*,*,*]".repeat(20));
+        let one = (0..20).fold(Value::from(1_u32), |inner, _| Value::list(vec![inner]));
+        check(&path, &one, Err(&format!("the path `{path}` visits more than 1,000,000 values")));
+        assert!(JsonPath::new("$..[0]", Span::default()).value(&numbers(3)).unwrap().is_some());
     }
 }

@@ -1,5 +1,6 @@
 //! A path of any shape, ready to be walked (RFC 9535 §2.3 to §2.5).
 
+use std::cell::Cell;
 use std::cmp::Ordering;
 use std::sync::Arc;
 
@@ -10,6 +11,34 @@ use rust_decimal::Decimal;
 use super::regexp::compile;
 use super::{Segment, walk};
 use crate::value::{Number, Value};
+
+/// How many nodes one selection may visit.
+const MAX_VISITED: u32 = 1_000_000;
+/// What it costs to compile a pattern that the data gave, in nodes.
+const PATTERN: u32 = 1000;
+
+/// A selection visited more nodes than it may.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Exhausted;
+
+/// One selection under way: where it began, and how many nodes it may still visit.
+struct Visit<'a> {
+    root: &'a Value,
+    left: Cell<u32>,
+}
+
+impl Visit<'_> {
+    /// Takes note of work. False once there was too much: then all loops end, and what was found does not count.
+    fn take(&self, nodes: u32) -> bool {
+        let left = self.left.get();
+        self.left.set(left.saturating_sub(nodes));
+        left > nodes
+    }
+
+    fn is_exhausted(&self) -> bool {
+        self.left.get() == 0
+    }
+}
 
 /// A parsed path.
 pub(super) struct Query(Vec<Step>);
@@ -85,18 +114,20 @@ impl Query {
             .collect()
     }
 
-    pub(super) fn select<'a>(&self, root: &'a Value) -> Vec<&'a Value> {
-        self.from(root, root)
+    pub(super) fn select<'a>(&self, root: &'a Value) -> Result<Vec<&'a Value>, Exhausted> {
+        let visit = Visit { root, left: Cell::new(MAX_VISITED) };
+        let found = self.from(&visit, root);
+        if visit.is_exhausted() { Err(Exhausted) } else { Ok(found) }
     }
 
-    fn from<'a>(&self, root: &'a Value, start: &'a Value) -> Vec<&'a Value> {
+    fn from<'a>(&self, visit: &Visit<'a>, start: &'a Value) -> Vec<&'a Value> {
         let mut nodes = vec![start];
         for step in &self.0 {
             let mut found = Vec::new();
             for node in nodes {
                 match step {
-                    Step::Child(selectors) => select(selectors, root, node, &mut found),
-                    Step::Descendant(selectors) => descend(selectors, root, node, &mut found),
+                    Step::Child(selectors) => select(selectors, visit, node, &mut found),
+                    Step::Descendant(selectors) => descend(selectors, visit, node, &mut found),
                 }
             }
             nodes = found;
@@ -105,16 +136,19 @@ impl Query {
     }
 }
 
-fn select<'a>(selectors: &[Selector], root: &'a Value, node: &'a Value, found: &mut Vec<&'a Value>) {
+fn select<'a>(selectors: &[Selector], visit: &Visit<'a>, node: &'a Value, found: &mut Vec<&'a Value>) {
     for selector in selectors {
-        selector.select(root, node, found);
+        if !visit.take(1) {
+            return;
+        }
+        selector.select(visit, node, found);
     }
 }
 
-fn descend<'a>(selectors: &[Selector], root: &'a Value, node: &'a Value, found: &mut Vec<&'a Value>) {
-    select(selectors, root, node, found);
-    for child in children(node) {
-        descend(selectors, root, child, found);
+fn descend<'a>(selectors: &[Selector], visit: &Visit<'a>, node: &'a Value, found: &mut Vec<&'a Value>) {
+    select(selectors, visit, node, found);
+    for child in children(node).take_while(|_| !visit.is_exhausted()) {
+        descend(selectors, visit, child, found);
     }
 }
 
@@ -151,25 +185,34 @@ impl Selector {
         }
     }
 
-    fn select<'a>(&self, root: &'a Value, node: &'a Value, found: &mut Vec<&'a Value>) {
+    fn select<'a>(&self, visit: &Visit<'a>, node: &'a Value, found: &mut Vec<&'a Value>) {
         match self {
             Self::Name(name) => found.extend(node.get(name)),
             Self::Index(index) => found.extend(walk(node, &[Segment::Index(*index)])),
-            Self::Wildcard => found.extend(children(node)),
+            Self::Wildcard => found.extend(children(node).take_while(|_| visit.take(1))),
             Self::Slice(start, end, step) => {
                 if let Value::List(list) = node {
-                    slice(list.items(), *start, *end, *step, found);
+                    slice(list.items(), *start, *end, *step, |item| {
+                        found.push(item);
+                        visit.take(1)
+                    });
                 }
             }
             Self::Filter(logic) => {
-                found.extend(children(node).filter(|child| logic.holds(root, child)));
+                found.extend(children(node).take_while(|_| visit.take(1)).filter(|child| logic.holds(visit, child)));
             }
         }
     }
 }
 
-/// Selects by RFC 9535 §2.3.4.2.2.
-fn slice<'a>(items: &'a [Value], start: Option<i64>, end: Option<i64>, step: i64, found: &mut Vec<&'a Value>) {
+/// Selects by RFC 9535 §2.3.4.2.2, until `found` says that it is enough.
+fn slice<'a>(
+    items: &'a [Value],
+    start: Option<i64>,
+    end: Option<i64>,
+    step: i64,
+    mut found: impl FnMut(&'a Value) -> bool,
+) {
     let Ok(len) = i64::try_from(items.len()) else {
         return;
     };
@@ -179,16 +222,14 @@ fn slice<'a>(items: &'a [Value], start: Option<i64>, end: Option<i64>, step: i64
         let lower = normal(start.unwrap_or(0)).clamp(0, len);
         let upper = normal(end.unwrap_or(len)).clamp(0, len);
         let mut index = lower;
-        while index < upper {
-            found.extend(at(index));
+        while index < upper && at(index).is_none_or(&mut found) {
             index = index.saturating_add(step);
         }
     } else if step < 0 {
         let upper = normal(start.unwrap_or(len - 1)).clamp(-1, len - 1);
         let lower = end.map_or(-1, |end| normal(end).clamp(-1, len - 1));
         let mut index = upper;
-        while index > lower {
-            found.extend(at(index));
+        while index > lower && at(index).is_none_or(&mut found) {
             index = index.saturating_add(step);
         }
     }
@@ -241,17 +282,17 @@ impl Logic {
         Self::Compare(Operand::new(left), operator, Operand::new(right))
     }
 
-    fn holds(&self, root: &Value, current: &Value) -> bool {
+    fn holds<'a>(&self, visit: &Visit<'a>, current: &'a Value) -> bool {
         match self {
-            Self::Or(parts) => parts.iter().any(|part| part.holds(root, current)),
-            Self::And(parts) => parts.iter().all(|part| part.holds(root, current)),
-            Self::Not(part) => !part.holds(root, current),
-            Self::Exists(origin, query) => !query.from(root, origin.of(root, current)).is_empty(),
+            Self::Or(parts) => parts.iter().any(|part| part.holds(visit, current)),
+            Self::And(parts) => parts.iter().all(|part| part.holds(visit, current)),
+            Self::Not(part) => !part.holds(visit, current),
+            Self::Exists(origin, query) => !query.from(visit, origin.of(visit, current)).is_empty(),
             Self::Compare(left, operator, right) => {
-                operator.holds(left.value(root, current).as_ref(), right.value(root, current).as_ref())
+                operator.holds(left.value(visit, current).as_ref(), right.value(visit, current).as_ref())
             }
-            Self::Match { text, pattern } => match text.value(root, current) {
-                Some(Value::String(text)) => pattern.matches(&text, root, current),
+            Self::Match { text, pattern } => match text.value(visit, current) {
+                Some(Value::String(text)) => pattern.matches(&text, visit, current),
                 _ => false,
             },
         }
@@ -263,11 +304,11 @@ fn negate(logic: Logic, not: bool) -> Logic {
 }
 
 impl Pattern {
-    fn matches(&self, text: &str, root: &Value, current: &Value) -> bool {
+    fn matches<'a>(&self, text: &str, visit: &Visit<'a>, current: &'a Value) -> bool {
         match self {
             Self::Fixed(regex) => regex.as_ref().is_some_and(|regex| regex.is_match(text)),
-            Self::Dynamic { operand, whole } => match operand.value(root, current) {
-                Some(Value::String(pattern)) => compile(&pattern, *whole).is_some_and(|regex| regex.is_match(text)),
+            Self::Dynamic { operand, whole } => match operand.value(visit, current) {
+                Some(Value::String(pattern)) if visit.take(PATTERN) => compile(&pattern, *whole).is_some_and(|regex| regex.is_match(text)),
                 _ => false,
             },
         }
@@ -275,9 +316,9 @@ impl Pattern {
 }
 
 impl Origin {
-    fn of<'a>(self, root: &'a Value, current: &'a Value) -> &'a Value {
+    fn of<'a>(self, visit: &Visit<'a>, current: &'a Value) -> &'a Value {
         match self {
-            Self::Root => root,
+            Self::Root => visit.root,
             Self::Current => current,
         }
     }
@@ -325,18 +366,18 @@ impl Operand {
         }
     }
 
-    fn value(&self, root: &Value, current: &Value) -> Option<Value> {
+    fn value<'a>(&self, visit: &Visit<'a>, current: &'a Value) -> Option<Value> {
         match self {
             Self::Literal(value) => Some(value.clone()),
-            Self::Singular(origin, segments) => walk(origin.of(root, current), segments).cloned(),
-            Self::Length(operand) => match operand.value(root, current)? {
+            Self::Singular(origin, segments) => walk(origin.of(visit, current), segments).cloned(),
+            Self::Length(operand) => match operand.value(visit, current)? {
                 Value::String(text) => Some(text.chars().count().into()),
                 Value::List(list) => Some(list.items().len().into()),
                 Value::Object(members) => Some(members.len().into()),
                 _ => None,
             },
-            Self::Count(origin, query) => Some(query.from(root, origin.of(root, current)).len().into()),
-            Self::ValueOf(origin, query) => match query.from(root, origin.of(root, current)).as_slice() {
+            Self::Count(origin, query) => Some(query.from(visit, origin.of(visit, current)).len().into()),
+            Self::ValueOf(origin, query) => match query.from(visit, origin.of(visit, current)).as_slice() {
                 [one] => Some((*one).clone()),
                 _ => None,
             },

@@ -12,6 +12,8 @@ pub struct Wanted {
     root: Branch,
     slots: usize,
     lists: usize,
+    /// What is wanted of each item of the list.
+    item: Option<Box<Self>>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -28,6 +30,8 @@ pub struct Slots {
     found: Vec<Range<usize>>,
     items: Vec<Range<usize>>,
     shape: Option<Start>,
+    rows: Vec<Range<usize>>,
+    row: Vec<Range<usize>>,
 }
 
 /// A range that no value has: a value is at least one byte long.
@@ -43,6 +47,11 @@ impl Slots {
     /// Returns where the items of the wanted list lie.
     pub fn items(&self) -> &[Range<usize>] {
         &self.items
+    }
+
+    /// Takes what was wanted of the items: for each of them the ranges of its slots, one after another. An empty range is a value that is missing.
+    pub fn take_rows(&mut self) -> Vec<Range<usize>> {
+        std::mem::take(&mut self.rows)
     }
 
     /// Returns what stands where the wanted list was looked for; `None` if nothing does.
@@ -97,6 +106,11 @@ impl Wanted {
         true
     }
 
+    /// Makes `item` what is wanted of each item of the list: it is found in the same pass, see [`Slots::take_rows`].
+    pub fn want_of_items(&mut self, item: Self) {
+        self.item = Some(Box::new(item));
+    }
+
     /// Returns how many slots there are.
     pub fn len(&self) -> usize {
         self.slots
@@ -116,10 +130,27 @@ impl Wanted {
         slots.found.clear();
         slots.found.resize(self.slots, MISSING);
         slots.items.clear();
+        slots.rows.clear();
         slots.shape = None;
         let mut scanner = Scanner::new(record);
-        self.root.fill(&mut scanner, slots)?;
+        self.root.fill(&mut scanner, slots, self.item.as_deref())?;
         scanner.end()
+    }
+}
+
+impl Wanted {
+    /// Finds what is wanted of the item at which the scanner stands, and adds it to the rows.
+    fn row(&self, scanner: &mut Scanner<'_>, slots: &mut Slots) -> Result<(), JsonError> {
+        // The row is a set of slots of its own for as long as it is filled.
+        let mut row = std::mem::take(&mut slots.row);
+        row.clear();
+        row.resize(self.slots, MISSING);
+        std::mem::swap(&mut row, &mut slots.found);
+        let filled = self.root.fill(scanner, slots, None);
+        std::mem::swap(&mut row, &mut slots.found);
+        slots.rows.extend_from_slice(&row);
+        slots.row = row;
+        filled
     }
 }
 
@@ -132,17 +163,18 @@ fn find_or_add<K>(branches: &mut Vec<(K, Branch)>, is: impl Fn(&K) -> bool, key:
 }
 
 impl Branch {
-    fn fill(&self, scanner: &mut Scanner<'_>, slots: &mut Slots) -> Result<(), JsonError> {
+    fn fill(&self, scanner: &mut Scanner<'_>, slots: &mut Slots, item: Option<&Wanted>) -> Result<(), JsonError> {
         let start = scanner.start()?;
         let begin = scanner.at();
         if self.list {
             slots.shape = Some(start);
             slots.items.clear();
+            slots.rows.clear();
         }
         match start {
-            Start::List if self.list => self.gather(scanner, slots)?,
-            Start::Object if !self.names.is_empty() => self.fill_members(scanner, slots)?,
-            Start::List if !self.indexes.is_empty() => self.fill_items(scanner, slots)?,
+            Start::List if self.list => self.gather(scanner, slots, item)?,
+            Start::Object if !self.names.is_empty() => self.fill_members(scanner, slots, item)?,
+            Start::List if !self.indexes.is_empty() => self.fill_items(scanner, slots, item)?,
             _ => scanner.skip()?,
         }
         if let Some(slot) = self.slot {
@@ -151,7 +183,7 @@ impl Branch {
         Ok(())
     }
 
-    fn fill_members(&self, scanner: &mut Scanner<'_>, slots: &mut Slots) -> Result<(), JsonError> {
+    fn fill_members(&self, scanner: &mut Scanner<'_>, slots: &mut Slots, item: Option<&Wanted>) -> Result<(), JsonError> {
         // Records of one API have their members in one order, so the next wanted name is most often the one after the last.
         let mut next = 0;
         scanner.object_raw(|scanner, name| {
@@ -172,30 +204,33 @@ impl Branch {
             let branch = &self.names[at].1;
             // A name that comes twice: the last one counts, with all that is below it.
             branch.forget(slots);
-            branch.fill(scanner, slots)
+            branch.fill(scanner, slots, item)
         })
     }
 
-    fn fill_items(&self, scanner: &mut Scanner<'_>, slots: &mut Slots) -> Result<(), JsonError> {
+    fn fill_items(&self, scanner: &mut Scanner<'_>, slots: &mut Slots, item: Option<&Wanted>) -> Result<(), JsonError> {
         let mut index = 0;
         scanner.list(|scanner| {
             let branch = self.indexes.iter().find(|(wanted, _)| *wanted == index);
             index += 1;
             match branch {
-                Some((_, branch)) => branch.fill(scanner, slots),
+                Some((_, branch)) => branch.fill(scanner, slots, item),
                 None => scanner.skip(),
             }
         })
     }
 
-    fn gather(&self, scanner: &mut Scanner<'_>, slots: &mut Slots) -> Result<(), JsonError> {
+    /// Gathers the items of the list. There are no rows where the page itself wants something of single items.
+    fn gather(&self, scanner: &mut Scanner<'_>, slots: &mut Slots, item: Option<&Wanted>) -> Result<(), JsonError> {
+        let item = item.filter(|_| self.indexes.is_empty());
         let mut index = 0;
         scanner.list(|scanner| {
             scanner.start()?;
             let begin = scanner.at();
-            match self.indexes.iter().find(|(wanted, _)| *wanted == index) {
-                Some((_, branch)) => branch.fill(scanner, slots)?,
-                None => scanner.skip()?,
+            match (self.indexes.iter().find(|(wanted, _)| *wanted == index), item) {
+                (Some((_, branch)), _) => branch.fill(scanner, slots, None)?,
+                (None, Some(item)) => item.row(scanner, slots)?,
+                (None, None) => scanner.skip()?,
             }
             index += 1;
             slots.items.push(begin..scanner.at());
@@ -206,6 +241,7 @@ impl Branch {
     fn forget(&self, slots: &mut Slots) {
         if self.list {
             slots.items.clear();
+            slots.rows.clear();
             slots.shape = None;
         }
         for (_, branch) in &self.names {
@@ -274,6 +310,26 @@ mod tests {
         assert_eq!((slots.items().len(), slots.list_shape()), (0, Some(Start::Object)));
         wanted.fill("{}", &mut slots).unwrap();
         assert_eq!(slots.list_shape(), None);
+    }
+
+    #[test]
+    fn finds_what_is_wanted_of_items_in_the_same_pass() {
+        let path =
+            |text: &str| super::super::JsonPath::new(text, engine_source::Span::default()).singular().unwrap().to_vec();
+        let mut item = Wanted::new();
+        let (a, b) = (item.add(&path("$.a")).unwrap(), item.add(&path("$.b.c")).unwrap());
+        let mut wanted = Wanted::new();
+        assert!(wanted.add_list(&path("$.data")));
+        let next = wanted.add(&path("$.next")).unwrap();
+        wanted.want_of_items(item);
+        let text = r#"{"next": 7, "data": [{"a": 1, "b": {"c": "x"}}, 5, {"b": {"c": null}, "a": [2]}]}"#;
+        let mut slots = Slots::default();
+        wanted.fill(text, &mut slots).unwrap();
+        assert_eq!(slots.get(next, text), Some("7"));
+        let rows = slots.take_rows();
+        let found: Vec<&str> = rows.iter().map(|range| text.get(range.clone()).unwrap()).collect();
+        assert_eq!((a, b), (0, 1));
+        assert_eq!(found, ["1", "\"x\"", "", "", "[2]", "null"]);
     }
 
     #[test]

@@ -151,7 +151,20 @@ impl<'a> Analysis<'a> {
 
     fn declare(&mut self, target: &Expr<'a>) {
         match target {
-            Expr::Var(it) => self.locals.push(it.id),
+            Expr::Var(it) => {
+                if it.id == "parent" {
+                    self.problems.push(
+                        Problem::new(
+                            "template-syntax",
+                            "`parent` always means the item above",
+                            range(it.span()),
+                            "taken already",
+                        )
+                        .help("give the variable another name"),
+                    );
+                }
+                self.locals.push(it.id);
+            }
             Expr::List(it) => it.items.iter().for_each(|item| self.declare(item)),
             Expr::Tuple(it) => it.items.iter().for_each(|item| self.declare(item)),
             other => self.expression(other, false),

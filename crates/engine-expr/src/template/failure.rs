@@ -41,7 +41,8 @@ pub(super) fn explain(source: &Source, scope: &Scope, error: &Error) -> EvalErro
         (Some((message, help)), None) => (message.to_owned(), Some(help.to_owned())),
         (_, help) => (message.clone(), help.map(str::to_owned)),
     };
-    EvalError { message, span: source.span, range: range.filter(|range| !range.is_empty()), help }
+    let missing = error.kind() == ErrorKind::UndefinedError;
+    EvalError { message, span: source.span, range: range.filter(|range| !range.is_empty()), help, missing }
 }
 
 /// Finds the first name within `range` of which a member is not there.
@@ -53,35 +54,24 @@ pub(super) fn missing(source: &Source, scope: &Scope, range: Range<usize>) -> Op
 }
 
 fn describe(source: &Source, scope: &Scope, name: &NameUse) -> Option<EvalError> {
-    let error = |message: String, parts: usize, help: Option<String>| {
-        Some(EvalError { message, span: source.span, range: Some(name.range_of(parts)), help })
+    let error = |message: String, parts: usize, help: Option<String>, missing: bool| {
+        Some(EvalError { message, span: source.span, range: Some(name.range_of(parts)), help, missing })
     };
-    let Some(mut value) = scope.get(name.root()) else {
-        return error(format!("`{}` is not known here", name.root()), 1, suggest(name.root(), scope.names()));
+    let Some(found) = name.find(scope) else {
+        let (bound, parts) = name.bound();
+        let help = if parts == 1 { suggest(bound, scope.names()) } else { None };
+        return error(format!("`{bound}` is not known here"), parts, help, false);
     };
-    for (at, member) in name.path.iter().enumerate().skip(1) {
-        let owner = name.dotted(at);
-        value = match value {
-            Value::Object(members) => match members.get(member) {
-                Some(value) => value,
-                None => {
-                    return error(
-                        format!("`{owner}` has no member `{member}`"),
-                        at + 1,
-                        Some(has(member, members.names())),
-                    );
-                }
-            },
-            other => {
-                return error(
-                    format!("`{owner}` is {}, it has no member `{member}`", other.a_kind()),
-                    at + 1,
-                    Some(format!("add `| default(…)` after `{}` if it may be missing", name.dotted(name.path.len()))),
-                );
-            }
-        };
-    }
-    None
+    let member = name.path.get(found.parts)?;
+    let owner = name.dotted(found.parts);
+    let (message, help) = match found.value {
+        Value::Object(members) => (format!("`{owner}` has no member `{member}`"), has(member, members.names())),
+        other => (
+            format!("`{owner}` is {}, it has no member `{member}`", other.a_kind()),
+            format!("add `| default(…)` after `{}` if it may be missing", name.dotted(name.path.len())),
+        ),
+    };
+    error(message, found.parts + 1, Some(help), true)
 }
 
 /// Says which members there are.

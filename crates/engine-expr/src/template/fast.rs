@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use minijinja::machinery::ast::{BinOpKind, Expr, Stmt};
 
+use super::rewrite::above;
 use crate::bridge::from_jinja;
 use crate::operators;
 use crate::scope::Scope;
@@ -78,6 +79,9 @@ impl Fast {
 
 impl Node {
     fn new(expr: &Expr<'_>) -> Option<Self> {
+        if let Some(name) = above(expr) {
+            return Some(Self::Member(name.into(), Vec::new()));
+        }
         let both = |left: &Expr<'_>, right: &Expr<'_>| Some(Box::new((Self::new(left)?, Self::new(right)?)));
         Some(match expr {
             Expr::Const(it) => {

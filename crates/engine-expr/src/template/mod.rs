@@ -6,6 +6,8 @@
 mod analysis;
 mod condition;
 mod failure;
+mod found;
+mod limit;
 mod fast;
 mod program;
 mod rewrite;
@@ -41,6 +43,8 @@ struct Source {
     span: Span,
     kind: SourceKind,
     names: Vec<NameUse>,
+    /// The names that may stand for a secret, or for something that has one in it.
+    suspects: Vec<NameUse>,
     problems: Vec<Problem>,
     constant: bool,
 }
@@ -71,6 +75,7 @@ impl Template {
             span,
             kind: SourceKind::Literal(value),
             names: Vec::new(),
+            suspects: Vec::new(),
             problems: Vec::new(),
             constant: false,
         }))
@@ -134,7 +139,7 @@ impl Template {
     ///
     /// As [`render`](Self::render), but for the missing member.
     pub fn render_optional(&self, scope: &Scope) -> Result<Option<Value>, EvalError> {
-        self.0.evaluate(scope)
+        self.0.evaluate_veiled(scope)
     }
 
     /// Evaluates it to a text.
@@ -150,7 +155,7 @@ impl Template {
         }
     }
 
-    /// Tells whether its result holds a secret.
+    /// Tells whether it names a secret.
     pub fn is_secret(&self) -> bool {
         self.0.is_secret()
     }
@@ -161,25 +166,33 @@ impl Source {
         let code = if bare { "condition-syntax" } else { "template-syntax" };
         let noun = if bare { "condition" } else { "template" };
         let mut analysis = Analysis::default();
-        let failed = if bare {
+        let mut deep = limit::too_many_operators(text, bare);
+        let mut failed = None;
+        if deep.is_none() && bare {
             match parse_expr(text) {
                 Ok(expr) => {
-                    analysis.expression(&expr, false);
-                    None
+                    deep = limit::too_deep(&expr);
+                    if deep.is_none() {
+                        analysis.expression(&expr, false);
+                    }
                 }
-                Err(error) => Some(error),
+                Err(error) => failed = Some(error),
             }
-        } else {
+        } else if deep.is_none() {
             match parse(text, "template", program::syntax()) {
-                Ok(tree) => {
-                    if let ast::Stmt::Template(template) = &tree {
+                Ok(ast::Stmt::Template(template)) => {
+                    deep = limit::too_deep_within(&template.children);
+                    if deep.is_none() {
                         analysis.statements(&template.children);
                     }
-                    None
                 }
-                Err(error) => Some(error),
+                Ok(_) => {}
+                Err(error) => failed = Some(error),
             }
-        };
+        }
+        if let Some(range) = deep {
+            analysis.problems.push(limit::problem(code, noun, range));
+        }
         if let Some(error) = failed {
             analysis.problems.push(syntax::describe(code, noun, text, &error));
         }
@@ -188,6 +201,7 @@ impl Source {
             text: text.into(),
             span,
             kind: SourceKind::Program { bare, program: OnceLock::new() },
+            suspects: analysis.names.iter().filter(|name| name.may_be_secret()).cloned().collect(),
             names: analysis.names,
             problems: analysis.problems,
             constant,
@@ -203,32 +217,64 @@ impl Source {
             SourceKind::Literal(value) => return Ok(Some(value.clone())),
             SourceKind::Program { bare, program } => (*bare, program),
         };
+        if let Some(problem) = self.problems.first() {
+            return Err(EvalError::new(problem.message.clone(), self.span));
+        }
         let program = program
             .get_or_init(|| {
                 Program::new(&self.text, bare).map_err(|error| error.detail().unwrap_or("it is not valid").to_owned())
             })
             .as_ref()
             .map_err(|message| EvalError::new(message.clone(), self.span))?;
-        let value = program.run(scope).map_err(|error| failure::explain(self, scope, &error))?;
-        Ok(match value {
-            Some(value) if self.is_secret() => Some(hide(value)),
-            other => other,
-        })
+        program.run(scope).map_err(|error| failure::explain(self, scope, &error))
+    }
+
+    /// Evaluates, and keeps secret what was made of a secret.
+    fn evaluate_veiled(&self, scope: &Scope) -> Result<Option<Value>, EvalError> {
+        let Some(value) = self.evaluate(scope)? else { return Ok(None) };
+        for name in &self.suspects {
+            match name.find(scope) {
+                // What was only handed on has its secrets where they are.
+                Some(found) if found.value.holds_secret() && !is_same(found.value, &value) => {
+                    return Ok(Some(hide(value)));
+                }
+                _ => {}
+            }
+        }
+        Ok(Some(value))
     }
 
     /// Says what is missing where an expression gave nothing.
     fn nothing(&self, scope: &Scope) -> EvalError {
-        failure::missing(self, scope, 0..self.text.len()).unwrap_or_else(|| {
-            EvalError::new("this gives no value", self.span).help("add `| default(…)` for what may be missing")
+        failure::missing(self, scope, 0..self.text.len()).unwrap_or_else(|| EvalError {
+            missing: true,
+            ..EvalError::new("this gives no value", self.span).help("add `| default(…)` for what may be missing")
         })
     }
 }
 
-/// What was made of a secret is one.
+fn is_same(left: &Value, right: &Value) -> bool {
+    match (left, right) {
+        (Value::List(left), Value::List(right)) => Arc::ptr_eq(left, right),
+        (Value::Object(left), Value::Object(right)) => Arc::ptr_eq(left, right),
+        _ => false,
+    }
+}
+
+/// What was made of a secret is one: a text or a number, or all texts within a list or an object.
 fn hide(value: Value) -> Value {
-    match value.text() {
-        Some(text) => Value::Secret(Secret::new(text.as_ref())),
-        None => value,
+    match value {
+        Value::Number(number) => Value::Secret(Secret::new(number.to_string())),
+        other => hide_texts(other),
+    }
+}
+
+fn hide_texts(value: Value) -> Value {
+    match value {
+        Value::String(text) => Value::Secret(Secret::new(text)),
+        Value::List(list) => Value::list(list.items().iter().cloned().map(hide_texts).collect()),
+        Value::Object(members) => Value::object(members.iter().map(|(name, value)| (Arc::clone(name), hide_texts(value.clone())))),
+        other => other,
     }
 }
 
@@ -251,7 +297,11 @@ fn yaml_number(text: &str) -> Number {
     if let Some(number) = text.strip_prefix("0o").and_then(|digits| radix(digits, 8)) {
         return number;
     }
-    Number::parse(text).unwrap_or_else(|| {
+    let sign = if text.starts_with('-') { "-" } else { "" };
+    let unsigned = text.trim_start_matches(['-', '+']);
+    // `.5` is a number of YAML, though not of JSON.
+    let number = if unsigned.starts_with('.') { Number::parse(&format!("{sign}0{unsigned}")) } else { Number::parse(text) };
+    number.unwrap_or_else(|| {
         let float = match text.trim_start_matches(['-', '+']).to_ascii_lowercase().as_str() {
             ".inf" => f64::INFINITY,
             other => other.parse().unwrap_or(f64::NAN),

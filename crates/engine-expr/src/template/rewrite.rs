@@ -6,6 +6,7 @@ use minijinja::machinery::Span;
 use minijinja::machinery::ast::{self, BinOpKind, CallArg, CompareOpKind, Expr, Spanned, Stmt, UnaryOpKind};
 
 use crate::bridge::Exact;
+use crate::scope::PARENTS;
 use crate::value::Number;
 
 pub(super) fn statements<'a>(nodes: &[Stmt<'a>]) -> Vec<Stmt<'a>> {
@@ -131,6 +132,9 @@ fn verbatim<'a>(node: &Expr<'a>) -> Expr<'a> {
 }
 
 pub(super) fn expression<'a>(node: &Expr<'a>) -> Expr<'a> {
+    if let Some(name) = above(node) {
+        return Expr::Var(Spanned::new(ast::Var { id: name }, node.span()));
+    }
     match node {
         Expr::Var(it) => Expr::Var(at(it, ast::Var { id: it.id })),
         Expr::Const(it) => Expr::Const(at(it, ast::Const { value: constant(&it.value) })),
@@ -147,7 +151,7 @@ pub(super) fn expression<'a>(node: &Expr<'a>) -> Expr<'a> {
             UnaryOpKind::Not => {
                 Expr::UnaryOp(at(it, ast::UnaryOp { op: UnaryOpKind::Not, expr: expression(&it.expr) }))
             }
-            UnaryOpKind::Neg => invoke("neg", vec![expression(&it.expr)], it.span()),
+            UnaryOpKind::Neg => invoke("-x", vec![expression(&it.expr)], it.span()),
         },
         Expr::BinOp(it) => binary(it),
         Expr::Compare(it) => comparison(it),
@@ -281,8 +285,26 @@ fn comparison<'a>(it: &Spanned<ast::Compare<'a>>) -> Expr<'a> {
     whole.unwrap_or_else(|| expression(&it.expr))
 }
 
+/// `parent.parent` and so on: names of their own, not members.
+pub(super) fn above(node: &Expr<'_>) -> Option<&'static str> {
+    fn parents(node: &Expr<'_>) -> Option<usize> {
+        match node {
+            Expr::Var(it) if it.id == "parent" => Some(1),
+            Expr::GetAttr(it) if it.name == "parent" => parents(&it.expr).map(|below| below + 1),
+            Expr::GetItem(it) if it.subscript_expr.as_const().is_some_and(|key| key.as_str() == Some("parent")) => {
+                parents(&it.expr).map(|below| below + 1)
+            }
+            _ => None,
+        }
+    }
+    PARENTS.get(parents(node).filter(|parents| *parents > 1)? - 1).copied()
+}
+
 /// A chain of members of which any link may be missing.
 fn lenient<'a>(node: &Expr<'a>) -> Expr<'a> {
+    if above(node).is_some() {
+        return expression(node);
+    }
     match node {
         Expr::GetAttr(it) => invoke(
             "?.",

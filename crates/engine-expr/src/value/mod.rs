@@ -1,5 +1,6 @@
 //! Values as specs and records know them: JSON's, with exact numbers and with secrets.
 
+mod digits;
 mod members;
 mod number;
 mod secret;
@@ -50,7 +51,7 @@ impl Value {
 
     /// Makes a list.
     pub fn list(items: Vec<Self>) -> Self {
-        Self::List(Arc::new(List(items)))
+        Self::List(Arc::new(List::new(items)))
     }
 
     /// Makes an object.
@@ -93,7 +94,7 @@ impl Value {
     /// Returns the items of a list.
     pub fn as_list(&self) -> Option<&[Self]> {
         match self {
-            Self::List(list) => Some(&list.0),
+            Self::List(list) => Some(list.items()),
             _ => None,
         }
     }
@@ -120,6 +121,16 @@ impl Value {
             Self::String(text) => Some(Cow::Borrowed(text)),
             Self::Secret(secret) => Some(Cow::Borrowed(secret.expose())),
             Self::Null | Self::List(_) | Self::Object(_) => None,
+        }
+    }
+
+    /// Tells whether this is a secret, or has one somewhere in it. Asked again, lists and objects know.
+    pub fn holds_secret(&self) -> bool {
+        match self {
+            Self::Secret(_) => true,
+            Self::List(list) => list.holds_secret(),
+            Self::Object(members) => members.holds_secret(),
+            Self::Null | Self::Bool(_) | Self::Number(_) | Self::String(_) => false,
         }
     }
 

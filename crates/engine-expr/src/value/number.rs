@@ -7,6 +7,9 @@ use std::sync::Arc;
 
 use rust_decimal::Decimal;
 
+use super::digits::Digits;
+use crate::json::Scanner;
+
 /// A number, exact wherever it can be.
 ///
 /// Integers are 64 bit, decimals have up to 28 digits and keep their scale (`19.90` stays `19.90`). Whatever a
@@ -43,26 +46,34 @@ impl Number {
         }
     }
 
-    /// Reads a number as people write one, with or without an exponent; `None` if it is none.
+    /// Reads a number as people write one, with or without an exponent, and keeps all its digits; `None` if it is none.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
-        let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
-        let numeric = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'.' | b'e' | b'E' | b'+' | b'-');
-        if !digits.starts_with(|first: char| first.is_ascii_digit()) || !digits.bytes().all(numeric) {
+        let (sign, digits) = match text.strip_prefix('-') {
+            Some(rest) => ("-", rest),
+            None => ("", text.strip_prefix('+').unwrap_or(text)),
+        };
+        if !digits.starts_with(|first: char| first.is_ascii_digit()) {
             return None;
         }
-        let text = text.strip_prefix('+').unwrap_or(text);
+        // As JSON writes it: no zeros before the first digit, no point after the last.
+        let digits = digits.strip_suffix('.').unwrap_or(digits);
+        let trimmed = digits.trim_start_matches('0');
+        let zero = if trimmed.starts_with(|first: char| first.is_ascii_digit()) { "" } else { "0" };
+        let text = format!("{sign}{zero}{trimmed}");
         if let Ok(int) = text.parse() {
             return Some(Self::Int(int));
         }
-        if let Ok(decimal) = Decimal::from_str_exact(text) {
-            return Some(Self::Decimal(decimal));
-        }
-        let float: f64 = text.parse().ok()?;
-        if !float.is_finite() {
+        let mut scanner = Scanner::new(&text);
+        if scanner.number().is_err() || scanner.end().is_err() {
             return None;
         }
-        Some(Decimal::from_scientific(text).map_or(Self::Float(float), Self::Decimal))
+        if text.contains(['e', 'E'])
+            && let Some(decimal) = Digits::of(&text).decimal()
+        {
+            return Some(Self::Decimal(decimal));
+        }
+        Some(Self::from_json_text(&text))
     }
 
     /// Returns the number as an exact decimal, if it has at most 28 digits.
@@ -71,7 +82,7 @@ impl Number {
             Self::Int(it) => Some(Decimal::from(*it)),
             Self::Decimal(it) => Some(*it),
             Self::Float(it) => Decimal::from_str(&it.to_string()).ok(),
-            Self::Text(it) => Decimal::from_scientific(it).or_else(|_| Decimal::from_str_exact(it)).ok(),
+            Self::Text(it) => Digits::of(it).decimal(),
         }
     }
 
@@ -102,7 +113,7 @@ impl Number {
             Self::Int(_) => true,
             Self::Decimal(it) => it.fract().is_zero(),
             Self::Float(it) => it.fract() == 0.0,
-            Self::Text(it) => !it.contains(['.', 'e', 'E']),
+            Self::Text(it) => Digits::of(it).is_whole(),
         }
     }
 
@@ -111,18 +122,41 @@ impl Number {
         match self {
             Self::Int(it) => *it == 0,
             Self::Decimal(it) => it.is_zero(),
-            _ => self.as_f64() == 0.0,
+            Self::Float(it) => *it == 0.0,
+            Self::Text(it) => Digits::of(it).is_zero(),
         }
     }
 
-    /// Compares by numeric value.
-    pub fn compare(&self, other: &Self) -> Option<Ordering> {
-        if let (Self::Int(left), Self::Int(right)) = (self, other) {
-            return Some(left.cmp(right));
+    /// Writes a whole number with all its digits, without a point or an exponent.
+    ///
+    /// `None` for a number with a fraction, and for one of more than a thousand digits.
+    pub fn whole_text(&self) -> Option<String> {
+        match self {
+            Self::Int(it) => Some(it.to_string()),
+            _ => self.digits()?.whole(),
         }
-        match (self.as_decimal(), other.as_decimal()) {
-            (Some(left), Some(right)) => Some(left.cmp(&right)),
-            _ => self.as_f64().partial_cmp(&other.as_f64()),
+    }
+
+    fn digits(&self) -> Option<Digits> {
+        match self {
+            Self::Float(it) if !it.is_finite() => None,
+            Self::Text(it) => Some(Digits::of(it)),
+            other => Some(Digits::of(&other.to_string())),
+        }
+    }
+
+    /// Compares by numeric value, to the last digit.
+    pub fn compare(&self, other: &Self) -> Option<Ordering> {
+        match (self, other) {
+            (Self::Int(left), Self::Int(right)) => Some(left.cmp(right)),
+            (Self::Decimal(left), Self::Decimal(right)) => Some(left.cmp(right)),
+            (Self::Int(left), Self::Decimal(right)) => Some(Decimal::from(*left).cmp(right)),
+            (Self::Decimal(left), Self::Int(right)) => Some(left.cmp(&Decimal::from(*right))),
+            (Self::Float(left), Self::Float(right)) => left.partial_cmp(right),
+            _ => match (self.digits(), other.digits()) {
+                (Some(left), Some(right)) => Some(left.compare(&right)),
+                _ => self.as_f64().partial_cmp(&other.as_f64()),
+            },
         }
     }
 }
@@ -186,6 +220,37 @@ mod tests {
         assert_eq!(Number::from_json_text("1.5"), Number::from_json_text("1.50"));
         assert_eq!(Number::from_json_text("100"), Number::from_json_text("1e2"));
         assert_eq!(Number::from_json_text("0.1").compare(&Number::from_json_text("0.2")), Some(Ordering::Less));
+    }
+
+    #[test]
+    fn keeps_all_digits_of_what_people_write() {
+        for text in [
+            "123456789012345678901234567890123",
+            "-0.123456789012345678901234567890123",
+            "1e400",
+            "1.23456789012345678901234567890123e2",
+        ] {
+            assert_eq!(Number::parse(text).map(|it| it.to_string()).as_deref(), Some(text));
+        }
+        assert_eq!(Number::parse("+0012.50").map(|it| it.to_string()).as_deref(), Some("12.50"));
+        assert_eq!(Number::parse("007."), Some(Number::Int(7)));
+    }
+
+    #[test]
+    fn compares_long_numbers_to_the_last_digit() {
+        let order = |left: &str, right: &str| Number::from_json_text(left).compare(&Number::from_json_text(right));
+        assert_eq!(
+            order("123456789012345678901234567890123", "123456789012345678901234567890124"),
+            Some(Ordering::Less)
+        );
+        assert_eq!(order("123456789012345678901234567890123", "7"), Some(Ordering::Greater));
+        assert_eq!(order("1e400", "2e400"), Some(Ordering::Less));
+        assert_eq!(order("-1e400", "-12345678901234567890.5"), Some(Ordering::Less));
+        assert_eq!(order("1.23456789012345678901234567890123e2", "123.4567890123456789012345679"), Some(Ordering::Less));
+        assert_eq!(Number::Float(0.1).compare(&Number::from_json_text("0.1")), Some(Ordering::Equal));
+        assert_eq!(Number::Float(f64::INFINITY).compare(&Number::Int(1)), Some(Ordering::Greater));
+        assert!(Number::from_json_text("1e30").is_integer());
+        assert_eq!(Number::from_json_text("1.5e1").whole_text().as_deref(), Some("15"));
     }
 
     #[test]

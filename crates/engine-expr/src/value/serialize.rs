@@ -21,7 +21,7 @@ impl Value {
             Self::Secret(secret) => write_string(secret.expose(), out),
             Self::List(list) => {
                 out.push(b'[');
-                for (at, item) in list.0.iter().enumerate() {
+                for (at, item) in list.items().iter().enumerate() {
                     if at > 0 {
                         out.push(b',');
                     }
@@ -70,8 +70,8 @@ impl Serialize for Value {
             Self::String(text) => serializer.serialize_str(text),
             Self::Secret(_) => serializer.serialize_str("***"),
             Self::List(list) => {
-                let mut seq = serializer.serialize_seq(Some(list.0.len()))?;
-                for item in &list.0 {
+                let mut seq = serializer.serialize_seq(Some(list.items().len()))?;
+                for item in list.items() {
                     seq.serialize_element(item)?;
                 }
                 seq.end()

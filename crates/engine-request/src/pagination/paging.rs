@@ -68,7 +68,7 @@ impl Paging {
             return Ok(slots.get(slot, page.text).and_then(|text| Value::from_json(text).ok()));
         }
         Ok(match (place, scope.root()) {
-            (AnswerPlace::Path(path), Some(root)) => path.value(root),
+            (AnswerPlace::Path(path), Some(root)) => path.value(root)?,
             _ => place.take(page.answer, scope)?,
         })
     }

@@ -88,7 +88,7 @@ impl Node {
                 Some(text) => out.extend_from_slice(text.as_bytes()),
                 None => return Ok(false),
             },
-            Self::Path(path) => match path.value(&run.record()?) {
+            Self::Path(query) => match query.value(&run.record()?).map_err(|error| evaluating(path, error))? {
                 Some(value) => value.write_json(out),
                 None => return Ok(false),
             },

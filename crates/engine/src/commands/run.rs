@@ -110,7 +110,7 @@ fn status(report: &RunReport) -> Status {
         Run::Ok | Run::Skipped => Status::Done,
         Run::Partial => Status::Rejected,
         Run::Interrupted => Status::Interrupted,
-        Run::Failed if report.error.as_ref().is_some_and(|error| WRONG.contains(&error.code)) => Status::Wrong,
+        Run::Failed if report.errors.iter().any(|error| WRONG.contains(&error.code)) => Status::Wrong,
         Run::Failed => Status::Failed,
     }
 }

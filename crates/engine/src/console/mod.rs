@@ -109,13 +109,13 @@ impl Console {
         if rejected.more > 0 {
             text_lines::more_rejected(rejected.more);
         }
-        if let Some(error) = &run.error {
-            self.say_finding(&self.reported((**error).clone()));
+        for error in &run.errors {
+            self.say_finding(&self.reported(error.clone()));
         }
         match &self.voice {
             Voice::Quiet(_) => {}
             // Where nothing began there is nothing to sum up.
-            Voice::Lines(_) | Voice::Live(..) if run.steps.is_empty() && run.error.is_some() => {}
+            Voice::Lines(_) | Voice::Live(..) if run.steps.is_empty() && !run.errors.is_empty() => {}
             Voice::Lines(lines) | Voice::Live(lines, _) => lines.summary(run, elapsed),
             Voice::Json(lines) => lines.summary(run, elapsed),
         }
