@@ -20,7 +20,7 @@ pub(crate) fn segment(step: &BodyStep) -> Segment {
 pub(crate) fn of_path(path: &JsonPath, value: &Value) -> Option<Location> {
     match path.singular() {
         Some(segments) => Some(segments.to_vec()),
-        None => match path.select(value) {
+        None => match path.select(value).ok()? {
             Selection::One(found) => locate(value, found?),
             Selection::Many(found) => locate(value, found.first()?),
         },
@@ -69,7 +69,7 @@ pub(crate) fn of_list(expr: &Expr, body: &Value, unwrapped: &[Segment]) -> Optio
         return of_expr(expr, body, unwrapped).filter(is_list);
     }
     let top = engine_expr::walk(body, unwrapped)?;
-    let Selection::Many(found) = path.select(top) else { return None };
+    let Ok(Selection::Many(found)) = path.select(top) else { return None };
     let first = locate(top, found.first()?)?;
     let last = locate(top, found.last()?)?;
     // The list is where the first and the last record part ways.
