@@ -63,14 +63,14 @@ impl StepRun {
             return Ok(Status::Skipped);
         }
         context.observer.event(Event::StepStarted { step: step.id.as_str().into() });
-        let shaper = shaper(&step, &context);
+        let shape = shaper(&step, &context);
         let concurrency = match &step.concurrency {
             Some(concurrency) => concurrency.resolve(&base)?.max(1) as usize,
             None => 1,
         };
         let mut target = Action::new(&context, &step, &base, tally)?;
         let mut scratch = Scratch::default();
-        let response = target.needs_response() || shaper.needs_response();
+        let response = target.needs_response() || shape.needs_response();
         // Who takes the stream of another step takes all that is in it: what was done before must not be forgotten.
         let takes_all = matches!(step.source, Source::Items(Items::Step(_)));
         let batches = source(&context, &step, &base, inlet, concurrency, tally, response);
@@ -79,17 +79,17 @@ impl StepRun {
                 return Err(Failure::interrupted());
             }
             let batch = batch?;
-            let shaped = shaper.shape(&batch, &base, &mut scratch)?;
+            let done = shape.shape(&batch, &base, &mut scratch)?;
             tally.add(|counts| {
                 counts.read += batch.len() as u64;
-                counts.dropped += shaped.dropped;
-                counts.invalid += shaped.refused.len() as u64;
-                counts.failed += shaped.failed.len() as u64;
+                counts.dropped += done.dropped;
+                counts.invalid += done.refused.len() as u64;
+                counts.failed += done.failed.len() as u64;
             });
-            for failure in shaped.refused.iter().chain(&shaped.failed) {
+            for failure in done.refused.iter().chain(&done.failed) {
                 context.reject(&step.id, failure);
             }
-            Ok(shaped)
+            Ok(done)
         });
         match &mut target {
             Action::Call(caller) => caller.take(shaped, concurrency, &outlet).await?,

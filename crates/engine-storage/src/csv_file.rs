@@ -8,6 +8,7 @@ use engine_runtime::{Column, Record, RecordSink, SinkError};
 
 use crate::cell::{Cell, each_member};
 use crate::output::Output;
+use crate::shared_file::PageFile;
 
 /// A file with rows of fields.
 ///
@@ -142,5 +143,11 @@ impl RecordSink for CsvFile {
         self.output.write(&header)?;
         self.header = false;
         self.output.finish()
+    }
+}
+
+impl PageFile for CsvFile {
+    fn sync(&mut self) -> Result<(), SinkError> {
+        self.output.sync()
     }
 }

@@ -3,6 +3,7 @@
 use engine_runtime::{Record, RecordSink, SinkError};
 
 use crate::output::Output;
+use crate::shared_file::PageFile;
 
 /// A file with a JSON text per line.
 #[derive(Debug)]
@@ -29,5 +30,11 @@ impl RecordSink for JsonlFile {
 
     fn finish(&mut self) -> Result<(), SinkError> {
         self.output.finish()
+    }
+}
+
+impl PageFile for JsonlFile {
+    fn sync(&mut self) -> Result<(), SinkError> {
+        self.output.sync()
     }
 }

@@ -5,7 +5,9 @@
 mod cell;
 mod csv_file;
 mod jsonl_file;
+mod open_files;
 mod output;
+mod shared_file;
 mod sqlite;
 
 use std::path::Path;
@@ -15,12 +17,16 @@ use engine_runtime::{Mode, RecordSink, SinkError, SinkKind, SinkSpec, SinkTarget
 
 use crate::csv_file::CsvFile;
 use crate::jsonl_file::JsonlFile;
+use crate::open_files::OpenFiles;
 use crate::output::Output;
 use crate::sqlite::SqliteTable;
 
 /// Opens the sinks of this machine: files of lines and of rows, and `SQLite` databases.
+///
+/// Steps that write to one file at the same time share it: whatever a run writes goes through one storage.
 #[derive(Debug, Default)]
 pub struct Storage {
+    files: OpenFiles,
     /// Databases are opened one after another: to change the journal of one, `SQLite` must have it for itself.
     opening: Mutex<()>,
 }
@@ -39,9 +45,16 @@ impl Sinks for Storage {
         };
         make_folder(path)?;
         match &sink.kind {
-            SinkKind::Jsonl => Ok(Box::new(JsonlFile::new(open_file(sink, target, path)?))),
+            SinkKind::Jsonl => {
+                refuse_key(sink, target)?;
+                let make = || Ok(Box::new(JsonlFile::new(open_file(target, path)?)) as _);
+                Ok(Box::new(self.files.open(path, sink, target, make)?))
+            }
             SinkKind::Csv { delimiter, header } => {
-                Ok(Box::new(CsvFile::new(open_file(sink, target, path)?, *delimiter, *header, &target.columns)?))
+                refuse_key(sink, target)?;
+                let make =
+                    || Ok(Box::new(CsvFile::new(open_file(target, path)?, *delimiter, *header, &target.columns)?) as _);
+                Ok(Box::new(self.files.open(path, sink, target, make)?))
             }
             SinkKind::Sqlite { pragmas } => {
                 let _alone = self.opening.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -51,15 +64,19 @@ impl Sinks for Storage {
     }
 }
 
-fn open_file(sink: &SinkSpec, target: &SinkTarget, path: &Path) -> Result<Output, SinkError> {
-    match target.mode {
-        Mode::Append => Output::append(path),
-        Mode::Replace => Output::replace(path),
-        Mode::Upsert => {
-            Err(SinkError::new(format!("sink `{}` writes a file, whose records can't be updated by key", sink.name))
-                .help("take `key` away, or write `mode: append` or `mode: replace`"))
-        }
+fn refuse_key(sink: &SinkSpec, target: &SinkTarget) -> Result<(), SinkError> {
+    if target.mode == Mode::Upsert {
+        return Err(SinkError::new(format!(
+            "sink `{}` writes a file, whose records can't be updated by key",
+            sink.name
+        ))
+        .help("take `key` away, or write `mode: append` or `mode: replace`"));
     }
+    Ok(())
+}
+
+fn open_file(target: &SinkTarget, path: &Path) -> Result<Output, SinkError> {
+    if target.mode == Mode::Replace { Output::replace(path) } else { Output::append(path) }
 }
 
 fn make_folder(path: &Path) -> Result<(), SinkError> {

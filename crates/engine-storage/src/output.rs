@@ -21,7 +21,7 @@ impl Output {
     /// Opens a file to add to; what is there stays.
     pub(crate) fn append(path: &Path) -> Result<Self, SinkError> {
         let open = || -> io::Result<(File, u64)> {
-            let mut file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path)?;
+            let mut file = OpenOptions::new().create(true).read(true).append(true).open(path)?;
             let mut length = file.seek(SeekFrom::End(0))?;
             if length > 0 {
                 let mut last = [0];
@@ -66,19 +66,28 @@ impl Output {
 
     /// Adds a page, whole or not at all.
     pub(crate) fn write(&mut self, page: &[u8]) -> Result<(), SinkError> {
+        if page.is_empty() {
+            return Ok(());
+        }
+        // Another program may have added to the file.
+        self.length = self.file.seek(SeekFrom::End(0)).map_err(|error| failed(&self.path, &error))?;
         if let Err(error) = self.file.write_all(page) {
             // What was written of the page is taken back, as well as it goes: the error is the one to tell.
-            let _ =
-                self.file.set_len(self.length).and_then(|()| self.file.seek(SeekFrom::Start(self.length)).map(drop));
+            let _ = self.file.set_len(self.length);
             return Err(failed(&self.path, &error));
         }
         self.length += page.len() as u64;
         Ok(())
     }
 
+    /// Brings everything to the disk.
+    pub(crate) fn sync(&self) -> Result<(), SinkError> {
+        self.file.sync_all().map_err(|error| failed(&self.path, &error))
+    }
+
     /// Brings everything to the disk, and puts the file into the place of the old one.
     pub(crate) fn finish(&mut self) -> Result<(), SinkError> {
-        self.file.sync_all().map_err(|error| failed(&self.path, &error))?;
+        self.sync()?;
         if let Some(beside) = &self.beside {
             std::fs::rename(beside, &self.path).map_err(|error| failed(&self.path, &error))?;
             self.beside = None;

@@ -12,6 +12,7 @@ use tempfile::TempDir;
 /// A folder with one file, and what it is opened with.
 struct Fixture {
     folder: TempDir,
+    storage: Storage,
     spec: SinkSpec,
     target: SinkTarget,
 }
@@ -20,7 +21,8 @@ impl Fixture {
     fn new(kind: SinkKind) -> Self {
         let folder = TempDir::new().unwrap();
         let target = SinkTarget { path: Some(folder.path().join("deep/out.txt")), ..SinkTarget::default() };
-        Self { folder, spec: SinkSpec { name: "files".to_owned(), create: true, kind }, target }
+        let spec = SinkSpec { name: "files".to_owned(), create: true, kind };
+        Self { folder, storage: Storage::new(), spec, target }
     }
 
     fn csv() -> Self {
@@ -43,7 +45,7 @@ impl Fixture {
     }
 
     fn open(&self) -> Result<Box<dyn RecordSink>, SinkError> {
-        Storage::new().open(&self.spec, &self.target)
+        self.storage.open(&self.spec, &self.target)
     }
 
     fn write(&self, pages: &[&[&str]]) -> Result<String, SinkError> {
@@ -152,4 +154,204 @@ fn rows_can_be_without_a_header_and_with_another_delimiter() {
     let it = Fixture::new(SinkKind::Csv { delimiter: b';', header: false });
     it.write(&[&[r#"{"a": "x;y", "b": 1}"#]]).unwrap();
     assert_eq!(it.write(&[&[r#"{"a": "z", "b": 2.50}"#]]).unwrap(), "\"x;y\";1\nz;2.50\n");
+}
+
+#[test]
+fn a_step_without_records_still_makes_its_file() {
+    assert_eq!(Fixture::new(SinkKind::Jsonl).write(&[]).unwrap(), "");
+    assert_eq!(Fixture::csv().write(&[]).unwrap(), "");
+    let it = Fixture::csv().columns(&["a", "b"]);
+    assert_eq!(it.write(&[]).unwrap(), "a,b\n");
+    assert_eq!(it.write(&[]).unwrap(), "a,b\n", "the header comes once");
+    let it = it.mode(Mode::Replace);
+    it.write(&[&[r#"{"a": 1}"#]]).unwrap();
+    assert_eq!(it.write(&[]).unwrap(), "a,b\n");
+    assert_eq!(it.columns(&[]).write(&[]).unwrap(), "");
+}
+
+/// Writes pages from several threads, each through a sink of its own, and returns the lines, one list per page.
+fn write_at_once(it: &Fixture, pages: usize, page: impl Fn(usize, usize) -> Vec<Record> + Sync) -> String {
+    const STEPS: usize = 4;
+    let start = std::sync::Barrier::new(STEPS);
+    std::thread::scope(|scope| {
+        for step in 0..STEPS {
+            let (start, page) = (&start, &page);
+            scope.spawn(move || {
+                start.wait();
+                let mut sink = it.open().unwrap();
+                for number in 0..pages {
+                    sink.write(&page(step, number)).unwrap();
+                }
+                sink.finish().unwrap();
+            });
+        }
+    });
+    it.text()
+}
+
+/// Requires that 4 steps wrote 50 pages of 20 rows each, every page in one piece and in its turn.
+fn check_pages(rows: &[(usize, usize, usize)]) {
+    assert_eq!(rows.len(), 4 * 50 * 20);
+    let mut next = [0; 4];
+    for page in rows.chunks(20) {
+        let (step, number, _) = page[0];
+        assert_eq!(number, next[step]);
+        next[step] += 1;
+        let whole: Vec<_> = (0..20).map(|row| (step, number, row)).collect();
+        assert_eq!(page, whole);
+    }
+}
+
+#[test]
+fn steps_that_write_one_file_at_once_lose_nothing() {
+    let page = |step: usize, number: usize| -> Vec<Record> {
+        let rows: Vec<String> =
+            (0..20).map(|row| format!("{{\"step\":{step},\"page\":{number},\"row\":{row}}}")).collect();
+        records(&rows.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    let it = Fixture::new(SinkKind::Jsonl);
+    let text = write_at_once(&it, 50, page);
+    let number = |value: &Value, name: &str| usize::try_from(value.get(name).unwrap().as_i64().unwrap()).unwrap();
+    let rows = text.lines().map(|line| {
+        let value = Value::from_json(line).unwrap();
+        (number(&value, "step"), number(&value, "page"), number(&value, "row"))
+    });
+    check_pages(&rows.collect::<Vec<_>>());
+    for it in [Fixture::csv(), Fixture::csv().columns(&["step", "page", "row"])] {
+        let text = write_at_once(&it, 50, page);
+        let (header, text) = text.split_once('\n').unwrap();
+        assert_eq!(header, "step,page,row");
+        let rows = text.lines().map(|line| {
+            let cells: Vec<usize> = line.split(',').map(|cell| cell.parse().unwrap()).collect();
+            (cells[0], cells[1], cells[2])
+        });
+        check_pages(&rows.collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn a_file_is_one_however_its_path_is_written() {
+    let mut it = Fixture::new(SinkKind::Jsonl);
+    let mut one = it.open().unwrap();
+    it.target.path = Some(it.folder.path().join("deep/../deep/./out.txt"));
+    let mut other = it.open().unwrap();
+    one.write(&records(&["1"])).unwrap();
+    other.write(&records(&["2"])).unwrap();
+    one.write(&records(&["3"])).unwrap();
+    one.finish().unwrap();
+    other.write(&records(&["4"])).unwrap();
+    other.finish().unwrap();
+    assert_eq!(it.text(), "1\n2\n3\n4\n");
+    assert!(one.write(&records(&["5"])).is_err(), "a step that finished has no file");
+}
+
+#[test]
+fn two_programs_that_append_lose_nothing() {
+    let it = Fixture::new(SinkKind::Jsonl);
+    let mut one = it.open().unwrap();
+    let mut other = Storage::new().open(&it.spec, &it.target).unwrap();
+    for _ in 0..2 {
+        one.write(&records(&["1"])).unwrap();
+        other.write(&records(&["2"])).unwrap();
+    }
+    assert_eq!(it.text(), "1\n2\n1\n2\n");
+}
+
+#[test]
+fn a_file_that_is_replaced_has_one_writer() {
+    let expected = |one: &str, other: &str| {
+        format!(
+            "at the same time and need it for themselves: one {one} (sink `files`), the other {other} (sink `files`)"
+        )
+    };
+    let mut it = Fixture::new(SinkKind::Jsonl);
+    let mut refused = |first: Mode, second: Mode, one: &str, other: &str| {
+        it.target.mode = first;
+        let mut sink = it.open().unwrap();
+        it.target.mode = second;
+        let error = it.open().err().unwrap();
+        assert!(error.message.ends_with(&expected(one, other)), "{error}");
+        assert_eq!(error.help.unwrap(), "write `mode: append` in both steps, or give each its own `path`");
+        // The first one is not disturbed, and once it is through, the other can have the file.
+        sink.write(&records(&["1"])).unwrap();
+        sink.finish().unwrap();
+        it.write(&[&["2"]]).unwrap()
+    };
+    assert_eq!(refused(Mode::Append, Mode::Replace, "appends", "replaces it"), "2\n");
+    assert_eq!(refused(Mode::Replace, Mode::Append, "replaces it", "appends"), "1\n2\n");
+    assert_eq!(refused(Mode::Replace, Mode::Replace, "replaces it", "replaces it"), "2\n");
+    assert_eq!(it.files(), 1);
+}
+
+#[test]
+fn steps_that_share_a_file_have_the_same_columns() {
+    let it = Fixture::csv().columns(&["a", "b"]);
+    let mut one = it.open().unwrap();
+    let it = it.columns(&["b", "a"]);
+    let mut other = it.open().unwrap();
+    for columns in [&["a"][..], &["a", "b", "c"], &[]] {
+        let target = SinkTarget {
+            columns: columns.iter().map(|name| Column { name: (*name).to_owned(), kind: ColumnType::String }).collect(),
+            ..it.target.clone()
+        };
+        let spec = SinkSpec { name: "more".to_owned(), ..it.spec.clone() };
+        let error = it.storage.open(&spec, &target).err().unwrap();
+        let named = columns.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        let second = if columns.is_empty() { "those of its first record" } else { &named };
+        let expected = format!(
+            "two steps write to `{}` at the same time with different columns: \
+             one has `a`, `b` (sink `files`), the other has {second} (sink `more`)",
+            it.path().display()
+        );
+        assert_eq!(error.message, expected);
+        assert_eq!(
+            error.help.unwrap(),
+            "name the same columns in the `map` of both steps, or give each its own `path`"
+        );
+    }
+    other.write(&records(&[r#"{"b": 2, "a": 1}"#])).unwrap();
+    one.write(&records(&[r#"{"a": 3}"#])).unwrap();
+    drop(one);
+    other.finish().unwrap();
+    assert_eq!(it.text(), "a,b\n1,2\n3,\n");
+}
+
+#[test]
+fn steps_that_share_a_file_write_one_format() {
+    let mut it = Fixture::csv();
+    let _sink = it.open().unwrap();
+    it.spec.kind = SinkKind::Csv { delimiter: b';', header: true };
+    let error = it.open().err().unwrap();
+    assert!(
+        error.message.contains(
+            "with different layouts: one has `,` between fields and a header (sink `files`), the other has `;`"
+        ),
+        "{error}"
+    );
+    it.spec.kind = SinkKind::Jsonl;
+    let error = it.open().err().unwrap();
+    assert!(
+        error
+            .message
+            .ends_with("in different formats: one writes csv (sink `files`), the other writes jsonl (sink `files`)"),
+        "{error}"
+    );
+    assert_eq!(error.help.unwrap(), "give each step its own `path`");
+    it.target.mode = Mode::Upsert;
+    assert!(it.open().err().unwrap().message.contains("can't be updated by key"));
+}
+
+#[test]
+fn a_header_waits_for_every_step_that_shares_the_file() {
+    let it = Fixture::csv().columns(&["a"]);
+    let (mut idle, mut busy) = (it.open().unwrap(), it.open().unwrap());
+    idle.finish().unwrap();
+    busy.write(&records(&[r#"{"a": 1, "further": 2}"#])).unwrap();
+    busy.finish().unwrap();
+    assert_eq!(it.text(), "a,further\n1,2\n");
+    let it = Fixture::csv().columns(&["a"]);
+    let (mut idle, failed) = (it.open().unwrap(), it.open().unwrap());
+    idle.finish().unwrap();
+    drop(failed);
+    assert_eq!(it.text(), "a\n", "the step that finished has its header");
 }

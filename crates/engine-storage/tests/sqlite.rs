@@ -15,6 +15,7 @@ use tempfile::TempDir;
 struct Fixture {
     _folder: TempDir,
     path: PathBuf,
+    storage: Storage,
     spec: SinkSpec,
     target: SinkTarget,
 }
@@ -25,7 +26,7 @@ impl Fixture {
         let path = folder.path().join("a/b/out.db");
         let spec = SinkSpec { name: "db".to_owned(), create: true, kind: SinkKind::Sqlite { pragmas: Vec::new() } };
         let target = SinkTarget { table: Some("t".to_owned()), path: Some(path.clone()), ..SinkTarget::default() };
-        Self { _folder: folder, path, spec, target }
+        Self { _folder: folder, path, storage: Storage::new(), spec, target }
     }
 
     fn upsert(mut self, key: &[&str]) -> Self {
@@ -46,7 +47,7 @@ impl Fixture {
     }
 
     fn open(&self) -> Result<Box<dyn RecordSink>, SinkError> {
-        Storage::new().open(&self.spec, &self.target)
+        self.storage.open(&self.spec, &self.target)
     }
 
     /// Writes pages of one JSON text per line, and ends.
@@ -389,6 +390,79 @@ fn two_writers_of_one_table_see_each_other() {
 }
 
 #[test]
+fn steps_that_upsert_into_one_table_at_once_all_succeed() {
+    const STEPS: u32 = 4;
+    let it = Fixture::new().upsert(&["id"]);
+    let start = std::sync::Barrier::new(STEPS as usize);
+    std::thread::scope(|scope| {
+        for step in 0..STEPS {
+            let (it, start) = (&it, &start);
+            scope.spawn(move || {
+                start.wait();
+                let mut sink = it.open().unwrap();
+                for page in 0..50 {
+                    // All steps have the same keys; each has a column of its own.
+                    let lines: Vec<String> =
+                        (0..20).map(|at| format!("{{\"id\": {}, \"of_{step}\": {page}}}", page * 20 + at)).collect();
+                    sink.write(&records(&lines.join("\n"))).unwrap();
+                }
+                sink.finish().unwrap();
+            });
+        }
+    });
+    assert_eq!(it.query("SELECT count(*), count(DISTINCT id) FROM t"), "1000 1000");
+    assert_eq!(
+        it.query("SELECT count(*) FROM t WHERE id / 20 = of_0 AND of_0 = of_1 AND of_1 = of_2 AND of_2 = of_3"),
+        "1000"
+    );
+}
+
+#[test]
+fn steps_that_write_different_tables_of_one_file_at_once_all_succeed() {
+    let it = Fixture::new();
+    let start = std::sync::Barrier::new(3);
+    std::thread::scope(|scope| {
+        for (table, mode) in [("a", Mode::Append), ("b", Mode::Upsert), ("c", Mode::Replace)] {
+            let (it, start) = (&it, &start);
+            let target =
+                SinkTarget { table: Some(table.to_owned()), mode, key: vec!["id".to_owned()], ..it.target.clone() };
+            scope.spawn(move || {
+                start.wait();
+                let mut sink = it.storage.open(&it.spec, &target).unwrap();
+                for page in 0..50 {
+                    sink.write(&records(&format!("{{\"id\": {page}}}"))).unwrap();
+                }
+                sink.finish().unwrap();
+            });
+        }
+    });
+    let counts = "SELECT (SELECT count(*) FROM a), (SELECT count(*) FROM b), (SELECT count(*) FROM c)";
+    assert_eq!(it.query(counts), "50 50 50");
+}
+
+#[test]
+fn a_step_without_records_makes_its_table_if_its_columns_are_known() {
+    let tables = "SELECT count(*) FROM sqlite_master WHERE type = 'table'";
+    for mode in [Mode::Append, Mode::Upsert, Mode::Replace] {
+        let mut unknown = Fixture::new().upsert(&["id"]);
+        unknown.target.mode = mode;
+        unknown.write(&[]).unwrap();
+        assert_eq!(unknown.query(tables), "0", "{mode:?}");
+        let it = unknown.columns(&[("id", ColumnType::Integer), ("more", ColumnType::Any)]);
+        it.write(&[]).unwrap();
+        assert_eq!((it.types().as_str(), it.rows().as_str()), ("'id INTEGER, more'", ""), "{mode:?}");
+        it.write(&[r#"{"id": 1}"#]).unwrap();
+        it.write(&[]).unwrap();
+        let left = if mode == Mode::Replace { "" } else { "1 null" };
+        assert_eq!(it.rows(), left, "{mode:?}");
+        let it = it.columns(&[]);
+        it.write(&[r#"{"id": 1}"#]).unwrap();
+        it.write(&[]).unwrap();
+        assert_eq!(it.rows(), if mode == Mode::Append { "1 null\n1 null" } else { left }, "{mode:?}");
+    }
+}
+
+#[test]
 fn settings_of_the_database_are_set() {
     let mut it = Fixture::new();
     let pragmas =
@@ -437,6 +511,7 @@ fn values_are_written_as_texts_are() {
 /// Measures; run it with `--release -- --ignored --nocapture`.
 #[test]
 #[ignore = "a measurement"]
+#[expect(clippy::disallowed_methods, reason = "a measurement takes the time")]
 fn a_hundred_thousand_rows() {
     let it = Fixture::new().upsert(&["id"]);
     let page = |page: u32| -> Vec<Record> {
