@@ -26,6 +26,7 @@ scenarios! {
     answer_of_another_shape
     answer_of_bad_utf8
     answer_of_nan
+    answer_of_ndjson
     answer_that_is_packed
     answer_too_deep
     answer_truncated
@@ -38,8 +39,10 @@ scenarios! {
     auth_api_key_in_query
     auth_basic
     auth_bearer
+    auth_in_the_path
     bodies_and_queries
     broken_pipe
+    call_without_a_body
     calls_in_flight
     connection_refused
     decimals
@@ -49,6 +52,7 @@ scenarios! {
     errors_retry
     errors_skip
     for_each_lists
+    for_each_nested
     for_each_step
     host_of_a_link
     host_that_is_allowed
@@ -62,6 +66,7 @@ scenarios! {
     mapping_in_full
     mapping_required
     mapping_type
+    null_in_a_text
     on_error_skip
     output_csv
     output_json
@@ -83,7 +88,9 @@ scenarios! {
     paginate_repeated_cursor
     paginate_repeated_page
     paginate_without_end
+    rate_limit
     read_of_a_pattern
+    read_of_one_step_twice
     redirect
     redirect_to_another_host
     retry_after_date
@@ -94,6 +101,7 @@ scenarios! {
     retry_not_a_post
     retry_timeout
     retry_too_many_requests
+    retry_waits_from_a_header
     retry_with_key
     secret_from_a_file
     sink_csv
@@ -101,8 +109,10 @@ scenarios! {
     sink_sqlite
     sink_sqlite_append
     sink_sqlite_replace
+    sink_sqlite_widens
     sink_stdout
     sink_that_fails
+    sink_without_its_key
     spec_without_steps
     status_401
     status_404
@@ -111,5 +121,6 @@ scenarios! {
     steps_by_name
     template_without_its_member
     validate_fail
+    vars
     where_map_validate
 }
