@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use bytes::Bytes;
 use engine_expr::{DynamicLeaf, Scope, Value};
 use engine_plan::{Call, Expect, Step, Target};
 use engine_request::{Answer, Format, Needs as AnswerNeeds, derive_key};
@@ -132,9 +131,9 @@ impl Caller {
 
     async fn one(&self, call: &Call, item: &Item, base: &Scope) -> Result<Option<Item>, Failure> {
         let endpoint = &call.endpoint;
-        let mut item_scope = whole_scope(base, item);
+        let mut item_scope = whole_scope(base, item)?;
         if self.rooted {
-            item_scope = item_scope.rooted(item.current.value().unwrap_or_default());
+            item_scope = item_scope.rooted(item.value()?);
         }
         let params = params_of(&endpoint.params, &call.params, &item_scope, call.span)?;
         let scope = self.base.with("params", params);
@@ -193,7 +192,7 @@ impl Caller {
         let asking = Item { origin: Arc::new(origin), ..item.clone() };
         let mut out = Vec::new();
         extract.map_text(body.text(), &asking, base, &mut Scratch::default(), &mut out)?;
-        Ok(Item { current: Json::trusted(Bytes::from(out)), ..item.clone() })
+        Ok(Item { current: Json::written(out), row: None, ..item.clone() })
     }
 }
 

@@ -1,11 +1,13 @@
 //! A record under way, and what travels with it.
 
-use std::sync::Arc;
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
 
-use bytes::Bytes;
+use bytestring::ByteString;
 use engine_expr::{JsonError, Value};
 use engine_source::Span;
 
+use crate::failure::Failure;
 use crate::record::Record;
 
 /// A record under way through the steps.
@@ -21,6 +23,8 @@ pub(crate) struct Item {
     pub(crate) origin: Arc<Origin>,
     /// Its number within what it came from, from 1 on.
     pub(crate) number: u64,
+    /// What the step's mapping wants of the record, as long as the record is as its page had it.
+    pub(crate) row: Option<Row>,
 }
 
 /// Where items came from: one page of a read, or a list of the spec.
@@ -38,35 +42,43 @@ pub(crate) struct Origin {
 
 /// JSON text that is known to be well-formed.
 #[derive(Clone, Debug)]
-pub(crate) struct Json(Bytes);
+pub(crate) struct Json {
+    text: ByteString,
+    /// The value, where it is asked for again and again: of a parent, by each record below it.
+    kept: OnceLock<Box<Value>>,
+}
 
 impl Json {
-    /// Takes what was sliced from well-formed JSON, or written by us.
-    pub(crate) fn trusted(bytes: Bytes) -> Self {
-        Self(bytes)
+    /// Takes what was sliced from well-formed JSON.
+    pub(crate) fn new(text: ByteString) -> Self {
+        Self { text, kept: OnceLock::new() }
+    }
+
+    /// Copies what was sliced from well-formed JSON.
+    pub(crate) fn copy(text: &str) -> Self {
+        Self::new(text.into())
+    }
+
+    /// Takes what a mapping wrote.
+    pub(crate) fn written(bytes: Vec<u8>) -> Self {
+        Self::new(text_of(bytes))
     }
 
     /// Writes a value.
     pub(crate) fn of(value: &Value) -> Self {
         let mut out = Vec::with_capacity(64);
         value.write_json(&mut out);
-        Self(out.into())
+        Self::new(text_of(out))
     }
 
     /// Returns the text.
     pub(crate) fn text(&self) -> &str {
-        // It was sliced from text at the bounds of tokens, so this never falls back.
-        std::str::from_utf8(&self.0).unwrap_or("null")
+        &self.text
     }
 
     /// Returns a copy that does not keep the page alive that it was cut from.
     pub(crate) fn compact(&self) -> Self {
-        Self(Bytes::copy_from_slice(&self.0))
-    }
-
-    /// Returns the bytes.
-    pub(crate) fn bytes(&self) -> &Bytes {
-        &self.0
+        Self::copy(&self.text)
     }
 
     /// Reads it whole.
@@ -74,16 +86,65 @@ impl Json {
         Value::from_json(self.text())
     }
 
+    /// Reads it whole, and keeps the value.
+    fn kept(&self) -> Result<&Value, JsonError> {
+        if let Some(value) = self.kept.get() {
+            return Ok(value);
+        }
+        let value = self.value()?;
+        Ok(self.kept.get_or_init(|| Box::new(value)))
+    }
+
     /// Returns it as the sinks take it.
     pub(crate) fn record(&self) -> Record {
-        Record::Raw(self.0.clone())
+        Record::Raw(self.text.as_bytes().clone())
+    }
+}
+
+/// Takes JSON that was written by us: it is made of texts, so it is one.
+pub(crate) fn text_of(bytes: Vec<u8>) -> ByteString {
+    String::from_utf8(bytes).map_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned(), |text| text).into()
+}
+
+/// What a step wants of the records of one page, found while the page was cut.
+#[derive(Debug)]
+pub(crate) struct Rows {
+    text: ByteString,
+    ranges: Vec<Range<usize>>,
+    width: usize,
+}
+
+impl Rows {
+    /// Joins a page and the ranges of each record's slots, one record after another.
+    pub(crate) fn new(text: ByteString, ranges: Vec<Range<usize>>, width: usize) -> Self {
+        Self { text, ranges, width }
+    }
+}
+
+/// The row of one record.
+#[derive(Clone, Debug)]
+pub(crate) struct Row {
+    rows: Arc<Rows>,
+    at: usize,
+}
+
+impl Row {
+    /// Picks a record's row.
+    pub(crate) fn new(rows: &Arc<Rows>, at: usize) -> Self {
+        Self { rows: Arc::clone(rows), at }
+    }
+
+    /// Returns the text in a slot.
+    pub(crate) fn get(&self, slot: usize) -> Option<&str> {
+        let range = self.rows.ranges.get(self.at * self.rows.width + slot)?;
+        if range.is_empty() { None } else { self.rows.text.get(range.clone()) }
     }
 }
 
 impl Item {
     /// Makes the item of a source.
     pub(crate) fn new(json: Json, parent: Option<Arc<Self>>, origin: Arc<Origin>, number: u64) -> Self {
-        Self { current: json.clone(), original: json, parent, origin, number }
+        Self { current: json.clone(), original: json, parent, origin, number, row: None }
     }
 
     /// Says which record it is, as messages do.
@@ -94,17 +155,47 @@ impl Item {
         }
     }
 
-    /// Returns the parent as templates see it: its record, with its own parent as a member.
-    pub(crate) fn parent_value(&self) -> Option<Value> {
-        let parent = self.parent.as_ref()?;
-        let mut value = parent.current.value().unwrap_or_default();
-        if let (Some(above), Value::Object(members)) = (parent.parent_value(), &mut value)
-            && !members.contains("parent")
-        {
-            let mut with = (**members).clone();
-            with.insert("parent", above);
-            value = Value::Object(Arc::new(with));
-        }
-        Some(value)
+    /// Returns the record as a value.
+    pub(crate) fn value(&self) -> Result<Value, Failure> {
+        self.current.value().map_err(|error| self.unreadable(&error))
+    }
+
+    /// Returns the items above this one, nearest first, as far as they are wanted.
+    pub(crate) fn parents(&self, wanted: usize) -> Result<Vec<Value>, Failure> {
+        let above = std::iter::successors(self.parent.as_deref(), |item| item.parent.as_deref());
+        above.take(wanted).map(|item| item.current.kept().cloned().map_err(|error| item.unreadable(&error))).collect()
+    }
+
+    /// Says that the record cannot be read.
+    pub(crate) fn unreadable(&self, error: &JsonError) -> Failure {
+        Failure::new("invalid-record", format!("the record cannot be read: {error}"), self.origin.place)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+    use super::*;
+
+    fn item(json: &str, parent: Option<Item>) -> Item {
+        Item::new(Json::copy(json), parent.map(Arc::new), Arc::new(Origin::default()), 1)
+    }
+
+    #[test]
+    fn a_parent_is_read_once_and_shows_what_it_is() {
+        let child = item("{}", Some(item(r#"{"id": 2, "parent": "own"}"#, Some(item(r#"{"id": 1}"#, None)))));
+        let found: Vec<String> = child.parents(8).unwrap().iter().map(Value::to_json).collect();
+        assert_eq!(found, [r#"{"id":2,"parent":"own"}"#, r#"{"id":1}"#]);
+        let (first, second) = (child.parents(1).unwrap(), child.parents(1).unwrap());
+        let members = |values: &[Value]| values.first().and_then(|value| value.as_object().map(std::ptr::from_ref)).unwrap();
+        assert_eq!(members(&first), members(&second));
+    }
+
+    #[test]
+    fn a_record_that_is_nested_too_deep_is_no_null() {
+        let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
+        assert_eq!(item(&deep, None).value().unwrap_err().code, "invalid-record");
+        assert_eq!(item("{}", Some(item(&deep, None))).parents(1).unwrap_err().code, "invalid-record");
     }
 }

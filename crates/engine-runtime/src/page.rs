@@ -4,17 +4,20 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use bytestring::ByteString;
 use engine_expr::{Expr, Scanner, Scope, Segment, Slots, Start, Value, Wanted};
 use engine_plan::Endpoint;
 use engine_request::{Answer, Format, MissingRecords, Needs, Paging};
 use engine_source::{Span, suggest};
 
 use crate::failure::Failure;
-use crate::item::Json;
+use crate::item::{Json, Row, Rows};
 
 /// How the pages of an endpoint are read, made once per plan.
 pub(crate) struct PageReader {
     wanted: Wanted,
+    /// How many slots each record has a row of.
+    width: usize,
     list: List,
     format: Option<Format>,
     missing: MissingRecords,
@@ -34,16 +37,20 @@ enum List {
 /// The records of a page.
 pub(crate) struct Records {
     /// The body, without a byte order mark.
-    pub(crate) body: Bytes,
+    body: ByteString,
     /// Where the records are in it.
     ranges: Vec<Range<usize>>,
     /// The records, where they are not in the body as they are.
     values: Vec<Json>,
+    /// What the step's mapping wants of each record.
+    rows: Option<Arc<Rows>>,
 }
 
 impl PageReader {
     /// Prepares the reading of an endpoint that has records.
-    pub(crate) fn new(endpoint: &Endpoint) -> Self {
+    ///
+    /// `row` is what the step wants of each record: it is found in the same pass.
+    pub(crate) fn new(endpoint: &Endpoint, row: Option<&Wanted>) -> Self {
         let unwrap = endpoint.response.body.as_ref();
         let mut wanted = Wanted::new();
         let mut paging = endpoint.paginate.as_ref().map(|pagination| Paging::new(pagination, unwrap));
@@ -59,8 +66,16 @@ impl PageReader {
                 (list, from.text().to_owned(), from.span())
             }
         };
+        let width = match (&list, row) {
+            (List::Gathered, Some(row)) if !row.is_empty() => {
+                wanted.want_of_items(row.clone());
+                row.len()
+            }
+            _ => 0,
+        };
         Self {
             wanted,
+            width,
             list,
             format: endpoint.response.format,
             missing: records.map(engine_request::Records::missing).unwrap_or_default(),
@@ -72,15 +87,15 @@ impl PageReader {
 
     /// Finds the records of a page, and what the pagination wants of it.
     pub(crate) fn read(&self, answer: &Answer, scope: &Scope, slots: &mut Slots) -> Result<Records, Failure> {
-        let body = without_mark(&answer.body);
-        let text = std::str::from_utf8(&body)
+        let body = ByteString::try_from(without_mark(&answer.body))
             .map_err(|error| self.not_json(answer, &format!("byte {} is not UTF-8", error.valid_up_to())))?;
+        let text = &*body;
         if self.is_ndjson(answer) {
-            return self.lines(body.clone(), text, answer);
+            return self.lines(&body, answer);
         }
         if text.trim().is_empty() {
             return match self.missing {
-                MissingRecords::Empty => Ok(Records { body, ranges: Vec::new(), values: Vec::new() }),
+                MissingRecords::Empty => Ok(Records::none(body)),
                 MissingRecords::Error => Err(Failure::new("unexpected-shape", "the answer has no body", self.span)
                     .help("if that means that there are no records, write `records: {from: …, missing: empty}`")),
             };
@@ -89,8 +104,14 @@ impl PageReader {
             List::Gathered => {
                 self.wanted.fill(text, slots).map_err(|error| self.not_json(answer, &error.to_string()))?;
                 match slots.list_shape() {
-                    Some(Start::List) => Ok(Records { ranges: slots.items().to_vec(), values: Vec::new(), body }),
-                    shape => self.no_list(answer, shape).map(|()| Records { body, ranges: Vec::new(), values: Vec::new() }),
+                    Some(Start::List) => {
+                        let ranges = slots.items().to_vec();
+                        let found = slots.take_rows();
+                        let rows = (self.width > 0 && found.len() == ranges.len() * self.width)
+                            .then(|| Arc::new(Rows::new(body.clone(), found, self.width)));
+                        Ok(Records { body, ranges, values: Vec::new(), rows })
+                    }
+                    shape => self.no_list(answer, shape).map(|()| Records::none(body)),
                 }
             }
             List::Evaluated { unwrap, records } => {
@@ -99,7 +120,7 @@ impl PageReader {
                 }
                 let value = Value::from_json(text).map_err(|error| self.not_json(answer, &error.to_string()))?;
                 let values = self.evaluate(answer, value, unwrap.as_ref(), records, scope)?;
-                Ok(Records { body, ranges: Vec::new(), values })
+                Ok(Records { body, ranges: Vec::new(), values, rows: None })
             }
         }
     }
@@ -139,10 +160,10 @@ impl PageReader {
         }
     }
 
-    fn lines(&self, body: Bytes, text: &str, answer: &Answer) -> Result<Records, Failure> {
+    fn lines(&self, body: &ByteString, answer: &Answer) -> Result<Records, Failure> {
         let mut ranges = Vec::new();
         let mut start = 0;
-        for (at, line) in text.split_inclusive('\n').enumerate() {
+        for (at, line) in body.split_inclusive('\n').enumerate() {
             let record = line.trim_matches(|char: char| char.is_ascii_whitespace() || char == '\u{1e}');
             if !record.is_empty() {
                 let mut scanner = Scanner::new(record);
@@ -155,7 +176,7 @@ impl PageReader {
             }
             start += line.len();
         }
-        Ok(Records { body, ranges, values: Vec::new() })
+        Ok(Records { body: body.clone(), ranges, values: Vec::new(), rows: None })
     }
 
     fn not_json(&self, answer: &Answer, why: &str) -> Failure {
@@ -231,16 +252,20 @@ impl Records {
         self.ranges.len() + self.values.len()
     }
 
+    fn none(body: ByteString) -> Self {
+        Self { body, ranges: Vec::new(), values: Vec::new(), rows: None }
+    }
+
     /// Returns the text of the body.
     pub(crate) fn text(&self) -> &str {
-        std::str::from_utf8(&self.body).unwrap_or_default()
+        &self.body
     }
 
     /// Returns the text of the last record.
     pub(crate) fn last(&self) -> Option<&str> {
         match self.values.last() {
             Some(last) => Some(last.text()),
-            None => self.text().get(self.ranges.last()?.clone()),
+            None => self.body.get(self.ranges.last()?.clone()),
         }
     }
 
@@ -248,15 +273,18 @@ impl Records {
     pub(crate) fn parts(&self) -> impl Iterator<Item = &[u8]> {
         let span = match (self.ranges.first(), self.ranges.last()) {
             (Some(first), Some(last)) => self.body.get(first.start..last.end).unwrap_or_default(),
-            _ => &[],
+            _ => "",
         };
-        std::iter::once(span).chain(self.values.iter().map(|value| &**value.bytes()))
+        std::iter::once(span.as_bytes()).chain(self.values.iter().map(|value| value.text().as_bytes()))
     }
 
-    /// Returns the records, at most `limit` of them.
-    pub(crate) fn into_json(self, limit: usize) -> impl Iterator<Item = Json> {
-        let body = self.body;
-        let sliced = self.ranges.into_iter().map(move |range| Json::trusted(body.slice(range)));
-        sliced.chain(self.values).take(limit)
+    /// Returns the records with their rows, at most `limit` of them.
+    pub(crate) fn into_json(self, limit: usize) -> impl Iterator<Item = (Json, Option<Row>)> {
+        let Self { body, ranges, values, rows } = self;
+        let sliced = ranges.into_iter().enumerate().map(move |(at, range)| {
+            let json = Json::new(body.slice_ref(body.get(range).unwrap_or_default()));
+            (json, rows.as_ref().map(|rows| Row::new(rows, at)))
+        });
+        sliced.chain(values.into_iter().map(|value| (value, None))).take(limit)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use engine_expr::{Scope, Slots};
+use engine_expr::{Scope, Slots, Wanted};
 use engine_plan::{Read, Source, Step};
 use engine_request::{Draft, Fingerprint, Last, Needs, Next, Page, Pager, PagerError};
 use engine_spec::ItemAction;
@@ -66,6 +66,14 @@ impl Pages {
     }
 }
 
+/// What a step asks of the pages that it reads.
+pub(crate) struct AskedOfPages<'a> {
+    /// What its mapping wants of each record.
+    pub(crate) row: Option<&'a Wanted>,
+    /// Whether its expressions use `response`.
+    pub(crate) response: bool,
+}
+
 /// Reads the endpoints of one step.
 pub(crate) struct Reader {
     context: Arc<RunContext>,
@@ -79,14 +87,14 @@ pub(crate) struct Reader {
 
 impl Reader {
     /// Prepares the reads of a step.
-    pub(crate) fn new(context: &Arc<RunContext>, step: &Arc<Step>, base: &Scope, tally: &Arc<Tally>, response: bool) -> Self {
+    pub(crate) fn new(context: &Arc<RunContext>, step: &Arc<Step>, base: &Scope, tally: &Arc<Tally>, asked: &AskedOfPages<'_>) -> Self {
         Self {
             context: Arc::clone(context),
             step: Arc::clone(step),
             base: base.clone(),
             tally: Arc::clone(tally),
-            pages: step.reads().iter().map(|read| PageReader::new(&read.endpoint)).collect(),
-            response,
+            pages: step.reads().iter().map(|read| PageReader::new(&read.endpoint, asked.row)).collect(),
+            response: asked.response,
         }
     }
 
@@ -131,7 +139,7 @@ impl Reader {
     ) -> Result<(), Failure> {
         let endpoint = &read.endpoint;
         let item_scope = match parent {
-            Some(parent) => whole_scope(&self.base, parent).rooted(parent.current.value().unwrap_or_default()),
+            Some(parent) => whole_scope(&self.base, parent)?.rooted(parent.value()?),
             None => self.base.clone(),
         };
         let params = params_of(&endpoint.params, &read.params, &item_scope, read.span)?;
@@ -212,7 +220,7 @@ impl Reader {
             let items: Vec<Item> = records
                 .into_json(usize::try_from(left).unwrap_or(usize::MAX))
                 .enumerate()
-                .map(|(at, json)| Item::new(json, parent.cloned(), Arc::clone(&origin), at as u64 + 1))
+                .map(|(at, (json, row))| Item { row, ..Item::new(json, parent.cloned(), Arc::clone(&origin), at as u64 + 1) })
                 .collect();
             left = left.saturating_sub(items.len() as u64);
             if sender.send(Paged::Page(Arc::new(items))).await.is_err() {

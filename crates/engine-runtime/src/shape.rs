@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use engine_expr::{Condition, Dynamic, Members, Scope, Template, Value};
+use engine_expr::{Condition, Dynamic, Members, Scope, Template, Value, Wanted};
 use engine_plan::Schema;
 
 use crate::failure::Failure;
-use crate::item::{Item, Json};
+use crate::item::{Item, Json, text_of};
 use crate::mapping::{Mapper, Scratch};
 use crate::needs::Needs;
 
@@ -69,6 +68,11 @@ impl Shaper {
             || self.checks.as_ref().is_some_and(|checks| checks.needs.response())
     }
 
+    /// Returns what the mapping wants of each record.
+    pub(crate) fn wanted(&self) -> Option<&Wanted> {
+        self.mapper.as_ref().map(Mapper::wanted)
+    }
+
     /// Shapes a batch.
     ///
     /// # Errors
@@ -114,15 +118,15 @@ impl Shaper {
                 continue;
             }
             ranges.push(start..buffer.len());
-            shaped.items.push(item.clone());
+            shaped.items.push(Item { row: None, ..item.clone() });
             if self.vars.is_some() {
                 shaped.scopes.push(scope.clone());
             }
         }
         if self.mapper.is_some() {
-            let buffer = Bytes::from(buffer);
+            let buffer = text_of(buffer);
             for (item, range) in shaped.items.iter_mut().zip(ranges) {
-                item.current = Json::trusted(buffer.slice(range));
+                item.current = Json::new(buffer.slice_ref(buffer.get(range).unwrap_or_default()));
             }
         }
         Ok(shaped)
@@ -154,7 +158,8 @@ impl Shaper {
             return checks.check(item, scope, scratch);
         }
         let mapped = Item {
-            current: Json::trusted(Bytes::copy_from_slice(buffer.get(start..).unwrap_or_default())),
+            current: Json::written(buffer.get(start..).unwrap_or_default().to_vec()),
+            row: None,
             ..item.clone()
         };
         checks.check(&mapped, scope, scratch)
@@ -163,11 +168,9 @@ impl Shaper {
 
 impl Vars {
     fn bind(&self, item: &Item, base: &Scope, scratch: &mut Scratch) -> Result<Scope, Failure> {
+        let record = item.value()?;
         let vars = self.needs.evaluate(base, item, scratch.names(), |scope| {
-            let scope = match item.current.value() {
-                Ok(record) => scope.rooted(record),
-                Err(_) => scope.clone(),
-            };
+            let scope = scope.rooted(record.clone());
             let mut members = match base.get("vars") {
                 Some(Value::Object(outer)) => (**outer).clone(),
                 _ => Members::new(),

@@ -15,7 +15,7 @@ use crate::item::{Item, Json, Origin};
 use crate::mapping::{Mapper, Scratch};
 use crate::needs::Needs;
 use crate::outlet::{Batch, Delivery, Outlet};
-use crate::read::{Pages, Reader};
+use crate::read::{AskedOfPages, Pages, Reader};
 use crate::report::{Counts, Event, Status};
 use crate::run::RunContext;
 use crate::shape::{Checks, Shaper, Vars};
@@ -70,10 +70,10 @@ impl StepRun {
         };
         let mut target = Action::new(&context, &step, &base, tally)?;
         let mut scratch = Scratch::default();
-        let response = target.needs_response() || shape.needs_response();
+        let asked = AskedOfPages { row: shape.wanted(), response: target.needs_response() || shape.needs_response() };
         // Who takes the stream of another step takes all that is in it: what was done before must not be forgotten.
         let takes_all = matches!(step.source, Source::Items(Items::Step(_)));
-        let batches = source(&context, &step, &base, inlet, concurrency, tally, response);
+        let batches = source(&context, &step, &base, inlet, concurrency, tally, &asked);
         let mut shaped = batches.map(|batch| {
             if !takes_all && context.stop.is_stopped() {
                 return Err(Failure::interrupted());
@@ -158,13 +158,13 @@ fn source<'a>(
     inlet: Option<mpsc::Receiver<Delivery>>,
     concurrency: usize,
     tally: &'a Arc<Tally>,
-    response: bool,
+    asked: &AskedOfPages<'_>,
 ) -> Batches<'a> {
     match &step.source {
         Source::Once => Box::pin(stream::once(async { Ok(Arc::new(vec![once(step)])) })),
         Source::Items(items) => items_of(step, items, base, inlet),
         Source::Read { over, .. } => {
-            let reader = Arc::new(Reader::new(context, step, base, tally, response));
+            let reader = Arc::new(Reader::new(context, step, base, tally, asked));
             match over {
                 None => Box::pin(stream::unfold(reader.start(None), |mut pages| async { pages.next().await.map(|page| (page, pages)) })),
                 Some(over) => read_each(reader, items_of(step, over, base, inlet), concurrency),
@@ -175,7 +175,7 @@ fn source<'a>(
 
 fn once(step: &Step) -> Item {
     let origin = Origin { stream: step.id.as_str().into(), place: step.span, ..Origin::default() };
-    Item::new(Json::trusted(bytes::Bytes::from_static(b"{}")), None, Arc::new(origin), 1)
+    Item::new(Json::copy("{}"), None, Arc::new(origin), 1)
 }
 
 /// The items of a stream or a list.
@@ -365,7 +365,7 @@ impl Saying {
             let message = self
                 .needs
                 .evaluate(scope, &item, scratch.names(), |scope| template.render_text(scope))
-                .map_err(|error| Failure::from(error).about(&item))?;
+                .map_err(|failure| failure.about(&item))?;
             if !fails {
                 let message = self.context.redact(&message);
                 self.context.observer.event(Event::Log { step: self.step.id.as_str().into(), message });

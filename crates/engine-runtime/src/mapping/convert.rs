@@ -30,10 +30,8 @@ fn slow(text: &str, kind: FieldType, format: Option<&str>, out: &mut Vec<u8>) ->
         FieldType::String => return Err(not("a text")),
         FieldType::Integer => {
             let number = number(&value).filter(Number::is_integer).ok_or_else(|| not("a whole number"))?;
-            match number.as_i64() {
-                Some(int) => out.extend_from_slice(int.to_string().as_bytes()),
-                None => number.write_json(out),
-            }
+            let digits = number.whole_text().ok_or_else(|| not("a whole number of up to 1000 digits"))?;
+            out.extend_from_slice(digits.as_bytes());
         }
         FieldType::Number | FieldType::Decimal => match &value {
             // The digits of the text, as they are: "19.90" becomes 19.90.
@@ -115,6 +113,10 @@ mod tests {
         check("5", FieldType::Integer, Ok("5"));
         check("5.0", FieldType::Integer, Ok("5"));
         check("\"7\"", FieldType::Integer, Ok("7"));
+        check("\"123456789012345678901234567890123\"", FieldType::Integer, Ok("123456789012345678901234567890123"));
+        check("\"-0123456789012345678901234567890123.0\"", FieldType::Integer, Ok("-123456789012345678901234567890123"));
+        check("1e30", FieldType::Integer, Ok("1000000000000000000000000000000"));
+        check("\"+1234567890123456789012345678901.5\"", FieldType::Decimal, Ok("1234567890123456789012345678901.5"));
         check("5.5", FieldType::Integer, Err("is 5.5, not a whole number"));
         check("true", FieldType::Integer, Err("is true, not a whole number"));
         check("\"TRUE\"", FieldType::Boolean, Ok("true"));

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
-use engine_expr::{Dynamic, EvalError, Expr, Scope, Value};
+use engine_expr::{Dynamic, DynamicLeaf, EvalError, Expr, JsonPath, Scope, Template, Value};
 use engine_source::Span;
 use engine_spec::{Lookup, LookupSource};
 
@@ -23,8 +23,13 @@ pub(super) struct Table {
     default: Option<Node>,
     /// The path or template whose value is looked up.
     span: Span,
+    /// What the source names that only a record has: a lookup is loaded once.
+    foreign: Option<EvalError>,
     index: OnceLock<Result<HashMap<String, String>, EvalError>>,
 }
+
+/// What a lookup may be made of: what is the same for all records of a run.
+const LOADED: [&str; 5] = ["inputs", "vars", "steps", "run", "trigger"];
 
 enum Source {
     Value(Dynamic),
@@ -39,7 +44,24 @@ impl Compiler<'_> {
             LookupSource::From(from) => Source::From(from.clone()),
             LookupSource::Step(id) => Source::Step { id: id.to_string(), records: self.records.records(id.as_str()) },
         };
+        let foreign = match &lookup.source {
+            LookupSource::Value(value) => {
+                let mut foreign = None;
+                value.visit(&mut |leaf| {
+                    let found = match leaf {
+                        DynamicLeaf::Path(path) => Some(foreign_path(path)),
+                        DynamicLeaf::Template(template) => foreign_name(template),
+                    };
+                    foreign = foreign.take().or(found);
+                });
+                foreign
+            }
+            LookupSource::From(Expr::Path(path)) => Some(foreign_path(path)),
+            LookupSource::From(Expr::Template(template)) => foreign_name(template),
+            LookupSource::Step(_) => None,
+        };
         Table {
+            foreign,
             source,
             key: lookup.key.clone(),
             value: lookup.value.clone(),
@@ -50,12 +72,26 @@ impl Compiler<'_> {
     }
 }
 
+/// Refuses a path, which starts at the record.
+fn foreign_path(path: &JsonPath) -> EvalError {
+    EvalError::new(format!("a lookup is loaded once, it cannot depend on the record: `{}`", path.text()), path.span())
+        .help("take it from `steps`, `inputs` or the run's `vars`")
+}
+
+/// Refuses the first name that only a record has.
+fn foreign_name(template: &Template) -> Option<EvalError> {
+    let name = template.names().iter().find(|name| !LOADED.contains(&name.root()))?;
+    let message = format!("a lookup is loaded once, it cannot depend on `{}`", name.root());
+    let error = EvalError::new(message, template.span()).help("take it from `steps`, `inputs` or the run's `vars`");
+    Some(EvalError { range: Some(name.range_of(1)), ..error })
+}
+
 impl Table {
     /// Finds what stands for the value whose JSON is `text`, as JSON.
     pub(super) fn find(&self, text: &str, run: &mut Run<'_>, path: &str) -> Result<Option<String>, Failure> {
         let index = self.index.get_or_init(|| self.load(run.source.base)).as_ref();
         let index = index.map_err(|error| evaluating(path, error.clone()))?;
-        let value = Value::from_json(text).unwrap_or_default();
+        let value = Value::from_json(text).map_err(|error| run.source.item.unreadable(&error))?;
         let Some(key) = value.text() else {
             return Err(Failure::new("mapping-type", format!("field `{path}`: {} cannot be looked up", value.a_kind()), self.span));
         };
@@ -70,9 +106,18 @@ impl Table {
     }
 
     fn load(&self, scope: &Scope) -> Result<HashMap<String, String>, EvalError> {
+        if let Some(foreign) = &self.foreign {
+            return Err(foreign.clone());
+        }
+        // The step's own vars are of one record, those of the run of all.
+        let scope = &scope.outermost(&LOADED);
+        let once = |error: EvalError| match error.missing {
+            true => error.help("a lookup is loaded once: it sees the vars of the run, not those of the step"),
+            false => error,
+        };
         let value = match &self.source {
-            Source::Value(value) => value.evaluate(scope)?,
-            Source::From(from) => from.evaluate(scope)?,
+            Source::Value(value) => value.evaluate(scope).map_err(once)?,
+            Source::From(from) => from.evaluate(scope).map_err(once)?,
             Source::Step { id, records } => match records.as_ref().and_then(|records| records.get()) {
                 Some(records) => Some(records.clone()),
                 None => return Err(EvalError::new(format!("the records of step `{id}` are not there yet"), self.span)),

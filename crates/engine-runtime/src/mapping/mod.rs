@@ -9,6 +9,7 @@ mod output;
 #[cfg(test)]
 mod tests;
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use engine_expr::{
@@ -18,7 +19,7 @@ use engine_source::Span;
 use engine_spec::{EachField, EachList, Field, FieldType, LongField, Mapping};
 
 use crate::failure::Failure;
-use crate::item::{Item, Json};
+use crate::item::{Item, Row};
 use crate::needs::Needs;
 use lookup::Table;
 
@@ -49,7 +50,7 @@ struct Object {
     /// What `"*"` puts in first.
     spread: Option<Box<Node>>,
     fields: Vec<Member>,
-    /// Whether nothing but whole values of the record can come first.
+    /// The place of its first field.
     span: Span,
 }
 
@@ -108,7 +109,14 @@ impl Mapper {
     pub(crate) fn new(mapping: &Mapping, records: &dyn StepRecords) -> Self {
         let mut compiler = Compiler { wanted: Wanted::new(), needs: Needs::default(), records };
         let root = compiler.object(mapping, "");
-        Self { root, wanted: compiler.wanted, needs: compiler.needs }
+        let Compiler { mut wanted, mut needs, .. } = compiler;
+        needs.share(&mut wanted);
+        Self { root, wanted, needs }
+    }
+
+    /// Returns what the mapping wants of each record, so that it can be found while a page is cut.
+    pub(crate) fn wanted(&self) -> &Wanted {
+        &self.wanted
     }
 
     /// Returns what the mapping needs of the page.
@@ -118,7 +126,10 @@ impl Mapper {
 
     /// Maps an item's record and appends the result as JSON.
     pub(crate) fn map(&self, item: &Item, base: &Scope, scratch: &mut Scratch, out: &mut Vec<u8>) -> Result<(), Failure> {
-        self.map_text(item.current.text(), item, base, scratch, out)
+        match &item.row {
+            Some(row) => self.run(item.current.text(), Found::Row(row), item, base, &mut scratch.names, out),
+            None => self.map_text(item.current.text(), item, base, scratch, out),
+        }
     }
 
     /// Maps a text other than the item's own record, as `extract` does with an answer's body.
@@ -130,36 +141,71 @@ impl Mapper {
         scratch: &mut Scratch,
         out: &mut Vec<u8>,
     ) -> Result<(), Failure> {
-        if !self.wanted.is_empty() && self.wanted.fill(text, &mut scratch.slots).is_err() {
-            return Err(Failure::new("invalid-record", "the record is not JSON", self.root.span));
+        if !self.wanted.is_empty() {
+            self.wanted.fill(text, &mut scratch.slots).map_err(|error| item.unreadable(&error))?;
         }
-        let source = Source { text, item, base };
+        self.run(text, Found::Slots(&scratch.slots, text), item, base, &mut scratch.names, out)
+    }
+
+    fn run(
+        &self,
+        text: &str,
+        found: Found<'_>,
+        item: &Item,
+        base: &Scope,
+        names: &mut Slots,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Failure> {
+        let source = Source { text, item, base, above: None, value: OnceCell::new() };
         let mark = out.len();
-        let scope = self.needs.scope(base, item, &mut scratch.names);
-        let mut run = Run { source: &source, scope: &scope, slots: &scratch.slots };
+        let scope = self.needs.scope_with(base, item, names, &|slot| found.get(slot))?;
+        let mut run = Run { source: &source, scope: &scope, found };
         if self.root.write(&mut run, out).is_ok() {
             return Ok(());
         }
         // Once more with all there is, so that the message can say what the record has.
         out.truncate(mark);
-        let scope = crate::needs::whole_scope(base, item);
-        let mut run = Run { source: &source, scope: &scope, slots: &scratch.slots };
+        let scope = crate::needs::whole_scope(base, item)?;
+        let mut run = Run { source: &source, scope: &scope, found };
         self.root.write(&mut run, out).map(drop)
     }
 }
 
-/// What is being mapped.
+/// What was found of the wanted values.
+#[derive(Clone, Copy)]
+enum Found<'a> {
+    /// In the text of the record.
+    Slots(&'a Slots, &'a str),
+    /// In the page that the record was cut from.
+    Row(&'a Row),
+}
+
+impl<'a> Found<'a> {
+    fn get(self, slot: usize) -> Option<&'a str> {
+        match self {
+            Self::Slots(slots, text) => slots.get(slot, text),
+            Self::Row(row) => row.get(slot),
+        }
+    }
+}
+
+/// What is being mapped: a record, or an element of a list in it.
 struct Source<'a> {
     text: &'a str,
+    /// The record, of an element too.
     item: &'a Item,
     base: &'a Scope,
+    /// What holds the list that this is an element of.
+    above: Option<&'a Self>,
+    /// The text as a value, once somebody asked.
+    value: OnceCell<Value>,
 }
 
 /// One run over one record.
 struct Run<'a> {
     source: &'a Source<'a>,
     scope: &'a Scope,
-    slots: &'a Slots,
+    found: Found<'a>,
 }
 
 /// Says in which field an expression failed.
@@ -298,24 +344,26 @@ impl Compiler<'_> {
         if let Some(key) = &each.key {
             inner.names(key.names());
         }
+        self.needs.add_within(&inner.needs);
         Each { list, span, key: each.key.clone(), when, body, wanted: inner.wanted, needs: inner.needs }
     }
 }
 
-impl Run<'_> {
-    /// Makes the item that an element is within a comprehension, as far as its expressions need it.
-    fn element(&self, json: &str, needs: &Needs) -> Item {
-        let outer = self.source.item;
-        let copy = |text: &str| Json::trusted(bytes::Bytes::copy_from_slice(text.as_bytes()));
-        let parent = needs.parent().then(|| {
-            // `parent` is the record that holds the list: in `extract`, the answer.
-            Arc::new(Item { current: copy(self.source.text), ..outer.clone() })
-        });
-        let current = if needs.is_empty() { outer.current.clone() } else { copy(json) };
-        Item { current, original: outer.original.clone(), parent, origin: Arc::clone(&outer.origin), number: outer.number }
+impl Source<'_> {
+    /// Returns the whole as a value.
+    fn value(&self) -> Result<&Value, Failure> {
+        if let Some(value) = self.value.get() {
+            return Ok(value);
+        }
+        let value = Value::from_json(self.text).map_err(|error| self.item.unreadable(&error))?;
+        Ok(self.value.get_or_init(|| value))
     }
 
-    fn record(&self) -> Result<Value, Failure> {
-        Value::from_json(self.source.text).map_err(|error| Failure::new("invalid-record", error.to_string(), Span::default()))
+    /// Returns what is above an element of a list in this, nearest first: this itself, what holds it, and the items above the record.
+    fn above_elements(&self, wanted: usize) -> Result<Vec<Value>, Failure> {
+        let sources = std::iter::successors(Some(self), |source| source.above);
+        let mut values = sources.take(wanted).map(|source| source.value().cloned()).collect::<Result<Vec<_>, _>>()?;
+        values.extend(self.item.parents(wanted - values.len())?);
+        Ok(values)
     }
 }

@@ -1,12 +1,14 @@
 //! Writing what a mapping makes of a record.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use engine_expr::{Members, Scanner, Slots, Start, Value, write_string};
+use engine_expr::{Members, Scanner, Scope, Slots, Start, Value, write_string};
 
 use super::convert::convert;
-use super::{Each, Long, Member, Node, Object, Run, Source, evaluating};
+use super::{Each, Found, Long, Member, Node, Object, Run, Source, evaluating};
 use crate::failure::Failure;
 
 impl Object {
@@ -38,7 +40,7 @@ impl Object {
         let mut members = Members::new();
         let mut buffer = Vec::new();
         if spread.write(run, &mut buffer, "*")? {
-            let found = read(&buffer);
+            let found = read(&buffer, run)?;
             let objects = match &found {
                 Value::List(list) => list.items(),
                 Value::Null => &[],
@@ -60,7 +62,7 @@ impl Object {
         for member in &self.fields {
             buffer.clear();
             if member.write(run, &mut buffer)? {
-                members.insert(Arc::clone(&member.name), read(&buffer));
+                members.insert(Arc::clone(&member.name), read(&buffer, run)?);
             }
         }
         Value::Object(Arc::new(members)).write_json(out);
@@ -75,8 +77,8 @@ impl Member {
 }
 
 /// Reads what a node wrote.
-fn read(json: &[u8]) -> Value {
-    std::str::from_utf8(json).ok().and_then(|text| Value::from_json(text).ok()).unwrap_or_default()
+fn read(json: &[u8], run: &Run<'_>) -> Result<Value, Failure> {
+    Value::from_json(&String::from_utf8_lossy(json)).map_err(|error| run.source.item.unreadable(&error))
 }
 
 impl Node {
@@ -84,16 +86,20 @@ impl Node {
     pub(super) fn write(&self, run: &mut Run<'_>, out: &mut Vec<u8>, path: &str) -> Result<bool, Failure> {
         match self {
             Self::Literal(json) => out.extend_from_slice(json),
-            Self::Slot(slot) => match run.slots.get(*slot, run.source.text) {
+            Self::Slot(slot) => match run.found.get(*slot) {
                 Some(text) => out.extend_from_slice(text.as_bytes()),
                 None => return Ok(false),
             },
-            Self::Path(query) => match query.value(&run.record()?).map_err(|error| evaluating(path, error))? {
+            Self::Path(query) => match query.value(run.source.value()?).map_err(|error| evaluating(path, error))? {
                 Some(value) => value.write_json(out),
                 None => return Ok(false),
             },
             Self::Template(template) => {
                 let value = template.render(run.scope).map_err(|error| evaluating(path, error))?;
+                if value.holds_secret() {
+                    let message = format!("field `{path}`: a secret cannot be put into a record");
+                    return Err(Failure::new("secret-exposed", message, template.span()));
+                }
                 value.write_json(out);
             }
             Self::List(items) => {
@@ -118,7 +124,7 @@ impl Node {
     /// Returns the value as JSON text, borrowed from the record where it can be.
     pub(super) fn text<'r>(&self, run: &mut Run<'r>, path: &str) -> Result<Option<Cow<'r, str>>, Failure> {
         if let Self::Slot(slot) = self {
-            return Ok(run.slots.get(*slot, run.source.text).map(Cow::Borrowed));
+            return Ok(run.found.get(*slot).map(Cow::Borrowed));
         }
         let mut out = Vec::new();
         if !self.write(run, &mut out, path)? {
@@ -140,15 +146,22 @@ impl Long {
             (Some(text), Some(table)) if text != "null" => table.find(&text, run, path)?.map(Cow::Owned),
             (found, _) => found,
         };
+        let (found, is_default) = match (found, &self.default) {
+            (None, Some(default)) => (default.text(run, path)?, true),
+            (Some(text), Some(default)) if text == "null" => (default.text(run, path)?.or(Some(text)), true),
+            (found, _) => (found, false),
+        };
         match found {
             Some(text) if text != "null" => match self.kind {
-                Some(kind) => convert(&text, kind, self.format.as_deref(), out).map_err(|message| self.refused(path, &message))?,
+                Some(kind) => {
+                    let from = if is_default { "default" } else { self.from.as_deref().unwrap_or("its value") };
+                    convert(&text, kind, self.format.as_deref(), out).map_err(|message| {
+                        Failure::new("mapping-type", format!("field `{path}`: `{from}` {message}"), self.span)
+                    })?;
+                }
                 None => out.extend_from_slice(text.as_bytes()),
             },
             found => {
-                if let Some(default) = &self.default {
-                    return default.write(run, out, path);
-                }
                 let required = match &self.required {
                     Some(required) => required.resolve(run.scope).map_err(|error| evaluating(path, error))?,
                     None => false,
@@ -171,11 +184,6 @@ impl Long {
         Failure::new("mapping-required", format!("field `{path}` is required, but `{from}` {state}"), self.span)
             .help("give it a `default`, or let `validate: {on_invalid: skip}` drop such records")
     }
-
-    fn refused(&self, path: &str, message: &str) -> Failure {
-        let from = self.from.as_deref().unwrap_or("its value");
-        Failure::new("mapping-type", format!("field `{path}`: `{from}` {message}"), self.span)
-    }
 }
 
 impl Each {
@@ -185,70 +193,102 @@ impl Each {
             None | Some("null") => "[]",
             Some(list) => list,
         };
+        let unreadable = |error| run.source.item.unreadable(&error);
         let mut scanner = Scanner::new(list);
         if scanner.start() != Ok(Start::List) {
-            let found = read(list.as_bytes());
+            let found = read(list.as_bytes(), run)?;
             return Err(Failure::new("mapping-type", format!("field `{path}`: `each` takes a list, not {}", found.a_kind()), self.span));
         }
-        let mut failed = None;
-        let mut first = true;
-        let mut slots = Slots::default();
-        let mut names = Slots::default();
-        out.push(if self.key.is_some() { b'{' } else { b'[' });
-        let walked = scanner.list(|scanner| {
-            let element = scanner.raw()?;
-            if failed.is_none()
-                && let Err(error) = self.element(element, run, (&mut slots, &mut names), out, &mut first, path)
-            {
-                failed = Some(error);
+        let mut elements = Vec::new();
+        scanner
+            .list(|scanner| {
+                elements.push(scanner.raw()?);
+                Ok(())
+            })
+            .map_err(unreadable)?;
+        let (open, close) = if self.key.is_some() { (b'{', b'}') } else { (b'[', b']') };
+        out.push(open);
+        if !elements.is_empty() {
+            let mut names = Slots::default();
+            // What all elements share is made once.
+            let above = run.source.above_elements(self.needs.parents())?;
+            let around = self.needs.around(run.source.base, run.source.item, above, &mut names)?;
+            let mut list = Elements { around, slots: Slots::default(), names, keys: HashSet::new(), is_first: true };
+            for element in elements {
+                self.element(element, run, &mut list, out, path)?;
             }
-            Ok(())
-        });
-        if let Some(error) = failed {
-            return Err(error);
         }
-        if walked.is_err() {
-            return Err(Failure::new("invalid-record", "the record is not JSON", self.span));
-        }
-        out.push(if self.key.is_some() { b'}' } else { b']' });
+        out.push(close);
         Ok(true)
     }
 
-    fn element(
-        &self,
-        element: &str,
-        run: &Run<'_>,
-        (slots, names): (&mut Slots, &mut Slots),
-        out: &mut Vec<u8>,
-        first: &mut bool,
-        path: &str,
-    ) -> Result<(), Failure> {
+    fn element(&self, text: &str, run: &Run<'_>, list: &mut Elements, out: &mut Vec<u8>, path: &str) -> Result<(), Failure> {
+        let unreadable = |error| run.source.item.unreadable(&error);
         if !self.wanted.is_empty() {
-            _ = self.wanted.fill(element, slots);
+            self.wanted.fill(text, &mut list.slots).map_err(unreadable)?;
         }
-        let item = run.element(element, &self.needs);
-        let scope = self.needs.scope(run.source.base, &item, names);
-        let failed = |error| evaluating(path, error);
-        if let Some(when) = &self.when
-            && !when.test(&scope).map_err(failed)?
-        {
-            return Ok(());
-        }
+        let source =
+            Source { text, item: run.source.item, base: run.source.base, above: Some(run.source), value: OnceCell::new() };
+        let scope = self.needs.with_item(&list.around, text, &mut list.names).map_err(unreadable)?;
         let mark = out.len();
-        if !*first {
-            out.push(b',');
-        }
-        if let Some(key) = &self.key {
-            write_string(&key.render_text(&scope).map_err(failed)?, out);
-            out.push(b':');
-        }
-        let source = Source { text: element, item: &item, base: run.source.base };
-        let mut inner = Run { source: &source, scope: &scope, slots };
-        if self.body.write(&mut inner, out, path)? {
-            *first = false;
-        } else {
+        let mut done = self.one(&source, &scope, list, out, path);
+        if done.is_err() && self.needs.is_partial() {
+            // Once more with the whole element, so that the message can say what it has.
             out.truncate(mark);
+            done = self.one(&source, &list.around.with("item", source.value()?.clone()), list, out, path);
+        }
+        let Some(key) = done? else {
+            out.truncate(mark);
+            return Ok(());
+        };
+        list.is_first = false;
+        if let (Some(key), Some(template)) = (key, &self.key)
+            && let Some(key) = list.keys.replace(key)
+        {
+            return Err(Failure::new("mapping-type", format!("field `{path}`: two elements have the key `{key}`"), template.span())
+                .help("make a key that each element has alone, or leave the others out with `when`"));
         }
         Ok(())
     }
+
+    /// Writes one element and returns its key; none if the element is left out.
+    fn one(
+        &self,
+        source: &Source<'_>,
+        scope: &Scope,
+        list: &Elements,
+        out: &mut Vec<u8>,
+        path: &str,
+    ) -> Result<Option<Option<String>>, Failure> {
+        let failed = |error| evaluating(path, error);
+        if let Some(when) = &self.when
+            && !when.test(scope).map_err(failed)?
+        {
+            return Ok(None);
+        }
+        if !list.is_first {
+            out.push(b',');
+        }
+        let key = match &self.key {
+            Some(key) => {
+                let key = key.render_text(scope).map_err(failed)?;
+                write_string(&key, out);
+                out.push(b':');
+                Some(key)
+            }
+            None => None,
+        };
+        let mut run = Run { source, scope, found: Found::Slots(&list.slots, source.text) };
+        Ok(self.body.write(&mut run, out, path)?.then_some(key))
+    }
+}
+
+/// The elements of a list while they are written.
+struct Elements {
+    /// The names that all elements share.
+    around: Scope,
+    slots: Slots,
+    names: Slots,
+    keys: HashSet<String>,
+    is_first: bool,
 }

@@ -4,7 +4,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use engine_expr::{Host, Scope, Value};
+use engine_expr::{Host, Scope, Secret, Value};
 use engine_source::{Findings, Sources, Tree};
 use engine_spec::Mapping;
 
@@ -38,8 +38,16 @@ fn map(mapping: &str, record: &str) -> Result<String, String> {
     let mapping: Mapping = engine_spec::read(&tree.root, &mut findings).unwrap();
     assert!(findings.is_empty(), "{findings:?}");
     let mapper = Mapper::new(&mapping, &Fixed);
-    let base = Scope::new(Arc::new(Fixed)).with("inputs", Value::from_json(r#"{"region": "EU"}"#).unwrap());
-    let item = Item::new(Json::of(&Value::from_json(record).unwrap()), None, Arc::new(Origin::default()), 1);
+    let object = |json: &str| Value::from_json(json).unwrap();
+    let secrets = Value::object([("token", Value::Secret(Secret::new("t0k")))]);
+    // The vars of the run, and over them those of the step.
+    let base = Scope::new(Arc::new(Fixed))
+        .with("inputs", object(r#"{"region": "EU"}"#))
+        .with("secrets", secrets.clone())
+        .with("vars", Value::object([("names", object(r#"{"7": "seven"}"#)), ("auth", secrets)]))
+        .with("vars", object(r#"{"names": {"7": "of the step"}, "own": {"7": "x"}, "n": 3}"#));
+    let above = |json: &str, parent: Option<Item>| Item::new(Json::copy(json), parent.map(Arc::new), Arc::new(Origin::default()), 1);
+    let item = above(record, Some(above(r#"{"id": "p"}"#, Some(above(r#"{"id": "pp"}"#, None)))));
     let mut out = Vec::new();
     let mut scratch = Scratch::default();
     // Twice, since what is used again must not remember the first record.
@@ -111,4 +119,102 @@ fn looks_values_up() {
     check("u: {from: $.name, lookup: {in: {\"#1\": one}}}", ORDER, Ok(r#"{"u":"one"}"#));
     check("u: {from: $.name, lookup: {in: {}, default: none}}", ORDER, Ok(r#"{"u":"none"}"#));
     check("u: {from: $.name, lookup: {in: {}}}", ORDER, Err("field `u`: the lookup has nothing for `#1`"));
+}
+
+#[test]
+fn keeps_all_digits_of_whole_numbers() {
+    let record = r#"{"n": 123456789012345678901234567890123, "t": "123456789012345678901234567890123"}"#;
+    check(
+        "n: {from: $.n, type: integer}\nt: {from: $.t, type: integer}\ne: \"{{ item.n == item.t | decimal }}\"",
+        record,
+        Err("field `e`: `decimal` cannot hold 123456789012345678901234567890123: it has more than 28 digits"),
+    );
+    check(
+        "n: {from: $.n, type: integer}\nt: {from: $.t, type: integer}\ne: \"{{ item.n > 7 }}\"",
+        record,
+        Ok(r#"{"n":123456789012345678901234567890123,"t":123456789012345678901234567890123,"e":true}"#),
+    );
+}
+
+#[test]
+fn brings_defaults_to_their_types() {
+    check("a: {from: $.none, type: string, default: 5}\nb: {from: $.note, type: integer, default: \"7\"}", ORDER, Ok(r#"{"a":"5","b":7}"#));
+    check("a: {from: $.none, type: date, default: \"2025-03-01T10:00:00Z\"}", ORDER, Ok(r#"{"a":"2025-03-01"}"#));
+    check("a: {from: $.none, type: integer, default: many}", ORDER, Err("field `a`: `default` is \"many\", not a whole number"));
+    check("a: {from: $.none, type: integer, default: null}\nb: {from: $.none, default: $.none}", ORDER, Ok(r#"{"a":null}"#));
+    check("a: {from: $.none, required: true, default: $.other}", ORDER, Err("field `a` is required, but `$.none` is missing"));
+    check("a: {from: $.note, required: true, default: $.other}", ORDER, Err("field `a` is required, but `$.note` is null"));
+}
+
+#[test]
+fn refuses_two_elements_of_one_key() {
+    let record = r#"{"l": [{"k": "a", "v": 1}, {"k": "b", "v": 2}, {"k": "a", "v": 3}]}"#;
+    check("l: {each: $.l, key: \"{{ item.k }}\", map: $.v}", record, Err("field `l`: two elements have the key `a`"));
+    check("l: {each: $.l, key: \"{{ item.k }}\", when: item.v < 3, map: $.v}", record, Ok(r#"{"l":{"a":1,"b":2}}"#));
+}
+
+#[test]
+fn knows_what_is_above_an_element() {
+    let record = r#"{"id": "r", "parent": "own", "l": [{"id": "a", "l": [{"id": 1}, {"id": 2, "parent": 9}]}, {"id": "b", "l": [{"id": 3}]}]}"#;
+    check(
+        "l: {each: $.l, map: {each: $.l, map: \"{{ item.id }}{{ parent.id }}{{ parent.parent.id }}{{ parent.parent.parent.id }}\"}}",
+        record,
+        Ok(r#"{"l":[["1arp","2arp"],["3brp"]]}"#),
+    );
+    check(
+        "l: {each: $.l, map: {each: $.l, map: \"{{ parent.parent.parent.parent.id }}\"}}",
+        record,
+        Ok(r#"{"l":[["pp","pp"],["pp"]]}"#),
+    );
+    check("a: \"{{ parent.parent.id }}\"\nb: \"{{ parent }}\"", record, Ok(r#"{"a":"pp","b":{"id":"p"}}"#));
+    check("l: {each: $.l, map: \"{{ parent.parent }}\"}", record, Ok(r#"{"l":[{"id":"p"},{"id":"p"}]}"#));
+    check(
+        "l: {each: $.l, map: \"{{ item.nme }}\"}",
+        record,
+        Err("field `l`: `item` has no member `nme`"),
+    );
+}
+
+#[test]
+fn many_elements_that_name_their_parent_take_no_longer_than_the_record() {
+    let lines: Vec<String> = (0..20_000).map(|line| format!(r#"{{"n": {line}}}"#)).collect();
+    let record = format!(r#"{{"id": 7, "lines": [{}]}}"#, lines.join(","));
+    let started = std::time::Instant::now();
+    let mapped = map("l: {each: $.lines, map: \"{{ parent.id }}{{ original.id }}{{ item.n }}\"}", &record).unwrap();
+    assert!(mapped.ends_with(r#""7719999"]}"#));
+    assert!(started.elapsed().as_secs() < 20, "it reads the record again for each element");
+}
+
+#[test]
+fn a_lookup_is_loaded_once() {
+    check("u: {from: $.id, lookup: {in: \"{{ vars.names }}\"}}", ORDER, Ok(r#"{"u":"seven"}"#));
+    check("u: {from: $.id, lookup: {in: \"{{ {'7': inputs.region} }}\"}}", ORDER, Ok(r#"{"u":"EU"}"#));
+    check("u: {from: $.id, lookup: {in: \"{{ item.customer }}\"}}", ORDER, Err("field `u`: a lookup is loaded once, it cannot depend on `item`"));
+    check("u: {from: $.id, lookup: {in: \"{{ secrets }}\"}}", ORDER, Err("field `u`: a lookup is loaded once, it cannot depend on `secrets`"));
+    check(
+        "u: {from: $.id, lookup: {in: $.customer}}",
+        ORDER,
+        Err("field `u`: a lookup is loaded once, it cannot depend on the record: `$.customer`"),
+    );
+    check("u: {from: $.id, lookup: {in: \"{{ vars.own }}\"}}", ORDER, Err("field `u`: `vars` has no member `own`"));
+}
+
+#[test]
+fn puts_no_secret_into_a_record() {
+    check("t: \"Bearer {{ secrets.token }}\"", ORDER, Err("field `t`: a secret cannot be put into a record"));
+    check("t: {from: \"{{ [secrets] }}\", default: x}", ORDER, Err("field `t`: a secret cannot be put into a record"));
+}
+
+#[test]
+fn what_is_nested_too_deep_is_no_null() {
+    let deep = format!("{}1{}", "[".repeat(120), "]".repeat(120));
+    let record = format!(r#"{{"id": 7, "d": {deep}}}"#);
+    let nested = format!("\"*\": $\nd: {}$.d{}", "[".repeat(20), "]".repeat(20));
+    let refused = "the record cannot be read: the JSON is nested deeper than 128 levels at byte 128";
+    check(&nested, &record, Err(refused));
+    check("\"*\": $", &record, Ok(&format!(r#"{{"id":7,"d":{deep}}}"#)));
+    let deeper = format!(r#"{{"id": 7, "d": {}1{}}}"#, "[".repeat(200), "]".repeat(200));
+    for mapping in ["a: $.id", "a: \"{{ item.id }}\"", "a: $.d[*]", "a: 1\nb: \"{{ parent.id }}{{ item }}\""] {
+        assert_eq!(map(mapping, &deeper).unwrap_err().split(" at byte").next(), refused.split(" at byte").next(), "{mapping}");
+    }
 }
