@@ -39,7 +39,8 @@ fn fetch(method: &str, url: &str, headers: &[(&str, &str)]) -> Fetched {
     let mut reader = BufReader::new(connection);
     let mut line = String::new();
     reader.read_line(&mut line).expect("the server answers");
-    let status = line.split_whitespace().nth(1).and_then(|it| it.parse().ok()).expect("an answer begins with its status");
+    let status =
+        line.split_whitespace().nth(1).and_then(|it| it.parse().ok()).expect("an answer begins with its status");
     let mut headers = BTreeMap::new();
     loop {
         let mut line = String::new();

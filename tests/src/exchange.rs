@@ -39,7 +39,12 @@ pub(crate) type Bound = BTreeMap<String, String>;
 
 impl Exchange {
     /// Returns why a request is not the expected one.
-    pub(crate) fn mismatch(&self, received: &Received, bound: &mut Bound, fill: impl Fn(&str) -> String) -> Option<String> {
+    pub(crate) fn mismatch(
+        &self,
+        received: &Received,
+        bound: &mut Bound,
+        fill: impl Fn(&str) -> String,
+    ) -> Option<String> {
         let asked = format!("{} {}", received.method, received.target);
         let request = fill(&self.request);
         if asked != request {

@@ -36,7 +36,13 @@ mod tests {
     #[test]
     fn finds_a_secret_in_every_form() {
         let secret = "a+b/c%\"\\ d";
-        for shown in ["x a+b/c%\"\\ d x", "a%2Bb%2Fc%25%22%5C%20d", "a%2bb%2fc%25%22%5c%20d", "YStiL2MlIlwgZA", "a+b/c%\\\"\\\\ d"] {
+        for shown in [
+            "x a+b/c%\"\\ d x",
+            "a%2Bb%2Fc%25%22%5C%20d",
+            "a%2bb%2fc%25%22%5c%20d",
+            "YStiL2MlIlwgZA",
+            "a+b/c%\\\"\\\\ d",
+        ] {
             assert!(!shown_forms(secret, shown).is_empty(), "{shown}");
         }
         assert!(shown_forms(secret, "***").is_empty());

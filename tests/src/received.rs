@@ -20,7 +20,8 @@ impl Received {
             return Ok(None);
         }
         let mut words = line.split_whitespace();
-        let (method, target) = (words.next().unwrap_or_default().to_owned(), words.next().unwrap_or_default().to_owned());
+        let (method, target) =
+            (words.next().unwrap_or_default().to_owned(), words.next().unwrap_or_default().to_owned());
         let mut headers = Vec::new();
         loop {
             let mut line = String::new();

@@ -80,10 +80,8 @@ fn copy(from: &Path, to: &Path) {
 fn run(script: &Script, place: &Path, server: &Server, other: &Server) -> Finished {
     let mut arguments = vec!["run".to_owned(), script.run.spec.clone()];
     arguments.extend(script.run.args.iter().cloned());
-    let mut engine = Engine::new(arguments)
-        .folder(place)
-        .variable("SERVER_URL", &server.url())
-        .variable("OTHER_URL", &other.url());
+    let mut engine =
+        Engine::new(arguments).folder(place).variable("SERVER_URL", &server.url()).variable("OTHER_URL", &other.url());
     for (name, value) in &script.run.env {
         engine = engine.variable(name, value);
     }
@@ -134,7 +132,8 @@ fn compare(
     for name in &expect.files {
         let written = fs::read_to_string(place.join(name)).map(|text| normal(&text, server, other, place));
         match written {
-            Ok(text) => faults.extend(Expected::at(from.join(format!("expected.{}", name.replace('/', "-")))).check(&text).err()),
+            Ok(text) => faults
+                .extend(Expected::at(from.join(format!("expected.{}", name.replace('/', "-")))).check(&text).err()),
             Err(error) => faults.push(format!("{name}: {error}")),
         }
     }

@@ -50,7 +50,8 @@ impl Server {
             words: Vec::new(),
             faults: Vec::new(),
         };
-        let stage = Arc::new(Stage { play: Mutex::new(play), served: AtomicUsize::new(0), closed: AtomicBool::new(false) });
+        let stage =
+            Arc::new(Stage { play: Mutex::new(play), served: AtomicUsize::new(0), closed: AtomicBool::new(false) });
         let shared = Arc::clone(&stage);
         thread::spawn(move || {
             for connection in listener.incoming() {

@@ -31,7 +31,10 @@ fn the_first_command_of_the_readme_prints_what_the_readme_says() {
     let place = copied();
     let printed = run(place.path(), "examples/contacts-from-customers.yaml").stdout();
     let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
-    assert!(readme.contains("run examples/contacts-from-customers.yaml --mock"), "the README has another first command");
+    assert!(
+        readme.contains("run examples/contacts-from-customers.yaml --mock"),
+        "the README has another first command"
+    );
     assert_eq!(printed.lines().count(), 3, "{printed}");
     for line in printed.lines() {
         assert!(readme.contains(line), "not in the README: {line}");
@@ -44,8 +47,9 @@ fn customers_go_to_sqlite() {
     for _ in 0..2 {
         run(place.path(), "examples/customers-to-sqlite.yaml");
         let database = rusqlite::Connection::open(place.path().join("out/customers.db")).unwrap();
-        let mut statement =
-            database.prepare("select id, name, city, tier, overdue, customer_since from customers order by id").unwrap();
+        let mut statement = database
+            .prepare("select id, name, city, tier, overdue, customer_since from customers order by id")
+            .unwrap();
         let rows: Vec<String> = statement
             .query_map([], |row| {
                 Ok(format!(
@@ -80,6 +84,11 @@ fn orders_go_to_csv() {
     let lines: Vec<&str> = csv.lines().collect();
     assert_eq!(lines.first().copied(), Some("number;day;state;currency;total;fee;pieces;label;titles"));
     assert_eq!(lines.len(), 4, "{csv}");
-    assert!(lines.get(1).is_some_and(|line| line.starts_with("SO-00001;2025-02-11;done;EUR;35.55;0.88875;3;Order 00001 (2 titles);")), "{csv}");
+    assert!(
+        lines.get(1).is_some_and(
+            |line| line.starts_with("SO-00001;2025-02-11;done;EUR;35.55;0.88875;3;Order 00001 (2 titles);")
+        ),
+        "{csv}"
+    );
     assert!(lines.get(3).is_some_and(|line| line.starts_with("SO-00003;2025-04-13;open;EUR;12345678901.20;")), "{csv}");
 }

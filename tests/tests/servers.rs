@@ -49,7 +49,8 @@ fn all_customers_of_stripe_are_read() {
         run("stripe-customers", &variables, &[]);
         assert_eq!(count(&database, "select count(*) from stripe_customers"), 250);
     }
-    let places = "select count(*) from stripe_customers where city = 'Köln' and country = 'DE' and tier in ('gold', 'silver')";
+    let places =
+        "select count(*) from stripe_customers where city = 'Köln' and country = 'DE' and tier in ('gold', 'silver')";
     assert_eq!(count(&database, places), 250);
 
     let made = run("stripe-create", &variables, &["--input", "email=nadia+1@example.com"]).stdout();
@@ -78,13 +79,18 @@ fn all_books_are_read_over_both_versions_of_odata() {
         ("ENGINE_DATABASE", database.to_str().unwrap()),
     ];
     let basic = engine_tests::basic(rig.told("USERNAME"), rig.told("PASSWORD"));
-    let total: i64 = get(&format!("{}/Books/$count", rig.told("ODATA_V4")), &[("Authorization", &basic)]).body.trim().parse().unwrap();
+    let total: i64 = get(&format!("{}/Books/$count", rig.told("ODATA_V4")), &[("Authorization", &basic)])
+        .body
+        .trim()
+        .parse()
+        .unwrap();
     assert!(total > 1000, "{total} books fit one page");
     for (flow, table) in [("bookshop-v4", "books_v4"), ("bookshop-v2", "books_v2")] {
         run(flow, &variables, &[]);
         assert_eq!(count(&database, &format!("select count(*) from {table}")), total, "{table}");
     }
-    let same = "select count(*) from books_v4 a join books_v2 b on a.id = b.id and a.title = b.title and a.price is b.price";
+    let same =
+        "select count(*) from books_v4 a join books_v2 b on a.id = b.id and a.title = b.title and a.price is b.price";
     assert_eq!(count(&database, same), total, "both versions give the same books and prices");
 }
 

@@ -43,18 +43,20 @@ struct Found {
 }
 
 fn validate(spec: &Path, format: &str) -> (Option<i32>, String) {
-    let finished = Engine::new(["validate", "--quiet", "--color", "never", "--format", format])
-        .argument(spec)
-        .finish();
+    let finished = Engine::new(["validate", "--quiet", "--color", "never", "--format", format]).argument(spec).finish();
     let text = if format == "human" { finished.stderr() } else { finished.stdout() };
     (finished.status, text)
 }
 
 fn findings(spec: &Path) -> (Option<i32>, Vec<Found>) {
     let (status, text) = validate(spec, "json");
-    let report: serde_json::Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}\n{text}", spec.display()));
-    let list = report.as_array().cloned().or_else(|| report.get("findings").and_then(|it| it.as_array()).cloned()).unwrap();
-    let text = |value: &serde_json::Value, name: &str| value.get(name).and_then(|it| it.as_str()).unwrap_or_default().to_owned();
+    let report: serde_json::Value =
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}\n{text}", spec.display()));
+    let list =
+        report.as_array().cloned().or_else(|| report.get("findings").and_then(|it| it.as_array()).cloned()).unwrap();
+    let text = |value: &serde_json::Value, name: &str| {
+        value.get(name).and_then(|it| it.as_str()).unwrap_or_default().to_owned()
+    };
     let found = list.iter().map(|it| Found { code: text(it, "code"), severity: text(it, "severity") }).collect();
     (status, found)
 }
@@ -138,15 +140,20 @@ fn a_spec_without_a_mistake_is_valid() {
 
 #[test]
 fn the_catalogue_and_the_examples_are_clean() {
-    let finished = Engine::new(["validate", "--deny-warnings", "--color", "never", "specs", "examples", "tests/servers"]).finish();
+    let finished =
+        Engine::new(["validate", "--deny-warnings", "--color", "never", "specs", "examples", "tests/servers"]).finish();
     assert_eq!(finished.status, Some(0), "{}", finished.stderr());
 }
 
 #[test]
 fn every_scenario_is_clean() {
-    let specs: Vec<PathBuf> =
-        files_below("tests/run", "yaml").into_iter().filter(|path| path.file_name().is_some_and(|name| name == "spec.yaml")).collect();
-    check_each(&specs, |spec| findings(spec).1.into_iter().filter(|it| it.severity == "error").map(|it| it.code).collect());
+    let specs: Vec<PathBuf> = files_below("tests/run", "yaml")
+        .into_iter()
+        .filter(|path| path.file_name().is_some_and(|name| name == "spec.yaml"))
+        .collect();
+    check_each(&specs, |spec| {
+        findings(spec).1.into_iter().filter(|it| it.severity == "error").map(|it| it.code).collect()
+    });
 }
 
 #[test]
@@ -154,7 +161,8 @@ fn a_file_that_is_too_large_is_not_read() {
     let folder = tempfile::tempdir().unwrap();
     let large = format!("version: 1\nx-filler: {}\n", "x".repeat(17 * 1024 * 1024));
     std::fs::write(folder.path().join("large.yaml"), large).unwrap();
-    let finished = Engine::new(["validate", "--quiet", "--format", "concise", "large.yaml"]).folder(folder.path()).finish();
+    let finished =
+        Engine::new(["validate", "--quiet", "--format", "concise", "large.yaml"]).folder(folder.path()).finish();
     assert_eq!(finished.status, Some(2), "{}", finished.stderr());
     let text = format!("{}{}", finished.stdout(), finished.stderr());
     assert!(text.contains("large.yaml") && text.contains("too-large") && text.lines().count() == 1, "{text}");
@@ -173,7 +181,8 @@ fn every_code_is_explained_and_shown() {
         .map(str::to_owned)
         .collect();
     let running: BTreeSet<String> = RUNNING.iter().chain(MADE).map(|code| (*code).to_owned()).collect();
-    let unshown: Vec<&String> = listed.iter().filter(|code| !folders.contains(*code) && !running.contains(*code)).collect();
+    let unshown: Vec<&String> =
+        listed.iter().filter(|code| !folders.contains(*code) && !running.contains(*code)).collect();
     assert!(unshown.is_empty(), "no spec shows {unshown:?}");
     for code in folders.union(&running) {
         let page = Engine::new(["explain", code.as_str()]).finish();
@@ -190,7 +199,11 @@ fn every_code_of_a_run_is_explained() {
         .flat_map(|path| {
             let text = std::fs::read_to_string(root().join(path)).unwrap();
             let lines: Vec<String> = text.lines().map(str::to_owned).collect();
-            lines.windows(3).filter(|three| three[2].starts_with("  × ")).map(|three| three[0].clone()).collect::<Vec<_>>()
+            lines
+                .windows(3)
+                .filter(|three| three[2].starts_with("  × "))
+                .map(|three| three[0].clone())
+                .collect::<Vec<_>>()
         })
         .collect();
     assert!(codes.len() >= 10, "{codes:?}");
