@@ -28,6 +28,9 @@ pub(super) struct Table {
     index: OnceLock<Result<HashMap<String, String>, EvalError>>,
 }
 
+/// What to know where something that a lookup is made of is missing.
+const ONCE: &str = "a lookup is loaded once: it sees the vars of the run, not those of the step";
+
 /// What a lookup may be made of: what is the same for all records of a run.
 const LOADED: [&str; 5] = ["inputs", "vars", "steps", "run", "trigger"];
 
@@ -111,10 +114,7 @@ impl Table {
         }
         // The step's own vars are of one record, those of the run of all.
         let scope = &scope.outermost(&LOADED);
-        let once = |error: EvalError| match error.missing {
-            true => error.help("a lookup is loaded once: it sees the vars of the run, not those of the step"),
-            false => error,
-        };
+        let once = |error: EvalError| if error.missing { error.help(ONCE) } else { error };
         let value = match &self.source {
             Source::Value(value) => value.evaluate(scope).map_err(once)?,
             Source::From(from) => from.evaluate(scope).map_err(once)?,
@@ -143,7 +143,7 @@ impl Table {
                 })
                 .collect(),
             Some(other) => Err(EvalError::new(format!("a lookup needs an object or a list, not {}", other.a_kind()), self.span)),
-            None => Err(EvalError::new("the lookup is missing", self.span)),
+            None => Err(EvalError::new("the lookup is missing", self.span).help(ONCE)),
         }
     }
 }

@@ -47,7 +47,8 @@ fn map(mapping: &str, record: &str) -> Result<String, String> {
         .with("vars", Value::object([("names", object(r#"{"7": "seven"}"#)), ("auth", secrets)]))
         .with("vars", object(r#"{"names": {"7": "of the step"}, "own": {"7": "x"}, "n": 3}"#));
     let above = |json: &str, parent: Option<Item>| Item::new(Json::copy(json), parent.map(Arc::new), Arc::new(Origin::default()), 1);
-    let item = above(record, Some(above(r#"{"id": "p"}"#, Some(above(r#"{"id": "pp"}"#, None)))));
+    let record = Value::from_json(record).map_or_else(|_| record.to_owned(), |value| value.to_json());
+    let item = above(&record, Some(above(r#"{"id": "p"}"#, Some(above(r#"{"id": "pp"}"#, None)))));
     let mut out = Vec::new();
     let mut scratch = Scratch::default();
     // Twice, since what is used again must not remember the first record.
@@ -196,7 +197,7 @@ fn a_lookup_is_loaded_once() {
         ORDER,
         Err("field `u`: a lookup is loaded once, it cannot depend on the record: `$.customer`"),
     );
-    check("u: {from: $.id, lookup: {in: \"{{ vars.own }}\"}}", ORDER, Err("field `u`: `vars` has no member `own`"));
+    check("u: {from: $.id, lookup: {in: \"{{ vars.own }}\"}}", ORDER, Err("field `u`: the lookup is missing"));
 }
 
 #[test]
