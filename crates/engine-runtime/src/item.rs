@@ -103,7 +103,7 @@ impl Json {
 
 /// Takes JSON that was written by us: it is made of texts, so it is one.
 pub(crate) fn text_of(bytes: Vec<u8>) -> ByteString {
-    String::from_utf8(bytes).map_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned(), |text| text).into()
+    String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()).into()
 }
 
 /// What a step wants of the records of one page, found while the page was cut.

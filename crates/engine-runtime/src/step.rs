@@ -79,9 +79,9 @@ impl StepRun {
                 return Err(Failure::interrupted());
             }
             let batch = batch?;
+            tally.add(|counts| counts.read += batch.len() as u64);
             let done = shape.shape(&batch, &base, &mut scratch)?;
             tally.add(|counts| {
-                counts.read += batch.len() as u64;
                 counts.dropped += done.dropped;
                 counts.invalid += done.refused.len() as u64;
                 counts.failed += done.failed.len() as u64;

@@ -69,10 +69,10 @@ pub(super) fn too_many_operators(text: &str, bare: bool) -> Option<Range<usize>>
                     *level = Level::default();
                 }
             }
-            Token::Ident("and" | "or" | "not" | "in" | "is" | "if" | "else") => _ = add(&mut levels, &mut operators),
+            Token::Ident("and" | "or" | "not" | "in" | "is" | "if" | "else") => add(&mut levels, &mut operators),
             Token::Ident(_) | Token::Str(_) | Token::String(_) | Token::Int(_) | Token::Int128(_) | Token::Float(_) => {}
             Token::TemplateData(_) | Token::VariableEnd | Token::BlockEnd | Token::Colon | Token::Assign => {}
-            _ => _ = add(&mut levels, &mut operators),
+            _ => add(&mut levels, &mut operators),
         }
         if opens {
             add(&mut levels, &mut operators);

@@ -9,11 +9,11 @@ const HUGE: i64 = i64::MAX / 4;
 /// The longest whole number that is written out.
 const MAX_WHOLE: i64 = 1000;
 
-/// A number as `±0.DIGITS × 10^point`, without zeros at either end of its digits; zero has none.
+/// A number as `±0.TEXT × 10^point`, without zeros at either end of the text, which is empty for zero.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Digits {
     negative: bool,
-    digits: String,
+    text: String,
     point: i64,
 }
 
@@ -29,20 +29,20 @@ impl Digits {
         let leading = all.len() - digits.len();
         let digits = digits.trim_end_matches('0');
         if digits.is_empty() {
-            return Self { negative: false, digits: String::new(), point: 0 };
+            return Self { negative: false, text: String::new(), point: 0 };
         }
         let places = i64::try_from(whole.len()).unwrap_or(HUGE) - i64::try_from(leading).unwrap_or(HUGE);
-        Self { negative, digits: digits.to_owned(), point: exponent.clamp(-HUGE, HUGE) + places }
+        Self { negative, text: digits.to_owned(), point: exponent.clamp(-HUGE, HUGE) + places }
     }
 
     /// Tells whether the number is zero.
     pub(super) fn is_zero(&self) -> bool {
-        self.digits.is_empty()
+        self.text.is_empty()
     }
 
     /// Tells whether the number has no fraction.
     pub(super) fn is_whole(&self) -> bool {
-        i64::try_from(self.digits.len()).is_ok_and(|len| len <= self.point) || self.is_zero()
+        i64::try_from(self.text.len()).is_ok_and(|len| len <= self.point) || self.is_zero()
     }
 
     /// Writes a whole number with all its digits; `None` for any other, and for one of more than a thousand digits.
@@ -54,7 +54,7 @@ impl Digits {
             return None;
         }
         let width = usize::try_from(self.point).ok()?;
-        Some(format!("{}{:0<width$}", if self.negative { "-" } else { "" }, self.digits))
+        Some(format!("{}{:0<width$}", if self.negative { "-" } else { "" }, self.text))
     }
 
     /// Returns the number as a decimal, if one can hold every digit.
@@ -62,12 +62,12 @@ impl Digits {
         if self.is_zero() {
             return Some(Decimal::ZERO);
         }
-        let len = i64::try_from(self.digits.len()).ok()?;
+        let len = i64::try_from(self.text.len()).ok()?;
         let (zeros, scale) = if self.point > len { (self.point - len, 0) } else { (0, len - self.point) };
         if len + zeros > 29 {
             return None;
         }
-        let mantissa: i128 = self.digits.parse().ok()?;
+        let mantissa: i128 = self.text.parse().ok()?;
         let mantissa = mantissa.checked_mul(10_i128.checked_pow(u32::try_from(zeros).ok()?)?)?;
         let mantissa = if self.negative { -mantissa } else { mantissa };
         Decimal::try_from_i128_with_scale(mantissa, u32::try_from(scale).ok()?).ok()
@@ -78,7 +78,7 @@ impl Digits {
         match (self.sign(), other.sign()) {
             (left, right) if left != right => left.cmp(&right),
             (sign, _) => {
-                let size = self.point.cmp(&other.point).then_with(|| self.digits.cmp(&other.digits));
+                let size = self.point.cmp(&other.point).then_with(|| self.text.cmp(&other.text));
                 if sign < 0 { size.reverse() } else { size }
             }
         }

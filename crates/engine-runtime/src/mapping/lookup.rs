@@ -123,6 +123,9 @@ impl Table {
                 None => return Err(EvalError::new(format!("the records of step `{id}` are not there yet"), self.span)),
             },
         };
+        if value.as_ref().is_some_and(Value::holds_secret) {
+            return Err(EvalError::new("a secret cannot be put into a record", self.span));
+        }
         match value {
             Some(Value::Object(members)) => Ok(members.iter().map(|(name, value)| (name.to_string(), value.to_json())).collect()),
             Some(Value::List(list)) => list

@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use engine_expr::{Members, Scanner, Scope, Slots, Start, Value, write_string};
+use engine_expr::{Members, Scanner, Scope, Slots, Start, Template, Value, write_string};
 
 use super::convert::convert;
 use super::{Each, Found, Long, Member, Node, Object, Run, Source, evaluating};
@@ -81,6 +81,15 @@ fn read(json: &[u8], run: &Run<'_>) -> Result<Value, Failure> {
     Value::from_json(&String::from_utf8_lossy(json)).map_err(|error| run.source.item.unreadable(&error))
 }
 
+/// Refuses what has a secret in it: a record goes where secrets may not.
+fn refuse_secret(value: &Value, path: &str, template: &Template) -> Result<(), Failure> {
+    if value.holds_secret() {
+        let message = format!("field `{path}`: a secret cannot be put into a record");
+        return Err(Failure::new("secret-exposed", message, template.span()));
+    }
+    Ok(())
+}
+
 impl Node {
     /// Writes the value; false if there is none.
     pub(super) fn write(&self, run: &mut Run<'_>, out: &mut Vec<u8>, path: &str) -> Result<bool, Failure> {
@@ -96,10 +105,7 @@ impl Node {
             },
             Self::Template(template) => {
                 let value = template.render(run.scope).map_err(|error| evaluating(path, error))?;
-                if value.holds_secret() {
-                    let message = format!("field `{path}`: a secret cannot be put into a record");
-                    return Err(Failure::new("secret-exposed", message, template.span()));
-                }
+                refuse_secret(&value, path, template)?;
                 value.write_json(out);
             }
             Self::List(items) => {
@@ -237,7 +243,7 @@ impl Each {
             out.truncate(mark);
             done = self.one(&source, &list.around.with("item", source.value()?.clone()), list, out, path);
         }
-        let Some(key) = done? else {
+        let Done::Written(key) = done? else {
             out.truncate(mark);
             return Ok(());
         };
@@ -251,7 +257,7 @@ impl Each {
         Ok(())
     }
 
-    /// Writes one element and returns its key; none if the element is left out.
+    /// Writes one element.
     fn one(
         &self,
         source: &Source<'_>,
@@ -259,19 +265,25 @@ impl Each {
         list: &Elements,
         out: &mut Vec<u8>,
         path: &str,
-    ) -> Result<Option<Option<String>>, Failure> {
+    ) -> Result<Done, Failure> {
         let failed = |error| evaluating(path, error);
         if let Some(when) = &self.when
             && !when.test(scope).map_err(failed)?
         {
-            return Ok(None);
+            return Ok(Done::LeftOut);
         }
         if !list.is_first {
             out.push(b',');
         }
         let key = match &self.key {
             Some(key) => {
-                let key = key.render_text(scope).map_err(failed)?;
+                let value = key.render(scope).map_err(failed)?;
+                refuse_secret(&value, path, key)?;
+                let Some(text) = value.text() else {
+                    let message = format!("field `{path}`: a key is a text, not {}", value.a_kind());
+                    return Err(Failure::new("mapping-type", message, key.span()));
+                };
+                let key = text.into_owned();
                 write_string(&key, out);
                 out.push(b':');
                 Some(key)
@@ -279,8 +291,15 @@ impl Each {
             None => None,
         };
         let mut run = Run { source, scope, found: Found::Slots(&list.slots, source.text) };
-        Ok(self.body.write(&mut run, out, path)?.then_some(key))
+        Ok(if self.body.write(&mut run, out, path)? { Done::Written(key) } else { Done::LeftOut })
     }
+}
+
+/// What became of an element.
+enum Done {
+    LeftOut,
+    /// It was written, under this key if the comprehension makes an object.
+    Written(Option<String>),
 }
 
 /// The elements of a list while they are written.

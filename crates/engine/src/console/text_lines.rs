@@ -148,7 +148,7 @@ mod tests {
                 },
             ],
             id: String::new(),
-            error: None,
+            errors: Vec::new(),
         };
         let text = |run: &RunReport| summary(run, Duration::from_millis(1200), true, Look::PLAIN);
         assert_eq!(
