@@ -188,7 +188,8 @@ mod tests {
         let found: Vec<String> = child.parents(8).unwrap().iter().map(Value::to_json).collect();
         assert_eq!(found, [r#"{"id":2,"parent":"own"}"#, r#"{"id":1}"#]);
         let (first, second) = (child.parents(1).unwrap(), child.parents(1).unwrap());
-        let members = |values: &[Value]| values.first().and_then(|value| value.as_object().map(std::ptr::from_ref)).unwrap();
+        let members =
+            |values: &[Value]| values.first().and_then(|value| value.as_object().map(std::ptr::from_ref)).unwrap();
         assert_eq!(members(&first), members(&second));
     }
 

@@ -70,7 +70,8 @@ pub(super) fn too_many_operators(text: &str, bare: bool) -> Option<Range<usize>>
                 }
             }
             Token::Ident("and" | "or" | "not" | "in" | "is" | "if" | "else") => add(&mut levels, &mut operators),
-            Token::Ident(_) | Token::Str(_) | Token::String(_) | Token::Int(_) | Token::Int128(_) | Token::Float(_) => {}
+            Token::Ident(_) | Token::Str(_) | Token::String(_) | Token::Int(_) | Token::Int128(_) | Token::Float(_) => {
+            }
             Token::TemplateData(_) | Token::VariableEnd | Token::BlockEnd | Token::Colon | Token::Assign => {}
             _ => add(&mut levels, &mut operators),
         }

@@ -15,7 +15,9 @@ pub(super) fn convert(text: &str, kind: FieldType, format: Option<&str>, out: &m
             out.extend_from_slice(text.as_bytes());
             out.push(b'"');
         }
-        (FieldType::Integer, b'-' | b'0'..=b'9') if !text.contains(['.', 'e', 'E']) => out.extend_from_slice(text.as_bytes()),
+        (FieldType::Integer, b'-' | b'0'..=b'9') if !text.contains(['.', 'e', 'E']) => {
+            out.extend_from_slice(text.as_bytes())
+        }
         (FieldType::Number | FieldType::Decimal, b'-' | b'0'..=b'9') => out.extend_from_slice(text.as_bytes()),
         (FieldType::Boolean, b't' | b'f') => out.extend_from_slice(text.as_bytes()),
         _ => return slow(text, kind, format, out),
@@ -49,9 +51,8 @@ fn slow(text: &str, kind: FieldType, format: Option<&str>, out: &mut Vec<u8>) ->
             out.extend_from_slice(if it { b"true" } else { b"false" });
         }
         FieldType::Date | FieldType::Datetime => {
-            let moment = parse_moment(&value).ok_or_else(|| {
-                not(if kind == FieldType::Date { "a date" } else { "a point in time" })
-            })?;
+            let moment = parse_moment(&value)
+                .ok_or_else(|| not(if kind == FieldType::Date { "a date" } else { "a point in time" }))?;
             let written = match (format, kind) {
                 (Some(format), _) => moment.format(format)?,
                 (None, FieldType::Date) => moment.date().to_string(),
@@ -114,7 +115,11 @@ mod tests {
         check("5.0", FieldType::Integer, Ok("5"));
         check("\"7\"", FieldType::Integer, Ok("7"));
         check("\"123456789012345678901234567890123\"", FieldType::Integer, Ok("123456789012345678901234567890123"));
-        check("\"-0123456789012345678901234567890123.0\"", FieldType::Integer, Ok("-123456789012345678901234567890123"));
+        check(
+            "\"-0123456789012345678901234567890123.0\"",
+            FieldType::Integer,
+            Ok("-123456789012345678901234567890123"),
+        );
         check("1e30", FieldType::Integer, Ok("1000000000000000000000000000000"));
         check("\"+1234567890123456789012345678901.5\"", FieldType::Decimal, Ok("1234567890123456789012345678901.5"));
         check("5.5", FieldType::Integer, Err("is 5.5, not a whole number"));

@@ -96,14 +96,22 @@ impl Table {
         let index = index.map_err(|error| evaluating(path, error.clone()))?;
         let value = Value::from_json(text).map_err(|error| run.source.item.unreadable(&error))?;
         let Some(key) = value.text() else {
-            return Err(Failure::new("mapping-type", format!("field `{path}`: {} cannot be looked up", value.a_kind()), self.span));
+            return Err(Failure::new(
+                "mapping-type",
+                format!("field `{path}`: {} cannot be looked up", value.a_kind()),
+                self.span,
+            ));
         };
         if let Some(found) = index.get(&*key) {
             return Ok(Some(found.clone()));
         }
         let Some(default) = &self.default else {
-            return Err(Failure::new("mapping-required", format!("field `{path}`: the lookup has nothing for `{key}`"), self.span)
-                .help("give the lookup a `default`"));
+            return Err(Failure::new(
+                "mapping-required",
+                format!("field `{path}`: the lookup has nothing for `{key}`"),
+                self.span,
+            )
+            .help("give the lookup a `default`"));
         };
         default.text(run, path).map(|found| found.map(std::borrow::Cow::into_owned))
     }
@@ -127,7 +135,9 @@ impl Table {
             return Err(EvalError::new("a secret cannot be put into a record", self.span));
         }
         match value {
-            Some(Value::Object(members)) => Ok(members.iter().map(|(name, value)| (name.to_string(), value.to_json())).collect()),
+            Some(Value::Object(members)) => {
+                Ok(members.iter().map(|(name, value)| (name.to_string(), value.to_json())).collect())
+            }
             Some(Value::List(list)) => list
                 .items()
                 .iter()
@@ -145,7 +155,9 @@ impl Table {
                     Ok((key, take(&self.value)?.unwrap_or_default().to_json()))
                 })
                 .collect(),
-            Some(other) => Err(EvalError::new(format!("a lookup needs an object or a list, not {}", other.a_kind()), self.span)),
+            Some(other) => {
+                Err(EvalError::new(format!("a lookup needs an object or a list, not {}", other.a_kind()), self.span))
+            }
             None => Err(EvalError::new("the lookup is missing", self.span).help(ONCE)),
         }
     }

@@ -13,7 +13,8 @@ use std::cell::OnceCell;
 use std::sync::Arc;
 
 use engine_expr::{
-    Condition, Dynamic, DynamicKind, EvalError, Expr, JsonPath, NameUse, Scope, Slots, Template, Value, Wanted, write_string,
+    Condition, Dynamic, DynamicKind, EvalError, Expr, JsonPath, NameUse, Scope, Slots, Template, Value, Wanted,
+    write_string,
 };
 use engine_source::Span;
 use engine_spec::{EachField, EachList, Field, FieldType, LongField, Mapping};
@@ -125,7 +126,13 @@ impl Mapper {
     }
 
     /// Maps an item's record and appends the result as JSON.
-    pub(crate) fn map(&self, item: &Item, base: &Scope, scratch: &mut Scratch, out: &mut Vec<u8>) -> Result<(), Failure> {
+    pub(crate) fn map(
+        &self,
+        item: &Item,
+        base: &Scope,
+        scratch: &mut Scratch,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Failure> {
         match &item.row {
             Some(row) => self.run(item.current.text(), Found::Row(row), item, base, &mut scratch.names, out),
             None => self.map_text(item.current.text(), item, base, scratch, out),
@@ -211,7 +218,11 @@ struct Run<'a> {
 /// Says in which field an expression failed.
 fn evaluating(path: &str, error: EvalError) -> Failure {
     let failure = Failure::from(error);
-    if path.is_empty() { failure } else { Failure { message: format!("field `{path}`: {}", failure.message), ..failure } }
+    if path.is_empty() {
+        failure
+    } else {
+        Failure { message: format!("field `{path}`: {}", failure.message), ..failure }
+    }
 }
 
 impl Compiler<'_> {

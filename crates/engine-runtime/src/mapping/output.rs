@@ -203,7 +203,11 @@ impl Each {
         let mut scanner = Scanner::new(list);
         if scanner.start() != Ok(Start::List) {
             let found = read(list.as_bytes(), run)?;
-            return Err(Failure::new("mapping-type", format!("field `{path}`: `each` takes a list, not {}", found.a_kind()), self.span));
+            return Err(Failure::new(
+                "mapping-type",
+                format!("field `{path}`: `each` takes a list, not {}", found.a_kind()),
+                self.span,
+            ));
         }
         let mut elements = Vec::new();
         scanner
@@ -228,13 +232,25 @@ impl Each {
         Ok(true)
     }
 
-    fn element(&self, text: &str, run: &Run<'_>, list: &mut Elements, out: &mut Vec<u8>, path: &str) -> Result<(), Failure> {
+    fn element(
+        &self,
+        text: &str,
+        run: &Run<'_>,
+        list: &mut Elements,
+        out: &mut Vec<u8>,
+        path: &str,
+    ) -> Result<(), Failure> {
         let unreadable = |error| run.source.item.unreadable(&error);
         if !self.wanted.is_empty() {
             self.wanted.fill(text, &mut list.slots).map_err(unreadable)?;
         }
-        let source =
-            Source { text, item: run.source.item, base: run.source.base, above: Some(run.source), value: OnceCell::new() };
+        let source = Source {
+            text,
+            item: run.source.item,
+            base: run.source.base,
+            above: Some(run.source),
+            value: OnceCell::new(),
+        };
         let scope = self.needs.with_item(&list.around, text, &mut list.names).map_err(unreadable)?;
         let mark = out.len();
         let mut done = self.one(&source, &scope, list, out, path);
@@ -251,8 +267,12 @@ impl Each {
         if let (Some(key), Some(template)) = (key, &self.key)
             && let Some(key) = list.keys.replace(key)
         {
-            return Err(Failure::new("mapping-type", format!("field `{path}`: two elements have the key `{key}`"), template.span())
-                .help("make a key that each element has alone, or leave the others out with `when`"));
+            return Err(Failure::new(
+                "mapping-type",
+                format!("field `{path}`: two elements have the key `{key}`"),
+                template.span(),
+            )
+            .help("make a key that each element has alone, or leave the others out with `when`"));
         }
         Ok(())
     }

@@ -46,7 +46,9 @@ fn map(mapping: &str, record: &str) -> Result<String, String> {
         .with("secrets", secrets.clone())
         .with("vars", Value::object([("names", object(r#"{"7": "seven"}"#)), ("auth", secrets)]))
         .with("vars", object(r#"{"names": {"7": "of the step"}, "own": {"7": "x"}, "n": 3}"#));
-    let above = |json: &str, parent: Option<Item>| Item::new(Json::copy(json), parent.map(Arc::new), Arc::new(Origin::default()), 1);
+    let above = |json: &str, parent: Option<Item>| {
+        Item::new(Json::copy(json), parent.map(Arc::new), Arc::new(Origin::default()), 1)
+    };
     let record = Value::from_json(record).map_or_else(|_| record.to_owned(), |value| value.to_json());
     let item = above(&record, Some(above(r#"{"id": "p"}"#, Some(above(r#"{"id": "pp"}"#, None)))));
     let mut out = Vec::new();
@@ -69,10 +71,18 @@ const ORDER: &str = r##"{"id": 7, "name": "#1", "price": 19.90, "big": 123456789
 #[test]
 fn takes_values_as_they_are() {
     check("a: 1\nb: x\nc: [1, {d: null}]", ORDER, Ok(r#"{"a":1,"b":"x","c":[1,{"d":null}]}"#));
-    check("p: $.price\nb: $.big\nc: $.customer", ORDER, Ok(r#"{"p":19.90,"b":123456789012345678901234567890.12,"c":{"id":7,"mail":"A@X.de"}}"#));
+    check(
+        "p: $.price\nb: $.big\nc: $.customer",
+        ORDER,
+        Ok(r#"{"p":19.90,"b":123456789012345678901234567890.12,"c":{"id":7,"mail":"A@X.de"}}"#),
+    );
     check("a: $.missing\nb: $.note\nc: $.lines[1].sku\nd: $.lines[-1].sku", ORDER, Ok(r#"{"b":null,"c":"b","d":"b"}"#));
     check("skus: $.lines[*].sku\nall: [$.id, $.missing]", ORDER, Ok(r#"{"skus":["a","b"],"all":[7,null]}"#));
-    check("m: \"{{ item.customer.mail | lower }}\"\nt: \"{{ item.name }} {{ inputs.region }}\"", ORDER, Ok(r##"{"m":"a@x.de","t":"#1 EU"}"##));
+    check(
+        "m: \"{{ item.customer.mail | lower }}\"\nt: \"{{ item.name }} {{ inputs.region }}\"",
+        ORDER,
+        Ok(r##"{"m":"a@x.de","t":"#1 EU"}"##),
+    );
     check("sum: \"{{ item.price * 3 }}\"", ORDER, Ok(r#"{"sum":59.70}"#));
     check("n: {m: $.id, o: {p: $.missing}}", ORDER, Ok(r#"{"n":{"m":7,"o":{}}}"#));
     check("literal: {value: \"$5\"}", ORDER, Ok(r#"{"literal":"$5"}"#));
@@ -81,13 +91,21 @@ fn takes_values_as_they_are() {
 #[test]
 fn brings_values_to_their_types() {
     check("p: {from: $.price, type: string}\nq: {from: $.id, type: string}", ORDER, Ok(r#"{"p":"19.90","q":"7"}"#));
-    check("p: {from: $.customer.mail, type: integer}", ORDER, Err("field `p`: `$.customer.mail` is \"A@X.de\", not a whole number"));
+    check(
+        "p: {from: $.customer.mail, type: integer}",
+        ORDER,
+        Err("field `p`: `$.customer.mail` is \"A@X.de\", not a whole number"),
+    );
     check("p: {from: \"{{ item.price * 2 }}\", type: decimal}", ORDER, Ok(r#"{"p":39.80}"#));
 }
 
 #[test]
 fn fills_in_what_is_missing() {
-    check("c: {from: $.currency, default: EUR}\nn: {from: $.note, default: $.name}", ORDER, Ok(r##"{"c":"EUR","n":"#1"}"##));
+    check(
+        "c: {from: $.currency, default: EUR}\nn: {from: $.note, default: $.name}",
+        ORDER,
+        Ok(r##"{"c":"EUR","n":"#1"}"##),
+    );
     check("c: {from: $.currency, required: true}", ORDER, Err("field `c` is required, but `$.currency` is missing"));
     check("c: {from: $.note, required: true}", ORDER, Err("field `c` is required, but `$.note` is null"));
     check("a: {from: $.id, when: item.price > 20}\nb: {from: $.id, when: item.price < 20}", ORDER, Ok(r#"{"b":7}"#));
@@ -139,12 +157,32 @@ fn keeps_all_digits_of_whole_numbers() {
 
 #[test]
 fn brings_defaults_to_their_types() {
-    check("a: {from: $.none, type: string, default: 5}\nb: {from: $.note, type: integer, default: \"7\"}", ORDER, Ok(r#"{"a":"5","b":7}"#));
+    check(
+        "a: {from: $.none, type: string, default: 5}\nb: {from: $.note, type: integer, default: \"7\"}",
+        ORDER,
+        Ok(r#"{"a":"5","b":7}"#),
+    );
     check("a: {from: $.none, type: date, default: \"2025-03-01T10:00:00Z\"}", ORDER, Ok(r#"{"a":"2025-03-01"}"#));
-    check("a: {from: $.none, type: integer, default: many}", ORDER, Err("field `a`: `default` is \"many\", not a whole number"));
-    check("a: {from: $.none, type: integer, default: null}\nb: {from: $.none, default: $.none}", ORDER, Ok(r#"{"a":null}"#));
-    check("a: {from: $.none, required: true, default: $.other}", ORDER, Err("field `a` is required, but `$.none` is missing"));
-    check("a: {from: $.note, required: true, default: $.other}", ORDER, Err("field `a` is required, but `$.note` is null"));
+    check(
+        "a: {from: $.none, type: integer, default: many}",
+        ORDER,
+        Err("field `a`: `default` is \"many\", not a whole number"),
+    );
+    check(
+        "a: {from: $.none, type: integer, default: null}\nb: {from: $.none, default: $.none}",
+        ORDER,
+        Ok(r#"{"a":null}"#),
+    );
+    check(
+        "a: {from: $.none, required: true, default: $.other}",
+        ORDER,
+        Err("field `a` is required, but `$.none` is missing"),
+    );
+    check(
+        "a: {from: $.note, required: true, default: $.other}",
+        ORDER,
+        Err("field `a` is required, but `$.note` is null"),
+    );
 }
 
 #[test]
@@ -169,11 +207,7 @@ fn knows_what_is_above_an_element() {
     );
     check("a: \"{{ parent.parent.id }}\"\nb: \"{{ parent }}\"", record, Ok(r#"{"a":"pp","b":{"id":"p"}}"#));
     check("l: {each: $.l, map: \"{{ parent.parent }}\"}", record, Ok(r#"{"l":[{"id":"p"},{"id":"p"}]}"#));
-    check(
-        "l: {each: $.l, map: \"{{ item.nme }}\"}",
-        record,
-        Err("field `l`: `item` has no member `nme`"),
-    );
+    check("l: {each: $.l, map: \"{{ item.nme }}\"}", record, Err("field `l`: `item` has no member `nme`"));
 }
 
 #[test]
@@ -189,8 +223,16 @@ fn many_elements_that_name_their_parent_are_mapped_in_no_time() {
 fn a_lookup_is_loaded_once() {
     check("u: {from: $.id, lookup: {in: \"{{ vars.names }}\"}}", ORDER, Ok(r#"{"u":"seven"}"#));
     check("u: {from: $.id, lookup: {in: \"{{ {'7': inputs.region} }}\"}}", ORDER, Ok(r#"{"u":"EU"}"#));
-    check("u: {from: $.id, lookup: {in: \"{{ item.customer }}\"}}", ORDER, Err("field `u`: a lookup is loaded once, it cannot depend on `item`"));
-    check("u: {from: $.id, lookup: {in: \"{{ secrets }}\"}}", ORDER, Err("field `u`: a lookup is loaded once, it cannot depend on `secrets`"));
+    check(
+        "u: {from: $.id, lookup: {in: \"{{ item.customer }}\"}}",
+        ORDER,
+        Err("field `u`: a lookup is loaded once, it cannot depend on `item`"),
+    );
+    check(
+        "u: {from: $.id, lookup: {in: \"{{ secrets }}\"}}",
+        ORDER,
+        Err("field `u`: a lookup is loaded once, it cannot depend on `secrets`"),
+    );
     check(
         "u: {from: $.id, lookup: {in: $.customer}}",
         ORDER,
@@ -202,8 +244,16 @@ fn a_lookup_is_loaded_once() {
 #[test]
 fn puts_no_secret_into_a_record() {
     check("t: \"Bearer {{ secrets.token }}\"", ORDER, Err("field `t`: a secret cannot be put into a record"));
-    check("t: {each: $.lines, key: \"{{ secrets.token }}{{ item.sku }}\", map: 1}", ORDER, Err("field `t`: a secret cannot be put into a record"));
-    check("t: {from: $.name, lookup: {in: \"{{ vars.auth }}\", default: x}}", ORDER, Err("field `t`: a secret cannot be put into a record"));
+    check(
+        "t: {each: $.lines, key: \"{{ secrets.token }}{{ item.sku }}\", map: 1}",
+        ORDER,
+        Err("field `t`: a secret cannot be put into a record"),
+    );
+    check(
+        "t: {from: $.name, lookup: {in: \"{{ vars.auth }}\", default: x}}",
+        ORDER,
+        Err("field `t`: a secret cannot be put into a record"),
+    );
     check("t: {each: $.lines, key: \"{{ item }}\", map: 1}", ORDER, Err("field `t`: a key is a text, not an object"));
     check("t: {from: \"{{ [secrets] }}\", default: x}", ORDER, Err("field `t`: a secret cannot be put into a record"));
 }
@@ -218,6 +268,10 @@ fn what_is_nested_too_deep_is_no_null() {
     check("\"*\": $", &record, Ok(&format!(r#"{{"id":7,"d":{deep}}}"#)));
     let deeper = format!(r#"{{"id": 7, "d": {}1{}}}"#, "[".repeat(200), "]".repeat(200));
     for mapping in ["a: $.id", "a: \"{{ item.id }}\"", "a: $.d[*]", "a: 1\nb: \"{{ parent.id }}{{ item }}\""] {
-        assert_eq!(map(mapping, &deeper).unwrap_err().split(" at byte").next(), refused.split(" at byte").next(), "{mapping}");
+        assert_eq!(
+            map(mapping, &deeper).unwrap_err().split(" at byte").next(),
+            refused.split(" at byte").next(),
+            "{mapping}"
+        );
     }
 }
