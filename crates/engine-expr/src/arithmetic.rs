@@ -24,7 +24,9 @@ pub(crate) fn compute(operator: &str, left: &Number, right: &Number) -> Result<N
         return Err("a division by zero");
     }
     match (left.as_decimal(), right.as_decimal()) {
-        (Some(left), Some(right)) => decimals(operator, left, right).map(tidy).ok_or("the result has more than 28 digits"),
+        (Some(left), Some(right)) => {
+            decimals(operator, left, right).map(tidy).ok_or("the result has more than 28 digits")
+        }
         _ => Err("a number has more than 28 digits"),
     }
 }

@@ -446,7 +446,9 @@ mod tests {
     #[test]
     fn finds_the_end_of_strings_at_every_length() {
         for length in 0..40 {
-            for (end, expected) in [("\"", Ok(length + 2)), ("\\n\"", Ok(length + 4)), ("\t\"", Err(length + 1)), ("", Err(length + 1))] {
+            for (end, expected) in
+                [("\"", Ok(length + 2)), ("\\n\"", Ok(length + 4)), ("\t\"", Err(length + 1)), ("", Err(length + 1))]
+            {
                 let text = format!("\"{}{end}", "é".repeat(length / 2) + &"x".repeat(length % 2));
                 let mut scanner = Scanner::new(&text);
                 assert_eq!(scanner.skip().map(|()| scanner.at()).map_err(|error| error.at), expected, "{text}");

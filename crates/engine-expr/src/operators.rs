@@ -41,7 +41,8 @@ pub(crate) fn register(env: &mut Environment<'static>) {
 
 /// Applies an operator to values; `None` where it cannot be.
 pub(crate) fn apply(operator: &str, left: &Value, right: &Value) -> Option<Value> {
-    let ordered = |holds: fn(Ordering) -> bool| order(operator, left, right).ok().map(|order| Value::Bool(holds(order)));
+    let ordered =
+        |holds: fn(Ordering) -> bool| order(operator, left, right).ok().map(|order| Value::Bool(holds(order)));
     match operator {
         "+" => add(left, right).ok(),
         "*" => multiply(left, right).ok(),

@@ -114,14 +114,22 @@ impl Needs {
     /// # Errors
     ///
     /// Fails where the original record cannot be read.
-    pub(crate) fn around(&self, base: &Scope, item: &Item, parents: Vec<Value>, slots: &mut Slots) -> Result<Scope, Failure> {
+    pub(crate) fn around(
+        &self,
+        base: &Scope,
+        item: &Item,
+        parents: Vec<Value>,
+        slots: &mut Slots,
+    ) -> Result<Scope, Failure> {
         let mut names = Vec::new();
         let original = self.original.read(item.original.text(), slots, &|_| None);
         if let Some(value) = original.map_err(|error| item.unreadable(&error))? {
             names.push(("original", value));
         }
         names.extend(PARENTS.into_iter().zip(parents));
-        if self.response && let Some(response) = &item.origin.response {
+        if self.response
+            && let Some(response) = &item.origin.response
+        {
             names.push(("response", response.clone()));
         }
         if self.stream {
@@ -234,7 +242,8 @@ impl Part {
             Self::Nothing => Ok(None),
             Self::Members { paths, wanted } if is_object(text) => {
                 wanted.fill(text, slots)?;
-                object(paths.iter().enumerate().map(|(slot, path)| Ok((&**path, value(slots.get(slot, text))?)))).map(Some)
+                object(paths.iter().enumerate().map(|(slot, path)| Ok((&**path, value(slots.get(slot, text))?))))
+                    .map(Some)
             }
             Self::Shared(paths) if is_object(text) => {
                 object(paths.iter().map(|(path, slot)| Ok((&**path, value(found(*slot))?)))).map(Some)
@@ -253,7 +262,9 @@ fn segments(path: &[Arc<str>]) -> Vec<Segment> {
 }
 
 /// Makes an object that has these members, and members of members, only.
-fn object<'a>(members: impl Iterator<Item = Result<(&'a [Arc<str>], Option<Value>), JsonError>>) -> Result<Value, JsonError> {
+fn object<'a>(
+    members: impl Iterator<Item = Result<(&'a [Arc<str>], Option<Value>), JsonError>>,
+) -> Result<Value, JsonError> {
     let mut object = Members::new();
     for member in members {
         if let (path, Some(value)) = member? {

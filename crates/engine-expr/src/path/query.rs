@@ -308,7 +308,9 @@ impl Pattern {
         match self {
             Self::Fixed(regex) => regex.as_ref().is_some_and(|regex| regex.is_match(text)),
             Self::Dynamic { operand, whole } => match operand.value(visit, current) {
-                Some(Value::String(pattern)) if visit.take(PATTERN) => compile(&pattern, *whole).is_some_and(|regex| regex.is_match(text)),
+                Some(Value::String(pattern)) if visit.take(PATTERN) => {
+                    compile(&pattern, *whole).is_some_and(|regex| regex.is_match(text))
+                }
                 _ => false,
             },
         }

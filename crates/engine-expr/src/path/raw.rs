@@ -183,7 +183,12 @@ impl Branch {
         Ok(())
     }
 
-    fn fill_members(&self, scanner: &mut Scanner<'_>, slots: &mut Slots, item: Option<&Wanted>) -> Result<(), JsonError> {
+    fn fill_members(
+        &self,
+        scanner: &mut Scanner<'_>,
+        slots: &mut Slots,
+        item: Option<&Wanted>,
+    ) -> Result<(), JsonError> {
         // Records of one API have their members in one order, so the next wanted name is most often the one after the last.
         let mut next = 0;
         scanner.object_raw(|scanner, name| {

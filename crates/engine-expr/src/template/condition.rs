@@ -56,7 +56,10 @@ impl Condition {
         let rest = text.get(end..).unwrap_or_default().trim_end();
         let help = match item_form(path) {
             Some(form) => format!("write `{form}{rest}`"),
-            None => format!("write `jsonpath(item, {}){rest}`", if path.contains('\'') { format!("\"{path}\"") } else { format!("'{path}'") }),
+            None => format!(
+                "write `jsonpath(item, {}){rest}`",
+                if path.contains('\'') { format!("\"{path}\"") } else { format!("'{path}'") }
+            ),
         };
         let mut source = Source::parse("true", span, true);
         source.text = text.into();

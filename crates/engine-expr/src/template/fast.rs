@@ -122,7 +122,9 @@ impl Node {
                 }
                 Self::Binary(name, both(&it.left, &it.right)?)
             }
-            Expr::UnaryOp(it) if matches!(it.op, minijinja::machinery::ast::UnaryOpKind::Not) => Self::Not(Box::new(Self::new(&it.expr)?)),
+            Expr::UnaryOp(it) if matches!(it.op, minijinja::machinery::ast::UnaryOpKind::Not) => {
+                Self::Not(Box::new(Self::new(&it.expr)?))
+            }
             Expr::Filter(it) if it.args.is_empty() => {
                 let operand = Box::new(Self::new(it.expr.as_ref()?)?);
                 match it.name {

@@ -6,9 +6,9 @@
 mod analysis;
 mod condition;
 mod failure;
+mod fast;
 mod found;
 mod limit;
-mod fast;
 mod program;
 mod rewrite;
 mod syntax;
@@ -273,7 +273,9 @@ fn hide_texts(value: Value) -> Value {
     match value {
         Value::String(text) => Value::Secret(Secret::new(text)),
         Value::List(list) => Value::list(list.items().iter().cloned().map(hide_texts).collect()),
-        Value::Object(members) => Value::object(members.iter().map(|(name, value)| (Arc::clone(name), hide_texts(value.clone())))),
+        Value::Object(members) => {
+            Value::object(members.iter().map(|(name, value)| (Arc::clone(name), hide_texts(value.clone()))))
+        }
         other => other,
     }
 }
@@ -300,7 +302,8 @@ fn yaml_number(text: &str) -> Number {
     let sign = if text.starts_with('-') { "-" } else { "" };
     let unsigned = text.trim_start_matches(['-', '+']);
     // `.5` is a number of YAML, though not of JSON.
-    let number = if unsigned.starts_with('.') { Number::parse(&format!("{sign}0{unsigned}")) } else { Number::parse(text) };
+    let number =
+        if unsigned.starts_with('.') { Number::parse(&format!("{sign}0{unsigned}")) } else { Number::parse(text) };
     number.unwrap_or_else(|| {
         let float = match text.trim_start_matches(['-', '+']).to_ascii_lowercase().as_str() {
             ".inf" => f64::INFINITY,

@@ -70,7 +70,8 @@ pub(super) fn describe(code: &'static str, noun: &str, text: &str, error: &Error
     }
     if detail.starts_with("unexpected end of variable block") || detail.starts_with("unexpected end of block") {
         if before.ends_with('.') {
-            return problem("a name is missing after the dot", "expected a name").help("write a name, or take the dot away");
+            return problem("a name is missing after the dot", "expected a name")
+                .help("write a name, or take the dot away");
         }
         if before.ends_with('|') {
             return problem("a filter is missing after `|`", "expected a filter")
@@ -101,7 +102,8 @@ pub(super) fn describe(code: &'static str, noun: &str, text: &str, error: &Error
             .help("names have letters, digits and `_`; other names go into brackets: `item['first-name']`");
     }
     if here == "%" && noun == "condition" {
-        return problem("a statement is no condition", "not understood").help("write the expression alone, without `{% %}`");
+        return problem("a statement is no condition", "not understood")
+            .help("write the expression alone, without `{% %}`");
     }
     problem("this does not belong here", "not understood").help("write a value here, or take it away")
 }

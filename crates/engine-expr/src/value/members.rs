@@ -50,7 +50,10 @@ impl Members {
 
     /// Makes an empty object with room.
     pub fn with_capacity(members: usize) -> Self {
-        Self { members: IndexMap::with_capacity_and_hasher(members, foldhash::fast::RandomState::default()), ..Self::default() }
+        Self {
+            members: IndexMap::with_capacity_and_hasher(members, foldhash::fast::RandomState::default()),
+            ..Self::default()
+        }
     }
 
     /// Returns a member.

@@ -246,7 +246,10 @@ mod tests {
         assert_eq!(order("123456789012345678901234567890123", "7"), Some(Ordering::Greater));
         assert_eq!(order("1e400", "2e400"), Some(Ordering::Less));
         assert_eq!(order("-1e400", "-12345678901234567890.5"), Some(Ordering::Less));
-        assert_eq!(order("1.23456789012345678901234567890123e2", "123.4567890123456789012345679"), Some(Ordering::Less));
+        assert_eq!(
+            order("1.23456789012345678901234567890123e2", "123.4567890123456789012345679"),
+            Some(Ordering::Less)
+        );
         assert_eq!(Number::Float(0.1).compare(&Number::from_json_text("0.1")), Some(Ordering::Equal));
         assert_eq!(Number::Float(f64::INFINITY).compare(&Number::Int(1)), Some(Ordering::Greater));
         assert!(Number::from_json_text("1e30").is_integer());

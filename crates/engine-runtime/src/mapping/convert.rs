@@ -16,7 +16,7 @@ pub(super) fn convert(text: &str, kind: FieldType, format: Option<&str>, out: &m
             out.push(b'"');
         }
         (FieldType::Integer, b'-' | b'0'..=b'9') if !text.contains(['.', 'e', 'E']) => {
-            out.extend_from_slice(text.as_bytes())
+            out.extend_from_slice(text.as_bytes());
         }
         (FieldType::Number | FieldType::Decimal, b'-' | b'0'..=b'9') => out.extend_from_slice(text.as_bytes()),
         (FieldType::Boolean, b't' | b'f') => out.extend_from_slice(text.as_bytes()),
