@@ -43,33 +43,21 @@ pub enum Difference {
 
 /// Compares the output at `got` with the right one at `expected`, and gives the number of records.
 pub fn compare(expected: &Path, got: &Path) -> Result<usize, Difference> {
-    let open = |path: &Path| -> io::Result<Lines<BufReader<File>>> {
-        Ok(BufReader::new(File::open(path)?).lines())
-    };
+    let open = |path: &Path| -> io::Result<Lines<BufReader<File>>> { Ok(BufReader::new(File::open(path)?).lines()) };
     let (mut expected, mut got, mut line) = (open(expected)?, open(got)?, 0);
     loop {
         match (expected.next().transpose()?, got.next().transpose()?) {
             (None, None) => return Ok(line),
             (Some(_), None) => {
-                return Err(Difference::Count {
-                    expected: line + 1 + expected.count(),
-                    got: line,
-                });
+                return Err(Difference::Count { expected: line + 1 + expected.count(), got: line });
             }
             (None, Some(_)) => {
-                return Err(Difference::Count {
-                    expected: line,
-                    got: line + 1 + got.count(),
-                });
+                return Err(Difference::Count { expected: line, got: line + 1 + got.count() });
             }
             (Some(expected), Some(got)) => {
                 line += 1;
                 if !same(&parse(line, &expected)?, &parse(line, &got)?) {
-                    return Err(Difference::Record {
-                        line,
-                        expected,
-                        got,
-                    });
+                    return Err(Difference::Record { line, expected, got });
                 }
             }
         }
@@ -77,25 +65,18 @@ pub fn compare(expected: &Path, got: &Path) -> Result<usize, Difference> {
 }
 
 fn parse(line: usize, text: &str) -> Result<Value, Difference> {
-    serde_json::from_str(text).map_err(|_| Difference::NotJson {
-        line,
-        text: text.chars().take(200).collect(),
-    })
+    serde_json::from_str(text).map_err(|_| Difference::NotJson { line, text: text.chars().take(200).collect() })
 }
 
 fn same(expected: &Value, got: &Value) -> bool {
     match (expected, got) {
-        (Value::Number(one), Value::Number(other)) => {
-            one == other || one.as_f64() == other.as_f64()
-        }
+        (Value::Number(one), Value::Number(other)) => one == other || one.as_f64() == other.as_f64(),
         (Value::Array(one), Value::Array(other)) => {
             one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same(one, other))
         }
         (Value::Object(one), Value::Object(other)) => {
             one.len() == other.len()
-                && one
-                    .iter()
-                    .all(|(name, one)| other.get(name).is_some_and(|other| same(one, other)))
+                && one.iter().all(|(name, one)| other.get(name).is_some_and(|other| same(one, other)))
         }
         _ => expected == got,
     }
@@ -119,35 +100,17 @@ mod tests {
 
     #[test]
     fn takes_records_that_are_written_differently_for_the_same() {
-        let count = check(
-            "{\"a\":\"ó\",\"b\":60.00}\n{}\n",
-            "{ \"b\":60, \"a\":\"\\u00f3\" }\n{}",
-        );
+        let count = check("{\"a\":\"ó\",\"b\":60.00}\n{}\n", "{ \"b\":60, \"a\":\"\\u00f3\" }\n{}");
         assert_eq!(count.unwrap(), 2);
     }
 
     #[test]
     fn tells_which_record_differs() {
         let difference = check("{\"a\":1}\n{\"a\":2}\n", "{\"a\":1}\n{\"a\":\"2\"}\n").unwrap_err();
-        assert!(
-            matches!(difference, Difference::Record { line: 2, .. }),
-            "{difference}"
-        );
+        assert!(matches!(difference, Difference::Record { line: 2, .. }), "{difference}");
         let difference = check("{}\n{}\n{}\n", "{}\n").unwrap_err();
-        assert!(
-            matches!(
-                difference,
-                Difference::Count {
-                    expected: 3,
-                    got: 1
-                }
-            ),
-            "{difference}"
-        );
+        assert!(matches!(difference, Difference::Count { expected: 3, got: 1 }), "{difference}");
         let difference = check("{}\n", "{\n").unwrap_err();
-        assert!(
-            matches!(difference, Difference::NotJson { line: 1, .. }),
-            "{difference}"
-        );
+        assert!(matches!(difference, Difference::NotJson { line: 1, .. }), "{difference}");
     }
 }

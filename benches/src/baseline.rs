@@ -53,14 +53,9 @@ impl Baseline {
     pub fn run(self) -> Result<(), BaselineError> {
         // Fails only where a provider is installed already, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         // Not `stdout()` itself: that one looks for line ends in everything.
-        let mut out = BufWriter::with_capacity(
-            64 * 1024,
-            File::from(io::stdout().as_fd().try_clone_to_owned()?),
-        );
+        let mut out = BufWriter::with_capacity(64 * 1024, File::from(io::stdout().as_fd().try_clone_to_owned()?));
         runtime.block_on(async {
             match self.fields {
                 Fields::Paths => read(self.url, &mut out, paths).await,
@@ -80,13 +75,7 @@ async fn read(
 ) -> Result<(), BaselineError> {
     let client = Client::builder().build()?;
     loop {
-        let page = client
-            .get(&url)
-            .send()
-            .await?
-            .error_for_status()?
-            .bytes()
-            .await?;
+        let page = client.get(&url).send().await?.error_for_status()?.bytes().await?;
         match write(&page, out)? {
             Some(next) => url = next,
             None => return Ok(()),
@@ -251,7 +240,5 @@ fn line(row: &impl Serialize, out: &mut Out) -> Result<(), BaselineError> {
 }
 
 fn as_number<S: Serializer>(decimal: &Decimal, serializer: S) -> Result<S::Ok, S::Error> {
-    RawValue::from_string(decimal.to_string())
-        .map_err(S::Error::custom)?
-        .serialize(serializer)
+    RawValue::from_string(decimal.to_string()).map_err(S::Error::custom)?.serialize(serializer)
 }

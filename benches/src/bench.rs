@@ -84,12 +84,10 @@ impl Command {
     pub fn run(self) -> ExitCode {
         let done = match self.part {
             Some(Part::Serve) => server::serve().map(|()| true).map_err(BenchError::from),
-            Some(Part::Measure { report, words }) => cost::measure(&report, &words)
-                .map(|()| true)
-                .map_err(BenchError::from),
-            Some(Part::Baseline(baseline)) => {
-                baseline.run().map(|()| true).map_err(BenchError::from)
+            Some(Part::Measure { report, words }) => {
+                cost::measure(&report, &words).map(|()| true).map_err(BenchError::from)
             }
+            Some(Part::Baseline(baseline)) => baseline.run().map(|()| true).map_err(BenchError::from),
             None => self.bench.run(),
         };
         match done {
@@ -105,21 +103,14 @@ impl Command {
 
 impl Bench {
     fn run(&self) -> Result<bool, BenchError> {
-        let engine = if self.baseline_only {
-            None
-        } else {
-            Some(self.find_engine()?)
-        };
+        let engine = if self.baseline_only { None } else { Some(self.find_engine()?) };
         let folder = tempfile::tempdir()?;
         let server = Server::start()?;
         let mut session = Session {
             folder: folder.path(),
             base: &server.base,
             engine: engine.as_deref(),
-            report: Report {
-                runs: usize::from(self.runs),
-                ..Report::default()
-            },
+            report: Report { runs: usize::from(self.runs), ..Report::default() },
         };
         session.reads(self.long)?;
         session.start_up()?;
@@ -134,14 +125,10 @@ impl Bench {
     fn find_engine(&self) -> Result<PathBuf, BenchError> {
         let path = match &self.engine {
             Some(path) => path.clone(),
-            None => std::env::current_exe()?
-                .with_file_name(format!("engine{}", std::env::consts::EXE_SUFFIX)),
+            None => std::env::current_exe()?.with_file_name(format!("engine{}", std::env::consts::EXE_SUFFIX)),
         };
         // Made absolute, since it is run in another folder.
-        path.canonicalize()
-            .ok()
-            .filter(|path| path.is_file())
-            .ok_or(BenchError::NoEngine(path))
+        path.canonicalize().ok().filter(|path| path.is_file()).ok_or(BenchError::NoEngine(path))
     }
 }
 
@@ -162,15 +149,8 @@ impl Server {
         if let Some(output) = child.stdout.take() {
             BufReader::new(output).read_line(&mut base)?;
         }
-        let server = Self {
-            child,
-            base: base.trim_end().to_owned(),
-        };
-        if server.base.is_empty() {
-            Err(BenchError::NoServer)
-        } else {
-            Ok(server)
-        }
+        let server = Self { child, base: base.trim_end().to_owned() };
+        if server.base.is_empty() { Err(BenchError::NoServer) } else { Ok(server) }
     }
 }
 

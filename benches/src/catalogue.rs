@@ -9,16 +9,7 @@ use std::{fs, io};
 
 use crate::orders::Dice;
 
-const SYSTEMS: [&str; 8] = [
-    "billing",
-    "crm",
-    "erp",
-    "helpdesk",
-    "inventory",
-    "marketing",
-    "payroll",
-    "shop",
-];
+const SYSTEMS: [&str; 8] = ["billing", "crm", "erp", "helpdesk", "inventory", "marketing", "payroll", "shop"];
 const NOUNS: [[&str; 2]; 10] = [
     ["account", "accounts"],
     ["contract", "contracts"],

@@ -55,29 +55,20 @@ impl Program {
             // A proxy of the environment is not for loopback.
             .envs([("NO_PROXY", "127.0.0.1"), ("no_proxy", "127.0.0.1")])
             .stdin(Stdio::null())
-            .stdout(output.map_or_else(
-                || Ok(Stdio::null()),
-                |path| File::create(path).map(Stdio::from),
-            )?)
+            .stdout(output.map_or_else(|| Ok(Stdio::null()), |path| File::create(path).map(Stdio::from))?)
             .stderr(File::create(&said)?)
             .status()?;
         let said = || std::fs::read_to_string(&said).unwrap_or_default();
         if !status.success() {
-            return Err(CostError::Failed {
-                program: self.to_string(),
-                status: status.to_string(),
-                said: said(),
-            });
+            return Err(CostError::Failed { program: self.to_string(), status: status.to_string(), said: said() });
         }
         let cost: Cost = serde_json::from_slice(&std::fs::read(&report)?)?;
         match cost.status {
             Some(0) => Ok(cost),
             status => Err(CostError::Failed {
                 program: self.to_string(),
-                status: status.map_or_else(
-                    || "killed by a signal".to_owned(),
-                    |status| format!("exit status {status}"),
-                ),
+                status: status
+                    .map_or_else(|| "killed by a signal".to_owned(), |status| format!("exit status {status}")),
                 said: said(),
             }),
         }
@@ -89,11 +80,7 @@ impl std::fmt::Display for Program {
         for (index, word) in self.words.iter().enumerate() {
             match index {
                 // The folder that it stands in says nothing.
-                0 => write!(
-                    formatter,
-                    "{}",
-                    Path::new(word).file_name().unwrap_or(word).display()
-                )?,
+                0 => write!(formatter, "{}", Path::new(word).file_name().unwrap_or(word).display())?,
                 _ => write!(formatter, " {}", word.display())?,
             }
         }
@@ -103,20 +90,14 @@ impl std::fmt::Display for Program {
 
 /// Runs a program as the only child of this process and writes its cost to `report`.
 pub fn measure(report: &Path, words: &[OsString]) -> Result<(), CostError> {
-    let (program, arguments) = words
-        .split_first()
-        .ok_or_else(|| io::Error::other("no program given"))?;
+    let (program, arguments) = words.split_first().ok_or_else(|| io::Error::other("no program given"))?;
     let start = Instant::now();
     let status = Command::new(program).args(arguments).status()?;
     let wall = start.elapsed().as_secs_f64();
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN).map_err(io::Error::from)?;
     let peak = u32::try_from(usage.max_rss()).unwrap_or(u32::MAX);
     // Linux counts in KiB, macOS in bytes.
-    let unit = if cfg!(target_os = "macos") {
-        1.0
-    } else {
-        1024.0
-    };
+    let unit = if cfg!(target_os = "macos") { 1.0 } else { 1024.0 };
     let cost = Cost {
         cpu: (duration(usage.user_time()) + duration(usage.system_time())).as_secs_f64(),
         wall,
@@ -157,13 +138,8 @@ pub fn median(numbers: impl IntoIterator<Item = f64>) -> f64 {
     let mut numbers: Vec<f64> = numbers.into_iter().collect();
     numbers.sort_by(f64::total_cmp);
     let half = numbers.len() / 2;
-    match (
-        numbers.get(half),
-        half.checked_sub(1).and_then(|before| numbers.get(before)),
-    ) {
-        (Some(upper), Some(lower)) if numbers.len().is_multiple_of(2) => {
-            f64::midpoint(*lower, *upper)
-        }
+    match (numbers.get(half), half.checked_sub(1).and_then(|before| numbers.get(before))) {
+        (Some(upper), Some(lower)) if numbers.len().is_multiple_of(2) => f64::midpoint(*lower, *upper),
         (Some(middle), _) => *middle,
         (None, _) => 0.0,
     }

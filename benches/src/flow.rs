@@ -5,12 +5,7 @@ use crate::baseline::Fields;
 /// The spec that reads `pages` pages; its one input is `base_url`.
 pub fn spec(fields: Fields, pages: usize) -> String {
     let (name, customer, email, total) = match fields {
-        Fields::Paths => (
-            "paths",
-            "$.customer.last_name",
-            "$.customer.email",
-            "$.total",
-        ),
+        Fields::Paths => ("paths", "$.customer.last_name", "$.customer.email", "$.total"),
         Fields::Templates => (
             "templates",
             r#""{{ item.customer.first_name }} {{ item.customer.last_name }}""#,

@@ -8,38 +8,12 @@ pub const PER_PAGE: usize = 100;
 const SEED: u64 = 0x05EE_D0FA_0DE5;
 const STATUSES: [&str; 4] = ["paid", "pending", "refunded", "shipped"];
 const CURRENCIES: [&str; 3] = ["EUR", "USD", "PLN"];
-const FIRST_NAMES: [&str; 8] = [
-    "Ana", "Björn", "Chloé", "Đorđe", "Emma", "Łukasz", "Mária", "Nguyễn",
-];
-const LAST_NAMES: [&str; 8] = [
-    "Novák",
-    "Ångström",
-    "Müller",
-    "O'Neill",
-    "Øster",
-    "Smith",
-    "Wójcik",
-    "Yılmaz",
-];
-const MAILBOXES: [&str; 6] = [
-    "Ana.Novak",
-    "b.angstrom",
-    "CHLOE",
-    "Lukasz_W",
-    "orders",
-    "Mária",
-];
+const FIRST_NAMES: [&str; 8] = ["Ana", "Björn", "Chloé", "Đorđe", "Emma", "Łukasz", "Mária", "Nguyễn"];
+const LAST_NAMES: [&str; 8] = ["Novák", "Ångström", "Müller", "O'Neill", "Øster", "Smith", "Wójcik", "Yılmaz"];
+const MAILBOXES: [&str; 6] = ["Ana.Novak", "b.angstrom", "CHLOE", "Lukasz_W", "orders", "Mária"];
 /// The third is written with escapes, which a reader that borrows has to undo.
-const CITIES: [&str; 8] = [
-    "Aarhus",
-    "Kraków",
-    r"\u0141\u00f3d\u017a",
-    "Graz",
-    "São Paulo",
-    "東京",
-    "Saint-Étienne",
-    "Münster",
-];
+const CITIES: [&str; 8] =
+    ["Aarhus", "Kraków", r"\u0141\u00f3d\u017a", "Graz", "São Paulo", "東京", "Saint-Étienne", "Münster"];
 const STREETS: [&str; 4] = ["Hauptstraße", "Rue de la Paix", "Long Lane", "Ulica Długa"];
 const TAGS: [&str; 5] = ["gift", "express", "b2b", "first-order", "fragile"];
 const NOTES: [&str; 4] = [
@@ -129,12 +103,7 @@ mod tests {
         let text = super::page(7);
         let page: Vec<Value> = serde_json::from_str(&text).unwrap();
         assert_eq!(page.len(), super::PER_PAGE);
-        assert!(
-            page.iter()
-                .all(|order| order.as_object().unwrap().len() == 16),
-            "{}",
-            page[0]
-        );
+        assert!(page.iter().all(|order| order.as_object().unwrap().len() == 16), "{}", page[0]);
         let bytes = text.len() / super::PER_PAGE;
         assert!((580..=630).contains(&bytes), "{bytes} bytes");
         assert_eq!(text, super::page(7));

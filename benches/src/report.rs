@@ -53,24 +53,14 @@ impl Row {
         engine: Option<f64>,
         bound: Option<Bound>,
     ) -> Self {
-        let ratio = baseline
-            .zip(engine)
-            .filter(|(baseline, _)| *baseline > 0.0)
-            .map(|(baseline, engine)| engine / baseline);
+        let ratio =
+            baseline.zip(engine).filter(|(baseline, _)| *baseline > 0.0).map(|(baseline, engine)| engine / baseline);
         let kept = match bound {
             Some(Bound::Ratio(most)) => ratio.map(|ratio| ratio <= most),
             Some(Bound::Below(limit)) => engine.map(|engine| engine < limit),
             None => None,
         };
-        Self {
-            name: name.into(),
-            unit,
-            baseline,
-            engine,
-            ratio,
-            bound,
-            kept,
-        }
+        Self { name: name.into(), unit, baseline, engine, ratio, bound, kept }
     }
 }
 
@@ -83,17 +73,8 @@ impl Report {
 
 impl Display for Report {
     fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
-        let width = self
-            .rows
-            .iter()
-            .map(|row| row.name.chars().count())
-            .max()
-            .unwrap_or(0);
-        writeln!(
-            formatter,
-            "{:width$}     {:>9}{:>10}{:>10}{:>10}",
-            "", "by hand", "engine", "ratio", "bound"
-        )?;
+        let width = self.rows.iter().map(|row| row.name.chars().count()).max().unwrap_or(0);
+        writeln!(formatter, "{:width$}     {:>9}{:>10}{:>10}{:>10}", "", "by hand", "engine", "ratio", "bound")?;
         for row in &self.rows {
             writeln!(
                 formatter,
@@ -103,8 +84,7 @@ impl Display for Report {
                 Figure(row.baseline, ""),
                 Figure(row.engine, ""),
                 Figure(row.ratio, " ×"),
-                row.bound
-                    .map_or_else(String::new, |bound| bound.to_string()),
+                row.bound.map_or_else(String::new, |bound| bound.to_string()),
                 match row.kept {
                     Some(true) => "ok",
                     Some(false) => "MISSED",

@@ -26,28 +26,22 @@ pub const PAGES: usize = 1_000;
 
 /// Serves until its standard input ends; the first line of its standard output is the base URL.
 pub fn serve() -> io::Result<()> {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_io()
-        .build()?
-        .block_on(async {
-            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-            let base = format!("http://{}", listener.local_addr()?);
-            let shop = Arc::new(Shop {
-                base: base.clone(),
-                pages: (1..=PAGES).map(orders::page).collect(),
-            });
-            let (close, closed) = oneshot::channel::<()>();
-            std::thread::spawn(move || {
-                // Whatever ends the input, the starter is gone.
-                let _ = io::stdin().read_to_end(&mut Vec::new());
-                drop(close);
-            });
-            writeln!(io::stdout(), "{base}")?;
-            tokio::select! {
-                _ = closed => Ok(()),
-                failed = accept(listener, shop) => failed,
-            }
-        })
+    tokio::runtime::Builder::new_current_thread().enable_io().build()?.block_on(async {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let base = format!("http://{}", listener.local_addr()?);
+        let shop = Arc::new(Shop { base: base.clone(), pages: (1..=PAGES).map(orders::page).collect() });
+        let (close, closed) = oneshot::channel::<()>();
+        std::thread::spawn(move || {
+            // Whatever ends the input, the starter is gone.
+            let _ = io::stdin().read_to_end(&mut Vec::new());
+            drop(close);
+        });
+        writeln!(io::stdout(), "{base}")?;
+        tokio::select! {
+            _ = closed => Ok(()),
+            failed = accept(listener, shop) => failed,
+        }
+    })
 }
 
 async fn accept(listener: TcpListener, shop: Arc<Shop>) -> io::Result<()> {
@@ -61,9 +55,7 @@ async fn accept(listener: TcpListener, shop: Arc<Shop>) -> io::Result<()> {
                 async move { Ok::<_, Infallible>(answer) }
             });
             // A reader may hang up whenever it likes.
-            let _ = http1::Builder::new()
-                .serve_connection(TokioIo::new(stream), service)
-                .await;
+            let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
         });
     }
 }
@@ -78,16 +70,11 @@ impl Shop {
         let body = Self::wanted(path, query).and_then(|(page, pages)| self.body(page, pages));
         let (status, body) = match body {
             Some(body) => (StatusCode::OK, body),
-            None => (
-                StatusCode::NOT_FOUND,
-                r#"{"error":"no such page"}"#.to_owned(),
-            ),
+            None => (StatusCode::NOT_FOUND, r#"{"error":"no such page"}"#.to_owned()),
         };
         let mut response = Response::new(Full::new(Bytes::from(body)));
         *response.status_mut() = status;
-        response
-            .headers_mut()
-            .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         response
     }
 
@@ -119,10 +106,7 @@ mod tests {
     #[test]
     fn takes_the_first_page_where_none_is_named() {
         assert_eq!(Shop::wanted("/reads/1000", None), Some((1, 1000)));
-        assert_eq!(
-            Shop::wanted("/reads/1000", Some("page=1000")),
-            Some((1000, 1000))
-        );
+        assert_eq!(Shop::wanted("/reads/1000", Some("page=1000")), Some((1000, 1000)));
         assert_eq!(Shop::wanted("/reads/1000", Some("page=1001")), None);
         assert_eq!(Shop::wanted("/reads/1000", Some("limit=1")), None);
         assert_eq!(Shop::wanted("/orders", None), None);

@@ -35,95 +35,34 @@ impl Session<'_> {
         paths.checked = self.check(&paths.pair, "nine paths")?;
         templates.checked = self.check(&templates.pair, "three templates")?;
         for run in 1..=self.report.runs {
-            say(&format!(
-                "reading {PAGES} pages, run {run} of {}",
-                self.report.runs
-            ));
+            say(&format!("reading {PAGES} pages, run {run} of {}", self.report.runs));
             self.measure(&mut paths)?;
             self.measure(&mut templates)?;
         }
-        let (by_hand, by_engine) = (
-            paths.by_hand(|cost| cost.cpu),
-            paths.by_engine(|cost| cost.cpu),
-        );
-        self.row(
-            "read and map nine paths, CPU",
-            "s",
-            by_hand,
-            by_engine,
-            Some(Bound::Ratio(1.2)),
-        );
+        let (by_hand, by_engine) = (paths.by_hand(|cost| cost.cpu), paths.by_engine(|cost| cost.cpu));
+        self.row("read and map nine paths, CPU", "s", by_hand, by_engine, Some(Bound::Ratio(1.2)));
         // What disturbs a run only adds to it, so the least is the steadiest figure on a busy machine.
-        self.row(
-            "  the least of the runs",
-            "s",
-            least(&paths.hand),
-            least(&paths.engine),
-            None,
-        );
+        self.row("  the least of the runs", "s", least(&paths.hand), least(&paths.engine), None);
         let computed = templates.by_engine(|cost| cost.cpu);
-        self.row(
-            "with three of nine as templates, CPU",
-            "s",
-            by_hand,
-            computed,
-            Some(Bound::Ratio(2.2)),
-        );
-        self.row(
-            "  the least of the runs",
-            "s",
-            least(&paths.hand),
-            least(&templates.engine),
-            None,
-        );
-        self.row(
-            "  beside the three computed by hand",
-            "s",
-            templates.by_hand(|cost| cost.cpu),
-            computed,
-            None,
-        );
-        let (by_hand, by_engine) = (
-            paths.by_hand(|cost| cost.wall),
-            paths.by_engine(|cost| cost.wall),
-        );
+        self.row("with three of nine as templates, CPU", "s", by_hand, computed, Some(Bound::Ratio(2.2)));
+        self.row("  the least of the runs", "s", least(&paths.hand), least(&templates.engine), None);
+        self.row("  beside the three computed by hand", "s", templates.by_hand(|cost| cost.cpu), computed, None);
+        let (by_hand, by_engine) = (paths.by_hand(|cost| cost.wall), paths.by_engine(|cost| cost.wall));
         self.row("nine paths, wall", "s", by_hand, by_engine, None);
         let most = Some(Bound::Below(MOST_MEMORY));
-        let (by_hand, flat) = (
-            paths.by_hand(|cost| cost.peak),
-            paths.by_engine(|cost| cost.peak),
-        );
+        let (by_hand, flat) = (paths.by_hand(|cost| cost.peak), paths.by_engine(|cost| cost.peak));
         self.row("nine paths, peak memory", "MB", by_hand, flat, most);
-        let (by_hand, by_engine) = (
-            templates.by_hand(|cost| cost.peak),
-            templates.by_engine(|cost| cost.peak),
-        );
-        self.row(
-            "three templates, peak memory",
-            "MB",
-            by_hand,
-            by_engine,
-            most,
-        );
+        let (by_hand, by_engine) = (templates.by_hand(|cost| cost.peak), templates.by_engine(|cost| cost.peak));
+        self.row("three templates, peak memory", "MB", by_hand, by_engine, most);
         if long {
             say(&format!("reading {} pages", LONGER * PAGES));
             let mut longer = Measured::of(self.pair(Fields::Paths, LONGER * PAGES)?);
             longer.checked = paths.checked;
             self.measure(&mut longer)?;
             // Flat: a fifth more than for the short read is noise, anything above it grows.
-            let bound =
-                Bound::Below(flat.map_or(MOST_MEMORY, |flat| (1.2 * flat).min(MOST_MEMORY)));
-            let (by_hand, by_engine) = (
-                longer.by_hand(|cost| cost.peak),
-                longer.by_engine(|cost| cost.peak),
-            );
-            self.row(
-                &format!("{LONGER} × longer, peak memory"),
-                "MB",
-                by_hand,
-                by_engine,
-                Some(bound),
-            );
+            let bound = Bound::Below(flat.map_or(MOST_MEMORY, |flat| (1.2 * flat).min(MOST_MEMORY)));
+            let (by_hand, by_engine) = (longer.by_hand(|cost| cost.peak), longer.by_engine(|cost| cost.peak));
+            self.row(&format!("{LONGER} × longer, peak memory"), "MB", by_hand, by_engine, Some(bound));
         }
         Ok(())
     }
@@ -140,12 +79,9 @@ impl Session<'_> {
         let input = format!("base_url={}", self.base);
         Ok(Pair {
             by_hand: Program::new(&std::env::current_exe()?, ["baseline", name, &url]),
-            by_engine: self.engine.map(|engine| {
-                Program::new(
-                    engine,
-                    ["run", &spec, "--input", &input, "--output", "jsonl"],
-                )
-            }),
+            by_engine: self
+                .engine
+                .map(|engine| Program::new(engine, ["run", &spec, "--input", &input, "--output", "jsonl"])),
         })
     }
 
@@ -153,10 +89,7 @@ impl Session<'_> {
     /// answer, however fast.
     fn check(&mut self, pair: &Pair, name: &str) -> Result<bool, CostError> {
         say(&format!("comparing the records of {name}"));
-        let (expected, got) = (
-            self.folder.join("expected.jsonl"),
-            self.folder.join("got.jsonl"),
-        );
+        let (expected, got) = (self.folder.join("expected.jsonl"), self.folder.join("got.jsonl"));
         pair.by_hand.measure(self.folder, Some(&expected))?;
         let Some(engine) = &pair.by_engine else {
             return Ok(false);
@@ -166,11 +99,7 @@ impl Session<'_> {
             Err(error) => error.to_string(),
             Ok(_) => match answers::compare(&expected, &got) {
                 Ok(count) if count == wanted => return Ok(true),
-                Ok(count) => Difference::Count {
-                    expected: wanted,
-                    got: count,
-                }
-                .to_string(),
+                Ok(count) => Difference::Count { expected: wanted, got: count }.to_string(),
                 Err(difference) => difference.to_string(),
             },
         };
@@ -179,15 +108,8 @@ impl Session<'_> {
     }
 
     fn measure(&mut self, measured: &mut Measured) -> Result<(), CostError> {
-        measured
-            .hand
-            .push(measured.pair.by_hand.measure(self.folder, None)?);
-        if let Some(engine) = measured
-            .pair
-            .by_engine
-            .as_ref()
-            .filter(|_| measured.checked)
-        {
+        measured.hand.push(measured.pair.by_hand.measure(self.folder, None)?);
+        if let Some(engine) = measured.pair.by_engine.as_ref().filter(|_| measured.checked) {
             match engine.measure(self.folder, None) {
                 Ok(cost) => measured.engine.push(cost),
                 Err(error) => self.fail(&error),
@@ -201,22 +123,8 @@ impl Session<'_> {
         let small = "small.yaml";
         std::fs::write(self.folder.join(small), flow::spec(Fields::Templates, 1))?;
         let bound = Bound::Below(15.0);
-        self.repeat(
-            "`--version`, wall",
-            "ms",
-            1e3,
-            START_UPS,
-            &["--version"],
-            bound,
-        );
-        self.repeat(
-            "`validate` of a small spec, wall",
-            "ms",
-            1e3,
-            START_UPS,
-            &["validate", small],
-            bound,
-        );
+        self.repeat("`--version`, wall", "ms", 1e3, START_UPS, &["--version"], bound);
+        self.repeat("`validate` of a small spec, wall", "ms", 1e3, START_UPS, &["validate", small], bound);
         Ok(())
     }
 
@@ -225,33 +133,16 @@ impl Session<'_> {
         let folder = "specs";
         catalogue::write(&self.folder.join(folder), SPECS)?;
         let name = format!("`validate` of {SPECS} specs, wall");
-        self.repeat(
-            &name,
-            "s",
-            1.0,
-            VALIDATIONS,
-            &["validate", folder],
-            Bound::Below(1.0),
-        );
+        self.repeat(&name, "s", 1.0, VALIDATIONS, &["validate", folder], Bound::Below(1.0));
         Ok(())
     }
 
     /// The wall time of the engine alone.
-    fn repeat(
-        &mut self,
-        name: &str,
-        unit: &'static str,
-        scale: f64,
-        times: usize,
-        words: &[&str],
-        bound: Bound,
-    ) {
+    fn repeat(&mut self, name: &str, unit: &'static str, scale: f64, times: usize, words: &[&str], bound: Bound) {
         let Some(engine) = self.engine else { return };
         let program = Program::new(engine, words);
         // The first run warms the file cache and is not counted.
-        let costs: Result<Vec<Cost>, _> = (0..=times)
-            .map(|_| program.measure(self.folder, None))
-            .collect();
+        let costs: Result<Vec<Cost>, _> = (0..=times).map(|_| program.measure(self.folder, None)).collect();
         match costs {
             Ok(costs) => {
                 let wall = median(costs.iter().skip(1).map(|cost| cost.wall * scale));
@@ -261,17 +152,8 @@ impl Session<'_> {
         }
     }
 
-    fn row(
-        &mut self,
-        name: &str,
-        unit: &'static str,
-        by_hand: Option<f64>,
-        engine: Option<f64>,
-        bound: Option<Bound>,
-    ) {
-        self.report
-            .rows
-            .push(Row::new(name, unit, by_hand, engine, bound));
+    fn row(&mut self, name: &str, unit: &'static str, by_hand: Option<f64>, engine: Option<f64>, bound: Option<Bound>) {
+        self.report.rows.push(Row::new(name, unit, by_hand, engine, bound));
     }
 
     /// Notes the failure, of thousands of lines the first ones.
@@ -298,12 +180,7 @@ struct Measured {
 
 impl Measured {
     fn of(pair: Pair) -> Self {
-        Self {
-            pair,
-            checked: false,
-            hand: Vec::new(),
-            engine: Vec::new(),
-        }
+        Self { pair, checked: false, hand: Vec::new(), engine: Vec::new() }
     }
 
     fn by_hand(&self, part: impl Fn(&Cost) -> f64) -> Option<f64> {

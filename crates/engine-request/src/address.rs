@@ -10,13 +10,19 @@ use crate::{ParamPart, Part, RequestLine, encoding};
 
 impl RequestLine {
     /// Makes the address that is asked, secrets kept aside.
-    pub(crate) fn address(&self, base_url: Option<&Template>, scope: &Scope, secrets: &mut Vec<Secret>) -> Result<Veiled, EvalError> {
+    pub(crate) fn address(
+        &self,
+        base_url: Option<&Template>,
+        scope: &Scope,
+        secrets: &mut Vec<Secret>,
+    ) -> Result<Veiled, EvalError> {
         let mut address = Veiled::default();
         for (at, part) in self.parts().iter().enumerate() {
             match part {
                 Part::Text(text) => address.push(text, false),
                 Part::Param(param) => {
-                    let value = scope.get("params").and_then(|params| params.get(&param.name)).cloned().unwrap_or_default();
+                    let value =
+                        scope.get("params").and_then(|params| params.get(&param.name)).cloned().unwrap_or_default();
                     let text = self.param_text(param, &value)?;
                     let text = if param.raw { encoding::reserved(&text) } else { text };
                     address.push(&text, keep(&value, secrets));
@@ -24,7 +30,10 @@ impl RequestLine {
                 Part::Template(template) => {
                     let value = template.render(scope).map_err(|error| self.place(template, error))?;
                     let Some(text) = value.text() else {
-                        return Err(EvalError::new(format!("a text is needed here, not {}", value.a_kind()), self.span()));
+                        return Err(EvalError::new(
+                            format!("a text is needed here, not {}", value.a_kind()),
+                            self.span(),
+                        ));
                     };
                     let text = if at == 0 { encoding::reserved(&text) } else { encoding::segment(&text) };
                     address.push(&text, keep(&value, secrets));
@@ -65,16 +74,28 @@ impl RequestLine {
         let text = match value {
             Value::Null => return Err(fail(format!("the param `{name}` is missing")).help("give it a value")),
             Value::List(list) => {
-                let items: Option<Vec<_>> = list.items().iter().map(|item| item.text().map(|text| encode(&text))).collect();
-                items.ok_or_else(|| fail(format!("the param `{name}` has lists or objects in it, which have no place in a path")))?.join(",")
+                let items: Option<Vec<_>> =
+                    list.items().iter().map(|item| item.text().map(|text| encode(&text))).collect();
+                items
+                    .ok_or_else(|| {
+                        fail(format!("the param `{name}` has lists or objects in it, which have no place in a path"))
+                    })?
+                    .join(",")
             }
             other => match other.text() {
                 Some(text) => encode(&text),
-                None => return Err(fail(format!("the param `{name}` is {}, which has no place in a path", other.a_kind()))),
+                None => {
+                    return Err(fail(format!(
+                        "the param `{name}` is {}, which has no place in a path",
+                        other.a_kind()
+                    )));
+                }
             },
         };
         if text.is_empty() && !param.raw {
-            return Err(fail(format!("the param `{name}` is empty, which would ask for another path")).help("give it a value"));
+            return Err(
+                fail(format!("the param `{name}` is empty, which would ask for another path")).help("give it a value")
+            );
         }
         Ok(text)
     }
@@ -82,7 +103,8 @@ impl RequestLine {
     /// Moves an error about a template of the path to its place in the whole line.
     fn place(&self, template: &Template, error: EvalError) -> EvalError {
         let start = self.text().find(template.text()).unwrap_or_default();
-        let range = error.range.map_or(start..start + template.text().len(), |range| start + range.start..start + range.end);
+        let range =
+            error.range.map_or(start..start + template.text().len(), |range| start + range.start..start + range.end);
         EvalError { span: self.span(), range: Some(range), ..error }
     }
 }

@@ -43,7 +43,8 @@ impl Answer {
 
     /// Returns the value of a header, several of one name joined by commas (RFC 9110 §5.3).
     pub fn header(&self, name: &str) -> Option<String> {
-        let values: Vec<_> = self.headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+        let values: Vec<_> =
+            self.headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
         (!values.is_empty()).then(|| values.join(", "))
     }
 
@@ -129,7 +130,12 @@ impl Answer {
 
     /// A text that only looks like a number is one, unless the answer says that it is JSON.
     fn may_be_json(&self, text: &str) -> bool {
-        let kind = self.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default().to_ascii_lowercase();
+        let kind = self
+            .headers
+            .get(CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+            .to_ascii_lowercase();
         let is_other = !kind.contains("json") && (kind.starts_with("text/") || kind.contains("xml"));
         !is_other || text.starts_with(['{', '['])
     }
@@ -187,7 +193,10 @@ pub(crate) mod tests {
         let mut headers = HeaderMap::new();
         for line in lines {
             let (name, value) = line.split_once(':').unwrap();
-            headers.append(HeaderName::from_bytes(name.trim().as_bytes()).unwrap(), HeaderValue::from_str(value.trim()).unwrap());
+            headers.append(
+                HeaderName::from_bytes(name.trim().as_bytes()).unwrap(),
+                HeaderValue::from_str(value.trim()).unwrap(),
+            );
         }
         Answer::new(status, headers, "https://api.test/items".parse().unwrap(), body.trim().to_owned())
     }
@@ -202,7 +211,10 @@ pub(crate) mod tests {
     fn reads_only_the_members_that_a_template_names() {
         let answer = answer("200\n\n{\"meta\": {\"more\": true, \"deep\": [1]}, \"items\": [1, 2], \"n\": 1.50}");
         let response = answer.to_value(&needs("{{ response.body.meta.more and response.body.n > 1 }}"));
-        assert_eq!(response.to_json(), r#"{"status":200,"body":{"meta":{"more":true,"deep":null},"items":null,"n":1.50}}"#);
+        assert_eq!(
+            response.to_json(),
+            r#"{"status":200,"body":{"meta":{"more":true,"deep":null},"items":null,"n":1.50}}"#
+        );
         assert!(answer.value.get().is_none());
         let response = answer.to_value(&needs("{{ response.body | length }}"));
         assert_eq!(response.get("body").unwrap().get("items").unwrap().to_json(), "[1,2]");

@@ -9,9 +9,9 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::{Answer, Needs};
 use crate::place::is_token;
 use crate::shape::Shape;
+use crate::{Answer, Needs};
 
 /// A place in an answer: a path over its body, `header.NAME`, `cookie.NAME`, or a template over `response`.
 #[derive(Clone, Debug)]
@@ -28,7 +28,8 @@ pub enum AnswerPlace {
 
 impl AnswerPlace {
     /// The regular expression that its deserialization agrees with.
-    pub const PATTERN: &'static str = r"^(\$[\s\S]*|(header|cookie)\.[!#$%&'*+.^_`|~0-9A-Za-z-]+|[\s\S]*\{[{%][\s\S]*)$";
+    pub const PATTERN: &'static str =
+        r"^(\$[\s\S]*|(header|cookie)\.[!#$%&'*+.^_`|~0-9A-Za-z-]+|[\s\S]*\{[{%][\s\S]*)$";
 
     /// Returns where it is written.
     pub fn span(&self) -> Span {
@@ -88,10 +89,15 @@ impl<'de> Deserialize<'de> for AnswerPlace {
                 let help = match parts {
                     Some(("headers", name)) if is_token(name) => format!("write `header.{name}`"),
                     Some(("response", _)) => format!("write `\"{{{{ {} }}}}\"`", text.value),
-                    _ if is_token(&text) => format!("write `$.{text}` for a member of the body, or `header.NAME`", text = text.value),
+                    _ if is_token(&text) => {
+                        format!("write `$.{text}` for a member of the body, or `header.NAME`", text = text.value)
+                    }
                     _ => "write a path `$.…`, `header.NAME`, `cookie.NAME`, or a template over `response`".to_owned(),
                 };
-                Err(D::Error::custom(format!("[invalid-place] `{}` is not a place in an answer\nhelp: {help}", text.value)))
+                Err(D::Error::custom(format!(
+                    "[invalid-place] `{}` is not a place in an answer\nhelp: {help}",
+                    text.value
+                )))
             }
         }
     }

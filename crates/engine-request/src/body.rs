@@ -52,7 +52,8 @@ impl Body {
             let missing = || EvalError::new("the body is missing: this path finds nothing", value.span());
             value.evaluate(scope)?.ok_or_else(missing)
         };
-        let unsupported = |kind: &str, span| Err(EvalError::new(format!("a `{kind}` body is not supported by this version"), span));
+        let unsupported =
+            |kind: &str, span| Err(EvalError::new(format!("a `{kind}` body is not supported by this version"), span));
         match self {
             Self::Json(value) => found(value).map(DraftBody::Json),
             Self::Form(value) => found(value).map(DraftBody::Form),
@@ -60,7 +61,9 @@ impl Body {
                 let value = template.render(scope)?;
                 match value.text() {
                     Some(_) => Ok(DraftBody::Text(value)),
-                    None => Err(EvalError::new(format!("a text is needed here, not {}", value.a_kind()), template.span())),
+                    None => {
+                        Err(EvalError::new(format!("a text is needed here, not {}", value.a_kind()), template.span()))
+                    }
                 }
             }
             Self::Graphql(graphql) => graphql.evaluate(scope).map(DraftBody::Json),

@@ -55,7 +55,9 @@ impl RateLimit {
         let burst = self.burst.as_ref().map(|burst| burst.resolve(scope)).transpose()?;
         let kind = match (rate, burst) {
             (None, _) => Kind::Answers,
-            (Some(rate), None) => Kind::Window { count: rate.count().get(), period: rate.period(), sent: VecDeque::new() },
+            (Some(rate), None) => {
+                Kind::Window { count: rate.count().get(), period: rate.period(), sent: VecDeque::new() }
+            }
             (Some(rate), Some(burst)) => {
                 let size = f64::from(burst.max(1));
                 let per_second = f64::from(rate.count().get()) / rate.period().as_secs_f64();
@@ -160,7 +162,11 @@ impl Kind {
                 *at = Some(now);
                 let missing = f64::from(cost).min(*size) - *tokens;
                 // A thousandth of a token is the rounding of a clock.
-                if missing <= 0.001 { Duration::ZERO } else { Duration::try_from_secs_f64(missing / *per_second).unwrap_or(Duration::MAX) }
+                if missing <= 0.001 {
+                    Duration::ZERO
+                } else {
+                    Duration::try_from_secs_f64(missing / *per_second).unwrap_or(Duration::MAX)
+                }
             }
         }
     }
@@ -204,8 +210,8 @@ mod tests {
     use jiff::Timestamp;
 
     use super::Budget;
-    use crate::answer::tests::answer;
     use crate::RateLimit;
+    use crate::answer::tests::answer;
     use crate::draft::tests::{read, scope};
 
     fn budget(yaml: &str) -> Budget {
@@ -264,7 +270,8 @@ mod tests {
     fn slows_down_before_the_api_refuses() {
         let mut budget = budget("{remaining: header.X-Left, reset: header.X-Reset}");
         assert_eq!(budget.wait(at(0.0)), Duration::ZERO);
-        let learn = |budget: &mut Budget, text: &str, now: f64| budget.learn(&answer(text), &scope("{}"), at(now)).unwrap();
+        let learn =
+            |budget: &mut Budget, text: &str, now: f64| budget.learn(&answer(text), &scope("{}"), at(now)).unwrap();
         learn(&mut budget, "200\nX-Left: 2\nX-Reset: 60", 0.0);
         budget.take(at(1.0));
         assert_eq!(budget.wait(at(1.0)), Duration::ZERO);

@@ -13,7 +13,9 @@ use url::Url;
 use crate::encoding::decode_query;
 use crate::query_string::QueryString;
 use crate::veiled::Veiled;
-use crate::{Body, DraftBody, Place, Prepared, QueryValue, Redactor, RequestLine, Style, Target, address, draft_body, header};
+use crate::{
+    Body, DraftBody, Place, Prepared, QueryValue, Redactor, RequestLine, Style, Target, address, draft_body, header,
+};
 
 /// A request that is being built.
 ///
@@ -117,7 +119,8 @@ impl Draft {
             let found = value.evaluate(scope)?.unwrap_or_default();
             let texts = match (&found, value.style()) {
                 (Value::List(list), Some(style @ (Style::Comma | Style::Pipes))) => {
-                    let texts: Vec<_> = list.items().iter().map(|item| header::text(item, value.span())).collect::<Result<_, _>>()?;
+                    let texts: Vec<_> =
+                        list.items().iter().map(|item| header::text(item, value.span())).collect::<Result<_, _>>()?;
                     let joined = texts.join(if style == Style::Comma { "," } else { "|" });
                     self.keep(&found);
                     vec![(joined, holds_secret(&found))]
@@ -172,7 +175,9 @@ impl Draft {
                         *body = DraftBody::Json(object);
                         Ok(())
                     }
-                    DraftBody::Text(_) => Err(EvalError::new(format!("`{place}` can't be put into a body that is a text"), span)),
+                    DraftBody::Text(_) => {
+                        Err(EvalError::new(format!("`{place}` can't be put into a body that is a text"), span))
+                    }
                 }
             }
             Target::Path(_) | Target::Params(_) => Ok(()),
@@ -183,7 +188,10 @@ impl Draft {
                 self.keep(value);
                 if let Value::Secret(_) = value {
                     "***".clone_into(&mut self.shown);
-                    self.query = QueryString::parse(&Veiled { text: url.query().unwrap_or_default().to_owned(), shown: String::new() });
+                    self.query = QueryString::parse(&Veiled {
+                        text: url.query().unwrap_or_default().to_owned(),
+                        shown: String::new(),
+                    });
                 }
                 Ok(())
             }
@@ -236,7 +244,9 @@ impl Draft {
                 let pairs = crate::form::pairs(value, self.span)?;
                 (Some("application/x-www-form-urlencoded"), crate::form::encode(&pairs).into_bytes())
             }
-            DraftBody::Text(value) => (Some("text/plain; charset=utf-8"), value.text().unwrap_or_default().into_owned().into_bytes()),
+            DraftBody::Text(value) => {
+                (Some("text/plain; charset=utf-8"), value.text().unwrap_or_default().into_owned().into_bytes())
+            }
         };
         if let Some(content_type) = content_type {
             self.headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static(content_type));
@@ -279,7 +289,8 @@ impl Draft {
         }
         let text = header::text(value, span)?;
         if text.contains(|c: char| c.is_control() || c == ';') {
-            let error = EvalError::new(format!("the value of the cookie `{name}` has a `;` or a control character"), span);
+            let error =
+                EvalError::new(format!("the value of the cookie `{name}` has a `;` or a control character"), span);
             return Err(error.help("write `| urlencode` if the API expects it encoded"));
         }
         self.keep(value);
@@ -417,7 +428,11 @@ pub(crate) mod tests {
         check("GET /orders", "{}", "GET https://api.test/v1/orders");
         check("GET /", "{}", "GET https://api.test/v1/");
         check("GET https://other.test/a", "{}", "GET https://other.test/a");
-        check("GET /orders/{id}.json", r#"{"id": "a/b ?#ü"}"#, "GET https://api.test/v1/orders/a%2Fb%20%3F%23%C3%BC.json");
+        check(
+            "GET /orders/{id}.json",
+            r#"{"id": "a/b ?#ü"}"#,
+            "GET https://api.test/v1/orders/a%2Fb%20%3F%23%C3%BC.json",
+        );
         check("GET /Books({id})/{n}", r#"{"id": 7, "n": 1.50}"#, "GET https://api.test/v1/Books(7)/1.50");
         check("GET /a/{ids}", r#"{"ids": [1, 2]}"#, "GET https://api.test/v1/a/1,2");
         check("GET /a/{+path}", r#"{"path": "b/c d"}"#, "GET https://api.test/v1/a/b/c%20d");
@@ -433,25 +448,48 @@ pub(crate) mod tests {
         check("DELETE /orders/{id}", r#"{"id": ""}"#, empty);
         check("DELETE /orders/{id}", "{}", "the param `id` is missing (give it a value)");
         check("DELETE /orders/{id}", r#"{"id": null}"#, "the param `id` is missing (give it a value)");
-        check("DELETE /a/{id}/b", r#"{"id": ".."}"#, "the request has a path with `.` or `..` in it (check the values that are put into the path)");
-        check("DELETE /a/{+id}", r#"{"id": "%2e%2E/b"}"#, "the request has a path with `.` or `..` in it (check the values that are put into the path)");
+        check(
+            "DELETE /a/{id}/b",
+            r#"{"id": ".."}"#,
+            "the request has a path with `.` or `..` in it (check the values that are put into the path)",
+        );
+        check(
+            "DELETE /a/{+id}",
+            r#"{"id": "%2e%2E/b"}"#,
+            "the request has a path with `.` or `..` in it (check the values that are put into the path)",
+        );
         check("GET /a/{id}", r#"{"id": {"b": 1}}"#, "the param `id` is an object, which has no place in a path");
-        check("GET {+url}", r#"{"url": "file:///etc/passwd"}"#, "the request has no URL of the web (begin the `base_url` with `https://` and a host)");
-        super::tests::check("request: GET /a", "{}", "the request has a path and no `base_url` to join it to (add a `base_url` to the API)");
+        check(
+            "GET {+url}",
+            r#"{"url": "file:///etc/passwd"}"#,
+            "the request has no URL of the web (begin the `base_url` with `https://` and a host)",
+        );
+        super::tests::check(
+            "request: GET /a",
+            "{}",
+            "the request has a path and no `base_url` to join it to (add a `base_url` to the API)",
+        );
     }
 
     #[test]
     fn writes_the_query() {
         let yaml = |query: &str| format!("{BASE}GET /a?z=%7e&y\nquery: {query}");
         let check = |query: &str, expected: &str| {
-            check(&yaml(query), r#"{"list": [1, "b,c", null], "none": null, "object": {"a": 1, "b": [2, 3]}}"#, &format!("GET https://api.test/v1/a?z=%7e&y{expected}"));
+            check(
+                &yaml(query),
+                r#"{"list": [1, "b,c", null], "none": null, "object": {"a": 1, "b": [2, 3]}}"#,
+                &format!("GET https://api.test/v1/a?z=%7e&y{expected}"),
+            );
         };
         check("{a: 1, b: true, c: 19.90, d: 'x y+&=', $e: ü}", "&a=1&b=true&c=19.90&d=x%20y%2B%26%3D&$e=%C3%BC");
         check("{a: null, b: '{{ params.none }}', c: '{{ params.list }}'}", "&c=1&c=b,c");
         check("{c: {value: '{{ params.list }}', style: comma}}", "&c=1,b%2Cc");
         check("{c: {value: '{{ params.list }}', style: pipes}}", "&c=1%7Cb,c");
         check("{c: {value: '{{ params.list }}', style: brackets}}", "&c%5B%5D=1&c%5B%5D=b,c");
-        check("{c: {value: '{{ params.object }}', style: deep_object}}", "&c%5Ba%5D=1&c%5Bb%5D%5B%5D=2&c%5Bb%5D%5B%5D=3");
+        check(
+            "{c: {value: '{{ params.object }}', style: deep_object}}",
+            "&c%5Ba%5D=1&c%5Bb%5D%5B%5D=2&c%5Bb%5D%5B%5D=3",
+        );
         check("{c: {value: 'List(a:b,c)|[x]', style: raw}}", "&c=List(a:b,c)|[x]");
         check("{c: ''}", "&c=");
     }
@@ -484,9 +522,17 @@ pub(crate) mod tests {
     #[test]
     fn writes_headers() {
         let yaml = |headers: &str| format!("{BASE}GET /a\nheaders: {headers}");
-        check(&yaml("{A: [x, y], B: null, C: 1.50, D: true, E: 'é'}"), "{}", "GET https://api.test/v1/a\na: x\na: y\nc: 1.50\nd: true\ne: é");
+        check(
+            &yaml("{A: [x, y], B: null, C: 1.50, D: true, E: 'é'}"),
+            "{}",
+            "GET https://api.test/v1/a\na: x\na: y\nc: 1.50\nd: true\ne: é",
+        );
         check(&yaml("{A: {value: [x, y], style: comma}}"), "{}", "GET https://api.test/v1/a\na: x,y");
-        check(&yaml("{A: \"x\\r\\nB: y\"}"), "{}", "the value of the header `A` has a line break (a header is one line of text: take the others off)");
+        check(
+            &yaml("{A: \"x\\r\\nB: y\"}"),
+            "{}",
+            "the value of the header `A` has a line break (a header is one line of text: take the others off)",
+        );
         check(&yaml("{A: \"x\\n\"}"), "{}", "the value of the header `A` has a line break (add `| trim`)");
         check(&yaml("{A: {b: 1}}"), "{}", "a text or a number is needed here, not an object");
         check(&yaml("{'a b': c}"), "{}", "`a b` is not the name of a header");
@@ -497,14 +543,26 @@ pub(crate) mod tests {
         let yaml = |body: &str| format!("{BASE}POST /a\nbody: {body}");
         let params = r#"{"order": {"total": 19.90, "lines": [1]}}"#;
         let head = "POST https://api.test/v1/a\ncontent-type: application/json\n";
-        check(&yaml("{json: {order: '{{ params.order }}', x: null}}"), params, &format!("{head}{{\"order\":{{\"total\":19.90,\"lines\":[1]}},\"x\":null}}"));
-        check(&yaml("{graphql: {query: 'query { a }', variables: {n: 1}}}"), params, &format!("{head}{{\"query\":\"query {{ a }}\",\"variables\":{{\"n\":1}}}}"));
+        check(
+            &yaml("{json: {order: '{{ params.order }}', x: null}}"),
+            params,
+            &format!("{head}{{\"order\":{{\"total\":19.90,\"lines\":[1]}},\"x\":null}}"),
+        );
+        check(
+            &yaml("{graphql: {query: 'query { a }', variables: {n: 1}}}"),
+            params,
+            &format!("{head}{{\"query\":\"query {{ a }}\",\"variables\":{{\"n\":1}}}}"),
+        );
         check(
             &yaml("{form: {a: '{{ params.order }}', b: x y}}"),
             params,
             "POST https://api.test/v1/a\ncontent-type: application/x-www-form-urlencoded\na%5Btotal%5D=19.90&a%5Blines%5D%5B%5D=1&b=x+y",
         );
-        check(&yaml("{text: 'hi {{ params.order.total }}'}"), params, "POST https://api.test/v1/a\ncontent-type: text/plain; charset=utf-8\nhi 19.90");
+        check(
+            &yaml("{text: 'hi {{ params.order.total }}'}"),
+            params,
+            "POST https://api.test/v1/a\ncontent-type: text/plain; charset=utf-8\nhi 19.90",
+        );
         check(
             &format!("{}\nheaders: {{Content-Type: application/vnd.api+json}}", yaml("{json: 1}")),
             params,
@@ -527,7 +585,10 @@ body: {json: {k: '{{ secrets.key }}'}}";
         assert_eq!(request.shown_url, "https://***@api.test/bot***/send?a=***&b=1&k=***&list=***&list=x&open=y");
         assert!(request.url.as_str().contains("/bots%2F3%2Bc%20r%25t%22%C3%A9/send?a=s%2F3"), "{}", request.url);
         assert!(request.headers.get("x-key").unwrap().is_sensitive());
-        assert_eq!(request.redactor().redact(request.url.as_str()), "https://user:***@api.test/bot***/send?a=***&b=1&k=***&list=***&list=x&open=y");
+        assert_eq!(
+            request.redactor().redact(request.url.as_str()),
+            "https://user:***@api.test/bot***/send?a=***&b=1&k=***&list=***&list=x&open=y"
+        );
         assert_eq!(String::from_utf8_lossy(&request.body), r#"{"k":"s/3+c r%t\"é"}"#);
         let shown = format!("{request:?} {:?}", request.to_value());
         assert!(!shown.contains("s/3") && !shown.contains("s%2F3") && !shown.contains("pass"), "{shown}");
@@ -539,7 +600,10 @@ body: {json: {k: '{{ secrets.key }}'}}";
         draft.put(&"url".parse().unwrap(), &Value::from("/b?token=s%2F3%2Bc+r%25t%22%C3%A9&x=1")).unwrap();
         draft.put(&"query.key".parse().unwrap(), scope("{}").get("secrets").unwrap().get("key").unwrap()).unwrap();
         let request = draft.finish().unwrap();
-        assert_eq!(request.shown_url, "https://api.test/b?token=s%2F3%2Bc+r%25t%22%C3%A9&x=1&key=***".replace("s%2F3%2Bc+r%25t%22%C3%A9", "***"));
+        assert_eq!(
+            request.shown_url,
+            "https://api.test/b?token=s%2F3%2Bc+r%25t%22%C3%A9&x=1&key=***".replace("s%2F3%2Bc+r%25t%22%C3%A9", "***")
+        );
         assert_eq!(request.url.path(), "/b");
     }
 

@@ -32,7 +32,12 @@ pub(crate) fn put(body: &mut Value, steps: &[BodyStep], value: &Value, span: Spa
             let mut members = match body {
                 Value::Object(members) => members.as_ref().clone(),
                 Value::Null => Members::new(),
-                other => return Err(EvalError::new(format!("`{name}` can't be put into {} of the body", other.a_kind()), span)),
+                other => {
+                    return Err(EvalError::new(
+                        format!("`{name}` can't be put into {} of the body", other.a_kind()),
+                        span,
+                    ));
+                }
             };
             if rest.is_empty() && value.is_null() {
                 members.remove(name);
@@ -47,10 +52,18 @@ pub(crate) fn put(body: &mut Value, steps: &[BodyStep], value: &Value, span: Spa
             let mut items = match body {
                 Value::List(list) => list.items().to_vec(),
                 Value::Null => Vec::new(),
-                other => return Err(EvalError::new(format!("`[{at}]` can't be put into {} of the body", other.a_kind()), span)),
+                other => {
+                    return Err(EvalError::new(
+                        format!("`[{at}]` can't be put into {} of the body", other.a_kind()),
+                        span,
+                    ));
+                }
             };
             if *at > items.len() {
-                let error = EvalError::new(format!("`[{at}]` is beyond the end of a list of {} in the body", items.len()), span);
+                let error = EvalError::new(
+                    format!("`[{at}]` is beyond the end of a list of {} in the body", items.len()),
+                    span,
+                );
                 return Err(error.help("fill the list up in the `body` of the endpoint"));
             }
             if *at == items.len() {

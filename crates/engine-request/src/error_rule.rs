@@ -201,7 +201,13 @@ mod tests {
 
     #[test]
     fn a_member_that_the_answer_lacks_makes_a_rule_not_match() {
-        for when in ["response.body.errors[0].code == 'X'", "response.body.error", "not response.body.error", "response.body.a.b.c > 1", "response.headers['X-Y'] == 'z'"] {
+        for when in [
+            "response.body.errors[0].code == 'X'",
+            "response.body.error",
+            "not response.body.error",
+            "response.body.a.b.c > 1",
+            "response.headers['X-Y'] == 'z'",
+        ] {
             let yaml = format!("[{{when: \"{when}\", action: retry}}]");
             for body in ["{}", "{\"errors\": []}", "{\"errors\": null, \"a\": 1}", "[]", "no JSON", ""] {
                 if when.contains("error\"") && body.contains("error") {
@@ -210,6 +216,10 @@ mod tests {
                 check(&yaml, &format!("200\n\n{body}"), "none");
             }
         }
-        check("[{when: response.body.n > 1}]", "200\n\n{\"n\": \"x\"}", "error: a string cannot be compared with a number");
+        check(
+            "[{when: response.body.n > 1}]",
+            "200\n\n{\"n\": \"x\"}",
+            "error: a string cannot be compared with a number",
+        );
     }
 }

@@ -46,21 +46,28 @@ impl Group {
 /// Says which members exclude each other, and which of them is missing.
 pub fn check_groups<E: Error>(shape: &Shape, noun: &str, groups: &[Group]) -> Result<(), E> {
     for group in groups {
-        let is_given = |entry: &&Entry| group.keys.contains(&&*entry.key.text) && (group.null_is_value || !entry.value.is_null());
+        let is_given =
+            |entry: &&Entry| group.keys.contains(&&*entry.key.text) && (group.null_is_value || !entry.value.is_null());
         let given: Vec<&Entry> = shape.node().entries().iter().filter(is_given).collect();
         match given.as_slice() {
             [first, rest @ ..] => {
                 for other in rest {
                     let (first, second) = (&first.key.text, &other.key.text);
-                    let finding = Finding::error("conflicting-keys", format!("`{first}` and `{second}` exclude each other in {noun}"))
-                        .label(other.key.span, "only one may be given")
-                        .help(format!("keep `{first}` or `{second}`"));
+                    let finding = Finding::error(
+                        "conflicting-keys",
+                        format!("`{first}` and `{second}` exclude each other in {noun}"),
+                    )
+                    .label(other.key.span, "only one may be given")
+                    .help(format!("keep `{first}` or `{second}`"));
                     shape.say(finding)?;
                 }
             }
             // What is broken was said, and is missing only since.
             [] if group.required && shape.node().entries().iter().all(|entry| !entry.value.is_broken()) => {
-                return Err(E::custom(format!("[missing-field] {noun} needs {}\nhelp: add one of them", group.listed())));
+                return Err(E::custom(format!(
+                    "[missing-field] {noun} needs {}\nhelp: add one of them",
+                    group.listed()
+                )));
             }
             [] => {}
         }

@@ -63,7 +63,10 @@ mod tests {
             (r#"{"a": {"b": {"c": 19.90}}}"#, "a%5Bb%5D%5Bc%5D=19.90"),
             (r#"{"a": [1, 2], "expand[]": ["x"]}"#, "a=1&a=2&expand%5B%5D=x"),
             (r#"{"a": {"b": [1, 2]}}"#, "a%5Bb%5D%5B%5D=1&a%5Bb%5D%5B%5D=2"),
-            (r#"{"items": [{"price": "p", "tags": ["t"]}]}"#, "items%5B0%5D%5Bprice%5D=p&items%5B0%5D%5Btags%5D%5B%5D=t"),
+            (
+                r#"{"items": [{"price": "p", "tags": ["t"]}]}"#,
+                "items%5B0%5D%5Bprice%5D=p&items%5B0%5D%5Btags%5D%5B%5D=t",
+            ),
             ("{}", ""),
         ];
         for (json, expected) in cases {

@@ -30,7 +30,8 @@ impl Idempotency {
             Some(template) => {
                 let key = template.render_text(scope)?;
                 if key.is_empty() {
-                    return Err(EvalError::new("the idempotency key is empty", template.span()).help("make it of what identifies the record"));
+                    return Err(EvalError::new("the idempotency key is empty", template.span())
+                        .help("make it of what identifies the record"));
                 }
                 key
             }

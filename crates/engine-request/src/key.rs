@@ -8,8 +8,8 @@ use engine_source::{Span, Spanned};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::{OneOrMany, Text};
 use crate::shape::Shape;
+use crate::{OneOrMany, Text};
 
 /// The members that identify a record: a name, or a list of them.
 pub type Key = OneOrMany<KeyMember>;

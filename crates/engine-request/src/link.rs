@@ -91,8 +91,16 @@ mod tests {
 
     #[test]
     fn finds_the_link_of_a_relation() {
-        check("<https://api.test/a?page=2>; rel=\"next\", <https://api.test/a?page=9>; rel=\"last\"", "next", Some("https://api.test/a?page=2"));
-        check("<https://api.test/a?page=2>; rel=\"next\", <https://api.test/a?page=9>; rel=\"last\"", "last", Some("https://api.test/a?page=9"));
+        check(
+            "<https://api.test/a?page=2>; rel=\"next\", <https://api.test/a?page=9>; rel=\"last\"",
+            "next",
+            Some("https://api.test/a?page=2"),
+        );
+        check(
+            "<https://api.test/a?page=2>; rel=\"next\", <https://api.test/a?page=9>; rel=\"last\"",
+            "last",
+            Some("https://api.test/a?page=9"),
+        );
         check("</a,b;c?x=1>;rel=next", "next", Some("/a,b;c?x=1"));
         check("<a>; REL=\"prev NEXT\"", "next", Some("a"));
         check("<a>; title=\"x, <b>; rel=\\\"next\\\"\"; rel=prev, <c>; rel=next", "next", Some("c"));

@@ -76,7 +76,10 @@ impl Method {
 
     /// Returns whether it changes nothing at the server (RFC 9110 §9.2.1).
     pub const fn is_safe(self) -> bool {
-        matches!(self, Self::Get | Self::Head | Self::Options | Self::Query | Self::Search | Self::Propfind | Self::Report)
+        matches!(
+            self,
+            Self::Get | Self::Head | Self::Options | Self::Query | Self::Search | Self::Propfind | Self::Report
+        )
     }
 
     /// Returns whether sending it twice is the same as sending it once (RFC 9110 §9.2.2).

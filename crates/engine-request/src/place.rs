@@ -136,9 +136,12 @@ impl FromStr for Place {
                 Some(("headers", name)) => format!("write `header.{name}`"),
                 Some(("param", name)) => format!("write `params.{name}`"),
                 Some(("cookies", name)) => format!("write `cookie.{name}`"),
-                _ if is_token(text) && !text.contains('.') => format!("say where: `query.{text}`, `header.{text}` or `body.{text}`"),
+                _ if is_token(text) && !text.contains('.') => {
+                    format!("say where: `query.{text}`, `header.{text}` or `body.{text}`")
+                }
                 _ => {
-                    "write `query.NAME`, `header.NAME`, `cookie.NAME`, `body.PATH`, `path.NAME`, `params.NAME` or `url`".to_owned()
+                    "write `query.NAME`, `header.NAME`, `cookie.NAME`, `body.PATH`, `path.NAME`, `params.NAME` or `url`"
+                        .to_owned()
                 }
             };
             format!("[invalid-place] `{text}` is not a place in a request\nhelp: {help}")
@@ -217,7 +220,9 @@ mod tests {
             ("body.a", Target::Body([BodyStep::Member("a".into())].into())),
             (
                 "body.filters[0].value",
-                Target::Body([BodyStep::Member("filters".into()), BodyStep::Element(0), BodyStep::Member("value".into())].into()),
+                Target::Body(
+                    [BodyStep::Member("filters".into()), BodyStep::Element(0), BodyStep::Member("value".into())].into(),
+                ),
             ),
             ("body['a.b']", Target::Body([BodyStep::Member("a.b".into())].into())),
             ("body[1]", Target::Body([BodyStep::Element(1)].into())),

@@ -40,7 +40,8 @@ impl Prepared {
     /// Makes the `request` of a scope: `method`, `url`, `path`, `query`, `headers`, `body`. What holds a secret is one.
     pub fn to_value(&self) -> Value {
         let redactor = self.redactor();
-        let veil = |text: String| if redactor.finds(&text) { Value::Secret(Secret::new(text)) } else { Value::from(text) };
+        let veil =
+            |text: String| if redactor.finds(&text) { Value::Secret(Secret::new(text)) } else { Value::from(text) };
         let mut query = Members::new();
         for (name, value) in self.url.query_pairs() {
             let value = veil(value.into_owned());
@@ -54,7 +55,8 @@ impl Prepared {
         let mut headers = Members::new();
         for name in self.headers.keys() {
             let values: Vec<_> = self.headers.get_all(name).iter().collect();
-            let text = values.iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect::<Vec<_>>().join(", ");
+            let text =
+                values.iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect::<Vec<_>>().join(", ");
             let is_secret = values.iter().any(|value| value.is_sensitive());
             headers.insert(name.as_str(), if is_secret { Value::Secret(Secret::new(text)) } else { veil(text) });
         }

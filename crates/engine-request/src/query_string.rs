@@ -52,7 +52,9 @@ impl QueryString {
     pub(crate) fn put(&mut self, name: &str, value: &Value, style: Option<Style>) -> Result<(), Unwritable> {
         let new = pairs(name, value, style)?;
         let is_same = |pair: &Pair| {
-            pair.name == name || (matches!(style, Some(Style::Brackets | Style::DeepObject)) && pair.name.starts_with(&format!("{name}[")))
+            pair.name == name
+                || (matches!(style, Some(Style::Brackets | Style::DeepObject))
+                    && pair.name.starts_with(&format!("{name}[")))
         };
         let at = self.0.iter().position(is_same).unwrap_or(self.0.len());
         self.0.retain(|pair| !is_same(pair));
@@ -88,7 +90,8 @@ fn pairs(name: &str, value: &Value, style: Option<Style>) -> Result<Vec<Pair>, U
             help: None,
         })
     };
-    let one = |name: &str, value: &Value| Ok(pair(name, &encoding::query(&text(value)?), matches!(value, Value::Secret(_))));
+    let one =
+        |name: &str, value: &Value| Ok(pair(name, &encoding::query(&text(value)?), matches!(value, Value::Secret(_))));
     let items = |value: &Value| -> Vec<Value> {
         let all = match value {
             Value::List(list) => list.items().to_vec(),

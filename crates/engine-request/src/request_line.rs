@@ -129,7 +129,10 @@ fn parts(path: &str, start: usize) -> Result<Vec<Part>, String> {
                 return fail("`{{` is never closed in the request", "close the template: `{{ … }}`");
             };
             if expression.starts_with('{') {
-                return fail("three braces in a row in the request", "write `{{ … }}` for a template, `{name}` for a param");
+                return fail(
+                    "three braces in a row in the request",
+                    "write `{{ … }}` for a template, `{name}` for a param",
+                );
             }
             parts.push(Part::Template(Template::new(&format!("{{{{{expression}}}}}"), Span::default())));
             rest = after;
@@ -142,7 +145,10 @@ fn parts(path: &str, start: usize) -> Result<Vec<Part>, String> {
             };
             let (raw, name) = name.strip_prefix('+').map_or((false, name), |name| (true, name));
             if !Name::is_name(name) {
-                return fail(&format!("`{{{name}}}` in the request does not name a param"), "write `{name}`, or `{{ … }}` for a template");
+                return fail(
+                    &format!("`{{{name}}}` in the request does not name a param"),
+                    "write `{name}`, or `{{ … }}` for a template",
+                );
             }
             let end = start + path.len() - after.len();
             parts.push(Part::Param(ParamPart { name: name.into(), raw, range: at..end }));
@@ -206,7 +212,9 @@ mod tests {
             .map(|part| match part {
                 Part::Text(text) => format!("'{text}'"),
                 Part::Param(param) => {
-                    assert!(text.get(param.range.clone()).is_some_and(|text| text.starts_with('{') && text.ends_with('}')));
+                    assert!(
+                        text.get(param.range.clone()).is_some_and(|text| text.starts_with('{') && text.ends_with('}'))
+                    );
                     format!("{}{}", param.name, if param.raw { "+" } else { "" })
                 }
                 Part::Template(template) => template.text().to_owned(),

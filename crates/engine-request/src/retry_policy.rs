@@ -186,7 +186,8 @@ impl RetryPolicy {
     fn backoff(&self, attempt: u32, random: u64) -> Duration {
         let power = i32::try_from(attempt.saturating_sub(1)).unwrap_or(i32::MAX);
         let factor = self.multiplier.max(0.0).powi(power);
-        let longest = Duration::try_from_secs_f64(self.initial.as_secs_f64() * factor).map_or(self.max, |wait| wait.min(self.max));
+        let longest = Duration::try_from_secs_f64(self.initial.as_secs_f64() * factor)
+            .map_or(self.max, |wait| wait.min(self.max));
         if !self.jitter {
             return longest;
         }
@@ -199,7 +200,9 @@ impl RetryPolicy {
 impl GiveUp {
     /// Says in a sentence why it is over; nothing where no attempt was expected.
     pub fn reason(self) -> Option<String> {
-        let shown = |length: Duration| Period::new(Duration::from_secs(length.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX)));
+        let shown = |length: Duration| {
+            Period::new(Duration::from_secs(length.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX)))
+        };
         match self {
             Self::NotRetried => None,
             Self::MightRepeat => Some("it was not sent again, since it might be done twice".to_owned()),
@@ -217,7 +220,9 @@ impl GiveUp {
     pub fn help(self) -> Option<&'static str> {
         match self {
             Self::NotRetried => None,
-            Self::MightRepeat => Some("add `idempotency: {in: header.Idempotency-Key}` if the API knows such keys, or an `errors` rule with `action: retry`"),
+            Self::MightRepeat => Some(
+                "add `idempotency: {in: header.Idempotency-Key}` if the API knows such keys, or an `errors` rule with `action: retry`",
+            ),
             Self::Attempts(_) => Some("raise `attempts` of `retry` if the API needs longer"),
             Self::TooLong { .. } => Some("raise `max_elapsed` of `retry` to wait that long"),
         }
@@ -236,9 +241,9 @@ mod tests {
     use std::time::Duration;
 
     use super::{Attempt, Decision, GiveUp, Outcome};
-    use crate::{Method, Retry};
     use crate::answer::tests::answer;
     use crate::draft::tests::{read, scope};
+    use crate::{Method, Retry};
 
     const HALF: u64 = u64::MAX / 2;
 
@@ -317,44 +322,101 @@ mod tests {
     #[test]
     fn obeys_what_the_answer_says() {
         let cases = [
-            ("503
-Retry-After: 7", "7.00s"),
-            ("429
-Retry-After: Sat, 01 Mar 2025 10:01:00 GMT", "60.00s"),
-            ("429
-Retry-After: 1740823230", "30.00s"),
-            ("429
-Retry-After: soon", "250.00ms"),
-            ("429
-X-RateLimit-Reset: 1740823230", "30.00s"),
-            ("429
-X-RateLimit-Reset: 30", "30.00s"),
-            ("429
+            (
+                "503
+Retry-After: 7",
+                "7.00s",
+            ),
+            (
+                "429
+Retry-After: Sat, 01 Mar 2025 10:01:00 GMT",
+                "60.00s",
+            ),
+            (
+                "429
+Retry-After: 1740823230",
+                "30.00s",
+            ),
+            (
+                "429
+Retry-After: soon",
+                "250.00ms",
+            ),
+            (
+                "429
+X-RateLimit-Reset: 1740823230",
+                "30.00s",
+            ),
+            (
+                "429
+X-RateLimit-Reset: 30",
+                "30.00s",
+            ),
+            (
+                "429
 RateLimit-Reset: 5
-X-RateLimit-Reset: 30", "5.00s"),
-            ("429
+X-RateLimit-Reset: 30",
+                "5.00s",
+            ),
+            (
+                "429
 Retry-After: 3
-X-RateLimit-Reset: 30", "3.00s"),
-            ("503
+X-RateLimit-Reset: 30",
+                "3.00s",
+            ),
+            (
+                "503
 X-RateLimit-Remaining: 4999
-X-RateLimit-Reset: 30", "250.00ms"),
-            ("503
+X-RateLimit-Reset: 30",
+                "250.00ms",
+            ),
+            (
+                "503
 X-RateLimit-Remaining: 0
-X-RateLimit-Reset: 30", "30.00s"),
-            ("429
-Retry-After: 3600", "3600s > 600s"),
+X-RateLimit-Reset: 30",
+                "30.00s",
+            ),
+            (
+                "429
+Retry-After: 3600",
+                "3600s > 600s",
+            ),
         ];
         for (answer, expected) in cases {
             assert_eq!(decide("{}", Method::Get, 1, answer), expected, "{answer}");
         }
         let yaml = "{wait_from: header.X-Reset-At, max_elapsed: 2h}";
-        assert_eq!(decide(yaml, Method::Get, 1, "429
+        assert_eq!(
+            decide(
+                yaml,
+                Method::Get,
+                1,
+                "429
 X-Reset-At: 1740826800
-Retry-After: 1"), "3600.00s");
-        assert_eq!(decide(yaml, Method::Get, 1, "429
-Retry-After: 1"), "1.00s");
-        assert_eq!(decide("{wait_from: $.retry_in}", Method::Get, 1, "429
+Retry-After: 1"
+            ),
+            "3600.00s"
+        );
+        assert_eq!(
+            decide(
+                yaml,
+                Method::Get,
+                1,
+                "429
+Retry-After: 1"
+            ),
+            "1.00s"
+        );
+        assert_eq!(
+            decide(
+                "{wait_from: $.retry_in}",
+                Method::Get,
+                1,
+                "429
 
-{\"retry_in\": 4}"), "4.00s");
+{\"retry_in\": 4}"
+            ),
+            "4.00s"
+        );
     }
 }

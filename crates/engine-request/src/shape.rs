@@ -27,11 +27,16 @@ pub fn read<T: DeserializeOwned>(node: &Node, findings: &mut Findings) -> Option
     let aside = ASIDE.replace(before).unwrap_or_default();
     // The outer value may have been looked at more than once, and so what is inside it.
     let mut said = HashSet::new();
-    let all: Vec<Finding> =
-        found.into_iter().chain(aside).filter(|finding| finding.message != GIVEN_UP && said.insert(finding.clone())).collect();
+    let all: Vec<Finding> = found
+        .into_iter()
+        .chain(aside)
+        .filter(|finding| finding.message != GIVEN_UP && said.insert(finding.clone()))
+        .collect();
     // A word that was no boolean where one was expected is an error already, and no warning in addition.
     let errors: Vec<_> = all.iter().filter(|finding| finding.severity == Severity::Error).map(Finding::span).collect();
-    findings.extend(all.into_iter().filter(|finding| finding.code != "yaml11-boolean" || !errors.contains(&finding.span())));
+    findings.extend(
+        all.into_iter().filter(|finding| finding.code != "yaml11-boolean" || !errors.contains(&finding.span())),
+    );
     value
 }
 

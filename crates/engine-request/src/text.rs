@@ -52,7 +52,9 @@ impl<'de> Deserialize<'de> for Text {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Spanned::<Arc<str>>::deserialize(deserializer)?;
         if text.value.is_empty() {
-            return Err(D::Error::custom("[invalid-value] the text is empty\nhelp: write a text, or take the key away"));
+            return Err(D::Error::custom(
+                "[invalid-value] the text is empty\nhelp: write a text, or take the key away",
+            ));
         }
         if text.value.contains("{{") || text.value.contains("{%") {
             return Err(D::Error::custom("[invalid-value] a template is not taken here\nhelp: write the text itself"));

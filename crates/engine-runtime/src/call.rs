@@ -152,7 +152,9 @@ impl Caller {
             let request = draft.finish()?;
             let body = if request.body.is_empty() { String::new() } else { format!(" {}", excerpt(&request.body)) };
             let message = format!("would send {} {}{body}", request.method, request.shown_url);
-            self.context.observer.event(Event::Log { step: self.step.id.as_str().into(), message: self.context.redact(&message) });
+            self.context
+                .observer
+                .event(Event::Log { step: self.step.id.as_str().into(), message: self.context.redact(&message) });
             return Ok(None);
         }
         let asked = Asked {
@@ -200,7 +202,10 @@ impl Caller {
 fn is_json(call: &Call, answer: &Answer) -> bool {
     match call.endpoint.response.format {
         Some(format) => format == Format::Json,
-        None => answer.header("content-type").is_some_and(|kind| kind.to_ascii_lowercase().contains("json")) && !answer.body.starts_with(b"\""),
+        None => {
+            answer.header("content-type").is_some_and(|kind| kind.to_ascii_lowercase().contains("json"))
+                && !answer.body.starts_with(b"\"")
+        }
     }
 }
 
@@ -211,7 +216,10 @@ fn body_of(call: &Call, exchanged: &Exchanged, base: &Scope) -> Result<Json, Fai
         && is_json(call, &exchanged.answer)
     {
         let asked = format!("{} {}", exchanged.request.method, exchanged.request.shown_url);
-        let why = Value::from_json(&String::from_utf8_lossy(&exchanged.answer.body)).err().map(|error| error.to_string()).unwrap_or_default();
+        let why = Value::from_json(&String::from_utf8_lossy(&exchanged.answer.body))
+            .err()
+            .map(|error| error.to_string())
+            .unwrap_or_default();
         let text = format!("{asked}: the answer is not JSON: {why}: {}", excerpt(&exchanged.answer.body));
         return Err(Failure::new("not-json", text, call.span));
     }
@@ -261,15 +269,25 @@ fn check(expect: &Expect, exchanged: &Exchanged, scope: &Scope) -> Result<(), Fa
     }
     if !fits {
         let span = expect.status.first().map(engine_expr::Setting::span).unwrap_or_default();
-        return Err(Failure::new("http-status", format!("{asked} answered {status}, which `expect` does not allow: {}", excerpt(body)), span));
+        return Err(Failure::new(
+            "http-status",
+            format!("{asked} answered {status}, which `expect` does not allow: {}", excerpt(body)),
+            span,
+        ));
     }
     if let Some(schema) = &expect.schema
         && let Err(error) = schema.check(exchanged.answer.value())
     {
         let at = if error.pointer.is_empty() { String::new() } else { format!(" at `{}`", error.pointer) };
-        return Err(Failure::new("invalid-record", format!("{asked}: the answer does not fit the schema{at}: {}", error.message), schema.span()));
+        return Err(Failure::new(
+            "invalid-record",
+            format!("{asked}: the answer does not fit the schema{at}: {}", error.message),
+            schema.span(),
+        ));
     }
-    let scope = scope.with("response", exchanged.answer.to_value(&AnswerNeeds::all())).with("request", exchanged.request.to_value());
+    let scope = scope
+        .with("response", exchanged.answer.to_value(&AnswerNeeds::all()))
+        .with("request", exchanged.request.to_value());
     for rule in &expect.rules {
         if !rule.check.test(&scope)? {
             let text = match &rule.message {

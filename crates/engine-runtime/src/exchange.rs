@@ -7,8 +7,8 @@ use std::time::Duration;
 use engine_expr::{Scope, Template, Value};
 use engine_plan::{Endpoint, Plan};
 use engine_request::{
-    Answer, Attempt, Authenticate, Decision, Draft, ErrorAction, ErrorRules, GiveUp, Outcome as RetryOutcome, Prepared, Redactor,
-    RetryPolicy,
+    Answer, Attempt, Authenticate, Decision, Draft, ErrorAction, ErrorRules, GiveUp, Outcome as RetryOutcome, Prepared,
+    Redactor, RetryPolicy,
 };
 use engine_source::Span;
 use http::header::{ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE, IF_MODIFIED_SINCE, IF_NONE_MATCH, LOCATION};
@@ -100,7 +100,13 @@ enum Verdict {
 
 impl Exchanges {
     /// Finds out where each API is; nothing connects yet.
-    pub(crate) fn new(plan: &Plan, world: &World, options: &RunOptions, base: &Scope, redactor: Redactor) -> Result<Self, Failure> {
+    pub(crate) fn new(
+        plan: &Plan,
+        world: &World,
+        options: &RunOptions,
+        base: &Scope,
+        redactor: Redactor,
+    ) -> Result<Self, Failure> {
         let mut apis = HashMap::new();
         let mut endpoints = HashMap::new();
         for endpoint in &plan.endpoints {
@@ -125,7 +131,15 @@ impl Exchanges {
             let rules = ErrorRules::new(endpoint.errors.iter().cloned());
             let named = named_origin(endpoint);
             let moved = options.base_urls.get(&endpoint.api).map(Url::origin);
-            let based = || endpoint.base_url.as_ref()?.render_text(base).ok().and_then(|text| Url::parse(&text).ok()).map(|url| url.origin());
+            let based = || {
+                endpoint
+                    .base_url
+                    .as_ref()?
+                    .render_text(base)
+                    .ok()
+                    .and_then(|text| Url::parse(&text).ok())
+                    .map(|url| url.origin())
+            };
             let home = moved.or_else(based).or_else(|| named.clone());
             endpoints.insert(endpoint.id(), Known { home, named, rules, policy: OnceLock::new(), in_flight });
         }
@@ -163,12 +177,7 @@ impl Exchanges {
                 asked.tally.add(|counts| counts.retries += 1);
             }
             let elapsed = Duration::try_from(self.world.clock.now().duration_since(started)).unwrap_or_default();
-            let attempt = Attempt {
-                number,
-                elapsed,
-                method: asked.endpoint.request.method(),
-                has_key: asked.has_key,
-            };
+            let attempt = Attempt { number, elapsed, method: asked.endpoint.request.method(), has_key: asked.has_key };
             match self.attempt(&draft, asked, &attempt).await? {
                 Verdict::Done(outcome) => return Ok(outcome),
                 Verdict::Again { wait, why } => {
@@ -236,7 +245,11 @@ impl Exchanges {
     }
 
     /// Sends a request and follows where its answer leads.
-    async fn follow(&self, request: &Prepared, asked: &Asked<'_>) -> Result<Result<(Incoming, Url), TransportError>, Failure> {
+    async fn follow(
+        &self,
+        request: &Prepared,
+        asked: &Asked<'_>,
+    ) -> Result<Result<(Incoming, Url), TransportError>, Failure> {
         let timeout = match &asked.endpoint.timeout {
             Some(timeout) => timeout.resolve(asked.scope)?.duration(),
             None => TIMEOUT,
@@ -290,20 +303,30 @@ impl Exchanges {
         let Some(api) = self.apis.get(&asked.endpoint.api) else { return Ok(()) };
         let known = self.endpoints.get(&asked.endpoint.id());
         let origin = url.origin();
-        let own = known.is_some_and(|known| known.home.as_ref() == Some(&origin) || known.named.as_ref() == Some(&origin));
+        let own =
+            known.is_some_and(|known| known.home.as_ref() == Some(&origin) || known.named.as_ref() == Some(&origin));
         let host = url.host_str().unwrap_or_default();
         let with_port = url.port().map(|port| format!("{host}:{port}"));
         let allowed = api.hosts.iter().any(|allowed| {
             allowed == host
                 || Some(allowed) == with_port.as_ref()
-                || allowed.strip_prefix("*.").is_some_and(|domain| host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.')))
+                || allowed
+                    .strip_prefix("*.")
+                    .is_some_and(|domain| host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.')))
         });
         if own || allowed {
             return Ok(());
         }
         let shown = with_port.unwrap_or_else(|| host.to_owned());
-        Err(failed("host-not-allowed", &format!("leads to the host `{shown}`, which the spec does not name"), request, asked)
-            .help(format!("if it may be talked to, add `allow_hosts: [\"{shown}\"]` to the API; credentials do not go there")))
+        Err(failed(
+            "host-not-allowed",
+            &format!("leads to the host `{shown}`, which the spec does not name"),
+            request,
+            asked,
+        )
+        .help(format!(
+            "if it may be talked to, add `allow_hosts: [\"{shown}\"]` to the API; credentials do not go there"
+        )))
     }
 
     /// Decides what an answer means.
@@ -316,10 +339,15 @@ impl Exchanges {
         known: Option<&Known>,
     ) -> Result<Verdict, Failure> {
         let ruling = match known {
-            Some(known) if !known.rules.is_empty() => known
-                .rules
-                .judge(&answer, &request, asked.scope)
-                .map_err(|error| told(Failure::from(error), &format!("{} after status {}", shown(&request, asked), answer.status), &request))?,
+            Some(known) if !known.rules.is_empty() => {
+                known.rules.judge(&answer, &request, asked.scope).map_err(|error| {
+                    told(
+                        Failure::from(error),
+                        &format!("{} after status {}", shown(&request, asked), answer.status),
+                        &request,
+                    )
+                })?
+            }
             _ => None,
         };
         let (now, random) = (self.world.clock.now(), self.world.clock.random());
@@ -344,7 +372,9 @@ impl Exchanges {
                 let policy = policy(asked, known)?.unwrap_or(engine_request::Retry::default().resolve(asked.scope)?);
                 match policy.again(attempt, RetryOutcome::Answer(&answer), ruling.wait, asked.scope, now, random)? {
                     Decision::After(wait) => Ok(Verdict::Again { wait, why: describe(&request, status) }),
-                    Decision::GiveUp(reason) => Err(Self::refused(&request, &answer, asked, ruling.message, Some(reason))),
+                    Decision::GiveUp(reason) => {
+                        Err(Self::refused(&request, &answer, asked, ruling.message, Some(reason)))
+                    }
                 }
             }
             ErrorAction::Fail | ErrorAction::RefreshAuth | ErrorAction::Restart | ErrorAction::ResetCursor => {
@@ -370,8 +400,7 @@ impl Exchanges {
             TransportError::Timeout(_) => (RetryOutcome::Timeout, "timeout"),
             TransportError::Broken(_) => (RetryOutcome::Broken, "connection"),
             TransportError::TooLarge(_) => {
-                return Err(failed("body-too-large", &error.to_string(), request, asked)
-                    .help("ask for smaller pages"));
+                return Err(failed("body-too-large", &error.to_string(), request, asked).help("ask for smaller pages"));
             }
         };
         let (now, random) = (self.world.clock.now(), self.world.clock.random());
@@ -380,10 +409,9 @@ impl Exchanges {
             None => Decision::GiveUp(GiveUp::NotRetried),
         };
         match decision {
-            Decision::After(wait) => Ok(Verdict::Again {
-                wait,
-                why: format!("{} {}: {error}", request.method, request.shown_url),
-            }),
+            Decision::After(wait) => {
+                Ok(Verdict::Again { wait, why: format!("{} {}: {error}", request.method, request.shown_url) })
+            }
             Decision::GiveUp(reason) => {
                 let failure = failed(code, &format!("{error}{}", tried(Some(reason))), request, asked);
                 Err(match (error, reason) {
@@ -418,9 +446,12 @@ impl Exchanges {
         match status {
             401 => failure.help("the API does not take these credentials: check the secrets that `auth` names"),
             403 => failure.help("these credentials may not do this: check their rights"),
-            404 => failure.help("check the path and its params; `errors: [{status: 404, action: skip}]` leaves out what is not there"),
+            404 => failure.help(
+                "check the path and its params; `errors: [{status: 404, action: skip}]` leaves out what is not there",
+            ),
             429 => failure.help("the API wants fewer requests: set `rate_limit`"),
-            300..=399 => failure.help("a redirect of a request that changes something is not followed: write the URL that it leads to"),
+            300..=399 => failure
+                .help("a redirect of a request that changes something is not followed: write the URL that it leads to"),
             _ => failure,
         }
     }
@@ -515,7 +546,9 @@ fn describe(request: &Prepared, status: u16) -> String {
 fn tried(reason: Option<GiveUp>) -> String {
     match reason {
         Some(GiveUp::Attempts(attempts)) if attempts > 1 => format!(" (tried {attempts} times)"),
-        Some(GiveUp::TooLong { wait, .. }) => format!(" (it asks to wait {} s, which is longer than `max_elapsed`)", wait.as_secs()),
+        Some(GiveUp::TooLong { wait, .. }) => {
+            format!(" (it asks to wait {} s, which is longer than `max_elapsed`)", wait.as_secs())
+        }
         _ => String::new(),
     }
 }

@@ -88,13 +88,7 @@ fn label_of(code: &str) -> &'static str {
 
 impl From<EvalError> for Failure {
     fn from(error: EvalError) -> Self {
-        Self {
-            code: "template-failed",
-            message: error.message,
-            span: error.span,
-            range: error.range,
-            help: error.help,
-        }
+        Self { code: "template-failed", message: error.message, span: error.span, range: error.range, help: error.help }
     }
 }
 

@@ -56,13 +56,20 @@ fn input_value(
         (None, Some(text)) => (text.into(), format!("input `{name}` (from its environment variable)")),
         (None, None) => {
             let default = match &input.default {
-                Some(default) => default.evaluate(scope).map_err(|error| Box::new(failed(&error.message, error.span)))?,
+                Some(default) => {
+                    default.evaluate(scope).map_err(|error| Box::new(failed(&error.message, error.span)))?
+                }
                 None => None,
             };
             match default {
-                Some(value) => return typed(&value, input.kind).map(Some).map_err(|wrong| {
-                    Box::new(Finding::error("invalid-default", format!("the default of input `{name}` {wrong}")).label(span, "this input"))
-                }),
+                Some(value) => {
+                    return typed(&value, input.kind).map(Some).map_err(|wrong| {
+                        Box::new(
+                            Finding::error("invalid-default", format!("the default of input `{name}` {wrong}"))
+                                .label(span, "this input"),
+                        )
+                    });
+                }
                 None if required(input, scope)? => {
                     if placeholders {
                         return Ok(Some(placeholder(input)));
@@ -74,7 +81,9 @@ fn input_value(
                         ways.push('`');
                     }
                     return Err(Box::new(
-                        Finding::error("missing-input", format!("input `{name}` is not given")).label(span, "has no default").help(ways),
+                        Finding::error("missing-input", format!("input `{name}` is not given"))
+                            .label(span, "has no default")
+                            .help(ways),
                     ));
                 }
                 None => return Ok(None),
@@ -82,7 +91,10 @@ fn input_value(
         }
     };
     let wrong = |what: String| {
-        Box::new(Finding::error("invalid-input", format!("{source} {what}")).label(span, format!("is of type {}", input.kind.as_str())))
+        Box::new(
+            Finding::error("invalid-input", format!("{source} {what}"))
+                .label(span, format!("is of type {}", input.kind.as_str())),
+        )
     };
     let value = typed(&value, input.kind).map_err(wrong)?;
     check_values(&value, input.values.as_deref()).map_err(wrong)?;
@@ -139,7 +151,9 @@ pub(crate) fn typed(value: &Value, kind: InputType) -> Result<Value, String> {
     match (kind, value) {
         (_, Value::Null) => Ok(Value::Null),
         (InputType::String, Value::String(_) | Value::Secret(_)) => Ok(value.clone()),
-        (InputType::String, Value::Number(_) | Value::Bool(_)) => Ok(value.text().unwrap_or_default().into_owned().into()),
+        (InputType::String, Value::Number(_) | Value::Bool(_)) => {
+            Ok(value.text().unwrap_or_default().into_owned().into())
+        }
         (InputType::String, _) => Err(not("a text")),
         (InputType::Integer, _) => {
             let number = number(value).filter(Number::is_integer).ok_or_else(|| not("a whole number"))?;
@@ -150,16 +164,17 @@ pub(crate) fn typed(value: &Value, kind: InputType) -> Result<Value, String> {
         (InputType::Boolean, Value::String(text)) if &**text == "true" => Ok(true.into()),
         (InputType::Boolean, Value::String(text)) if &**text == "false" => Ok(false.into()),
         (InputType::Boolean, _) => Err(not("true or false")),
-        (InputType::Date, _) => {
-            parse_moment(value).map(|moment| moment.date().to_string().into()).ok_or_else(|| not("a date such as `2025-01-31`"))
-        }
+        (InputType::Date, _) => parse_moment(value)
+            .map(|moment| moment.date().to_string().into())
+            .ok_or_else(|| not("a date such as `2025-01-31`")),
         (InputType::Datetime, _) => match parse_moment(value) {
             // What is a point in time already stays as it was written.
-            Some(engine_expr::Moment::Time(_)) if matches!(value, Value::String(text) if text.contains(['T', 't', ' '])) => Ok(value.clone()),
-            Some(moment) => moment
-                .timestamp()
-                .map(|timestamp| timestamp.to_string().into())
-                .ok_or_else(|| not("a point in time")),
+            Some(engine_expr::Moment::Time(_)) if matches!(value, Value::String(text) if text.contains(['T', 't', ' '])) => {
+                Ok(value.clone())
+            }
+            Some(moment) => {
+                moment.timestamp().map(|timestamp| timestamp.to_string().into()).ok_or_else(|| not("a point in time"))
+            }
             None => Err(not("a point in time such as `2025-01-31T10:00:00Z`")),
         },
         (InputType::Duration, Value::String(text)) if text.parse::<Period>().is_ok() => Ok(value.clone()),
@@ -224,13 +239,17 @@ pub(crate) fn secrets(
             None => {
                 let way = match (&secret.env, &secret.file) {
                     (Some(env), _) => {
-                        format!("set the environment variable `{env}`, or write `{env}=…` into a file `.env` beside the spec")
+                        format!(
+                            "set the environment variable `{env}`, or write `{env}=…` into a file `.env` beside the spec"
+                        )
                     }
                     (None, Some(file)) => format!("write it into the file `{}`", file.text()),
                     (None, None) => "say where it comes from: `env` or `file`".to_owned(),
                 };
                 findings.push(
-                    Finding::error("missing-secret", format!("secret `{}` is not given", name.value)).label(name.span, "not set").help(way),
+                    Finding::error("missing-secret", format!("secret `{}` is not given", name.value))
+                        .label(name.span, "not set")
+                        .help(way),
                 );
             }
         }
@@ -258,8 +277,11 @@ fn secret_text(
         Ok(text) => Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned())),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Box::new(
-            Finding::error("missing-secret", format!("the file of a secret cannot be read: {}", error.to_string().to_lowercase()))
-                .label(file.span(), "this file"),
+            Finding::error(
+                "missing-secret",
+                format!("the file of a secret cannot be read: {}", error.to_string().to_lowercase()),
+            )
+            .label(file.span(), "this file"),
         )),
     }
 }

@@ -50,7 +50,13 @@ impl Limits {
     }
 
     /// Learns from an answer how much is left; a 429 makes all who share the bucket wait.
-    pub(crate) fn learn(&self, endpoint: &Endpoint, answer: &Answer, scope: &Scope, now: Timestamp) -> Result<(), Failure> {
+    pub(crate) fn learn(
+        &self,
+        endpoint: &Endpoint,
+        answer: &Answer,
+        scope: &Scope,
+        now: Timestamp,
+    ) -> Result<(), Failure> {
         if endpoint.rate_limits.is_empty() {
             return Ok(());
         }

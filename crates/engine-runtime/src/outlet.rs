@@ -119,7 +119,11 @@ impl Outlet {
         self.kept.keep(&items)?;
         if let Some(printed) = &self.printed {
             printed.print(&items).map_err(|error| {
-                Failure::new("output-failed", format!("the records cannot be printed: {error}"), engine_source::Span::default())
+                Failure::new(
+                    "output-failed",
+                    format!("the records cannot be printed: {error}"),
+                    engine_source::Span::default(),
+                )
             })?;
         }
         if self.consumers.is_empty() {

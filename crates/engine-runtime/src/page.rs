@@ -62,7 +62,11 @@ impl PageReader {
             None => (List::Gathered, "$".to_owned(), endpoint.span),
             Some(from) => {
                 let gathered = singular(unwrap, from).is_some_and(|path| wanted.add_list(&path));
-                let list = if gathered { List::Gathered } else { List::Evaluated { unwrap: unwrap.cloned(), records: from.clone() } };
+                let list = if gathered {
+                    List::Gathered
+                } else {
+                    List::Evaluated { unwrap: unwrap.cloned(), records: from.clone() }
+                };
                 (list, from.text().to_owned(), from.span())
             }
         };
@@ -155,7 +159,10 @@ impl PageReader {
             Some(format) => format == Format::Ndjson,
             None => answer.header("content-type").is_some_and(|kind| {
                 let kind = kind.to_ascii_lowercase();
-                kind.contains("ndjson") || kind.contains("jsonl") || kind.contains("json-lines") || kind.contains("json-seq")
+                kind.contains("ndjson")
+                    || kind.contains("jsonl")
+                    || kind.contains("json-lines")
+                    || kind.contains("json-seq")
             }),
         }
     }
@@ -181,7 +188,11 @@ impl PageReader {
 
     fn not_json(&self, answer: &Answer, why: &str) -> Failure {
         let kind = answer.header("content-type").unwrap_or_else(|| "no content type".to_owned());
-        Failure::new("not-json", format!("the answer ({kind}) is not JSON: {why}: {}", excerpt(&answer.body)), self.span)
+        Failure::new(
+            "not-json",
+            format!("the answer ({kind}) is not JSON: {why}: {}", excerpt(&answer.body)),
+            self.span,
+        )
     }
 
     /// Says what is there instead of the records; nothing at all may mean an empty page.
@@ -195,17 +206,24 @@ impl PageReader {
                 let members: Vec<String> = match answer.value() {
                     Value::Object(members) => members.names().map(ToString::to_string).collect(),
                     other => {
-                        return Err(Failure::new("unexpected-shape", format!("the answer is {}, it has no `{path}`", other.a_kind()), self.span));
+                        return Err(Failure::new(
+                            "unexpected-shape",
+                            format!("the answer is {}, it has no `{path}`", other.a_kind()),
+                            self.span,
+                        ));
                     }
                 };
                 let wanted = path.trim_start_matches("$.").split(['.', '[']).next().unwrap_or(path);
                 let help = match suggest(wanted, members.iter().map(String::as_str)) {
-                    Some(suggestion) => format!("{suggestion}; if it is left out where there are none, write `{{from: {path}, missing: empty}}`"),
+                    Some(suggestion) => format!(
+                        "{suggestion}; if it is left out where there are none, write `{{from: {path}, missing: empty}}`"
+                    ),
                     None => format!("if it is left out where there are none, write `{{from: {path}, missing: empty}}`"),
                 };
                 let shown = members.iter().take(8).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
                 let has = if members.is_empty() { "it is empty".to_owned() } else { format!("it has {shown}") };
-                return Err(Failure::new("unexpected-shape", format!("the answer has no `{path}`: {has}"), self.span).help(help));
+                return Err(Failure::new("unexpected-shape", format!("the answer has no `{path}`: {has}"), self.span)
+                    .help(help));
             }
             Some(Start::Object) => "an object",
             Some(Start::String) => "a string",
@@ -214,10 +232,13 @@ impl PageReader {
             Some(Start::List) => "a list",
         };
         let help = match found {
-            "an object" => format!("for its values write `{path}[*]`; for the object as the only record read it with `call`"),
+            "an object" => {
+                format!("for its values write `{path}[*]`; for the object as the only record read it with `call`")
+            }
             _ => "give the path of the list of records".to_owned(),
         };
-        Err(Failure::new("unexpected-shape", format!("`{path}` is {found} in the answer, not a list"), self.span).help(help))
+        Err(Failure::new("unexpected-shape", format!("`{path}` is {found} in the answer, not a list"), self.span)
+            .help(help))
     }
 }
 

@@ -10,7 +10,12 @@ use crate::failure::Failure;
 use crate::inputs::{check_values, typed};
 
 /// Evaluates the params of an endpoint: what is given, else the default; each brought to its type.
-pub(crate) fn params_of(declared: &Map<Param>, given: &Map<Dynamic>, scope: &Scope, span: Span) -> Result<Value, Failure> {
+pub(crate) fn params_of(
+    declared: &Map<Param>,
+    given: &Map<Dynamic>,
+    scope: &Scope,
+    span: Span,
+) -> Result<Value, Failure> {
     let mut members = Members::with_capacity(declared.len());
     for (name, param) in declared {
         let (value, place) = match given.get(&name.value) {
@@ -21,9 +26,7 @@ pub(crate) fn params_of(declared: &Map<Param>, given: &Map<Dynamic>, scope: &Sco
             (Some(Value::Null) | None, Some(default)) => default.evaluate(scope)?,
             (value, _) => value,
         };
-        let wrong = |what: String| {
-            Failure::new("invalid-input", format!("param `{}` {what}", name.value), place)
-        };
+        let wrong = |what: String| Failure::new("invalid-input", format!("param `{}` {what}", name.value), place);
         match value {
             Some(Value::Null) | None => {
                 let required = match &param.required {

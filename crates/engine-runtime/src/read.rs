@@ -87,7 +87,13 @@ pub(crate) struct Reader {
 
 impl Reader {
     /// Prepares the reads of a step.
-    pub(crate) fn new(context: &Arc<RunContext>, step: &Arc<Step>, base: &Scope, tally: &Arc<Tally>, asked: &AskedOfPages<'_>) -> Self {
+    pub(crate) fn new(
+        context: &Arc<RunContext>,
+        step: &Arc<Step>,
+        base: &Scope,
+        tally: &Arc<Tally>,
+        asked: &AskedOfPages<'_>,
+    ) -> Self {
         Self {
             context: Arc::clone(context),
             step: Arc::clone(step),
@@ -167,7 +173,8 @@ impl Reader {
             let mut draft = self.draft(read, &scope, &item_scope)?;
             changes.apply(&mut draft)?;
             if self.context.options.dry_run && !is_read_only(draft.method()) {
-                let message = format!("would read by {} {}, which a dry run does not send", draft.method(), endpoint.id());
+                let message =
+                    format!("would read by {} {}, which a dry run does not send", draft.method(), endpoint.id());
                 self.tally.event(Event::Log { step: Arc::clone(self.tally.step()), message });
                 return Ok(());
             }
@@ -220,7 +227,10 @@ impl Reader {
             let items: Vec<Item> = records
                 .into_json(usize::try_from(left).unwrap_or(usize::MAX))
                 .enumerate()
-                .map(|(at, (json, row))| Item { row, ..Item::new(json, parent.cloned(), Arc::clone(&origin), at as u64 + 1) })
+                .map(|(at, (json, row))| Item {
+                    row,
+                    ..Item::new(json, parent.cloned(), Arc::clone(&origin), at as u64 + 1)
+                })
                 .collect();
             left = left.saturating_sub(items.len() as u64);
             if sender.send(Paged::Page(Arc::new(items))).await.is_err() {

@@ -57,7 +57,8 @@ impl From<Value> for Record {
 }
 
 fn json_text(bytes: &Bytes) -> Result<&str, JsonError> {
-    std::str::from_utf8(bytes).map_err(|error| JsonError { message: "the record is not UTF-8", at: error.valid_up_to() })
+    std::str::from_utf8(bytes)
+        .map_err(|error| JsonError { message: "the record is not UTF-8", at: error.valid_up_to() })
 }
 
 /// Copies JSON without the blanks between its tokens.
@@ -97,7 +98,10 @@ mod tests {
 
     #[test]
     fn writes_a_record_of_several_lines_on_one() {
-        assert_eq!(written("{\r\n  \"a b\": \"x \\\" \\n y\",\n\t\"n\": [1.50,\n null]\n}"), r#"{"a b":"x \" \n y","n":[1.50,null]}"#);
+        assert_eq!(
+            written("{\r\n  \"a b\": \"x \\\" \\n y\",\n\t\"n\": [1.50,\n null]\n}"),
+            r#"{"a b":"x \" \n y","n":[1.50,null]}"#
+        );
     }
 
     #[test]

@@ -335,7 +335,8 @@ async fn run_group(context: &Arc<RunContext>, group: &[usize]) -> Vec<StepReport
             mixed: step.reads().len() > 1,
         });
         let outlet = Outlet { consumers: outlets.remove(&index).unwrap_or_default(), printed, kept };
-        let run = StepRun { context: Arc::clone(context), step: Arc::clone(step), inlet: inlets.remove(&index), outlet };
+        let run =
+            StepRun { context: Arc::clone(context), step: Arc::clone(step), inlet: inlets.remove(&index), outlet };
         tasks.push((index, tokio::spawn(run_step(run))));
     }
     let mut reports = Vec::new();

@@ -189,21 +189,28 @@ impl Vars {
 impl Checks {
     fn check(&self, item: &Item, scope: &Scope, scratch: &mut Scratch) -> Result<(), Failure> {
         if let Some(schema) = &self.schema {
-            let value = item.current.value().map_err(|error| Failure::new("invalid-record", error.to_string(), schema.span()))?;
+            let value = item
+                .current
+                .value()
+                .map_err(|error| Failure::new("invalid-record", error.to_string(), schema.span()))?;
             if let Err(error) = schema.check(&value) {
                 let at = if error.pointer.is_empty() { String::new() } else { format!(" at `{}`", error.pointer) };
                 let message = format!("it does not fit the schema{at}: {}", error.message);
-                return Err(Failure::new("invalid-record", message, schema.span()).help("let `on_invalid: skip` leave such records out"));
+                return Err(Failure::new("invalid-record", message, schema.span())
+                    .help("let `on_invalid: skip` leave such records out"));
             }
         }
         for (condition, message) in &self.rules {
             let holds = self.needs.evaluate(scope, item, scratch.names(), |scope| condition.test(scope))?;
             if !holds {
                 let text = match message {
-                    Some(message) => self.needs.evaluate(scope, item, scratch.names(), |scope| message.render_text(scope))?,
+                    Some(message) => {
+                        self.needs.evaluate(scope, item, scratch.names(), |scope| message.render_text(scope))?
+                    }
                     None => format!("`{}` does not hold", condition.text()),
                 };
-                return Err(Failure::new("invalid-record", text, condition.span()).help("let `on_invalid: skip` leave such records out"));
+                return Err(Failure::new("invalid-record", text, condition.span())
+                    .help("let `on_invalid: skip` leave such records out"));
             }
         }
         Ok(())

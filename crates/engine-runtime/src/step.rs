@@ -122,7 +122,9 @@ fn shaper(step: &Step, context: &Arc<RunContext>) -> Shaper {
         let mut needs = Needs::default();
         for value in step.vars.values() {
             value.visit(&mut |leaf| match leaf {
-                engine_expr::DynamicLeaf::Template(template) => template.names().iter().for_each(|name| needs.add(name)),
+                engine_expr::DynamicLeaf::Template(template) => {
+                    template.names().iter().for_each(|name| needs.add(name));
+                }
                 engine_expr::DynamicLeaf::Path(_) => needs.whole_item(),
             });
         }
@@ -166,7 +168,9 @@ fn source<'a>(
         Source::Read { over, .. } => {
             let reader = Arc::new(Reader::new(context, step, base, tally, asked));
             match over {
-                None => Box::pin(stream::unfold(reader.start(None), |mut pages| async { pages.next().await.map(|page| (page, pages)) })),
+                None => Box::pin(stream::unfold(reader.start(None), |mut pages| async {
+                    pages.next().await.map(|page| (page, pages))
+                })),
                 Some(over) => read_each(reader, items_of(step, over, base, inlet), concurrency),
             }
         }
@@ -179,7 +183,12 @@ fn once(step: &Step) -> Item {
 }
 
 /// The items of a stream or a list.
-fn items_of<'a>(step: &'a Arc<Step>, items: &'a Items, base: &'a Scope, inlet: Option<mpsc::Receiver<Delivery>>) -> Batches<'a> {
+fn items_of<'a>(
+    step: &'a Arc<Step>,
+    items: &'a Items,
+    base: &'a Scope,
+    inlet: Option<mpsc::Receiver<Delivery>>,
+) -> Batches<'a> {
     if let (Items::Step(_), Some(inlet)) = (items, inlet) {
         return Box::pin(stream::unfold(Some(inlet), |inlet| async {
             let mut inlet = inlet?;
@@ -217,8 +226,11 @@ fn list_of(items: &Items, base: &Scope) -> Result<Vec<Value>, Failure> {
     };
     match value {
         Some(Value::List(list)) => Ok(list.items().to_vec()),
-        Some(other) => Err(Failure::new("template-failed", format!("`for_each` needs a list, not {}", other.a_kind()), span)),
-        None => Err(Failure::new("template-failed", "`for_each` finds no list", span).help("add `| default([])` for a list that may be missing")),
+        Some(other) => {
+            Err(Failure::new("template-failed", format!("`for_each` needs a list, not {}", other.a_kind()), span))
+        }
+        None => Err(Failure::new("template-failed", "`for_each` finds no list", span)
+            .help("add `| default([])` for a list that may be missing")),
     }
 }
 
@@ -230,7 +242,11 @@ fn product(lists: &engine_source::Map<engine_expr::Dynamic>, base: &Scope) -> Re
             Some(Value::List(values)) => values,
             other => {
                 let found = other.as_ref().map_or("nothing", Value::a_kind);
-                return Err(Failure::new("template-failed", format!("`for_each.{}` needs a list, not {found}", name.value), list.span()));
+                return Err(Failure::new(
+                    "template-failed",
+                    format!("`for_each.{}` needs a list, not {found}", name.value),
+                    list.span(),
+                ));
             }
         };
         combined = combined

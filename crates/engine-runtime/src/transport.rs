@@ -82,7 +82,8 @@ impl HttpTransport {
     ///
     /// Fails where TLS cannot be set up.
     pub fn new() -> Result<Self, TransportError> {
-        let plain = Self::builder().tls_certs_only([]).build().map_err(|error| TransportError::Connect(cause(&error)))?;
+        let plain =
+            Self::builder().tls_certs_only([]).build().map_err(|error| TransportError::Connect(cause(&error)))?;
         Ok(Self { plain, secure: OnceLock::new() })
     }
 
@@ -90,7 +91,8 @@ impl HttpTransport {
         if url.scheme() == "http" {
             return Ok(&self.plain);
         }
-        let secure = self.secure.get_or_init(|| Self::builder().build().map_err(|error| TransportError::Connect(cause(&error))));
+        let secure =
+            self.secure.get_or_init(|| Self::builder().build().map_err(|error| TransportError::Connect(cause(&error))));
         secure.as_ref().map_err(Clone::clone)
     }
 
@@ -122,7 +124,10 @@ impl HttpTransport {
             request = request.body(body);
         }
         let late = |_| TransportError::Timeout(timeout);
-        let mut response = tokio::time::timeout(timeout, request.send()).await.map_err(late)?.map_err(|error| classify(&error, timeout))?;
+        let mut response = tokio::time::timeout(timeout, request.send())
+            .await
+            .map_err(late)?
+            .map_err(|error| classify(&error, timeout))?;
         let status = response.status().as_u16();
         let headers = std::mem::take(response.headers_mut());
         let announced = response.content_length().unwrap_or(0);
@@ -131,8 +136,10 @@ impl HttpTransport {
         }
         let mut body = BytesMut::with_capacity(usize::try_from(announced).unwrap_or(0));
         let mut first: Option<Bytes> = None;
-        while let Some(chunk) =
-            tokio::time::timeout(timeout, response.chunk()).await.map_err(late)?.map_err(|error| classify(&error, timeout))?
+        while let Some(chunk) = tokio::time::timeout(timeout, response.chunk())
+            .await
+            .map_err(late)?
+            .map_err(|error| classify(&error, timeout))?
         {
             if body.len() + first.as_ref().map_or(0, Bytes::len) + chunk.len() > max_body {
                 return Err(TransportError::TooLarge(max_body));

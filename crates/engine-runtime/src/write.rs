@@ -36,7 +36,12 @@ pub(crate) struct Writer {
 
 impl Writer {
     /// Evaluates what the spec says of the sink; nothing is opened yet.
-    pub(crate) fn new(context: &Arc<RunContext>, step: &Arc<Step>, base: &Scope, tally: &Arc<Tally>) -> Result<Self, Failure> {
+    pub(crate) fn new(
+        context: &Arc<RunContext>,
+        step: &Arc<Step>,
+        base: &Scope,
+        tally: &Arc<Tally>,
+    ) -> Result<Self, Failure> {
         let (spec, path) = match &step.target {
             Target::Write(write) => describe(context, write, base)?,
             _ => (None, None),
@@ -72,15 +77,15 @@ impl Writer {
         let Some(spec) = self.spec.clone() else {
             // A `stdout` sink prints.
             let records: Vec<Record> = items.iter().map(|item| item.current.record()).collect();
-            self.context
-                .observer
-                .records(None, &records)
-                .map_err(|error| Failure::new("output-failed", format!("the records cannot be printed: {error}"), self.step.span))?;
+            self.context.observer.records(None, &records).map_err(|error| {
+                Failure::new("output-failed", format!("the records cannot be printed: {error}"), self.step.span)
+            })?;
             self.tally.add(|counts| counts.sent += items.len() as u64);
             return Ok(items);
         };
         for (table, range) in self.tables(&items, scopes, &spec)? {
-            let records: Vec<Record> = items.get(range).unwrap_or_default().iter().map(|item| item.current.record()).collect();
+            let records: Vec<Record> =
+                items.get(range).unwrap_or_default().iter().map(|item| item.current.record()).collect();
             let count = records.len() as u64;
             if self.context.options.dry_run {
                 let to = if table.is_empty() { spec.name.clone() } else { format!("{}, table {table}", spec.name) };
@@ -97,7 +102,12 @@ impl Writer {
     }
 
     /// Cuts a batch into runs of records for the same table.
-    fn tables(&mut self, items: &[Item], scopes: &[Scope], spec: &SinkSpec) -> Result<Vec<(String, std::ops::Range<usize>)>, Failure> {
+    fn tables(
+        &mut self,
+        items: &[Item],
+        scopes: &[Scope],
+        spec: &SinkSpec,
+    ) -> Result<Vec<(String, std::ops::Range<usize>)>, Failure> {
         let Target::Write(write) = &self.step.target else { return Ok(Vec::new()) };
         if !matches!(spec.kind, SinkKind::Sqlite { .. }) {
             return Ok(vec![(String::new(), 0..items.len())]);
@@ -123,7 +133,13 @@ impl Writer {
         Ok(runs)
     }
 
-    async fn write(&mut self, spec: &SinkSpec, table: String, records: Vec<Record>, first: Option<&Item>) -> Result<(), Failure> {
+    async fn write(
+        &mut self,
+        spec: &SinkSpec,
+        table: String,
+        records: Vec<Record>,
+        first: Option<&Item>,
+    ) -> Result<(), Failure> {
         let span = self.span();
         let sink = self.open.remove(&table);
         if sink.is_none() {
@@ -195,9 +211,13 @@ impl Writer {
     /// Opens the target of a step that wrote nothing, if its name is known: its table is made, and `replace` leaves it empty.
     async fn open_unwritten(&mut self) -> Result<(), Failure> {
         let Target::Write(write) = &self.step.target else { return Ok(()) };
-        let Some(spec) = self.spec.clone().filter(|_| self.order.is_empty() && !self.context.options.dry_run) else { return Ok(()) };
+        let Some(spec) = self.spec.clone().filter(|_| self.order.is_empty() && !self.context.options.dry_run) else {
+            return Ok(());
+        };
         let table = match (&spec.kind, &write.table, self.step.reads()) {
-            (SinkKind::Sqlite { .. }, Some(table), _) => table.as_literal().and_then(engine_expr::Value::text).map(std::borrow::Cow::into_owned),
+            (SinkKind::Sqlite { .. }, Some(table), _) => {
+                table.as_literal().and_then(engine_expr::Value::text).map(std::borrow::Cow::into_owned)
+            }
             (SinkKind::Sqlite { .. }, None, [read]) => Some(read.endpoint.name.clone()),
             (SinkKind::Sqlite { .. }, None, _) => None,
             _ => Some(String::new()),
@@ -226,7 +246,11 @@ impl Writer {
 }
 
 /// Evaluates a sink; none where records are printed.
-fn describe(context: &RunContext, write: &engine_plan::Write, base: &Scope) -> Result<(Option<SinkSpec>, Option<PathBuf>), Failure> {
+fn describe(
+    context: &RunContext,
+    write: &engine_plan::Write,
+    base: &Scope,
+) -> Result<(Option<SinkSpec>, Option<PathBuf>), Failure> {
     let sink = &write.sink;
     let path_of = |template: &Template| -> Result<PathBuf, Failure> {
         let text = template.render_text(base)?;
@@ -248,7 +272,11 @@ fn describe(context: &RunContext, write: &engine_plan::Write, base: &Scope) -> R
             (SinkKind::Sqlite { pragmas }, &sqlite.path)
         }
         other => {
-            return Err(Failure::new("not-supported", format!("{} sinks are not supported by this version", other.kind()), sink.span));
+            return Err(Failure::new(
+                "not-supported",
+                format!("{} sinks are not supported by this version", other.kind()),
+                sink.span,
+            ));
         }
     };
     let path = path_of(write.path.as_ref().unwrap_or(path))?;

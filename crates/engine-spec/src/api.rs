@@ -2,8 +2,8 @@
 
 use engine_expr::{Setting, Template};
 use engine_request::{
-    Auths, ErrorRule, Incremental, Key, Named, Pagination, Period, QueryValue, RateLimits, Records, Redirects, Removable, Response,
-    Retry, Tls,
+    Auths, ErrorRule, Incremental, Key, Named, Pagination, Period, QueryValue, RateLimits, Records, Redirects,
+    Removable, Response, Retry, Tls,
 };
 use engine_source::Map;
 use schemars::JsonSchema;

@@ -2,8 +2,8 @@
 
 use engine_expr::{Setting, Template};
 use engine_request::{
-    Auths, Body, ErrorRule, Group, Idempotency, Incremental, Key, Named, Pagination, Period, QueryValue, RateLimits, Records, Removable,
-    RequestLine, Response, Retry, exclusive, groups_schema,
+    Auths, Body, ErrorRule, Group, Idempotency, Incremental, Key, Named, Pagination, Period, QueryValue, RateLimits,
+    Records, Removable, RequestLine, Response, Retry, exclusive, groups_schema,
 };
 use engine_source::Map;
 use schemars::JsonSchema;

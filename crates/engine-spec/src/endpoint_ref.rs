@@ -56,7 +56,9 @@ impl fmt::Display for EndpointRef {
 
 fn parse(text: Spanned<Arc<str>>) -> Result<EndpointPattern, String> {
     match text.value.split_once('.') {
-        Some((api, "*")) if Name::is_name(api) => Ok(EndpointPattern::All(text.map(|text| text.trim_end_matches(".*").into()))),
+        Some((api, "*")) if Name::is_name(api) => {
+            Ok(EndpointPattern::All(text.map(|text| text.trim_end_matches(".*").into())))
+        }
         Some((api, endpoint)) if Name::is_name(api) && Name::is_name(endpoint) => {
             Ok(EndpointPattern::One(EndpointRef { api: api.into(), endpoint: endpoint.into(), span: text.span }))
         }

@@ -117,13 +117,18 @@ fn check_keys<E: serde::de::Error>(shape: &Shape, sign: &str, noun: &str, keys: 
             continue;
         }
         let object = match sign {
-            "each" => format!("for an object with a member `each` write a template: `\"{{{{ {{'each': …, '{key}': …}} }}}}\"`"),
-            _ => format!("for an object with a member `{sign}` write a template: `\"{{{{ {{'{sign}': …, '{key}': …}} }}}}\"`"),
+            "each" => format!(
+                "for an object with a member `each` write a template: `\"{{{{ {{'each': …, '{key}': …}} }}}}\"`"
+            ),
+            _ => format!(
+                "for an object with a member `{sign}` write a template: `\"{{{{ {{'{sign}': …, '{key}': …}} }}}}\"`"
+            ),
         };
-        let help = match engine_source::similar(key, keys.iter().copied()).and_then(|_| suggest(key, keys.iter().copied())) {
-            Some(close) => format!("{close} {object}"),
-            None => object,
-        };
+        let help =
+            match engine_source::similar(key, keys.iter().copied()).and_then(|_| suggest(key, keys.iter().copied())) {
+                Some(close) => format!("{close} {object}"),
+                None => object,
+            };
         let finding = Finding::error("unknown-field", format!("unknown field `{key}` in {noun}"))
             .label(entry.key.span, format!("makes no sense beside `{sign}`"))
             .help(help);

@@ -39,9 +39,9 @@ pub use secret::{Keyring, Secret};
 pub use sink::Sink;
 pub use spec::Spec;
 pub use step::{
-    Batch, BatchLimits, BatchSize, Call, Case, ErrorHandling, Expect, Flow, ForEach, ItemAction, JsonSchemaSource, MapUse, OnError,
-    OnInvalid, Read, ReadEndpoint, ReadQuery, ReadTable, Rule, Step, Target, Validate, Wait, WaitEvent, WaitFor, Write, WriteMode,
-    WriteTo,
+    Batch, BatchLimits, BatchSize, Call, Case, ErrorHandling, Expect, Flow, ForEach, ItemAction, JsonSchemaSource,
+    MapUse, OnError, OnInvalid, Read, ReadEndpoint, ReadQuery, ReadTable, Rule, Step, Target, Validate, Wait,
+    WaitEvent, WaitFor, Write, WriteMode, WriteTo,
 };
 pub use test::{Answer, Event, Expectation, Test};
 pub use trigger::{EventPlace, Trigger};

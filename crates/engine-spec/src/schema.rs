@@ -1,8 +1,8 @@
 //! The JSON Schema of a spec.
 
+use schemars::Schema;
 use schemars::generate::SchemaSettings;
 use schemars::transform::{RecursiveTransform, Transform};
-use schemars::Schema;
 use serde_json::Value;
 
 use crate::Spec;
@@ -17,7 +17,9 @@ pub fn schema() -> Schema {
 /// Takes out defaults that say nothing, which editors would write into a document, and puts the description of a form with one
 /// member on that member, where editors look for it.
 fn tidy(schema: &mut Schema) {
-    if schema.get("default").is_some_and(|default| default.is_null() || *default == serde_json::json!([]) || *default == serde_json::json!({})) {
+    if schema.get("default").is_some_and(|default| {
+        default.is_null() || *default == serde_json::json!([]) || *default == serde_json::json!({})
+    }) {
         schema.remove("default");
     }
     let Some(description) = schema.get("description").cloned() else { return };

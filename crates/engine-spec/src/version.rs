@@ -25,8 +25,12 @@ impl<'de> Deserialize<'de> for Version {
         let scalar = Scalar::deserialize(deserializer)?;
         match (scalar.kind, &*scalar.text) {
             (ScalarKind::Number, "1") => Ok(Self { span: scalar.span }),
-            (ScalarKind::String, "1") => Err(D::Error::custom("[wrong-type] a string where the number 1 is expected\nhelp: remove the quotes: `1`")),
-            (_, text) => Err(D::Error::custom(format!("[unsupported-version] version `{text}` is not supported\nhelp: write `version: 1`"))),
+            (ScalarKind::String, "1") => Err(D::Error::custom(
+                "[wrong-type] a string where the number 1 is expected\nhelp: remove the quotes: `1`",
+            )),
+            (_, text) => Err(D::Error::custom(format!(
+                "[unsupported-version] version `{text}` is not supported\nhelp: write `version: 1`"
+            ))),
         }
     }
 }

@@ -12,11 +12,19 @@ use engine_spec::{Spec, read};
 /// Lists the texts that read as a template or a path, with their pointers.
 fn texts(node: &Node, pointer: &str, found: &mut Vec<(String, String)>) {
     match node.kind() {
-        Kind::String(text) if text.contains("{{") || text.starts_with('$') => found.push((pointer.to_owned(), text.to_string())),
-        Kind::Seq(items) => items.iter().enumerate().for_each(|(at, item)| texts(item, &format!("{pointer}/{at}"), found)),
+        Kind::String(text) if text.contains("{{") || text.starts_with('$') => {
+            found.push((pointer.to_owned(), text.to_string()));
+        }
+        Kind::Seq(items) => {
+            items.iter().enumerate().for_each(|(at, item)| texts(item, &format!("{pointer}/{at}"), found));
+        }
         Kind::Map(entries) => {
             for entry in entries {
-                texts(&entry.value, &format!("{pointer}/{}", entry.key.text.replace('~', "~0").replace('/', "~1")), found);
+                texts(
+                    &entry.value,
+                    &format!("{pointer}/{}", entry.key.text.replace('~', "~0").replace('/', "~1")),
+                    found,
+                );
             }
         }
         _ => {}
@@ -26,7 +34,10 @@ fn texts(node: &Node, pointer: &str, found: &mut Vec<(String, String)>) {
 /// Returns whether what is there is data, which is taken as it is.
 fn is_data(pointer: &str) -> bool {
     let names: Vec<&str> = pointer.split('/').collect();
-    names.contains(&"tests") || names.contains(&"example") || names.get(1).is_some_and(|name| name.starts_with("x-")) || names.last() == Some(&"value")
+    names.contains(&"tests")
+        || names.contains(&"example")
+        || names.get(1).is_some_and(|name| name.starts_with("x-"))
+        || names.last() == Some(&"value")
 }
 
 #[test]

@@ -22,7 +22,8 @@ fn said(name: &str, text: &str) -> Vec<String> {
 #[test]
 fn every_document_of_the_repository() {
     let folders = ["specs", "examples", "tests/specs/valid", "tests/specs/valid/specs"];
-    let all: Vec<String> = folders.into_iter().flat_map(corpus::folder).flat_map(|(name, text)| said(&name, &text)).collect();
+    let all: Vec<String> =
+        folders.into_iter().flat_map(corpus::folder).flat_map(|(name, text)| said(&name, &text)).collect();
     assert!(all.is_empty(), "{all:#?}");
 }
 

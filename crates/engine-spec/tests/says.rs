@@ -36,14 +36,21 @@ fn members_that_exclude_each_other() {
         "secrets: {a: {env: A, file: b}}",
         &["conflicting-keys @ file: `env` and `file` exclude each other in a secret | keep `env` or `file`"],
     );
-    check("secrets: {a: {optional: true}}", &["missing-field @ {optional: true}: a secret needs `env`, `file`, `command` or `keyring` | add one of them"]);
+    check(
+        "secrets: {a: {optional: true}}",
+        &["missing-field @ {optional: true}: a secret needs `env`, `file`, `command` or `keyring` | add one of them"],
+    );
     check(
         "triggers: [{type: schedule, cron: '* * * * *', every: 5m}]",
-        &["conflicting-keys @ every: `cron` and `every` exclude each other in schedule trigger | keep `cron` or `every`"],
+        &[
+            "conflicting-keys @ every: `cron` and `every` exclude each other in schedule trigger | keep `cron` or `every`",
+        ],
     );
     check(
         "apis: {a: {paginate: {type: page, total: $.a, total_pages: $.b}}}",
-        &["conflicting-keys @ total_pages: `total` and `total_pages` exclude each other in page pagination | keep `total` or `total_pages`"],
+        &[
+            "conflicting-keys @ total_pages: `total` and `total_pages` exclude each other in page pagination | keep `total` or `total_pages`",
+        ],
     );
 }
 
@@ -65,9 +72,14 @@ fn the_long_form_of_a_field() {
     );
     check(
         "mappings: {m: {a: {from: $.a, value: 1}}}",
-        &["conflicting-keys @ value: `from` and `value` exclude each other in the long form of a field | keep `from` or `value`"],
+        &[
+            "conflicting-keys @ value: `from` and `value` exclude each other in the long form of a field | keep `from` or `value`",
+        ],
     );
-    check("mappings: {m: {a: {each: $.a}}}", &["missing-field @ {each: $.a}: missing field `map` in a comprehension | add `map: …`"]);
+    check(
+        "mappings: {m: {a: {each: $.a}}}",
+        &["missing-field @ {each: $.a}: missing field `map` in a comprehension | add `map: …`"],
+    );
 }
 
 #[test]
@@ -99,7 +111,12 @@ fn mistakes_inside_short_forms_have_their_places() {
 
 #[test]
 fn names_and_places() {
-    check("inputs: {a-b: {type: string}}", &["invalid-name @ a-b: `a-b` is not a name | write `a_b`: letters, digits and underscores, not beginning with a digit"]);
+    check(
+        "inputs: {a-b: {type: string}}",
+        &[
+            "invalid-name @ a-b: `a-b` is not a name | write `a_b`: letters, digits and underscores, not beginning with a digit",
+        ],
+    );
     check(
         "apis: {a: {paginate: {type: cursor, next: next_cursor, into: cursor}}}",
         &[
@@ -107,18 +124,31 @@ fn names_and_places() {
             "invalid-place @ cursor: `cursor` is not a place in a request | say where: `query.cursor`, `header.cursor` or `body.cursor`",
         ],
     );
-    check("steps:\n  - for_each: [a\n      ,b]\n    id: 1st", &["invalid-name @ 1st: `1st` is not a name | write `_1st`: letters, digits and underscores, not beginning with a digit"]);
+    check(
+        "steps:\n  - for_each: [a\n      ,b]\n    id: 1st",
+        &[
+            "invalid-name @ 1st: `1st` is not a name | write `_1st`: letters, digits and underscores, not beginning with a digit",
+        ],
+    );
 }
 
 #[test]
 fn other_keys_are_allowed_at_the_top_only() {
     check("x-a: 1", &[]);
-    check("steps:\n  - call: {endpoint: a.b, x-a: 1}", &["unknown-field @ x-a: unknown field `x-a` in a call | one of `endpoint`, `params`, `query`, `headers`, `body`, `until`, `every`, `timeout`"]);
+    check(
+        "steps:\n  - call: {endpoint: a.b, x-a: 1}",
+        &[
+            "unknown-field @ x-a: unknown field `x-a` in a call | one of `endpoint`, `params`, `query`, `headers`, `body`, `until`, `every`, `timeout`",
+        ],
+    );
 }
 
 #[test]
 fn versions() {
     assert_eq!(said("version: 2\n"), ["unsupported-version @ 2: version `2` is not supported | write `version: 1`"]);
-    assert_eq!(said("version: \"1\"\n"), ["wrong-type @ \"1\": a string where the number 1 is expected | remove the quotes: `1`"]);
+    assert_eq!(
+        said("version: \"1\"\n"),
+        ["wrong-type @ \"1\": a string where the number 1 is expected | remove the quotes: `1`"]
+    );
     assert_eq!(said("{}\n"), ["missing-field @ {}: missing field `version` in a spec | add `version: …`"]);
 }

@@ -15,7 +15,8 @@ fn model(document: &Value) -> Result<(), String> {
     let node = AnyNode::deserialize(document).unwrap().0;
     let mut findings = Findings::default();
     let spec = read::<Spec>(&node, &mut findings);
-    let errors: Vec<_> = findings.iter().filter(|it| it.is_error()).map(|it| format!("{}: {}", it.code, it.message)).collect();
+    let errors: Vec<_> =
+        findings.iter().filter(|it| it.is_error()).map(|it| format!("{}: {}", it.code, it.message)).collect();
     if errors.is_empty() {
         assert!(spec.is_some(), "nothing is said about {document}");
         return Ok(());
@@ -27,7 +28,9 @@ fn model(document: &Value) -> Result<(), String> {
 fn places(value: &Value, pointer: &str, found: &mut Vec<String>) {
     found.push(pointer.to_owned());
     match value {
-        Value::Array(items) => items.iter().enumerate().for_each(|(at, item)| places(item, &format!("{pointer}/{at}"), found)),
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(at, item)| places(item, &format!("{pointer}/{at}"), found));
+        }
         Value::Object(members) => {
             for (name, member) in members {
                 places(member, &format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1")), found);
@@ -46,7 +49,11 @@ fn mutations(document: &Value, seen: &mut HashSet<(String, String)>) -> Vec<Valu
     let mut all = Vec::new();
     for pointer in &pointers {
         let value = document.pointer(pointer).unwrap();
-        let place = pointer.split('/').map(|name| if name.parse::<usize>().is_ok() { "0" } else { name }).collect::<Vec<_>>().join("/");
+        let place = pointer
+            .split('/')
+            .map(|name| if name.parse::<usize>().is_ok() { "0" } else { name })
+            .collect::<Vec<_>>()
+            .join("/");
         let form = match value {
             Value::Object(members) => members.keys().map(String::as_str).collect::<Vec<_>>().join(" "),
             Value::Array(_) => "a list".to_owned(),
@@ -62,14 +69,61 @@ fn mutations(document: &Value, seen: &mut HashSet<(String, String)>) -> Vec<Valu
             all.push(other);
         };
         for new in [
-            json!(null), json!(true), json!(7), json!(-1), json!(1.5), json!(429), json!([]), json!({}), json!(""), json!("zzz"), json!("a b"),
-            json!("none"), json!("all"), json!("$.a"), json!("{{ a }}"), json!("x {{"), json!("a.b"), json!("a.*"), json!("steps.a"), json!("5m"),
-            json!("1mo"), json!("1h30m"), json!("10MB"), json!("10/1s"), json!("5xx"), json!("header.X"), json!("query.a"), json!("body.a[0]"),
-            json!("url"), json!("GET /a/{b}"), json!("GET /{a"), json!("$"), json!("true"), json!(["zzz"]), json!([null]), json!([7]),
-            json!(["a.b"]), json!([{}]), json!({"zzz": 1}), json!({"type": "zzz"}), json!({"type": "none"}), json!({"type": "page"}),
-            json!({"value": 1}), json!({"value": 1, "style": "comma"}), json!({"from": "$.a"}), json!({"from": "$.a", "to": 1}),
-            json!({"each": "$.a", "map": "$.b"}), json!({"sink": "a"}), json!({"sink": "a", "table": "b"}), json!({"until": "a"}),
-            json!({"status": 200}), json!({"json": 1, "text": "a"}), json!({"a-b": 1}), json!({"env": "A"}), json!({"env": "A", "file": "b"}),
+            json!(null),
+            json!(true),
+            json!(7),
+            json!(-1),
+            json!(1.5),
+            json!(429),
+            json!([]),
+            json!({}),
+            json!(""),
+            json!("zzz"),
+            json!("a b"),
+            json!("none"),
+            json!("all"),
+            json!("$.a"),
+            json!("{{ a }}"),
+            json!("x {{"),
+            json!("a.b"),
+            json!("a.*"),
+            json!("steps.a"),
+            json!("5m"),
+            json!("1mo"),
+            json!("1h30m"),
+            json!("10MB"),
+            json!("10/1s"),
+            json!("5xx"),
+            json!("header.X"),
+            json!("query.a"),
+            json!("body.a[0]"),
+            json!("url"),
+            json!("GET /a/{b}"),
+            json!("GET /{a"),
+            json!("$"),
+            json!("true"),
+            json!(["zzz"]),
+            json!([null]),
+            json!([7]),
+            json!(["a.b"]),
+            json!([{}]),
+            json!({"zzz": 1}),
+            json!({"type": "zzz"}),
+            json!({"type": "none"}),
+            json!({"type": "page"}),
+            json!({"value": 1}),
+            json!({"value": 1, "style": "comma"}),
+            json!({"from": "$.a"}),
+            json!({"from": "$.a", "to": 1}),
+            json!({"each": "$.a", "map": "$.b"}),
+            json!({"sink": "a"}),
+            json!({"sink": "a", "table": "b"}),
+            json!({"until": "a"}),
+            json!({"status": 200}),
+            json!({"json": 1, "text": "a"}),
+            json!({"a-b": 1}),
+            json!({"env": "A"}),
+            json!({"env": "A", "file": "b"}),
         ] {
             with(new);
         }
@@ -85,9 +139,22 @@ fn mutations(document: &Value, seen: &mut HashSet<(String, String)>) -> Vec<Valu
                     with(Value::Object(renamed));
                 }
                 for (name, new) in [
-                    ("zzz", json!(1)), ("x-a", json!(1)), ("type", json!("cursor")), ("methods", json!(["POST"])), ("read", json!("a.b")), ("fail", json!("a")),
-                    ("log", json!(null)), ("case", json!("a")), ("default", json!(true)), ("from", json!("$.a")), ("table", json!("a")),
-                    ("steps", json!([])), ("every", json!("5m")), ("file", json!("a")), ("when", json!(true)), ("order", json!(["a.b"])),
+                    ("zzz", json!(1)),
+                    ("x-a", json!(1)),
+                    ("type", json!("cursor")),
+                    ("methods", json!(["POST"])),
+                    ("read", json!("a.b")),
+                    ("fail", json!("a")),
+                    ("log", json!(null)),
+                    ("case", json!("a")),
+                    ("default", json!(true)),
+                    ("from", json!("$.a")),
+                    ("table", json!("a")),
+                    ("steps", json!([])),
+                    ("every", json!("5m")),
+                    ("file", json!("a")),
+                    ("when", json!(true)),
+                    ("order", json!(["a.b"])),
                 ] {
                     let mut more = members.clone();
                     more.insert(name.to_owned(), new);
@@ -118,7 +185,11 @@ fn compare(documents: &[(String, Value)]) -> BTreeSet<String> {
         match (model(document), validator.is_valid(document)) {
             (Ok(()), false) => {
                 let error = validator.iter_errors(document).next().unwrap();
-                differences.insert(format!("only the model takes, {name}: {} at {}: {error}", error.instance(), error.instance_path()));
+                differences.insert(format!(
+                    "only the model takes, {name}: {} at {}: {error}",
+                    error.instance(),
+                    error.instance_path()
+                ));
             }
             (Err(said), true) => {
                 differences.insert(format!("only the schema takes, {name}: {said}"));

@@ -10,7 +10,9 @@ fn silent(value: &Value, place: &str, found: &mut Vec<String>) {
         Value::Object(members) => {
             if let Some(properties) = members.get("properties").and_then(Value::as_object) {
                 for (name, property) in properties {
-                    let explained = property.get("description").is_some() || property.get("const").is_some() || property.get("not").is_some();
+                    let explained = property.get("description").is_some()
+                        || property.get("const").is_some()
+                        || property.get("not").is_some();
                     if !explained {
                         found.push(format!("{place}.{name}"));
                     }
@@ -20,7 +22,9 @@ fn silent(value: &Value, place: &str, found: &mut Vec<String>) {
                 silent(member, &format!("{place}/{name}"), found);
             }
         }
-        Value::Array(items) => items.iter().enumerate().for_each(|(at, item)| silent(item, &format!("{place}/{at}"), found)),
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(at, item)| silent(item, &format!("{place}/{at}"), found));
+        }
         _ => {}
     }
 }

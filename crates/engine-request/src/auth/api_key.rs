@@ -58,7 +58,13 @@ mod tests {
     #[test]
     fn a_word_before_the_value_is_followed_by_a_space() {
         check("{type: api_key, value: v, prefix: Token, in: header.Authorization}", "/a?k=old authorization: Token v");
-        check("{type: api_key, value: v, prefix: 'Token ', in: header.Authorization}", "/a?k=old authorization: Token v");
-        check("{type: api_key, value: v, prefix: 'apikey=', in: header.Authorization}", "/a?k=old authorization: apikey=v");
+        check(
+            "{type: api_key, value: v, prefix: 'Token ', in: header.Authorization}",
+            "/a?k=old authorization: Token v",
+        );
+        check(
+            "{type: api_key, value: v, prefix: 'apikey=', in: header.Authorization}",
+            "/a?k=old authorization: apikey=v",
+        );
     }
 }

@@ -25,7 +25,8 @@ pub struct BasicAuth {
 impl Authenticate for BasicAuth {
     fn apply(&self, draft: &mut Draft, scope: &Scope) -> Result<(), EvalError> {
         let username = self.username.render_text(scope)?;
-        let password = self.password.as_ref().map(|password| password.render_text(scope)).transpose()?.unwrap_or_default();
+        let password =
+            self.password.as_ref().map(|password| password.render_text(scope)).transpose()?.unwrap_or_default();
         if username.contains(':') {
             let error = EvalError::new("the user name has a `:`, which ends it (RFC 7617)", self.username.span());
             return Err(error.help("put what follows the `:` into `password`"));
@@ -47,7 +48,10 @@ mod tests {
 
     #[test]
     fn sends_both_in_base64() {
-        check("{type: basic, username: Aladdin, password: open sesame}", "/a?k=old authorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
+        check(
+            "{type: basic, username: Aladdin, password: open sesame}",
+            "/a?k=old authorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==",
+        );
         check("{type: basic, username: test, password: 123£}", "/a?k=old authorization: Basic dGVzdDoxMjPCow==");
         check("{type: basic, username: key}", "/a?k=old authorization: Basic a2V5Og==");
     }

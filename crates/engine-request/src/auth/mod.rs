@@ -80,7 +80,8 @@ pub enum Auth {
 
 impl Authenticate for Auth {
     fn apply(&self, draft: &mut Draft, scope: &Scope) -> Result<(), EvalError> {
-        if self.methods().is_some_and(|methods| methods.iter().all(|method| method.as_str() != draft.method().as_str())) {
+        if self.methods().is_some_and(|methods| methods.iter().all(|method| method.as_str() != draft.method().as_str()))
+        {
             return Ok(());
         }
         match self {
@@ -88,7 +89,10 @@ impl Authenticate for Auth {
             Self::ApiKey(auth) => auth.apply(draft, scope),
             Self::Basic(auth) => auth.apply(draft, scope),
             Self::Bearer(auth) => auth.apply(draft, scope),
-            other => Err(EvalError::new(format!("`{}` auth is not supported by this version", other.kind()), Span::default())),
+            other => Err(EvalError::new(
+                format!("`{}` auth is not supported by this version", other.kind()),
+                Span::default(),
+            )),
         }
     }
 }
@@ -142,7 +146,9 @@ impl Auth {
 fn proof(template: &engine_expr::Template, what: &str, scope: &Scope) -> Result<String, EvalError> {
     let text = template.render_text(scope)?;
     if text.is_empty() {
-        return Err(EvalError::new(format!("the {what} is empty"), template.span()).help("check the secret that it is made of"));
+        return Err(
+            EvalError::new(format!("the {what} is empty"), template.span()).help("check the secret that it is made of")
+        );
     }
     Ok(text)
 }

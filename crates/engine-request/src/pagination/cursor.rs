@@ -53,7 +53,14 @@ impl Turn for CursorTurn {
     }
 
     fn asks(&self) -> (Span, String) {
-        (self.next.span(), format!("check that `{}` is the cursor of the next page, and that the API takes it as `{}`", self.next.text(), self.into))
+        (
+            self.next.span(),
+            format!(
+                "check that `{}` is the cursor of the next page, and that the API takes it as `{}`",
+                self.next.text(),
+                self.into
+            ),
+        )
     }
 }
 
@@ -66,9 +73,15 @@ mod tests {
     #[test]
     fn follows_cursors_until_there_is_none() {
         let yaml = "{type: cursor, next: $.meta.next, into: query.page_token}";
-        let pages = ["{\"items\": [1], \"meta\": {\"next\": \"a/b=\"}}", "{\"items\": [2], \"meta\": {\"next\": null}}"];
+        let pages =
+            ["{\"items\": [1], \"meta\": {\"next\": \"a/b=\"}}", "{\"items\": [2], \"meta\": {\"next\": null}}"];
         check(yaml, &pages, &[FIRST, "/v1/items?limit=2&page_token=a/b%3D", "end"]);
-        for none in ["{\"items\": [1]}", "{\"items\": [1], \"meta\": {\"next\": \"\"}}", "{\"items\": [1], \"meta\": {\"next\": false}}", "[1]"] {
+        for none in [
+            "{\"items\": [1]}",
+            "{\"items\": [1], \"meta\": {\"next\": \"\"}}",
+            "{\"items\": [1], \"meta\": {\"next\": false}}",
+            "[1]",
+        ] {
             check(yaml, &[none], &[FIRST, "end"]);
         }
     }
@@ -76,20 +89,36 @@ mod tests {
     #[test]
     fn nought_is_a_cursor_and_numbers_keep_their_digits() {
         let yaml = "{type: cursor, next: $.next}";
-        check(yaml, &["{\"next\": 0}", "{\"next\": 12345678901234567890.10}"], &[FIRST, "/v1/items?limit=2&cursor=0", "/v1/items?limit=2&cursor=12345678901234567890.10"]);
+        check(
+            yaml,
+            &["{\"next\": 0}", "{\"next\": 12345678901234567890.10}"],
+            &[FIRST, "/v1/items?limit=2&cursor=0", "/v1/items?limit=2&cursor=12345678901234567890.10"],
+        );
     }
 
     #[test]
     fn an_empty_page_is_not_the_end() {
         let pages = ["{\"items\": [], \"next\": \"a\"}", "{\"items\": [], \"next\": \"b\"}", "{\"items\": [1]}"];
-        check("{type: cursor, next: $.next}", &pages, &[FIRST, "/v1/items?limit=2&cursor=a", "/v1/items?limit=2&cursor=b", "end"]);
+        check(
+            "{type: cursor, next: $.next}",
+            &pages,
+            &[FIRST, "/v1/items?limit=2&cursor=a", "/v1/items?limit=2&cursor=b", "end"],
+        );
     }
 
     #[test]
     fn a_repeated_cursor_is_an_error() {
-        let pages = ["{\"items\": [1], \"next\": \"a\"}", "{\"items\": [2], \"next\": \"b\"}", "{\"items\": [3], \"next\": \"a\"}"];
+        let pages = [
+            "{\"items\": [1], \"next\": \"a\"}",
+            "{\"items\": [2], \"next\": \"b\"}",
+            "{\"items\": [3], \"next\": \"a\"}",
+        ];
         let error = "error[pagination-loop]: page 3 leads to a page that was already read";
-        check("{type: cursor, next: $.next}", &pages, &[FIRST, "/v1/items?limit=2&cursor=a", "/v1/items?limit=2&cursor=b", error]);
+        check(
+            "{type: cursor, next: $.next}",
+            &pages,
+            &[FIRST, "/v1/items?limit=2&cursor=a", "/v1/items?limit=2&cursor=b", error],
+        );
     }
 
     #[test]
@@ -99,8 +128,20 @@ mod tests {
         check("{type: cursor, next: cookie.next}", &["200\nSet-Cookie: next=x; Path=/\n\n[1]"], &[FIRST, second]);
         check("{type: cursor, next: '{{ response.body.next | lower }}'}", &["{\"next\": \"X\"}"], &[FIRST, second]);
         check("{type: cursor, next: '{{ response.body.nope }}'}", &["{\"next\": \"X\"}"], &[FIRST, "end"]);
-        check("{type: cursor, next: '$.list[-1].id'}", &["{\"list\": [{\"id\": 1}, {\"id\": \"x\"}]}"], &[FIRST, second]);
-        check("{type: cursor, next: $.next, into: body.after}", &["{\"next\": [1, \"x\"]}"], &[FIRST, "/v1/items?limit=2 {\"after\":[1,\"x\"]}"]);
-        check("{type: cursor, next: $.more}", &["{\"more\": true}"], &[FIRST, "error[unexpected-shape]: `$.more` gives a boolean on page 1, where a cursor is needed"]);
+        check(
+            "{type: cursor, next: '$.list[-1].id'}",
+            &["{\"list\": [{\"id\": 1}, {\"id\": \"x\"}]}"],
+            &[FIRST, second],
+        );
+        check(
+            "{type: cursor, next: $.next, into: body.after}",
+            &["{\"next\": [1, \"x\"]}"],
+            &[FIRST, "/v1/items?limit=2 {\"after\":[1,\"x\"]}"],
+        );
+        check(
+            "{type: cursor, next: $.more}",
+            &["{\"more\": true}"],
+            &[FIRST, "error[unexpected-shape]: `$.more` gives a boolean on page 1, where a cursor is needed"],
+        );
     }
 }

@@ -112,7 +112,9 @@ fn from_places(places: &Keyed<Place, Dynamic>, seen: &Seen<'_>) -> Result<Option
         match (place.target(), &found) {
             (Target::Url, Value::String(text)) => changes.url = Some(seen.resolve(text, value.span())?),
             (Target::Url, other) => {
-                return Err(EvalError::new(format!("a URL is needed here, not {}", other.a_kind()), value.span()).into());
+                return Err(
+                    EvalError::new(format!("a URL is needed here, not {}", other.a_kind()), value.span()).into()
+                );
             }
             _ => changes.places.push((place.clone(), found)),
         }
@@ -128,7 +130,9 @@ fn from_object(expr: &Expr, seen: &Seen<'_>) -> Result<Option<Changes>, PagerErr
     };
     let Some(members) = found.as_object() else {
         let error = EvalError::new(format!("`{}` gives {}, not an object", expr.text(), found.a_kind()), expr.span());
-        return Err(error.help("an object is merged into the query; for a single value write `query.NAME: …` below `next`").into());
+        return Err(error
+            .help("an object is merged into the query; for a single value write `query.NAME: …` below `next`")
+            .into());
     };
     let places = members.iter().map(|(name, value)| (Place::new(Target::Query(name.clone())), value.clone()));
     let places: Vec<_> = places.collect();
@@ -150,21 +154,37 @@ next:
   header.X-Page: '{{ page.number + 1 if page.count == 2 else none }}'
   query.mode: more";
         let pages = ["{\"items\": [1, 2], \"seq\": 0}", "{\"items\": [3], \"seq\": 7}", "{\"items\": [4]}"];
-        check(yaml, &pages, &[FIRST, "/v1/items?limit=2&seq=0&mode=more x-page: 2", "/v1/items?limit=2&seq=7&mode=more", "end"]);
+        check(
+            yaml,
+            &pages,
+            &[FIRST, "/v1/items?limit=2&seq=0&mode=more x-page: 2", "/v1/items?limit=2&seq=7&mode=more", "end"],
+        );
     }
 
     #[test]
     fn merges_an_object_into_the_query() {
         let yaml = "{type: custom, next: $.continue}";
-        let pages = ["{\"items\": [1], \"continue\": {\"cont\": \"-||\", \"from\": \"B\"}}", "{\"items\": [2], \"continue\": {\"cont\": \"x\"}}", "{\"items\": [3]}"];
+        let pages = [
+            "{\"items\": [1], \"continue\": {\"cont\": \"-||\", \"from\": \"B\"}}",
+            "{\"items\": [2], \"continue\": {\"cont\": \"x\"}}",
+            "{\"items\": [3]}",
+        ];
         check(yaml, &pages, &[FIRST, "/v1/items?limit=2&cont=-%7C%7C&from=B", "/v1/items?limit=2&cont=x", "end"]);
         check(yaml, &["{\"continue\": {}}"], &[FIRST, "end"]);
-        check(yaml, &["{\"continue\": 5}"], &[FIRST, "error[template-failed]: `$.continue` gives a number, not an object"]);
+        check(
+            yaml,
+            &["{\"continue\": 5}"],
+            &[FIRST, "error[template-failed]: `$.continue` gives a number, not an object"],
+        );
     }
 
     #[test]
     fn an_empty_page_is_not_the_end() {
-        check("{type: custom, next: {query.a: $.a}}", &["{\"items\": [], \"a\": 1}", "{\"items\": [1], \"a\": \"\"}"], &[FIRST, "/v1/items?limit=2&a=1", "end"]);
+        check(
+            "{type: custom, next: {query.a: $.a}}",
+            &["{\"items\": [], \"a\": 1}", "{\"items\": [1], \"a\": \"\"}"],
+            &[FIRST, "/v1/items?limit=2&a=1", "end"],
+        );
     }
 
     #[test]
@@ -176,6 +196,10 @@ next:
     #[test]
     fn what_was_sent_already_is_an_error() {
         let error = "error[pagination-loop]: page 2 leads to a page that was already read";
-        check("{type: custom, next: {query.a: $.a}}", &["{\"items\": [1], \"a\": 1}", "{\"items\": [2], \"a\": 1}"], &[FIRST, "/v1/items?limit=2&a=1", error]);
+        check(
+            "{type: custom, next: {query.a: $.a}}",
+            &["{\"items\": [1], \"a\": 1}", "{\"items\": [2], \"a\": 1}"],
+            &[FIRST, "/v1/items?limit=2&a=1", error],
+        );
     }
 }

@@ -59,7 +59,10 @@ impl Turn for LastRecordTurn {
     }
 
     fn asks(&self) -> (Span, String) {
-        (self.next.span(), format!("check that the API takes `{}` of the last record as `{}`", self.next.text(), self.into))
+        (
+            self.next.span(),
+            format!("check that the API takes `{}` of the last record as `{}`", self.next.text(), self.into),
+        )
     }
 }
 
@@ -73,13 +76,18 @@ mod tests {
     fn goes_on_after_the_last_record() {
         let yaml = "{type: last_record, next: $.id, into: query.starting_after}";
         let pages = ["[{\"id\": \"a\"}, {\"id\": \"b\"}]", "[{\"id\": \"c\"}]", "[]"];
-        check(yaml, &pages, &[FIRST, "/v1/items?limit=2&starting_after=b", "/v1/items?limit=2&starting_after=c", "end"]);
+        check(
+            yaml,
+            &pages,
+            &[FIRST, "/v1/items?limit=2&starting_after=b", "/v1/items?limit=2&starting_after=c", "end"],
+        );
     }
 
     #[test]
     fn ends_where_the_api_says_that_there_is_no_more() {
         let yaml = "{type: last_record, next: $.id, into: query.after, stop_when: not response.body.has_more}";
-        let pages = ["{\"items\": [{\"id\": 1}], \"has_more\": true}", "{\"items\": [{\"id\": 2}], \"has_more\": false}"];
+        let pages =
+            ["{\"items\": [{\"id\": 1}], \"has_more\": true}", "{\"items\": [{\"id\": 2}], \"has_more\": false}"];
         check(yaml, &pages, &[FIRST, "/v1/items?limit=2&after=1", "end"]);
     }
 
@@ -101,6 +109,10 @@ mod tests {
     fn a_repeated_value_is_an_error() {
         let pages = ["[{\"id\": 1, \"t\": 5}]", "[{\"id\": 2, \"t\": 5}]"];
         let error = "error[pagination-loop]: page 2 leads to a page that was already read";
-        check("{type: last_record, next: $.t, into: query.since}", &pages, &[FIRST, "/v1/items?limit=2&since=5", error]);
+        check(
+            "{type: last_record, next: $.t, into: query.since}",
+            &pages,
+            &[FIRST, "/v1/items?limit=2&since=5", error],
+        );
     }
 }

@@ -32,7 +32,10 @@ impl LinkHeaderPagination {
     /// Begins a read.
     pub(super) fn turn(&self) -> LinkHeaderTurn {
         let rel = self.rel.as_ref();
-        LinkHeaderTurn { rel: rel.map_or("next", Text::as_str).into(), span: rel.map_or_else(Span::default, Text::span) }
+        LinkHeaderTurn {
+            rel: rel.map_or("next", Text::as_str).into(),
+            span: rel.map_or_else(Span::default, Text::span),
+        }
     }
 }
 
@@ -50,7 +53,9 @@ impl Turn for LinkHeaderTurn {
             let text = String::from_utf8_lossy(header.as_bytes());
             // A link with an anchor elsewhere is not about this page (RFC 8288 §3.2).
             let is_here = |anchor: &str| here.join(anchor).is_ok_and(|url| url == *here);
-            if let Some(link) = links(&text).iter().find(|link| link.has_rel(&self.rel) && link.anchor().is_none_or(is_here)) {
+            if let Some(link) =
+                links(&text).iter().find(|link| link.has_rel(&self.rel) && link.anchor().is_none_or(is_here))
+            {
                 return Ok(Next::Request(Changes::to_url(seen.resolve(&link.target, self.span)?)));
             }
         }
@@ -70,7 +75,10 @@ mod tests {
 
     #[test]
     fn follows_links_until_there_is_none() {
-        let pages = ["200\nLink: <https://api.test/v1/items?page=2>; rel=\"next\", <a>; rel=last\n\n[1]", "200\nLink: <a>; rel=prev\n\n[2]"];
+        let pages = [
+            "200\nLink: <https://api.test/v1/items?page=2>; rel=\"next\", <a>; rel=last\n\n[1]",
+            "200\nLink: <a>; rel=prev\n\n[2]",
+        ];
         check("type: link_header", &pages, &[FIRST, "/v1/items?page=2", "end"]);
         check("type: link_header", &["[1]"], &[FIRST, "end"]);
     }

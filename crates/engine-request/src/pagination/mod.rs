@@ -71,7 +71,11 @@ struct Guards<'a> {
 
 macro_rules! guards {
     ($kind:expr) => {
-        Guards { stop_when: $kind.stop_when.as_ref(), restart_after: $kind.restart_after.as_ref(), max_pages: $kind.max_pages.as_ref() }
+        Guards {
+            stop_when: $kind.stop_when.as_ref(),
+            restart_after: $kind.restart_after.as_ref(),
+            max_pages: $kind.max_pages.as_ref(),
+        }
     };
 }
 

@@ -62,7 +62,8 @@ mod tests {
     #[test]
     fn follows_urls_until_there_is_none() {
         let yaml = "{type: next_url, next: $.next}";
-        let pages = ["{\"items\": [1], \"next\": \"https://api.test/v1/items?x=%2f#y\"}", "{\"items\": [2], \"next\": \"\"}"];
+        let pages =
+            ["{\"items\": [1], \"next\": \"https://api.test/v1/items?x=%2f#y\"}", "{\"items\": [2], \"next\": \"\"}"];
         check(yaml, &pages, &[FIRST, "/v1/items?x=%2f", "end"]);
         for none in ["{}", "{\"next\": null}", "{\"next\": false}"] {
             check(yaml, &[none], &[FIRST, "end"]);
@@ -73,21 +74,27 @@ mod tests {
     fn resolves_relative_urls_against_the_request() {
         let yaml = "{type: next_url, next: \"$['@odata.nextLink']\"}";
         let page = |next: &str| format!("{{\"@odata.nextLink\": \"{next}\"}}");
-        check(yaml, &[&page("items?$skip=2"), &page("?$skip=4"), &page("/v2/b"), &page("//other.test/c")], &[
-            FIRST,
-            "/v1/items?$skip=2",
-            "/v1/items?$skip=4",
-            "/v2/b",
-            "https://other.test/c",
-        ]);
+        check(
+            yaml,
+            &[&page("items?$skip=2"), &page("?$skip=4"), &page("/v2/b"), &page("//other.test/c")],
+            &[FIRST, "/v1/items?$skip=2", "/v1/items?$skip=4", "/v2/b", "https://other.test/c"],
+        );
     }
 
     #[test]
     fn what_is_no_url_is_an_error() {
         let yaml = "{type: next_url, next: $.next}";
-        check(yaml, &["{\"next\": true}"], &[FIRST, "error[unexpected-shape]: `$.next` gives a boolean on page 1, where a URL is needed"]);
+        check(
+            yaml,
+            &["{\"next\": true}"],
+            &[FIRST, "error[unexpected-shape]: `$.next` gives a boolean on page 1, where a URL is needed"],
+        );
         for url in ["javascript:x", "file:///etc/passwd", "https://"] {
-            check(yaml, &[&format!("{{\"next\": \"{url}\"}}")], &[FIRST, "error[unexpected-shape]: page 1 gives a next URL that is none"]);
+            check(
+                yaml,
+                &[&format!("{{\"next\": \"{url}\"}}")],
+                &[FIRST, "error[unexpected-shape]: page 1 gives a next URL that is none"],
+            );
         }
     }
 
@@ -99,6 +106,10 @@ mod tests {
 
     #[test]
     fn reads_headers() {
-        check("{type: next_url, next: header.Next-Page}", &["200\nNext-Page: https://api.test/v1/items?_token=a\n\n[1]", "[2]"], &[FIRST, "/v1/items?_token=a", "end"]);
+        check(
+            "{type: next_url, next: header.Next-Page}",
+            &["200\nNext-Page: https://api.test/v1/items?_token=a\n\n[1]", "[2]"],
+            &[FIRST, "/v1/items?_token=a", "end"],
+        );
     }
 }

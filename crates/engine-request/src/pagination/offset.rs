@@ -104,7 +104,11 @@ mod tests {
 
     #[test]
     fn goes_on_after_what_was_received() {
-        check("type: offset", &["[1, 2]", "[3]", "[]"], &[FIRST, "/v1/items?limit=2&offset=2", "/v1/items?limit=2&offset=3", "end"]);
+        check(
+            "type: offset",
+            &["[1, 2]", "[3]", "[]"],
+            &[FIRST, "/v1/items?limit=2&offset=2", "/v1/items?limit=2&offset=3", "end"],
+        );
         check("type: offset", &["[]"], &[FIRST, "end"]);
     }
 
@@ -120,6 +124,10 @@ mod tests {
         let page = |items: &str| format!("{{\"items\": {items}, \"meta\": {{\"n\": 9}}}}");
         let pages = [page("[1, 2]"), page("[3, 4, 5, 6]"), page("[7, 8, 9]")];
         let pages: Vec<&str> = pages.iter().map(String::as_str).collect();
-        check(yaml, &pages, &[FIRST, "3 ahead", "/v1/items?limit=2&offset=2", "2 ahead", "/v1/items?limit=2&offset=6", "end"]);
+        check(
+            yaml,
+            &pages,
+            &[FIRST, "3 ahead", "/v1/items?limit=2&offset=2", "2 ahead", "/v1/items?limit=2&offset=6", "end"],
+        );
     }
 }

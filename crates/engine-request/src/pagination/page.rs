@@ -130,8 +130,16 @@ mod tests {
 
     #[test]
     fn sends_number_and_size_where_it_is_told_to() {
-        let yaml = "{type: page, start: 0, into: body.paging.page, size: '{{ params.size }}', size_into: header.X-Size}";
-        check(yaml, &["[1]"], &["/v1/items?limit=2 x-size: 50 {\"paging\":{\"page\":0}}", "/v1/items?limit=2 x-size: 50 {\"paging\":{\"page\":1}}"]);
+        let yaml =
+            "{type: page, start: 0, into: body.paging.page, size: '{{ params.size }}', size_into: header.X-Size}";
+        check(
+            yaml,
+            &["[1]"],
+            &[
+                "/v1/items?limit=2 x-size: 50 {\"paging\":{\"page\":0}}",
+                "/v1/items?limit=2 x-size: 50 {\"paging\":{\"page\":1}}",
+            ],
+        );
         check("{type: page, size: 9}", &[], &[ONE]);
         check("{type: page, size: 9, size_into: query.limit}", &[], &["/v1/items?limit=9&page=1"]);
         check("{type: page, into: params.list}", &["[1]"], &["/v1/1?limit=2", "/v1/2?limit=2"]);
@@ -167,6 +175,10 @@ mod tests {
 
     #[test]
     fn an_answer_that_is_short_is_not_the_end() {
-        check("{type: page, size: 2, size_into: query.limit}", &["[1, 2]", "[3]", "[4, 5]", "[]"], &[ONE, TWO, "/v1/items?limit=2&page=3", "/v1/items?limit=2&page=4", "end"]);
+        check(
+            "{type: page, size: 2, size_into: query.limit}",
+            &["[1, 2]", "[3]", "[4, 5]", "[]"],
+            &[ONE, TWO, "/v1/items?limit=2&page=3", "/v1/items?limit=2&page=4", "end"],
+        );
     }
 }

@@ -122,7 +122,10 @@ impl Pager {
             names.push(("request", page.request.to_value()));
         }
         if needs.has("page") {
-            names.push(("page", Value::object([("number", Value::from(self.pages)), ("count", Value::from(page.count))])));
+            names.push((
+                "page",
+                Value::object([("number", Value::from(self.pages)), ("count", Value::from(page.count))]),
+            ));
         }
         if paging.needs_last() {
             names.push(("last", page.last.value()));
@@ -175,9 +178,9 @@ pub(super) mod tests {
     use engine_source::Span;
 
     use super::{Next, Pager};
-    use crate::pagination::{Fingerprint, Last, Page, Paging};
     use crate::answer::tests::answer;
     use crate::draft::tests::{read, scope};
+    use crate::pagination::{Fingerprint, Last, Page, Paging};
     use crate::{Changes, Draft, Pagination, Prepared, RequestLine};
 
     /// Reads the answers page by page; their records are the body's `items`, or the body where it is a list.
@@ -187,7 +190,11 @@ pub(super) mod tests {
     pub(in crate::pagination) fn check(yaml: &str, answers: &[&str], expected: &[&str]) {
         for unwrap in [None, Some("$.data")] {
             for has_slots in [true, false] {
-                assert_eq!(run(yaml, answers, unwrap, has_slots), expected, "{yaml}, slots: {has_slots}, unwrap: {unwrap:?}");
+                assert_eq!(
+                    run(yaml, answers, unwrap, has_slots),
+                    expected,
+                    "{yaml}, slots: {has_slots}, unwrap: {unwrap:?}"
+                );
             }
         }
     }
@@ -232,7 +239,9 @@ pub(super) mod tests {
             let items = inner.value().get("items").unwrap_or(inner.value());
             let items: Vec<String> = items.as_list().unwrap_or_default().iter().map(Value::to_json).collect();
             let answer = match (unwrap, text.split_once("\n\n")) {
-                (Some(_), Some((head, body))) if !yaml.contains("response.body") => answer(&format!("{head}\n\n{{\"data\": {body}}}")),
+                (Some(_), Some((head, body))) if !yaml.contains("response.body") => {
+                    answer(&format!("{head}\n\n{{\"data\": {body}}}"))
+                }
                 (Some(_), _) if !yaml.contains("response.body") => inner,
                 (Some(_), _) => return run(yaml, answers, None, has_slots),
                 (None, _) => inner,
@@ -272,7 +281,11 @@ pub(super) mod tests {
         let error = "error[pagination-loop]: page 2 has the very records of page 1";
         check("type: page", &[page, page], &["/v1/items?limit=2&page=1", "/v1/items?limit=2&page=2", error]);
         check("type: offset", &[page, page], &["/v1/items?limit=2&offset=0", "/v1/items?limit=2&offset=2", error]);
-        check("{type: last_record, next: $.id, into: query.after}", &[page, page], &["/v1/items?limit=2", "/v1/items?limit=2&after=2", error]);
+        check(
+            "{type: last_record, next: $.id, into: query.after}",
+            &[page, page],
+            &["/v1/items?limit=2", "/v1/items?limit=2&after=2", error],
+        );
         let cursors = ["{\"items\": [1], \"next\": \"a\"}", "{\"items\": [1], \"next\": \"b\"}"];
         check("{type: cursor, next: $.next}", &cursors, &["/v1/items?limit=2", "/v1/items?limit=2&cursor=a", error]);
     }
@@ -281,13 +294,18 @@ pub(super) mod tests {
     fn a_repeated_page_is_an_error_even_where_the_total_is_reached() {
         let page = "{\"items\": [1, 2], \"total\": 4}";
         let error = "error[pagination-loop]: page 2 has the very records of page 1";
-        check("{type: page, total: $.total}", &[page, page], &["/v1/items?limit=2&page=1", "/v1/items?limit=2&page=2", error]);
+        check(
+            "{type: page, total: $.total}",
+            &[page, page],
+            &["/v1/items?limit=2&page=1", "/v1/items?limit=2&page=2", error],
+        );
     }
 
     #[test]
     fn the_help_says_how_to_stop() {
         let mut helps = Vec::new();
-        for yaml in ["type: page", "{type: cursor, next: $.next}", "{type: last_record, next: $.id, into: query.after}"] {
+        for yaml in ["type: page", "{type: cursor, next: $.next}", "{type: last_record, next: $.id, into: query.after}"]
+        {
             let paging = Paging::new(&read(yaml), None);
             let mut pager = Pager::new(Arc::new(paging), &scope("{}")).unwrap();
             let body = "{\"next\": \"a\", \"id\": 1}";
@@ -306,7 +324,12 @@ pub(super) mod tests {
             helps.push(pager.next(&page, &scope("{}")).unwrap_err().help().unwrap());
         }
         for help in helps {
-            assert!(help.contains("`stop_when: page.count < 100`") && help.contains("`max_pages`") && help.starts_with("check that "), "{help}");
+            assert!(
+                help.contains("`stop_when: page.count < 100`")
+                    && help.contains("`max_pages`")
+                    && help.starts_with("check that "),
+                "{help}"
+            );
         }
     }
 
@@ -318,7 +341,11 @@ pub(super) mod tests {
         let error = "error[too-many-pages]: the read is not at its end after 2 pages";
         check("{type: cursor, next: $.next, max_pages: 2}", &pages[..2], &[first, second, error]);
         check("{type: cursor, next: $.next, max_pages: 3}", &pages, &[first, second, third, "end"]);
-        check("{type: cursor, next: $.next, max_pages: '{{ params.size - 48 }}'}", &pages[..2], &[first, second, error]);
+        check(
+            "{type: cursor, next: $.next, max_pages: '{{ params.size - 48 }}'}",
+            &pages[..2],
+            &[first, second, error],
+        );
     }
 
     #[test]

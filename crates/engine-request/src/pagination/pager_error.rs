@@ -91,11 +91,14 @@ impl PagerError {
             Self::RepeatedPage { check, .. } | Self::RepeatedNext { check, .. } => Some(format!(
                 "{check}; if the data ends here, say so: `stop_when: page.count < 100`, or whatever the answer tells; `max_pages` only guards a read"
             )),
-            Self::TooManyPages { .. } => {
-                Some("raise `max_pages`, say where the data ends with `stop_when`, or read less with `limit`".to_owned())
-            }
+            Self::TooManyPages { .. } => Some(
+                "raise `max_pages`, say where the data ends with `stop_when`, or read less with `limit`".to_owned(),
+            ),
             Self::Unfit { .. } => Some("check the path against an answer of the API".to_owned()),
-            Self::NoUrl { .. } => Some("check the place against an answer of the API; a token instead of a URL is read by `type: cursor`".to_owned()),
+            Self::NoUrl { .. } => Some(
+                "check the place against an answer of the API; a token instead of a URL is read by `type: cursor`"
+                    .to_owned(),
+            ),
         }
     }
 

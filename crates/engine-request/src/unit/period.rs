@@ -103,7 +103,23 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_duration() {
-        for text in ["", "5", "s", "5 m", "5 minutes", "-1s", "1.s", ".5s", "1.2.3s", "1mo", "1y", "1h30m", "1e3s", "1234567890s", "५s"] {
+        for text in [
+            "",
+            "5",
+            "s",
+            "5 m",
+            "5 minutes",
+            "-1s",
+            "1.s",
+            ".5s",
+            "1.2.3s",
+            "1mo",
+            "1y",
+            "1h30m",
+            "1e3s",
+            "1234567890s",
+            "५s",
+        ] {
             let error = text.parse::<Period>().unwrap_err();
             assert!(error.starts_with("[invalid-duration] "), "{text}: {error}");
         }
@@ -111,7 +127,15 @@ mod tests {
 
     #[test]
     fn is_shown_in_the_largest_whole_unit() {
-        for (text, shown) in [("60s", "1m"), ("90s", "90s"), ("36h", "36h"), ("7d", "1w"), ("0.5s", "500ms"), ("0m", "0s"), ("0.0001s", "0.0001s")] {
+        for (text, shown) in [
+            ("60s", "1m"),
+            ("90s", "90s"),
+            ("36h", "36h"),
+            ("7d", "1w"),
+            ("0.5s", "500ms"),
+            ("0m", "0s"),
+            ("0.0001s", "0.0001s"),
+        ] {
             assert_eq!(text.parse::<Period>().unwrap().to_string(), shown, "{text}");
         }
     }

@@ -35,7 +35,9 @@ impl FromStr for Rate {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let whole = |number: &str| (1..=9).contains(&number.len()) && !number.starts_with('0') && number.bytes().all(|b| b.is_ascii_digit());
+        let whole = |number: &str| {
+            (1..=9).contains(&number.len()) && !number.starts_with('0') && number.bytes().all(|b| b.is_ascii_digit())
+        };
         let read = || {
             let (count, period) = text.split_once('/')?;
             let number = period.trim_end_matches(|c: char| c.is_ascii_lowercase());
@@ -82,7 +84,9 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_rate() {
-        for text in ["", "100", "100/", "/10s", "0/1s", "1/0s", "1.5/s", "100 / 10s", "100/10", "10/1mo", "-1/s", "1/01s"] {
+        for text in
+            ["", "100", "100/", "/10s", "0/1s", "1/0s", "1.5/s", "100 / 10s", "100/10", "10/1mo", "-1/s", "1/01s"]
+        {
             assert!(text.parse::<Rate>().unwrap_err().starts_with("[invalid-rate] "), "{text}");
         }
     }

@@ -36,9 +36,19 @@ macro_rules! unit {
     };
 }
 
-unit!(Period, "Duration", "a duration", "A duration: a number and one of the units `ms`, `s`, `m`, `h`, `d`, `w`, such as `30s`.");
+unit!(
+    Period,
+    "Duration",
+    "a duration",
+    "A duration: a number and one of the units `ms`, `s`, `m`, `h`, `d`, `w`, such as `30s`."
+);
 unit!(Window, "Window", "a duration", "A duration such as `30d`, or months or years: `1mo`, `1y`.");
-unit!(Size, "Size", "a size", "A size: a number and one of the units `B`, `KB`, `MB`, `GB`, `KiB`, `MiB`, `GiB`, such as `10MB`.");
+unit!(
+    Size,
+    "Size",
+    "a size",
+    "A size: a number and one of the units `B`, `KB`, `MB`, `GB`, `KiB`, `MiB`, `GiB`, such as `10MB`."
+);
 unit!(Rate, "Rate", "a rate", "A rate: how many in what time, such as `100/10s`.");
 
 macro_rules! statuses {
@@ -63,7 +73,12 @@ macro_rules! statuses {
 }
 
 statuses!(StatusPattern, "Status", "a status", "A status, a class or a span of statuses: `429`, `5xx`, `400-403`.");
-statuses!(RetryOn, "RetryOn", "a status, `timeout` or `connect`", "After what to send again: a status such as `429` or `5xx`, `timeout`, or `connect`.");
+statuses!(
+    RetryOn,
+    "RetryOn",
+    "a status, `timeout` or `connect`",
+    "After what to send again: a status such as `429` or `5xx`, `timeout`, or `connect`."
+);
 
 impl Scalar for Status {
     fn from_value(value: &Value) -> Result<Self, String> {

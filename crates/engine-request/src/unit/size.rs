@@ -70,7 +70,14 @@ mod tests {
 
     #[test]
     fn reads_a_number_and_a_unit() {
-        for (text, bytes) in [("64KB", 64_000), ("10MB", 10_000_000), ("1KiB", 1024), ("1.5MiB", 1_572_864), ("0B", 0), ("2GB", 2_000_000_000)] {
+        for (text, bytes) in [
+            ("64KB", 64_000),
+            ("10MB", 10_000_000),
+            ("1KiB", 1024),
+            ("1.5MiB", 1_572_864),
+            ("0B", 0),
+            ("2GB", 2_000_000_000),
+        ] {
             let size: Size = text.parse().unwrap();
             assert_eq!(size.bytes(), bytes, "{text}");
             assert_eq!(size.to_string().parse::<Size>().unwrap(), size, "{text}");

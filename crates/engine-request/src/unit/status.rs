@@ -43,7 +43,9 @@ impl FromStr for Status {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        status(text).map(Self).ok_or_else(|| format!("[invalid-status] `{text}` is not a status\nhelp: write a number from 100 to 599: `201`"))
+        status(text).map(Self).ok_or_else(|| {
+            format!("[invalid-status] `{text}` is not a status\nhelp: write a number from 100 to 599: `201`")
+        })
     }
 }
 
@@ -118,7 +120,9 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_status() {
-        for text in ["", "42", "4290", "600", "099", "6xx", "5XX", "xx", "4x", "400-", "-403", "400-600", "400 - 403", "+42"] {
+        for text in
+            ["", "42", "4290", "600", "099", "6xx", "5XX", "xx", "4x", "400-", "-403", "400-600", "400 - 403", "+42"]
+        {
             assert!(text.parse::<StatusPattern>().unwrap_err().starts_with("[invalid-status] "), "{text}");
         }
     }

@@ -119,7 +119,9 @@ impl<'a> De<'a> {
             (_, "an object") => Some("write `name: value` for each member".to_owned()),
             (_, "a list") => Some("write `- ` before each member, one a line".to_owned()),
             (_, "a string") => Some("write one text".to_owned()),
-            (Kind::Seq(_) | Kind::Map(_), "a single value") => Some("write one value, in quotes if it has brackets".to_owned()),
+            (Kind::Seq(_) | Kind::Map(_), "a single value") => {
+                Some("write one value, in quotes if it has brackets".to_owned())
+            }
             _ => None,
         };
         Finding::error("wrong-type", format!("{found} where {expected} is expected"))

@@ -36,7 +36,8 @@ pub use write::{Write, WriteMode, WriteTo};
 const GROUPS: &[Group] = &[TARGET];
 
 /// A step has one target.
-const TARGET: Group = Group::at_most_one(&["call", "write", "switch", "steps", "parallel", "flow", "wait", "fail", "log"]);
+const TARGET: Group =
+    Group::at_most_one(&["call", "write", "switch", "steps", "parallel", "flow", "wait", "fail", "log"]);
 
 /// A step: takes records from a source, shapes them, and gives them to a target.
 ///

@@ -1,7 +1,7 @@
 //! Events that start a run in a test.
 
-use engine_source::Map;
 use engine_request::{Method, Text};
+use engine_source::Map;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
