@@ -3,6 +3,7 @@
 //! Reads pages, shapes their records and hands them to targets, through bounded channels, so that a slow target slows the requests. All
 //! that comes from outside comes through [`World`].
 
+mod ahead;
 mod call;
 mod exchange;
 mod failure;

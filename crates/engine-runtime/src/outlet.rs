@@ -99,9 +99,9 @@ impl Kept {
     }
 
     /// Returns the kept records as values.
-    pub(crate) fn values(&self) -> Vec<Value> {
+    pub(crate) fn values(&self) -> Result<Vec<Value>, Failure> {
         let records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
-        records.iter().map(|item| item.current.value().unwrap_or_default()).collect()
+        records.iter().map(Item::value).collect()
     }
 }
 

@@ -4,18 +4,18 @@ use std::sync::Arc;
 
 use engine_expr::{Scope, Slots, Wanted};
 use engine_plan::{Read, Source, Step};
-use engine_request::{Draft, Fingerprint, Last, Needs, Next, Page, Pager, PagerError};
+use engine_request::{Fingerprint, Last, Needs, Next, Page, Pager, PagerError};
 use engine_spec::ItemAction;
 use tokio::sync::mpsc;
 
-use crate::exchange::{Asked, Outcome, is_read_only};
+use crate::ahead::{Ahead, Asker, Came};
+use crate::exchange::Outcome;
 use crate::failure::Failure;
 use crate::item::{Item, Origin};
 use crate::needs::whole_scope;
 use crate::outlet::Batch;
 use crate::page::PageReader;
 use crate::params::params_of;
-use crate::report::Event;
 use crate::run::RunContext;
 use crate::stop::Stop;
 use crate::tally::Tally;
@@ -161,40 +161,36 @@ impl Reader {
         };
         let mut changes = pager.as_ref().map(Pager::first).unwrap_or_default();
         let mut slots = Slots::default();
-        let mut page_number = 0_u64;
+        let mut number = 0_u64;
         let stream: Arc<str> = endpoint.name.as_str().into();
+        let asker = Asker {
+            context: &self.context,
+            tally: &self.tally,
+            read,
+            base: &self.base,
+            item_scope: &item_scope,
+            params: &params,
+            has_pages: reader.paging.is_some(),
+        };
+        let at_once = match &endpoint.concurrency {
+            Some(concurrency) => concurrency.resolve(&first)?.max(1) as usize,
+            None => 1,
+        };
+        let mut ahead = Ahead::new(&asker, at_once);
         while left > 0 {
             if self.context.stop.is_stopped() {
                 return Err(Failure::interrupted());
             }
-            page_number += 1;
-            let has_pages = reader.paging.is_some();
-            let scope = self.base.with("params", changes.params(&params));
-            let mut draft = self.draft(read, &scope, &item_scope)?;
-            changes.apply(&mut draft)?;
-            if self.context.options.dry_run && !is_read_only(draft.method()) {
-                let message =
-                    format!("would read by {} {}, which a dry run does not send", draft.method(), endpoint.id());
-                self.tally.event(Event::Log { step: Arc::clone(self.tally.step()), message });
-                return Ok(());
-            }
-            let place = if has_pages { format!(", page {page_number}") } else { String::new() };
-            let asked = Asked {
-                endpoint,
-                scope: &scope,
-                tally: &self.tally,
-                stop: &self.context.stop,
-                span: read.span,
-                place: &place,
-                has_key: false,
-            };
-            let exchanged = match self.context.exchanges.send(draft, &asked).await? {
-                Outcome::Answer(exchanged) => exchanged,
-                Outcome::Skipped => {
+            number += 1;
+            let Came { outcome, scope, place } = ahead.take(&changes, number).await?;
+            let exchanged = match outcome {
+                Some(Outcome::Answer(exchanged)) => exchanged,
+                Some(Outcome::Skipped) => {
                     self.tally.add(|counts| counts.skipped += 1);
                     return Ok(());
                 }
-                Outcome::Stopped => return Err(Failure::interrupted()),
+                Some(Outcome::Stopped) => return Err(Failure::interrupted()),
+                None => return Ok(()),
             };
             let shown = format!("{} {}{place}", exchanged.request.method, exchanged.request.shown_url);
             let told = |failure: Failure| exchanged.told(failure, &shown);
@@ -233,6 +229,9 @@ impl Reader {
                 })
                 .collect();
             left = left.saturating_sub(items.len() as u64);
+            if let (Some(pager), Next::Request(_)) = (&pager, &next) {
+                ahead.plan(pager, number, left.div_ceil((items.len() as u64).max(1)));
+            }
             if sender.send(Paged::Page(Arc::new(items))).await.is_err() {
                 return Err(Failure::interrupted());
             }
@@ -242,15 +241,6 @@ impl Reader {
             }
         }
         Ok(())
-    }
-
-    /// Begins a request of a read: what the endpoint says, and over it what the read says.
-    fn draft(&self, read: &Read, scope: &Scope, item_scope: &Scope) -> Result<Draft, Failure> {
-        let endpoint = &read.endpoint;
-        let mut draft = self.context.exchanges.draft(endpoint, scope)?;
-        draft.set_query(&read.query, item_scope)?;
-        draft.set_headers(&read.headers, item_scope)?;
-        Ok(draft)
     }
 }
 

@@ -216,9 +216,9 @@ impl RunContext {
     }
 
     /// Returns the names that a step may use: `steps` has those that it waits for.
-    pub(crate) async fn scope_of(&self, step: &engine_plan::Step) -> Scope {
+    pub(crate) async fn scope_of(&self, step: &engine_plan::Step) -> Result<Scope, Failure> {
         if step.waits_for.is_empty() {
-            return self.base.clone();
+            return Ok(self.base.clone());
         }
         let mut steps = Members::new();
         for &index in &step.waits_for {
@@ -226,7 +226,7 @@ impl RunContext {
             let mut receiver = end.subscribe();
             let end = receiver.wait_for(Option::is_some).await.ok().and_then(|end| end.clone());
             let Some(end) = end else { continue };
-            let records = self.kept.get(index).map(|kept| kept.values()).unwrap_or_default();
+            let records = self.kept.get(index).map(|kept| kept.values()).transpose()?.unwrap_or_default();
             let mut members = vec![
                 ("status", Value::from(status_name(end.status))),
                 ("error", end.error.map_or(Value::Null, Value::from)),
@@ -244,7 +244,7 @@ impl RunContext {
             }
             steps.insert(other.id.as_str(), Value::object(members));
         }
-        self.base.with("steps", Value::Object(Arc::new(steps)))
+        Ok(self.base.with("steps", Value::Object(Arc::new(steps))))
     }
 }
 

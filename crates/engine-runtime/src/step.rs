@@ -52,7 +52,7 @@ impl StepRun {
     async fn go(self, tally: &Arc<Tally>) -> Result<Status, Failure> {
         let Self { context, step, inlet, outlet } = self;
         let base = tokio::select! {
-            base = context.scope_of(&step) => base,
+            base = context.scope_of(&step) => base?,
             () = context.stop.stopped() => return Ok(Status::Interrupted),
         };
         let base = outer_item(&step, base);

@@ -97,7 +97,7 @@ fn mistakes_inside_short_forms_have_their_places() {
         &[
             "missing-field @ {params: {a: 1}}: missing field `endpoint` in a call | add `endpoint: …`",
             "invalid-value @ a: `a` does not name an endpoint | write `API.ENDPOINT`",
-            "wrong-type @ x: a whole number is expected here, not a string | ",
+            "wrong-type @ x: a whole number is expected here, not a string | write a whole number, or a template that gives one",
         ],
     );
     check(
