@@ -157,7 +157,10 @@ fn normal(text: &str, server: &Server, other: &Server, place: &Path) -> String {
         text = text.replace(&host, name);
     }
     let time = Regex::new(r"\b(in|after|waits) (\d[\d.]* (ms|min|s)|\d+:\d+)( \d+ s)?").unwrap();
-    time.replace_all(&text, "$1 TIME").into_owned()
+    let text = time.replace_all(&text, "$1 TIME");
+    // How many pages were fetched before one failed is a matter of which was faster.
+    let ahead = Regex::new(r"(?m)^(\S+ +failed: [^;\n]*);.*$").unwrap();
+    ahead.replace_all(&text, "$1").into_owned()
 }
 
 /// Returns rows as lines of JSON.

@@ -177,8 +177,9 @@ impl Caller {
         if let Some(expect) = &self.step.expect {
             check(expect, &exchanged, &item_scope).map_err(|failure| exchanged.hide(failure))?;
         }
+        let handed_on = self.hand_on(call, item, base, &exchanged).map_err(|failure| exchanged.hide(failure))?;
         self.tally.add(|counts| counts.sent += 1);
-        self.hand_on(call, item, base, &exchanged).map(Some).map_err(|failure| exchanged.hide(failure))
+        Ok(Some(handed_on))
     }
 
     /// Makes the item that goes on: the answer's body, or what `extract` makes of it.

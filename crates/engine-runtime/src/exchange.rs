@@ -215,9 +215,14 @@ impl Exchanges {
             }
         }
         let mut request = draft.finish()?;
-        if !own_origin {
-            strip(&mut request);
+        let named = known.is_some_and(|known| known.named.as_ref() == Some(&request.url.origin()));
+        match (own_origin, named) {
+            (true, _) => {}
+            // A host that the request line writes out gets what the spec says for it, but for secrets.
+            (false, true) => hide_secrets(&mut request),
+            (false, false) => strip(&mut request),
         }
+        let attempt = &Attempt { has_key: attempt.has_key && (own_origin || named), ..*attempt };
         self.check_host(&request.url, asked, &request)?;
         let api = self.apis.get(&endpoint.api);
         let _permits = (
@@ -485,6 +490,15 @@ async fn acquire(semaphore: Option<&Arc<Semaphore>>) -> Option<tokio::sync::Owne
 
 /// The headers that may go to another origin.
 const HARMLESS: [HeaderName; 5] = [ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE, IF_MODIFIED_SINCE, IF_NONE_MATCH];
+
+/// Takes the headers out of a request that hold secrets.
+fn hide_secrets(request: &mut Prepared) {
+    let secret = |(name, value): (&HeaderName, &http::HeaderValue)| value.is_sensitive().then(|| name.clone());
+    let names: Vec<HeaderName> = request.headers.iter().filter_map(secret).collect();
+    for name in names {
+        request.headers.remove(name);
+    }
+}
 
 /// Takes out of a request that goes to another origin whatever could be a credential.
 fn strip(request: &mut Prepared) {

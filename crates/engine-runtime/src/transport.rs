@@ -134,28 +134,33 @@ impl HttpTransport {
         if announced > max_body as u64 {
             return Err(TransportError::TooLarge(max_body));
         }
-        let mut body = BytesMut::with_capacity(usize::try_from(announced).unwrap_or(0));
-        let mut first: Option<Bytes> = None;
+        let mut chunks: Vec<Bytes> = Vec::new();
+        let mut length = 0;
         while let Some(chunk) = tokio::time::timeout(timeout, response.chunk())
             .await
             .map_err(late)?
             .map_err(|error| classify(&error, timeout))?
         {
-            if body.len() + first.as_ref().map_or(0, Bytes::len) + chunk.len() > max_body {
+            length += chunk.len();
+            if length > max_body {
                 return Err(TransportError::TooLarge(max_body));
             }
-            // A body that came in one piece is taken as it is.
-            if body.is_empty() && first.is_none() {
-                first = Some(chunk);
-                continue;
-            }
-            if let Some(first) = first.take() {
-                body.extend_from_slice(&first);
-            }
-            body.extend_from_slice(&chunk);
+            chunks.push(chunk);
         }
-        Ok(Incoming { status, headers, body: first.unwrap_or_else(|| body.freeze()) })
+        Ok(Incoming { status, headers, body: joined(chunks, length) })
     }
+}
+
+/// Joins the parts of a body; one that came in one piece is taken as it is.
+fn joined(mut chunks: Vec<Bytes>, length: usize) -> Bytes {
+    if chunks.len() < 2 {
+        return chunks.pop().unwrap_or_default();
+    }
+    let mut body = BytesMut::with_capacity(length);
+    for chunk in chunks {
+        body.extend_from_slice(&chunk);
+    }
+    body.freeze()
 }
 
 fn classify(error: &reqwest::Error, timeout: Duration) -> TransportError {
