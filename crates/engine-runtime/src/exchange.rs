@@ -11,13 +11,13 @@ use engine_request::{
     Redactor, RetryPolicy,
 };
 use engine_source::Span;
-use http::header::{ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE, IF_MODIFIED_SINCE, IF_NONE_MATCH, LOCATION};
-use http::{HeaderMap, HeaderName};
+use http::header::LOCATION;
 use tokio::sync::Semaphore;
 use url::{Origin, Url};
 
 use crate::failure::Failure;
 use crate::limits::Limits;
+use crate::origin::{hide_secrets, named_origin, strip};
 use crate::page::excerpt;
 use crate::report::Event;
 use crate::run::RunOptions;
@@ -486,42 +486,6 @@ async fn acquire(semaphore: Option<&Arc<Semaphore>>) -> Option<tokio::sync::Owne
         Some(semaphore) => Arc::clone(semaphore).acquire_owned().await.ok(),
         None => None,
     }
-}
-
-/// The headers that may go to another origin.
-const HARMLESS: [HeaderName; 5] = [ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE, IF_MODIFIED_SINCE, IF_NONE_MATCH];
-
-/// Takes the headers out of a request that hold secrets.
-fn hide_secrets(request: &mut Prepared) {
-    let secret = |(name, value): (&HeaderName, &http::HeaderValue)| value.is_sensitive().then(|| name.clone());
-    let names: Vec<HeaderName> = request.headers.iter().filter_map(secret).collect();
-    for name in names {
-        request.headers.remove(name);
-    }
-}
-
-/// Takes out of a request that goes to another origin whatever could be a credential.
-fn strip(request: &mut Prepared) {
-    let mut headers = HeaderMap::new();
-    for name in HARMLESS {
-        if let Some(value) = request.headers.get(&name).filter(|value| !value.is_sensitive()) {
-            headers.insert(name, value.clone());
-        }
-    }
-    request.headers = headers;
-}
-
-/// Returns the origin of a request line that writes its host out.
-fn named_origin(endpoint: &Endpoint) -> Option<Origin> {
-    if endpoint.request.is_path() {
-        return None;
-    }
-    let text = endpoint.request.text();
-    let url = text.get(text.find("http")?..)?;
-    let rest = url.find("://").map(|at| at + 3)?;
-    let end = url.get(rest..)?.find(['/', '?', '#']).map_or(url.len(), |end| rest + end);
-    let origin = url.get(..end)?;
-    if origin.contains('{') { None } else { Url::parse(origin).ok().map(|url| url.origin()) }
 }
 
 /// Tells whether a method is one that changes nothing and has no body.

@@ -12,6 +12,7 @@ mod item;
 mod limits;
 mod mapping;
 mod needs;
+mod origin;
 mod outlet;
 mod page;
 mod params;

@@ -15,7 +15,7 @@ use crate::failure::Failure;
 use crate::inputs;
 use crate::mapping::StepRecords;
 use crate::outlet::{Delivery, Kept, Outlet, Printed, WAITING};
-use crate::report::{Event, Observer, RunReport, Status, StepReport};
+use crate::report::{Counts, Event, Observer, RunReport, Status, StepReport};
 use crate::sink::Sinks;
 use crate::step::{StepRun, run_step};
 use crate::stop::Stop;
@@ -61,7 +61,7 @@ pub(crate) struct RunContext {
 #[derive(Clone, Debug)]
 pub(crate) struct End {
     pub(crate) status: Status,
-    pub(crate) counts: crate::report::Counts,
+    pub(crate) counts: Counts,
     pub(crate) error: Option<String>,
 }
 
@@ -256,7 +256,7 @@ fn status_name(status: Status) -> &'static str {
     }
 }
 
-fn counts_value(counts: &crate::report::Counts) -> Value {
+fn counts_value(counts: &Counts) -> Value {
     Value::object([
         ("read", Value::from(counts.read)),
         ("dropped", counts.dropped.into()),
@@ -337,27 +337,33 @@ async fn run_group(context: &Arc<RunContext>, group: &[usize]) -> Vec<StepReport
         let outlet = Outlet { consumers: outlets.remove(&index).unwrap_or_default(), printed, kept };
         let run =
             StepRun { context: Arc::clone(context), step: Arc::clone(step), inlet: inlets.remove(&index), outlet };
-        tasks.push((index, tokio::spawn(run_step(run))));
+        tasks.push(tokio::spawn(run_to_end(Arc::clone(context), index, run)));
     }
     let mut reports = Vec::new();
-    for (index, task) in tasks {
-        let Some(step) = context.plan.steps.get(index) else { continue };
-        let id: Arc<str> = step.id.as_str().into();
-        let (status, counts, error) = match task.await {
-            Ok(Ok((status, counts))) => (status, counts, None),
-            Ok(Err((failure, counts))) => (Status::Failed, counts, Some(failure.message)),
-            Err(_) => {
-                context.fail(&step.id, &Failure::new("internal-error", "the step broke off", step.span));
-                (Status::Failed, crate::report::Counts::default(), Some("the step broke off".to_owned()))
-            }
-        };
-        if let Some(end) = context.ends.get(index) {
-            end.send_replace(Some(End { status, counts, error }));
-        }
-        context.observer.event(Event::StepFinished { step: Arc::clone(&id), status, counts });
-        reports.push(StepReport { id, status, counts });
+    for task in tasks {
+        // Whatever breaks off within it, the task itself comes to its end.
+        reports.extend(task.await);
     }
     reports
+}
+
+/// Runs a step, and tells those who wait for it how it ended as soon as it has.
+async fn run_to_end(context: Arc<RunContext>, index: usize, run: StepRun) -> StepReport {
+    let step = Arc::clone(&run.step);
+    let (status, counts, error) = match tokio::spawn(run_step(run)).await {
+        Ok(Ok((status, counts))) => (status, counts, None),
+        Ok(Err((failure, counts))) => (Status::Failed, counts, Some(failure.message)),
+        Err(_) => {
+            context.fail(&step.id, &Failure::new("internal-error", "the step broke off", step.span));
+            (Status::Failed, Counts::default(), Some("the step broke off".to_owned()))
+        }
+    };
+    if let Some(end) = context.ends.get(index) {
+        end.send_replace(Some(End { status, counts, error }));
+    }
+    let id: Arc<str> = step.id.as_str().into();
+    context.observer.event(Event::StepFinished { step: Arc::clone(&id), status, counts });
+    StepReport { id, status, counts }
 }
 
 type Inlet = mpsc::Receiver<Delivery>;

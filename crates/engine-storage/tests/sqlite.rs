@@ -507,31 +507,3 @@ fn values_are_written_as_texts_are() {
     sink.finish().unwrap();
     assert_eq!(it.query("SELECT count(*) FROM (SELECT DISTINCT * FROM t)"), "1");
 }
-
-/// Measures; run it with `--release -- --ignored --nocapture`.
-#[test]
-#[ignore = "a measurement"]
-#[expect(clippy::disallowed_methods, reason = "a measurement takes the time")]
-fn a_hundred_thousand_rows() {
-    let it = Fixture::new().upsert(&["id"]);
-    let page = |page: u32| -> Vec<Record> {
-        let lines: Vec<String> = (0..100)
-            .map(|at| {
-                let id = page * 100 + at;
-                format!(
-                    r##"{{"id": {id}, "name": "#{id}", "email": "someone{id}@example.com", "price": "{id}.90", "total": {id}.10, "paid": true, "created_at": "2025-03-01T10:00:00Z", "customer": {{"id": {id}, "tags": ["a", "b"]}}, "note": null}}"##
-                )
-            })
-            .collect();
-        records(&lines.join("\n"))
-    };
-    let pages: Vec<Vec<Record>> = (0..1000).map(page).collect();
-    let start = std::time::Instant::now();
-    let mut sink = it.open().unwrap();
-    for page in &pages {
-        sink.write(page).unwrap();
-    }
-    sink.finish().unwrap();
-    assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
-    std::fs::write(std::env::temp_dir().join("engine-storage-rows"), format!("{:?}", start.elapsed())).unwrap();
-}
