@@ -174,57 +174,45 @@ impl Items<'_> {
     }
 }
 
-impl ser::SerializeSeq for Items<'_> {
-    type Ok = ();
-    type Error = Never;
+macro_rules! of_items {
+    ($($kind:ident: $method:ident),*) => {
+        $(impl ser::$kind for Items<'_> {
+            type Ok = ();
+            type Error = Never;
 
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Never> {
-        self.item(value)
-    }
+            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Never> {
+                self.item(value)
+            }
 
-    fn end(self) -> Result<(), Never> {
-        Ok(())
-    }
+            fn end(self) -> Result<(), Never> {
+                Ok(())
+            }
+        })*
+    };
 }
 
-impl ser::SerializeTuple for Items<'_> {
-    type Ok = ();
-    type Error = Never;
+macro_rules! of_fields {
+    ($($kind:ident),*) => {
+        $(impl ser::$kind for Items<'_> {
+            type Ok = ();
+            type Error = Never;
 
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Never> {
-        self.item(value)
-    }
+            fn serialize_field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Result<(), Never> {
+                value.serialize(self.walker.below(key))
+            }
 
-    fn end(self) -> Result<(), Never> {
-        Ok(())
-    }
+            fn end(self) -> Result<(), Never> {
+                Ok(())
+            }
+        })*
+    };
 }
 
-impl ser::SerializeTupleStruct for Items<'_> {
-    type Ok = ();
-    type Error = Never;
-
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Never> {
-        self.item(value)
-    }
-
-    fn end(self) -> Result<(), Never> {
-        Ok(())
-    }
+of_items! {
+    SerializeSeq: serialize_element, SerializeTuple: serialize_element, SerializeTupleStruct: serialize_field,
+    SerializeTupleVariant: serialize_field
 }
-
-impl ser::SerializeTupleVariant for Items<'_> {
-    type Ok = ();
-    type Error = Never;
-
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Never> {
-        self.item(value)
-    }
-
-    fn end(self) -> Result<(), Never> {
-        Ok(())
-    }
-}
+of_fields! { SerializeStruct, SerializeStructVariant }
 
 impl ser::SerializeMap for Items<'_> {
     type Ok = ();
@@ -238,32 +226,6 @@ impl ser::SerializeMap for Items<'_> {
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Never> {
         let key = std::mem::take(&mut self.key);
         value.serialize(self.walker.below(&key))
-    }
-
-    fn end(self) -> Result<(), Never> {
-        Ok(())
-    }
-}
-
-impl ser::SerializeStruct for Items<'_> {
-    type Ok = ();
-    type Error = Never;
-
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Result<(), Never> {
-        value.serialize(self.walker.below(key))
-    }
-
-    fn end(self) -> Result<(), Never> {
-        Ok(())
-    }
-}
-
-impl ser::SerializeStructVariant for Items<'_> {
-    type Ok = ();
-    type Error = Never;
-
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Result<(), Never> {
-        value.serialize(self.walker.below(key))
     }
 
     fn end(self) -> Result<(), Never> {
