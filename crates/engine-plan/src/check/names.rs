@@ -112,6 +112,11 @@ impl<'a> Names<'a> {
         Self { rooted: true, ..self }
     }
 
+    /// Takes from paths what they start from.
+    pub(crate) const fn without_root(self) -> Self {
+        Self { rooted: false, ..self }
+    }
+
     /// Forbids secrets.
     pub(crate) const fn hiding(self, place: &'static str) -> Self {
         Self { hides: Some(place), ..self }
