@@ -54,6 +54,7 @@ scenarios! {
     for_each_lists
     for_each_nested
     for_each_step
+    headers_in_any_case
     host_of_a_link
     host_that_is_allowed
     imports

@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use engine_expr::{DynamicLeaf, Scope, Value};
 use engine_plan::{Call, Expect, Step, Target};
-use engine_request::{Answer, Format, Needs as AnswerNeeds, derive_key};
+use engine_request::{Answer, Format, Needs, derive_key};
 use engine_spec::ItemAction;
 use futures_util::stream::{self, Stream, StreamExt};
 
+use crate::asked_of_answers;
 use crate::exchange::{Asked, Exchanged, Outcome, is_read_only};
 use crate::failure::Failure;
 use crate::item::{Item, Json, Origin};
@@ -31,7 +32,7 @@ pub(crate) struct Caller {
     step: Arc<Step>,
     base: Scope,
     tally: Arc<Tally>,
-    extract: Option<Mapper>,
+    extract: Option<(Mapper, Needs)>,
     /// Whether paths in the call start at the record, which must then be read whole.
     rooted: bool,
 }
@@ -52,7 +53,10 @@ impl Caller {
             step: Arc::clone(step),
             base: base.clone(),
             tally: Arc::clone(tally),
-            extract: step.extract.as_ref().map(|mapping| Mapper::new(mapping, &**context)),
+            extract: step
+                .extract
+                .as_ref()
+                .map(|mapping| (Mapper::new(mapping, &**context), asked_of_answers::of_extract(mapping))),
             rooted,
         }
     }
@@ -185,11 +189,11 @@ impl Caller {
     /// Makes the item that goes on: the answer's body, or what `extract` makes of it.
     fn hand_on(&self, call: &Call, item: &Item, base: &Scope, exchanged: &Exchanged) -> Result<Item, Failure> {
         let body = body_of(call, exchanged, base)?;
-        let Some(extract) = &self.extract else { return Ok(Item { current: body, ..item.clone() }) };
+        let Some((extract, needs)) = &self.extract else { return Ok(Item { current: body, ..item.clone() }) };
         let origin = Origin {
             stream: Arc::clone(&item.origin.stream),
             exchange: item.origin.exchange.clone(),
-            response: Some(exchanged.answer.to_value(&AnswerNeeds::all())),
+            response: Some(exchanged.answer.to_value(needs)),
             place: item.origin.place,
         };
         let asking = Item { origin: Arc::new(origin), ..item.clone() };
@@ -227,7 +231,8 @@ fn body_of(call: &Call, exchanged: &Exchanged, base: &Scope) -> Result<Json, Fai
     match &call.endpoint.response.body {
         None => Ok(Json::of(value)),
         Some(unwrap) => {
-            let scope = base.with("response", exchanged.answer.to_value(&AnswerNeeds::all())).rooted(value.clone());
+            let needs = asked_of_answers::of_exprs([unwrap]);
+            let scope = base.with("response", exchanged.answer.to_value(&needs)).rooted(value.clone());
             match unwrap.evaluate(&scope)? {
                 Some(inner) => Ok(Json::of(&inner)),
                 None => Err(Failure::new(
@@ -287,7 +292,7 @@ fn check(expect: &Expect, exchanged: &Exchanged, scope: &Scope) -> Result<(), Fa
         ));
     }
     let scope = scope
-        .with("response", exchanged.answer.to_value(&AnswerNeeds::all()))
+        .with("response", exchanged.answer.to_value(&asked_of_answers::of_expect(expect)))
         .with("request", exchanged.request.to_value());
     for rule in &expect.rules {
         if !rule.check.test(&scope)? {

@@ -1,7 +1,7 @@
 //! One exchange with an API: rate limits, credentials, redirects, retries and what the answer means.
 
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use engine_expr::{Scope, Template, Value};
@@ -57,7 +57,6 @@ struct Known {
     /// The origin that the request line itself names.
     named: Option<Origin>,
     rules: ErrorRules,
-    policy: OnceLock<Option<RetryPolicy>>,
     in_flight: Option<Arc<Semaphore>>,
 }
 
@@ -141,7 +140,7 @@ impl Exchanges {
                     .map(|url| url.origin())
             };
             let home = moved.or_else(based).or_else(|| named.clone());
-            endpoints.insert(endpoint.id(), Known { home, named, rules, policy: OnceLock::new(), in_flight });
+            endpoints.insert(endpoint.id(), Known { home, named, rules, in_flight });
         }
         Ok(Self { world: world.clone(), apis, endpoints, limits: Limits::new(plan, base)?, redactor })
     }
@@ -245,7 +244,7 @@ impl Exchanges {
                 self.limits.learn(endpoint, &answer, asked.scope, self.world.clock.now())?;
                 self.judge(request, answer, asked, attempt, known)
             }
-            Err(error) => self.unanswered(&request, &error, asked, attempt, known),
+            Err(error) => self.unanswered(&request, &error, asked, attempt),
         }
     }
 
@@ -361,7 +360,7 @@ impl Exchanges {
             if answer.is_success() {
                 return Ok(Verdict::Done(Outcome::Answer(Box::new(Exchanged { request, answer }))));
             }
-            let decision = match policy(asked, known)? {
+            let decision = match policy(asked)? {
                 Some(policy) => policy.decide(attempt, RetryOutcome::Answer(&answer), asked.scope, now, random)?,
                 None => Decision::GiveUp(GiveUp::NotRetried),
             };
@@ -374,7 +373,7 @@ impl Exchanges {
             ErrorAction::Accept => Ok(Verdict::Done(Outcome::Answer(Box::new(Exchanged { request, answer })))),
             ErrorAction::Skip => Ok(Verdict::Done(Outcome::Skipped)),
             ErrorAction::Retry => {
-                let policy = policy(asked, known)?.unwrap_or(engine_request::Retry::default().resolve(asked.scope)?);
+                let policy = policy(asked)?.unwrap_or(engine_request::Retry::default().resolve(asked.scope)?);
                 match policy.again(attempt, RetryOutcome::Answer(&answer), ruling.wait, asked.scope, now, random)? {
                     Decision::After(wait) => Ok(Verdict::Again { wait, why: describe(&request, status) }),
                     Decision::GiveUp(reason) => {
@@ -395,7 +394,6 @@ impl Exchanges {
         error: &TransportError,
         asked: &Asked<'_>,
         attempt: &Attempt,
-        known: Option<&Known>,
     ) -> Result<Verdict, Failure> {
         if asked.stop.is_stopped() && is_read_only(&request.method) {
             return Ok(Verdict::Done(Outcome::Stopped));
@@ -409,7 +407,7 @@ impl Exchanges {
             }
         };
         let (now, random) = (self.world.clock.now(), self.world.clock.random());
-        let decision = match policy(asked, known)? {
+        let decision = match policy(asked)? {
             Some(policy) => policy.decide(attempt, outcome, asked.scope, now, random)?,
             None => Decision::GiveUp(GiveUp::NotRetried),
         };
@@ -462,17 +460,9 @@ impl Exchanges {
     }
 }
 
-/// Returns how requests of an endpoint are tried again, evaluated once per run.
-fn policy(asked: &Asked<'_>, known: Option<&Known>) -> Result<Option<RetryPolicy>, Failure> {
-    let Some(known) = known else { return Ok(None) };
-    if let Some(policy) = known.policy.get() {
-        return Ok(policy.clone());
-    }
-    let policy = match &asked.endpoint.retry {
-        Some(retry) => Some(retry.resolve(asked.scope)?),
-        None => None,
-    };
-    Ok(known.policy.get_or_init(|| policy).clone())
+/// Returns how a request is tried again: asked only when one did not succeed, and with that request's params.
+fn policy(asked: &Asked<'_>) -> Result<Option<RetryPolicy>, Failure> {
+    Ok(asked.endpoint.retry.as_ref().map(|retry| retry.resolve(asked.scope)).transpose()?)
 }
 
 /// Says what went wrong with a request, without its secrets.

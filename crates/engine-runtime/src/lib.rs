@@ -4,6 +4,7 @@
 //! that comes from outside comes through [`World`].
 
 mod ahead;
+mod asked_of_answers;
 mod call;
 mod exchange;
 mod failure;

@@ -7,9 +7,10 @@ use bytes::Bytes;
 use bytestring::ByteString;
 use engine_expr::{Expr, Scanner, Scope, Segment, Slots, Start, Value, Wanted};
 use engine_plan::Endpoint;
-use engine_request::{Answer, Format, MissingRecords, Needs, Paging};
+use engine_request::{Answer, Format, MissingRecords, Paging};
 use engine_source::{Span, suggest};
 
+use crate::asked_of_answers;
 use crate::failure::Failure;
 use crate::item::{Json, Row, Rows};
 
@@ -137,7 +138,7 @@ impl PageReader {
         records: &Expr,
         scope: &Scope,
     ) -> Result<Vec<Json>, Failure> {
-        let response = answer.to_value(&Needs::all());
+        let response = answer.to_value(&asked_of_answers::of_exprs(unwrap.into_iter().chain([records])));
         let scope = scope.with("response", response).rooted(body);
         let scope = match unwrap {
             Some(unwrap) => match unwrap.evaluate(&scope)? {

@@ -9,6 +9,7 @@ use engine_spec::ItemAction;
 use tokio::sync::mpsc;
 
 use crate::ahead::{Ahead, Asker, Came};
+use crate::asked_of_answers;
 use crate::exchange::Outcome;
 use crate::failure::Failure;
 use crate::item::{Item, Origin};
@@ -81,8 +82,8 @@ pub(crate) struct Reader {
     base: Scope,
     tally: Arc<Tally>,
     pages: Vec<PageReader>,
-    /// Whether the step's expressions ask for pages as `response`.
-    response: bool,
+    /// What the step's expressions use of pages as `response`, if anything.
+    response: Option<Needs>,
 }
 
 impl Reader {
@@ -100,7 +101,7 @@ impl Reader {
             base: base.clone(),
             tally: Arc::clone(tally),
             pages: step.reads().iter().map(|read| PageReader::new(&read.endpoint, asked.row)).collect(),
-            response: asked.response,
+            response: asked.response.then(|| asked_of_answers::of_pages(step)),
         }
     }
 
@@ -217,7 +218,7 @@ impl Reader {
             let origin = Arc::new(Origin {
                 stream: Arc::clone(&stream),
                 exchange: Some(shown),
-                response: self.response.then(|| exchanged.answer.to_value(&Needs::all())),
+                response: self.response.as_ref().map(|needs| exchanged.answer.to_value(needs)),
                 place: read.span,
             });
             let items: Vec<Item> = records
