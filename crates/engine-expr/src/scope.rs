@@ -129,7 +129,8 @@ impl Scope {
         names
     }
 
-    pub(crate) fn host(&self) -> Option<&Arc<dyn Host>> {
+    /// Returns what tells the time and makes random numbers.
+    pub fn host(&self) -> Option<&Arc<dyn Host>> {
         self.frames().find_map(|frame| match &frame.binding {
             Binding::Host(host) => Some(host),
             _ => None,

@@ -57,7 +57,7 @@ mod wait;
 
 pub use answer::Answer;
 pub use answer_place::AnswerPlace;
-pub use auth::{Auth, Authenticate, Auths};
+pub use auth::{Auth, Authenticate, Auths, Challenge, Held, Token};
 pub use body::{Body, GraphqlBody};
 pub use budget::Budget;
 pub use changes::Changes;

@@ -7,8 +7,8 @@ use std::time::Duration;
 use engine_expr::{Scope, Template, Value};
 use engine_plan::{Endpoint, Plan};
 use engine_request::{
-    Answer, Attempt, Authenticate, Decision, Draft, ErrorAction, ErrorRules, GiveUp, Outcome as RetryOutcome, Prepared,
-    Redactor, RetryPolicy,
+    Answer, Attempt, Authenticate, Decision, Draft, ErrorAction, ErrorRules, GiveUp, Held, Outcome as RetryOutcome,
+    Prepared, Redactor, RetryPolicy,
 };
 use engine_source::Span;
 use http::header::LOCATION;
@@ -210,7 +210,7 @@ impl Exchanges {
         // Credentials go to the API's own host only.
         if own_origin {
             for auth in &endpoint.auth {
-                auth.apply(&mut draft, asked.scope)?;
+                auth.apply(&mut draft, asked.scope, &Held::default())?;
             }
         }
         let mut request = draft.finish()?;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use engine_expr::Host;
 use jiff::Timestamp;
 
+use crate::state::StateStore;
 use crate::transport::Transport;
 
 /// A future of a trait object.
@@ -49,6 +50,8 @@ pub struct World {
     pub environment: Arc<dyn Environment>,
     /// How requests are sent.
     pub transport: Arc<dyn Transport>,
+    /// What is kept between runs.
+    pub state: Arc<dyn StateStore>,
 }
 
 /// The clock of the machine.

@@ -4,7 +4,7 @@ use engine_expr::{EvalError, Scope, Template};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Authenticate, proof};
+use super::{Authenticate, Held, proof};
 use crate::{Draft, Method, Place, Target};
 
 /// Sends a fixed value with every request.
@@ -24,7 +24,7 @@ pub struct ApiKeyAuth {
 }
 
 impl Authenticate for ApiKeyAuth {
-    fn apply(&self, draft: &mut Draft, scope: &Scope) -> Result<(), EvalError> {
+    fn apply(&self, draft: &mut Draft, scope: &Scope, _held: &Held) -> Result<(), EvalError> {
         let value = proof(&self.value, "API key", scope)?;
         draft.hide(&value);
         let text = match &self.prefix {

@@ -6,7 +6,7 @@ use engine_expr::{EvalError, Scope, Template};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Authenticate;
+use super::{Authenticate, Held};
 use crate::{Draft, Method, Place, Target};
 
 /// Sends a user name and a password in the `Authorization` header (RFC 7617).
@@ -23,7 +23,7 @@ pub struct BasicAuth {
 }
 
 impl Authenticate for BasicAuth {
-    fn apply(&self, draft: &mut Draft, scope: &Scope) -> Result<(), EvalError> {
+    fn apply(&self, draft: &mut Draft, scope: &Scope, _held: &Held) -> Result<(), EvalError> {
         let username = self.username.render_text(scope)?;
         let password =
             self.password.as_ref().map(|password| password.render_text(scope)).transpose()?.unwrap_or_default();

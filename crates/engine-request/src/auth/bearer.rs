@@ -4,7 +4,7 @@ use engine_expr::{EvalError, Scope, Template};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Authenticate, proof};
+use super::{Authenticate, Held, proof};
 use crate::{Draft, Method, Place, Target};
 
 /// Sends a token in the `Authorization` header (RFC 6750).
@@ -19,7 +19,7 @@ pub struct BearerAuth {
 }
 
 impl Authenticate for BearerAuth {
-    fn apply(&self, draft: &mut Draft, scope: &Scope) -> Result<(), EvalError> {
+    fn apply(&self, draft: &mut Draft, scope: &Scope, _held: &Held) -> Result<(), EvalError> {
         let token = proof(&self.token, "token", scope)?;
         draft.hide(&token);
         draft.put_secret(&Place::new(Target::Header("Authorization".into())), format!("Bearer {token}"))

@@ -5,6 +5,7 @@ mod aws_sigv4;
 mod basic;
 mod bearer;
 mod digest;
+mod held;
 mod hmac;
 mod jwt;
 mod no_auth;
@@ -12,6 +13,7 @@ mod oauth1;
 mod oauth2;
 mod session;
 mod switch;
+mod token;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -20,7 +22,8 @@ pub use api_key::ApiKeyAuth;
 pub use aws_sigv4::{AwsSigV4Auth, SignatureHome};
 pub use basic::BasicAuth;
 pub use bearer::BearerAuth;
-pub use digest::DigestAuth;
+pub use digest::{Challenge, DigestAuth};
+pub use held::Held;
 pub use hmac::{HmacAuth, SignatureEncoding};
 pub use jwt::{JwtAlgorithm, JwtAuth};
 pub use no_auth::NoAuth;
@@ -28,20 +31,31 @@ pub use oauth1::{OAuth1Auth, OAuth1Method};
 pub use oauth2::{ClientAuth, Grant, JwtAssertion, OAuth2Auth, TokenRequest, TokenRequestBody};
 pub use session::SessionAuth;
 pub use switch::SwitchAuth;
+pub use token::Token;
 
 use engine_expr::{EvalError, Scope};
 use engine_source::Span;
 
-use crate::{Draft, OneOrMany, Removable};
+use crate::{Draft, OneOrMany, Prepared, Removable};
 
 /// Puts a proof of who is asking into a request.
 pub trait Authenticate {
-    /// Puts the proof into the draft, over what is there.
+    /// Puts the proof into the draft, over what is there; of a token, that which is held.
     ///
     /// # Errors
     ///
-    /// Fails where a template does, where there is nothing to prove it with, and for the kinds that are not supported yet.
-    fn apply(&self, draft: &mut Draft, scope: &Scope) -> Result<(), EvalError>;
+    /// Fails where a template does, and where there is nothing to prove it with.
+    fn apply(&self, draft: &mut Draft, scope: &Scope, held: &Held) -> Result<(), EvalError>;
+
+    /// Signs a request, after everything was put into it.
+    ///
+    /// # Errors
+    ///
+    /// Fails where a template does, and where a key can't sign.
+    fn sign(&self, request: &mut Prepared, scope: &Scope, held: &Held) -> Result<(), EvalError> {
+        _ = (request, scope, held);
+        Ok(())
+    }
 }
 
 /// How requests prove who they are: one kind of auth, a list of them (all are applied), or `none`.
@@ -79,27 +93,22 @@ pub enum Auth {
 }
 
 impl Authenticate for Auth {
-    fn apply(&self, draft: &mut Draft, scope: &Scope) -> Result<(), EvalError> {
-        if self.methods().is_some_and(|methods| methods.iter().all(|method| method.as_str() != draft.method().as_str()))
-        {
+    fn apply(&self, draft: &mut Draft, scope: &Scope, held: &Held) -> Result<(), EvalError> {
+        if !self.holds_for(draft.method()) {
             return Ok(());
         }
         match self {
             Self::None(_) => Ok(()),
-            Self::ApiKey(auth) => auth.apply(draft, scope),
-            Self::Basic(auth) => auth.apply(draft, scope),
-            Self::Bearer(auth) => auth.apply(draft, scope),
-            other => Err(EvalError::new(
-                format!("`{}` auth is not supported by this version", other.kind()),
-                Span::default(),
-            )),
+            Self::ApiKey(auth) => auth.apply(draft, scope, held),
+            Self::Basic(auth) => auth.apply(draft, scope, held),
+            Self::Bearer(auth) => auth.apply(draft, scope, held),
+            other => Err(other.unsupported()),
         }
     }
-}
 
-impl Authenticate for Auths {
-    fn apply(&self, draft: &mut Draft, scope: &Scope) -> Result<(), EvalError> {
-        self.as_set().into_iter().flatten().try_for_each(|auth| auth.apply(draft, scope))
+    fn sign(&self, request: &mut Prepared, scope: &Scope, held: &Held) -> Result<(), EvalError> {
+        _ = (request, scope, held);
+        Ok(())
     }
 }
 
@@ -120,6 +129,15 @@ impl Auth {
             Self::Oauth1(_) => "oauth1",
             Self::Switch(_) => "switch",
         }
+    }
+
+    /// Tells whether it is applied to requests of a method.
+    pub fn holds_for(&self, method: &http::Method) -> bool {
+        self.methods().is_none_or(|methods| methods.iter().any(|known| known.as_str() == method.as_str()))
+    }
+
+    fn unsupported(&self) -> EvalError {
+        EvalError::new(format!("`{}` auth is not supported by this version", self.kind()), Span::default())
     }
 
     /// Returns the methods that it is applied to; all if not given.
@@ -157,7 +175,7 @@ fn proof(template: &engine_expr::Template, what: &str, scope: &Scope) -> Result<
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-    use super::{Authenticate, Auths};
+    use super::{Authenticate, Auths, Held};
     use crate::draft::tests::{read, scope};
     use crate::{Draft, RequestLine};
 
@@ -166,7 +184,10 @@ mod tests {
         let auths: Auths = read(yaml);
         let line = RequestLine::parse("POST https://api.test/a?k=old", engine_source::Span::default()).unwrap();
         let mut draft = Draft::build(&line, None, &scope("{}")).unwrap();
-        if let Err(error) = auths.apply(&mut draft, &scope("{}")) {
+        let apply = |draft: &mut Draft| {
+            auths.as_set().into_iter().flatten().try_for_each(|auth| auth.apply(draft, &scope("{}"), &Held::default()))
+        };
+        if let Err(error) = apply(&mut draft) {
             assert_eq!(error.message, expected, "{yaml}");
             return;
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use engine_mock::Mock;
-use engine_runtime::{HttpTransport, RunOptions, RunReport, Stop, SystemClock, World};
+use engine_runtime::{HttpTransport, MemoryState, RunOptions, RunReport, Stop, SystemClock, World};
 use engine_storage::Storage;
 use tracing_subscriber::EnvFilter;
 
@@ -59,8 +59,12 @@ fn run(arguments: &Run, terminal: &Terminal) -> Result<Status, Failure> {
                 plan.endpoints.iter().map(|endpoint| (endpoint.api.clone(), mock.base_url(&endpoint.api))).collect();
         }
         let transport = HttpTransport::new().map_err(|error| Failure::failed(format!("cannot set up TLS: {error}")))?;
-        let world =
-            World { clock: Arc::new(SystemClock), environment: Arc::new(environment), transport: Arc::new(transport) };
+        let world = World {
+            clock: Arc::new(SystemClock),
+            environment: Arc::new(environment),
+            transport: Arc::new(transport),
+            state: Arc::new(MemoryState::default()),
+        };
         let stop = Stop::new();
         let watch = tokio::spawn(interrupts(stop.clone(), Arc::clone(&console)));
         let report =
