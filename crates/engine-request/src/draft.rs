@@ -407,7 +407,7 @@ pub(crate) mod tests {
             format!("{name}: {text}{}", if value.is_sensitive() { " (secret)" } else { "" })
         }));
         if !request.body.is_empty() {
-            lines.push(String::from_utf8_lossy(&request.body).into_owned());
+            lines.push(request.body.show());
         }
         lines.join("\n")
     }
@@ -589,7 +589,7 @@ body: {json: {k: '{{ secrets.key }}'}}";
             request.redactor().redact(request.url.as_str()),
             "https://user:***@api.test/bot***/send?a=***&b=1&k=***&list=***&list=x&open=y"
         );
-        assert_eq!(String::from_utf8_lossy(&request.body), r#"{"k":"s/3+c r%t\"é"}"#);
+        assert_eq!(request.body.show(), r#"{"k":"s/3+c r%t\"é"}"#);
         let shown = format!("{request:?} {:?}", request.to_value());
         assert!(!shown.contains("s/3") && !shown.contains("s%2F3") && !shown.contains("pass"), "{shown}");
     }

@@ -2,12 +2,11 @@
 
 use std::fmt;
 
-use bytes::Bytes;
 use engine_expr::{Members, Secret, Value};
 use http::HeaderMap;
 use url::Url;
 
-use crate::{DraftBody, Redactor};
+use crate::{DraftBody, Payload, Redactor};
 
 /// A request that is ready to be sent.
 #[derive(Clone)]
@@ -19,7 +18,7 @@ pub struct Prepared {
     /// The headers; secret ones are marked as sensitive.
     pub headers: HeaderMap,
     /// The body.
-    pub body: Bytes,
+    pub body: Payload,
     /// The URL as it may be shown: secrets are `***`.
     pub shown_url: String,
     pub(crate) content: DraftBody,

@@ -102,7 +102,7 @@ impl Caller {
                 Err(failure) => {
                     self.tally.add(|counts| counts.failed += 1);
                     let failure = failure.about(&item);
-                    if !fails {
+                    if !fails && !failure.is_fatal {
                         self.context.reject(&self.step.id, &failure);
                         return Ok(None);
                     }
@@ -154,7 +154,10 @@ impl Caller {
         }
         if self.context.options.dry_run && !is_read_only(draft.method()) {
             let request = draft.finish()?;
-            let body = if request.body.is_empty() { String::new() } else { format!(" {}", excerpt(&request.body)) };
+            let body = match request.body.is_empty() {
+                true => String::new(),
+                false => format!(" {}", excerpt(request.body.show().as_bytes())),
+            };
             let message = format!("would send {} {}{body}", request.method, request.shown_url);
             self.context
                 .observer

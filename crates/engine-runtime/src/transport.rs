@@ -4,6 +4,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use engine_request::Payload;
 use http::HeaderMap;
 use url::Url;
 
@@ -22,7 +23,7 @@ pub struct Outgoing {
     /// All headers but those of the connection.
     pub headers: HeaderMap,
     /// The body; empty if there is none.
-    pub body: Bytes,
+    pub body: Payload,
     /// How long to wait for the first byte, and between two of them; the whole may take ten times as long.
     pub timeout: Duration,
     /// How large the decoded body may be.
@@ -121,7 +122,9 @@ impl HttpTransport {
         let Outgoing { method, url, headers, body, timeout, max_body } = outgoing;
         let mut request = self.client(&url)?.request(method, url).headers(headers);
         if !body.is_empty() {
-            request = request.body(body);
+            let bytes = body.as_bytes();
+            let bytes = bytes.ok_or_else(|| TransportError::Broken("files are not sent yet".to_owned()))?;
+            request = request.body(bytes);
         }
         let late = |_| TransportError::Timeout(timeout);
         let mut response = tokio::time::timeout(timeout, request.send())

@@ -203,7 +203,7 @@ mod tests {
         });
         let headers = headers.collect::<Vec<_>>().join(", ");
         let path = request.shown_url.replace("https://api.test", "");
-        let shown = format!("{path} {headers} {}", String::from_utf8_lossy(&request.body)).trim_end().to_owned();
+        let shown = format!("{path} {headers} {}", request.body.show()).trim_end().to_owned();
         assert_eq!(shown, expected, "{yaml}");
     }
 

@@ -214,7 +214,7 @@ pub(super) mod tests {
                 write!(text, " {name}: {}", value.to_str().unwrap()).unwrap();
             }
         }
-        format!("{text} {}", String::from_utf8_lossy(&request.body)).trim_end().to_owned()
+        format!("{text} {}", request.body.show()).trim_end().to_owned()
     }
 
     fn run(yaml: &str, answers: &[&str], unwrap: Option<&str>, has_slots: bool) -> Vec<String> {
