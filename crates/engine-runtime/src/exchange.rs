@@ -8,7 +8,7 @@ use engine_expr::{Scope, Template, Value};
 use engine_plan::{Endpoint, Plan};
 use engine_request::{
     Answer, Attempt, Authenticate, Decision, Draft, ErrorAction, ErrorRules, GiveUp, Held, Outcome as RetryOutcome,
-    Prepared, Redactor, RetryPolicy,
+    Prepared, RetryPolicy,
 };
 use engine_source::Span;
 use http::header::LOCATION;
@@ -16,6 +16,7 @@ use tokio::sync::Semaphore;
 use url::{Origin, Url};
 
 use crate::failure::Failure;
+use crate::hidden::Hidden;
 use crate::limits::Limits;
 use crate::origin::{hide_secrets, named_origin, strip};
 use crate::page::excerpt;
@@ -37,7 +38,7 @@ pub(crate) struct Exchanges {
     apis: HashMap<String, Api>,
     endpoints: HashMap<String, Known>,
     limits: Limits,
-    redactor: Redactor,
+    hidden: Hidden,
 }
 
 /// What is known of an API before its first request.
@@ -104,7 +105,7 @@ impl Exchanges {
         world: &World,
         options: &RunOptions,
         base: &Scope,
-        redactor: Redactor,
+        hidden: Hidden,
     ) -> Result<Self, Failure> {
         let mut apis = HashMap::new();
         let mut endpoints = HashMap::new();
@@ -142,7 +143,7 @@ impl Exchanges {
             let home = moved.or_else(based).or_else(|| named.clone());
             endpoints.insert(endpoint.id(), Known { home, named, rules, in_flight });
         }
-        Ok(Self { world: world.clone(), apis, endpoints, limits: Limits::new(plan, base)?, redactor })
+        Ok(Self { world: world.clone(), apis, endpoints, limits: Limits::new(plan, base)?, hidden })
     }
 
     /// Begins a request with what the endpoint says.
@@ -182,7 +183,7 @@ impl Exchanges {
                 Verdict::Again { wait, why } => {
                     asked.tally.event(Event::Retrying {
                         step: Arc::clone(asked.tally.step()),
-                        what: self.redactor.redact(&why),
+                        what: self.hidden.redact(&why),
                         wait,
                         attempt: number + 1,
                     });
@@ -292,7 +293,7 @@ impl Exchanges {
             let Ok(url) = request.url.join(target) else { return Ok(Ok((incoming, request.url))) };
             let leaves = url.origin() != request.url.origin();
             request.url = url;
-            request.shown_url = self.redactor.redact(request.url.as_str());
+            request.shown_url = self.hidden.redact(request.url.as_str());
             if leaves {
                 strip(&mut request);
                 self.check_host(&request.url, asked, &request)?;

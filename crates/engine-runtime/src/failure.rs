@@ -19,12 +19,14 @@ pub(crate) struct Failure {
     pub(crate) range: Option<std::ops::Range<usize>>,
     /// What to do.
     pub(crate) help: Option<String>,
+    /// Whether it is none of the record's: whatever `on_error` says, the run fails.
+    pub(crate) is_fatal: bool,
 }
 
 impl Failure {
     /// Makes a failure at a place of the spec.
     pub(crate) fn new(code: &'static str, message: impl Into<String>, span: Span) -> Self {
-        Self { code, message: message.into(), span, range: None, help: None }
+        Self { code, message: message.into(), span, range: None, help: None, is_fatal: false }
     }
 
     /// Says that something ended because the run is being stopped: nothing of its own went wrong.
@@ -42,6 +44,12 @@ impl Failure {
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
+    }
+
+    /// Makes it one that fails the run, whatever `on_error` says: all other records would fail as this one does.
+    #[must_use]
+    pub(crate) fn fatal(self) -> Self {
+        Self { is_fatal: true, ..self }
     }
 
     /// Says of which record it is told.
@@ -88,7 +96,7 @@ fn label_of(code: &str) -> &'static str {
 
 impl From<EvalError> for Failure {
     fn from(error: EvalError) -> Self {
-        Self { code: "template-failed", message: error.message, span: error.span, range: error.range, help: error.help }
+        Self { range: error.range, help: error.help, ..Self::new("template-failed", error.message, error.span) }
     }
 }
 

@@ -8,6 +8,7 @@ mod asked_of_answers;
 mod call;
 mod exchange;
 mod failure;
+mod hidden;
 mod inputs;
 mod item;
 mod limits;

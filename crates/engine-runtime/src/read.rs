@@ -114,7 +114,7 @@ impl Reader {
             let done = match self.all(parent.as_ref(), &sender).await {
                 Err(failure) if failure.is_interruption() => return,
                 Err(failure) => match &parent {
-                    Some(item) if self.step.on_error.action == ItemAction::Skip => {
+                    Some(item) if self.step.on_error.action == ItemAction::Skip && !failure.is_fatal => {
                         self.tally.add(|counts| counts.failed += 1);
                         self.context.reject(&self.step.id, &failure.about(item));
                         Paged::End

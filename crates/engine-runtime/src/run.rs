@@ -5,13 +5,13 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use engine_expr::{Members, Scope, Value};
 use engine_plan::{Items, Plan, Source};
-use engine_request::Redactor;
 use engine_source::{Finding, Findings};
 use tokio::sync::{mpsc, watch};
 use url::Url;
 
 use crate::exchange::Exchanges;
 use crate::failure::Failure;
+use crate::hidden::Hidden;
 use crate::inputs;
 use crate::mapping::StepRecords;
 use crate::outlet::{Delivery, Kept, Outlet, Printed, WAITING};
@@ -54,7 +54,7 @@ pub(crate) struct RunContext {
     /// The records of steps that lookups ask for, as lists.
     pub(crate) lists: HashMap<String, Arc<OnceLock<Value>>>,
     failure: Mutex<Option<Box<Finding>>>,
-    redactor: Redactor,
+    hidden: Hidden,
 }
 
 /// How a step ended.
@@ -162,8 +162,8 @@ fn prepare(
         }
     }
     let base = scope.with("vars", Value::Object(Arc::new(vars)));
-    let redactor = Redactor::new(texts);
-    let exchanges = Exchanges::new(&plan, world, &options, &base, redactor.clone()).map_err(|failure| {
+    let hidden = Hidden::new(texts);
+    let exchanges = Exchanges::new(&plan, world, &options, &base, hidden.clone()).map_err(|failure| {
         let mut findings = Findings::default();
         findings.push(failure.finding(None, &plan.sources));
         findings
@@ -184,7 +184,7 @@ fn prepare(
         kept,
         lists,
         failure: Mutex::default(),
-        redactor,
+        hidden,
     })
 }
 
@@ -205,14 +205,14 @@ impl RunContext {
     /// Makes the finding of a failure, without secrets.
     pub(crate) fn finding(&self, step: &str, failure: &Failure) -> Finding {
         let mut finding = failure.finding(Some(step), &self.plan.sources);
-        finding.message = self.redactor.redact(&finding.message);
-        finding.help = finding.help.map(|help| self.redactor.redact(&help));
+        finding.message = self.hidden.redact(&finding.message);
+        finding.help = finding.help.map(|help| self.hidden.redact(&help));
         finding
     }
 
     /// Removes secrets from a text that is shown.
     pub(crate) fn redact(&self, text: &str) -> String {
-        self.redactor.redact(text)
+        self.hidden.redact(text)
     }
 
     /// Returns the names that a step may use: `steps` has those that it waits for.
