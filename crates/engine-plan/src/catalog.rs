@@ -234,6 +234,7 @@ fn response(api: Option<&Response>, own: Option<&Response>, at: At<'_>) -> Respo
         encoding: inherited(own.encoding.as_ref(), at.is_null("encoding"), api.encoding.as_ref()),
         csv: inherited(own.csv.as_ref(), at.is_null("csv"), api.csv.as_ref()),
         body: inherited(own.body.as_ref(), at.is_null("body"), api.body.as_ref()),
+        max_size: inherited(own.max_size.as_ref(), at.is_null("max_size"), api.max_size.as_ref()),
     }
 }
 

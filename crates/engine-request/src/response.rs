@@ -4,7 +4,7 @@ use engine_expr::{Expr, Setting};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Character, CsvHeader, Text};
+use crate::{Character, CsvHeader, Size, Text};
 
 /// How an answer is read.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
@@ -21,6 +21,8 @@ pub struct Response {
     pub csv: Option<CsvFormat>,
     /// A path to what is taken as the body, such as `$.data`.
     pub body: Option<Expr>,
+    /// How large the body may be, unpacked, such as `5GB`; `1GB` if not given.
+    pub max_size: Option<Setting<Size>>,
 }
 
 /// What a body is.

@@ -282,7 +282,8 @@ impl<'a> Checker<'a> {
     }
 
     fn response(&mut self, response: Option<&'a Response>, names: &Names<'a>) {
-        let Some(Response { format: _, compression: _, encoding: _, csv, body }) = response else { return };
+        let Some(Response { format: _, compression: _, encoding: _, csv, body, max_size }) = response else { return };
+        self.setting(max_size.as_ref(), names);
         if let Some(CsvFormat { delimiter: _, quote: _, header, skip }) = csv {
             if let Some(CsvHeader::FirstRow(first)) = header {
                 self.setting(Some(first), names);
