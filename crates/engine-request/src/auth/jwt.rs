@@ -1,22 +1,31 @@
 //! A JSON Web Token that is signed here (RFC 7519).
 
-use engine_expr::{Dynamic, Setting, Template};
-use engine_source::Map;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use engine_expr::{Dynamic, EvalError, Members, Scope, Secret, Setting, Template, Value};
+use engine_source::{Map, Span};
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Method, Period, Place};
+use super::crypto::{Curve, HostRandom, Jwk, KeyError, PrivateKey, Scheme};
+use super::{KeyEncoding, Token};
+use crate::{HashAlgorithm, Method, Period, Place};
 
 /// Sends a JSON Web Token that is signed here (RFC 7519).
+///
+/// One is made for all requests until shortly before its end.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename = "jwt auth", deny_unknown_fields)]
 #[schemars(rename = "JwtAuth")]
 pub struct JwtAuth {
     /// How it is signed.
     pub algorithm: JwtAlgorithm,
-    /// The key: the shared one, or the private one in PEM form.
+    /// The key: the shared one, or the private one in PEM form or as a JSON Web Key.
     pub key: Template,
-    /// What it claims; `iat` and `exp` are added.
+    /// How a shared key is written; `text` if not given.
+    pub key_encoding: Option<KeyEncoding>,
+    /// What it claims; `iat` and `exp` are added, and null leaves one out.
     #[serde(default, deserialize_with = "crate::nullable")]
     #[schemars(with = "Option<Map<Dynamic>>")]
     pub claims: Map<Dynamic>,
@@ -26,9 +35,11 @@ pub struct JwtAuth {
     pub header: Map<Dynamic>,
     /// How long one is valid; `5m` if not given.
     pub lifetime: Option<Setting<Period>>,
-    /// Where it is sent; after `Bearer` in `header.Authorization` if not given.
+    /// Where it is sent; `header.Authorization` if not given.
     #[serde(rename = "in")]
     pub place: Option<Place>,
+    /// What stands before it, as in `api_key` auth; `Bearer` in `header.Authorization` if not given.
+    pub prefix: Option<Template>,
     /// The methods that it is applied to, such as `[POST]`; all if not given.
     pub methods: Option<Vec<Method>>,
 }
@@ -74,7 +85,176 @@ pub enum JwtAlgorithm {
     /// RSA (PSS) with SHA-512.
     #[serde(rename = "PS512")]
     Ps512,
-    /// Ed25519 or Ed448.
+    /// Ed25519.
     #[serde(rename = "EdDSA")]
     EdDsa,
+}
+
+/// How long a token is valid where the spec does not say.
+const LIFETIME: Period = Period::from_secs(300);
+
+impl JwtAuth {
+    /// Makes a token, and says until when it holds.
+    ///
+    /// # Errors
+    ///
+    /// Fails where a template does, and where the key can't sign.
+    pub fn make(&self, scope: &Scope) -> Result<Token, EvalError> {
+        let mut claims = Members::new();
+        for (name, value) in &self.claims {
+            claims.insert(name.value.clone(), value.evaluate(scope)?.unwrap_or_default());
+        }
+        let lifetime = self.lifetime.as_ref().map_or(Ok(LIFETIME), |lifetime| lifetime.resolve(scope))?;
+        let signer =
+            Signer { algorithm: self.algorithm, key: &self.key, encoding: self.key_encoding.unwrap_or_default() };
+        signer.token(claims, &self.header, lifetime, scope)
+    }
+}
+
+/// Makes a signed token of claims, as [`JwtAuth::make`] does: `iat` and `exp` are added where they are not claimed.
+pub(crate) fn signed(
+    algorithm: JwtAlgorithm,
+    key: &Template,
+    claims: Members,
+    header: &Map<Dynamic>,
+    lifetime: Period,
+    scope: &Scope,
+) -> Result<String, EvalError> {
+    let signer = Signer { algorithm, key, encoding: KeyEncoding::Text };
+    let token = signer.token(claims, header, lifetime, scope)?;
+    Ok(token.value.map(|value| value.expose().to_owned()).unwrap_or_default())
+}
+
+/// What signs.
+struct Signer<'a> {
+    algorithm: JwtAlgorithm,
+    key: &'a Template,
+    encoding: KeyEncoding,
+}
+
+impl Signer<'_> {
+    /// Makes a token; what is null in its claims and its header is left out.
+    fn token(
+        &self,
+        mut claims: Members,
+        header: &Map<Dynamic>,
+        lifetime: Period,
+        scope: &Scope,
+    ) -> Result<Token, EvalError> {
+        let span = self.key.span();
+        let Some(host) = scope.host() else { return Err(EvalError::new("there is no clock here", span)) };
+        let now = host.now();
+        let seconds = i64::try_from(lifetime.duration().as_secs()).unwrap_or(i64::MAX);
+        for (name, moment) in [("iat", now.as_second()), ("exp", now.as_second().saturating_add(seconds))] {
+            if !claims.contains(name) {
+                claims.insert(name, moment.into());
+            }
+        }
+        let mut members = Members::new();
+        members.insert("alg", self.algorithm.name().into());
+        members.insert("typ", "JWT".into());
+        for (name, value) in header {
+            members.insert(name.value.clone(), value.evaluate(scope)?.unwrap_or_default());
+        }
+        let (header, claims) = (without_nulls(&members), without_nulls(&claims));
+        let expires_at = end(&claims, span)?;
+        let key = self.key.render_text(scope)?;
+        let value = sign(self.algorithm, &key, self.encoding, &header.to_json(), &claims.to_json(), scope)
+            .map_err(|error| error.at(span))?;
+        Ok(Token { value: Some(value), expires_at, fetched_at: now, ..Token::default() })
+    }
+}
+
+fn without_nulls(members: &Members) -> Value {
+    Value::object(
+        members.iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| (name.clone(), value.clone())),
+    )
+}
+
+/// Reads when a token ends, and sees that the moments in it are numbers (RFC 7519 §4.1.4).
+fn end(claims: &Value, span: Span) -> Result<Option<Timestamp>, EvalError> {
+    for name in ["iat", "exp", "nbf"] {
+        match claims.get(name) {
+            None | Some(Value::Number(_)) => {}
+            Some(other) => {
+                let error = EvalError::new(format!("the claim `{name}` of the token is {}", other.a_kind()), span);
+                return Err(error.help("give the number of seconds since 1970, or leave it to `lifetime`"));
+            }
+        }
+    }
+    Ok(match claims.get("exp") {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "parts of a second don't matter, and too large a number is no time"
+        )]
+        Some(Value::Number(number)) => Timestamp::from_second(number.as_f64() as i64).ok(),
+        _ => None,
+    })
+}
+
+/// Signs a token (RFC 7515 §5.1). The key is a PEM text or a JSON Web Key, or for `HS…` the shared key.
+fn sign(
+    algorithm: JwtAlgorithm,
+    key: &str,
+    encoding: KeyEncoding,
+    header: &str,
+    claims: &str,
+    scope: &Scope,
+) -> Result<Secret, KeyError> {
+    let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
+    let signature = algorithm.sign(key, encoding, message.as_bytes(), scope)?;
+    Ok(Secret::new(format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))))
+}
+
+impl JwtAlgorithm {
+    /// Returns its name in the header of a token.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Hs256 => "HS256",
+            Self::Hs384 => "HS384",
+            Self::Hs512 => "HS512",
+            Self::Rs256 => "RS256",
+            Self::Rs384 => "RS384",
+            Self::Rs512 => "RS512",
+            Self::Es256 => "ES256",
+            Self::Es384 => "ES384",
+            Self::Es512 => "ES512",
+            Self::Ps256 => "PS256",
+            Self::Ps384 => "PS384",
+            Self::Ps512 => "PS512",
+            Self::EdDsa => "EdDSA",
+        }
+    }
+
+    /// Makes the signature of a message (RFC 7518 §3, RFC 8037 §3.1).
+    fn sign(self, key: &str, encoding: KeyEncoding, message: &[u8], scope: &Scope) -> Result<Vec<u8>, KeyError> {
+        let scheme = match self {
+            Self::Hs256 => return self.mac(HashAlgorithm::Sha256, key, encoding, message),
+            Self::Hs384 => return self.mac(HashAlgorithm::Sha384, key, encoding, message),
+            Self::Hs512 => return self.mac(HashAlgorithm::Sha512, key, encoding, message),
+            Self::Rs256 => Scheme::Pkcs1(HashAlgorithm::Sha256),
+            Self::Rs384 => Scheme::Pkcs1(HashAlgorithm::Sha384),
+            Self::Rs512 => Scheme::Pkcs1(HashAlgorithm::Sha512),
+            Self::Es256 => Scheme::Ecdsa(Curve::P256),
+            Self::Es384 => Scheme::Ecdsa(Curve::P384),
+            Self::Es512 => Scheme::Ecdsa(Curve::P521),
+            Self::Ps256 => Scheme::Pss(HashAlgorithm::Sha256),
+            Self::Ps384 => Scheme::Pss(HashAlgorithm::Sha384),
+            Self::Ps512 => Scheme::Pss(HashAlgorithm::Sha512),
+            Self::EdDsa => Scheme::Ed25519,
+        };
+        PrivateKey::read(key)?.sign(scheme, self.name(), message, &mut HostRandom::of(scope)?)
+    }
+
+    fn mac(self, hash: HashAlgorithm, key: &str, encoding: KeyEncoding, message: &[u8]) -> Result<Vec<u8>, KeyError> {
+        let key = match Jwk::read(key) {
+            Some(jwk) if jwk.kind() == "oct" => jwk.bytes("k")?,
+            _ if key.contains("-----BEGIN ") => return Err(KeyError::NotShared(self.name().to_owned())),
+            _ => encoding.read(key).ok_or(KeyError::NotEncoded(encoding.name()))?,
+        };
+        if key.is_empty() {
+            return Err(KeyError::Empty);
+        }
+        Ok(hash.mac(&key, message))
+    }
 }

@@ -1,0 +1,16 @@
+//! Private keys, and what is signed with them. Knows nothing about requests.
+
+mod curve;
+mod host_random;
+mod jwk;
+mod key_encoding;
+mod key_error;
+mod pem;
+mod private_key;
+
+pub(crate) use curve::Curve;
+pub(crate) use host_random::HostRandom;
+pub(crate) use jwk::Jwk;
+pub use key_encoding::KeyEncoding;
+pub(crate) use key_error::KeyError;
+pub(crate) use private_key::{PrivateKey, Scheme};
