@@ -26,7 +26,7 @@ pub trait StateStore: Send + Sync {
     /// Keeps something no longer; tells whether it was there.
     fn remove<'a>(&'a self, kind: Kind, key: &'a str) -> BoxFuture<'a, Result<bool, StateError>>;
 
-    /// Lists all that is kept of a kind, by its label.
+    /// Lists all that is kept of a kind, by its label, then by its key.
     fn list(&self, kind: Kind) -> BoxFuture<'_, Result<Vec<Entry>, StateError>>;
 
     /// Takes a lock that one owner of all processes has at a time, if it is free or the time of its owner is over.
@@ -132,7 +132,7 @@ impl StateStore for MemoryState {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let mut entries: Vec<_> =
             kept.iter().filter(|((known, _), _)| *known == kind).map(|(_, entry)| entry.clone()).collect();
-        entries.sort_by(|left, right| left.label.cmp(&right.label));
+        entries.sort_by(|left, right| (&left.label, &left.key).cmp(&(&right.label, &right.key)));
         Box::pin(std::future::ready(Ok(entries)))
     }
 

@@ -1,4 +1,4 @@
-//! Where records land: files of lines, files of rows, and tables of `SQLite`.
+//! Where records land: files of lines, files of rows, and tables of `SQLite`; and where is kept what the next run has to know.
 //!
 //! Knows records, columns and modes; knows neither specs nor templates nor where records come from.
 
@@ -9,6 +9,7 @@ mod open_files;
 mod output;
 mod shared_file;
 mod sqlite;
+mod state;
 
 use std::path::Path;
 use std::sync::Mutex;
@@ -20,6 +21,7 @@ use crate::jsonl_file::JsonlFile;
 use crate::open_files::OpenFiles;
 use crate::output::Output;
 use crate::sqlite::SqliteTable;
+pub use crate::state::{SqliteState, StateKey, open_state};
 
 /// Opens the sinks of this machine: files of lines and of rows, and `SQLite` databases.
 ///

@@ -1,0 +1,219 @@
+//! The database of a state: one connection, and what is asked of it. Knows nothing of encryption.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use engine_runtime::{Entry, StateError};
+use jiff::Timestamp;
+use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior, params};
+
+use super::schema::{self, Unfit};
+
+/// How long to wait for another process that writes.
+const BUSY: Duration = Duration::from_secs(10);
+
+/// The name of the fact that tells with which key the tokens are encrypted.
+const MARK: &str = "key";
+
+/// An open database.
+pub(super) struct Database {
+    connection: Connection,
+    path: PathBuf,
+}
+
+impl Database {
+    /// Opens a database, and makes it where it is not there.
+    pub(super) fn open(path: &Path) -> Result<Self, StateError> {
+        make_file(path).map_err(|error| {
+            StateError::new(format!("the state `{}` can't be made: {error}", path.display()))
+                .help("check the rights of the folder, or name another file by `--state`")
+        })?;
+        let mut connection = Connection::open(path).map_err(|error| failed(path, &error))?;
+        match prepare(&mut connection, path) {
+            Ok(()) => Ok(Self { connection, path: path.to_path_buf() }),
+            Err(Unfit::Sqlite(error)) => Err(failed(path, &error)),
+            Err(Unfit::Other(error)) => Err(error),
+        }
+    }
+
+    /// Returns what is kept of a kind under a key, with its label.
+    pub(super) fn load(&mut self, kind: &str, key: &str) -> Result<Option<(Vec<u8>, String)>, StateError> {
+        self.connection
+            .prepare_cached("SELECT value, label FROM kept WHERE kind = ?1 AND key = ?2")
+            .and_then(|mut statement| statement.query_row([kind, key], |row| Ok((row.get(0)?, row.get(1)?))).optional())
+            .map_err(|error| failed(&self.path, &error))
+    }
+
+    /// Keeps something; `mark` tells with which key it is encrypted, if it is.
+    pub(super) fn save(&mut self, kind: &str, entry: &Entry, mark: Option<&str>) -> Result<(), StateError> {
+        let path = &self.path;
+        let failed = |error: rusqlite::Error| failed(path, &error);
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+        if let Some(mark) = mark {
+            transaction
+                .execute("INSERT INTO facts (name, value) VALUES (?1, ?2) ON CONFLICT DO NOTHING", [MARK, mark])
+                .map_err(failed)?;
+        }
+        transaction
+            .prepare_cached(
+                "INSERT INTO kept (kind, key, label, value, saved_at) VALUES (?1, ?2, ?3, ?4, ?5)
+                 ON CONFLICT DO UPDATE SET label = excluded.label, value = excluded.value, saved_at = excluded.saved_at",
+            )
+            .and_then(|mut statement| {
+                statement.execute(params![kind, entry.key, entry.label, entry.value, entry.saved_at.to_string()])
+            })
+            .map_err(failed)?;
+        transaction.commit().map_err(failed)
+    }
+
+    /// Keeps something no longer.
+    pub(super) fn remove(&mut self, kind: &str, key: &str) -> Result<bool, StateError> {
+        let removed = self.connection.execute("DELETE FROM kept WHERE kind = ?1 AND key = ?2", [kind, key]);
+        removed.map(|count| count > 0).map_err(|error| failed(&self.path, &error))
+    }
+
+    /// Forgets all of a kind, and with which key it was encrypted.
+    pub(super) fn forget(&mut self, kind: &str) -> Result<usize, StateError> {
+        let mut forget = || {
+            let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let removed = transaction.execute("DELETE FROM kept WHERE kind = ?1", [kind])?;
+            transaction.execute("DELETE FROM facts WHERE name = ?1", [MARK])?;
+            transaction.commit()?;
+            Ok(removed)
+        };
+        forget().map_err(|error| failed(&self.path, &error))
+    }
+
+    /// Lists what is kept of a kind, by label.
+    pub(super) fn list(&mut self, kind: &str) -> Result<Vec<Entry>, StateError> {
+        let list = || {
+            let mut statement = self
+                .connection
+                .prepare_cached("SELECT key, label, value, saved_at FROM kept WHERE kind = ?1 ORDER BY label, key")?;
+            let rows = statement.query_map([kind], |row| {
+                let entry =
+                    Entry { key: row.get(0)?, label: row.get(1)?, value: row.get(2)?, saved_at: Timestamp::MIN };
+                Ok((entry, row.get::<_, String>(3)?))
+            })?;
+            rows.collect::<rusqlite::Result<Vec<_>>>()
+        };
+        let rows = list().map_err(|error| failed(&self.path, &error))?;
+        let timed = |(entry, saved_at): (Entry, String)| match saved_at.parse() {
+            Ok(saved_at) => Ok(Entry { saved_at, ..entry }),
+            Err(_) => Err(damaged(&self.path, &format!("`{saved_at}` is not a time"))),
+        };
+        rows.into_iter().map(timed).collect()
+    }
+
+    /// Returns the mark of the key with which the tokens are encrypted, if there ever was one.
+    pub(super) fn mark(&mut self) -> Result<Option<String>, StateError> {
+        self.connection
+            .query_row("SELECT value FROM facts WHERE name = ?1", [MARK], |row| row.get(0))
+            .optional()
+            .map_err(|error| failed(&self.path, &error))
+    }
+
+    /// Takes a lock that is free, one's own, or over.
+    pub(super) fn lock(
+        &mut self,
+        name: &str,
+        owner: &str,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<bool, StateError> {
+        self.connection
+            .prepare_cached(
+                "INSERT INTO locks (name, owner, until) VALUES (?1, ?2, ?4)
+                 ON CONFLICT DO UPDATE SET owner = excluded.owner, until = excluded.until
+                 WHERE owner = excluded.owner OR until <= ?3",
+            )
+            .and_then(|mut statement| {
+                statement.execute(params![name, owner, now.as_microsecond(), until.as_microsecond()])
+            })
+            .map(|count| count > 0)
+            .map_err(|error| failed(&self.path, &error))
+    }
+
+    /// Gives a lock back.
+    pub(super) fn unlock(&mut self, name: &str, owner: &str) -> Result<(), StateError> {
+        let removed = self.connection.execute("DELETE FROM locks WHERE name = ?1 AND owner = ?2", [name, owner]);
+        removed.map(|_| ()).map_err(|error| failed(&self.path, &error))
+    }
+
+    /// Changes how the database behaves, so that a test can break it.
+    #[cfg(test)]
+    pub(super) fn set(&mut self, pragma: &str) {
+        self.connection.execute_batch(&format!("PRAGMA {pragma}")).expect("a pragma that is known");
+    }
+}
+
+/// Makes a connection ready to use.
+fn prepare(connection: &mut Connection, path: &Path) -> Result<(), Unfit> {
+    connection.busy_timeout(BUSY)?;
+    // What is not a database is found out here, before anything is changed.
+    let _: i64 = connection.query_row("PRAGMA schema_version", [], |row| row.get(0))?;
+    let mode: String = connection.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
+    if mode != "wal" && !connection.is_readonly("main")? {
+        let _: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+    }
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    schema::migrate(connection, &path.display().to_string())
+}
+
+/// Makes the file, for its owner alone, before `SQLite` would make it for all; the files beside it get the rights of this one.
+fn make_file(path: &Path) -> io::Result<()> {
+    if path.exists() {
+        return Ok(());
+    }
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        super::make_folder(folder)?;
+    }
+    match new_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        made => made.map(|_| ()),
+    }
+}
+
+fn new_file(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+fn damaged(path: &Path, why: &str) -> StateError {
+    StateError::new(format!("the state `{}` is damaged: {why}", path.display())).help(
+        "bring back a copy of it; or move the file away: tokens are asked for anew, and reads begin from their `start`",
+    )
+}
+
+/// Says what the database said.
+fn failed(path: &Path, error: &rusqlite::Error) -> StateError {
+    let shown = path.display();
+    let why = match error {
+        rusqlite::Error::SqliteFailure(_, Some(message)) => message.clone(),
+        other => other.to_string(),
+    };
+    match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => damaged(path, &why),
+        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
+            StateError::new(format!("the state `{shown}` can't be written: {why}"))
+                .help("check the rights of the file and of its folder, or name another file by `--state`")
+        }
+        Some(ErrorCode::CannotOpen) => StateError::new(format!("the state `{shown}` can't be opened: {why}"))
+            .help("check that it is a file, and the rights of it and of its folder"),
+        Some(ErrorCode::DiskFull) => StateError::new(format!("there is no room for the state `{shown}`: {why}"))
+            .help("make room on the disk, then run again: nothing that was kept before is lost"),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            StateError::new(format!("another process has held the state `{shown}` for {} seconds", BUSY.as_secs()))
+                .help("end it, or try again later")
+        }
+        Some(ErrorCode::SystemIoFailure) => {
+            StateError::new(format!("the state `{shown}` can't be read or written: {why}")).help("check the disk")
+        }
+        _ => StateError::new(format!("the state `{shown}` failed: {why}")),
+    }
+}
