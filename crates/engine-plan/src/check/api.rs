@@ -515,8 +515,19 @@ impl<'a> Checker<'a> {
             }
             Auth::Bearer(BearerAuth { token, methods: _ }) => self.template(token, names),
             Auth::Oauth2(oauth2) => self.oauth2(oauth2, names),
-            Auth::Jwt(JwtAuth { algorithm: _, key, claims, header, lifetime, place: _, methods: _ }) => {
+            Auth::Jwt(JwtAuth {
+                algorithm: _,
+                key,
+                key_encoding: _,
+                claims,
+                header,
+                lifetime,
+                place: _,
+                prefix,
+                methods: _,
+            }) => {
                 self.template(key, names);
+                self.maybe_template(prefix.as_ref(), names);
                 for (_, value) in claims.iter().chain(header) {
                     self.dynamic(value, names);
                 }
