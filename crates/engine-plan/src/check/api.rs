@@ -599,6 +599,7 @@ impl<'a> Checker<'a> {
             grant: _,
             token_url,
             authorize_url,
+            redirect_uri,
             device_url,
             client_id,
             client_secret,
@@ -618,8 +619,18 @@ impl<'a> Checker<'a> {
             methods: _,
         } = auth;
         self.template(token_url, names);
-        let templates =
-            [authorize_url, device_url, client_id, client_secret, audience, refresh_token, username, password, prefix];
+        let templates = [
+            authorize_url,
+            redirect_uri,
+            device_url,
+            client_id,
+            client_secret,
+            audience,
+            refresh_token,
+            username,
+            password,
+            prefix,
+        ];
         for template in templates.into_iter().flatten().chain(scopes) {
             self.template(template, names);
         }
@@ -631,7 +642,7 @@ impl<'a> Checker<'a> {
             self.setting(lifetime.as_ref(), names);
         }
         self.setting(pkce.as_ref(), names);
-        if let Some(TokenRequest { fields, headers, body: _ }) = request {
+        if let Some(TokenRequest { method: _, fields, headers, body: _ }) = request {
             for (_, value) in fields.iter().chain(headers) {
                 self.dynamic(value, names);
             }

@@ -4,6 +4,7 @@ use engine_expr::{EvalError, Scope, Template};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::bearing::prefixed;
 use super::{Authenticate, Held, proof};
 use crate::{Draft, Method, Place, Target};
 
@@ -28,11 +29,7 @@ impl Authenticate for ApiKeyAuth {
         let value = proof(&self.value, "API key", scope)?;
         draft.hide(&value);
         let text = match &self.prefix {
-            Some(prefix) => {
-                let prefix = prefix.render_text(scope)?;
-                let space = if prefix.ends_with(char::is_alphanumeric) { " " } else { "" };
-                format!("{prefix}{space}{value}")
-            }
+            Some(prefix) => prefixed(&prefix.render_text(scope)?, &value),
             None => value,
         };
         match &self.place {

@@ -4,11 +4,15 @@ mod api_key;
 mod aws_sigv4;
 mod basic;
 mod bearer;
+mod bearing;
+mod cookies;
 mod crypto;
 mod digest;
+mod expiry;
 mod held;
 mod hmac;
 mod jwt;
+mod kept;
 mod no_auth;
 mod oauth1;
 mod oauth2;
@@ -30,7 +34,10 @@ pub use hmac::{HmacAuth, SignatureEncoding};
 pub use jwt::{JwtAlgorithm, JwtAuth};
 pub use no_auth::NoAuth;
 pub use oauth1::{OAuth1Auth, OAuth1Method};
-pub use oauth2::{ClientAuth, Grant, JwtAssertion, OAuth2Auth, TokenRequest, TokenRequestBody};
+pub use oauth2::{
+    ClientAuth, DeviceCode, Grant, JwtAssertion, Login, OAuth2Auth, Polled, TokenAsk, TokenError, TokenRequest,
+    TokenRequestBody,
+};
 pub use session::SessionAuth;
 pub use switch::SwitchAuth;
 pub use token::Token;
@@ -104,6 +111,11 @@ impl Authenticate for Auth {
             Self::ApiKey(auth) => auth.apply(draft, scope, held),
             Self::Basic(auth) => auth.apply(draft, scope, held),
             Self::Bearer(auth) => auth.apply(draft, scope, held),
+            Self::Oauth2(auth) => auth.apply(draft, scope, held),
+            Self::Session(auth) => auth.apply(draft, scope, held),
+            Self::Switch(auth) => {
+                auth.choose(scope)?.as_set().into_iter().flatten().try_for_each(|auth| auth.apply(draft, scope, held))
+            }
             other => Err(other.unsupported()),
         }
     }

@@ -1,12 +1,28 @@
 //! A token from an OAuth 2.0 server (RFC 6749).
 
-use engine_expr::{Dynamic, Setting, Template};
+mod answered;
+mod ask;
+mod assertion;
+mod device;
+mod identity;
+mod login;
+mod refusal;
+
+use engine_expr::{Dynamic, EvalError, Scope, Setting, Template};
 use engine_source::Map;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use self::ask::TokenAsk;
+pub use self::device::{DeviceCode, Polled};
+pub use self::login::Login;
+pub use self::refusal::TokenError;
+pub(in crate::auth) use self::refusal::{listed, members_of};
+
+use super::bearing::bear;
 use super::jwt::JwtAlgorithm;
-use crate::{AnswerPlace, Method, Named, Period, Place};
+use super::{Authenticate, Held};
+use crate::{AnswerPlace, Draft, Method, Named, Period, Place};
 
 /// Fetches a token from an OAuth 2.0 server and sends it with every request (RFC 6749).
 ///
@@ -21,7 +37,14 @@ pub struct OAuth2Auth {
     /// The URL that gives tokens.
     pub token_url: Template,
     /// The URL at which a user allows the access; for `authorization_code`.
+    ///
+    /// What the provider wants besides goes into its query: `https://…/authorize?access_type=offline&prompt=consent`.
     pub authorize_url: Option<Template>,
+    /// The URL to which the user comes back, exactly as the provider knows it; for `authorization_code`.
+    ///
+    /// A free port of this machine if not given: `http://127.0.0.1:PORT/callback`. `engine auth login` listens on any URL
+    /// of this machine; for others the URL that the browser shows in the end is pasted.
+    pub redirect_uri: Option<Template>,
     /// The URL that gives codes to devices (RFC 8628); for `device_code`.
     pub device_url: Option<Template>,
     /// The name of the client.
@@ -43,6 +66,9 @@ pub struct OAuth2Auth {
     /// The password of the user; for `password`.
     pub password: Option<Template>,
     /// The token that asks for the token; for `jwt_bearer` (RFC 7523), and for `client_auth: private_key_jwt`.
+    ///
+    /// `aud` and `jti` are claimed if not given, `iss` too where there is a `client_id`. For `jwt_bearer` `sub` is the
+    /// `username`, if there is one; a client that proves itself claims its `client_id` as `iss` and `sub`.
     pub assertion: Option<JwtAssertion>,
     /// Uses a proof key with `authorization_code` (RFC 7636); true if not given.
     pub pkce: Option<Setting<bool>>,
@@ -52,7 +78,8 @@ pub struct OAuth2Auth {
     pub request: Option<TokenRequest>,
     /// Where the answer has what is needed: `token`, `expires_in`, `refresh_token`; any further name is kept as `auth.NAME`.
     ///
-    /// The names of RFC 6749 §5.1 if not given.
+    /// The names of RFC 6749 §5.1 if not given. `expires_in` may be seconds, a time since 1970 in seconds or milliseconds, or
+    /// a date; where it is missing or says nothing, the token is used until the API refuses it.
     #[serde(default, deserialize_with = "crate::nullable")]
     #[schemars(with = "Option<Named<AnswerPlace>>")]
     pub answer: Named<AnswerPlace>,
@@ -63,6 +90,28 @@ pub struct OAuth2Auth {
     pub prefix: Option<Template>,
     /// The methods that it is applied to, such as `[POST]`; all if not given.
     pub methods: Option<Vec<Method>>,
+}
+
+impl Authenticate for OAuth2Auth {
+    fn apply(&self, draft: &mut Draft, scope: &Scope, held: &Held) -> Result<(), EvalError> {
+        let Some(token) = held.token.as_ref().and_then(|token| token.value.as_ref()) else {
+            let error = EvalError::new("there is no token for the `oauth2` auth", self.token_url.span());
+            return Err(error.help(self.grant.remedy()));
+        };
+        bear(draft, self.place.as_ref(), self.prefix.as_ref(), token.expose(), scope)
+    }
+}
+
+impl OAuth2Auth {
+    /// Tells whether a user has to allow the access before there is a token: with `engine auth login`.
+    pub fn needs_login(&self) -> bool {
+        matches!(self.grant, Grant::AuthorizationCode | Grant::DeviceCode)
+    }
+
+    /// Tells whether a token can be asked for again from nothing, after a refresh token was refused.
+    pub fn begins_anew(&self) -> bool {
+        matches!(self.grant, Grant::ClientCredentials | Grant::Password | Grant::JwtBearer)
+    }
 }
 
 /// How a token is asked for.
@@ -82,6 +131,31 @@ pub enum Grant {
     JwtBearer,
     /// By a user who types a code on another device (RFC 8628).
     DeviceCode,
+}
+
+impl Grant {
+    /// Returns its name, as it is written.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ClientCredentials => "client_credentials",
+            Self::AuthorizationCode => "authorization_code",
+            Self::RefreshToken => "refresh_token",
+            Self::Password => "password",
+            Self::JwtBearer => "jwt_bearer",
+            Self::DeviceCode => "device_code",
+        }
+    }
+
+    /// Says what to do where the server does not take the grant any more.
+    fn remedy(self) -> &'static str {
+        match self {
+            Self::ClientCredentials => "check `client_id` and `client_secret`",
+            Self::AuthorizationCode | Self::DeviceCode => "run `engine auth login SPEC API`",
+            Self::RefreshToken => "the refresh token no longer holds: put a new one into the secret that it is made of",
+            Self::Password => "check `username` and `password`",
+            Self::JwtBearer => "check the claims and the key of the `assertion`, and the clock of this machine",
+        }
+    }
 }
 
 /// How a client proves to the token URL who it is.
@@ -107,9 +181,9 @@ pub enum ClientAuth {
 pub struct JwtAssertion {
     /// How it is signed.
     pub algorithm: JwtAlgorithm,
-    /// The key: the shared one, or the private one in PEM form.
+    /// The key: the shared one, or the private one in PEM form or as a JSON Web Key.
     pub key: Template,
-    /// What it claims; `iat` and `exp` are added.
+    /// What it claims; `iat`, `exp`, `aud` and `jti` are added, and null leaves one out.
     #[serde(default, deserialize_with = "crate::nullable")]
     #[schemars(with = "Option<Map<Dynamic>>")]
     pub claims: Map<Dynamic>,
@@ -129,7 +203,11 @@ pub struct JwtAssertion {
 #[serde(rename = "token request", deny_unknown_fields)]
 #[schemars(rename = "TokenRequest")]
 pub struct TokenRequest {
+    /// The method; `POST` if not given, as RFC 6749 says.
+    pub method: Option<Method>,
     /// Further fields, such as `{resource: "https://api.example.com"}`.
+    ///
+    /// They replace those of the same names that are sent anyway; null leaves such a field out.
     #[serde(default, deserialize_with = "crate::nullable")]
     #[schemars(with = "Option<Map<Dynamic>>")]
     pub fields: Map<Dynamic>,

@@ -1,0 +1,76 @@
+//! Whose tokens they are: what tells those of one user, client and provider from all others.
+
+use engine_expr::{Dynamic, DynamicLeaf, EvalError, NameUse, Scope, Template, Value};
+use engine_source::Map;
+
+use super::{Grant, OAuth2Auth};
+
+impl OAuth2Auth {
+    /// Returns what tells these tokens from all others, as texts that may be secret: a store keeps a fingerprint of them.
+    ///
+    /// The secret of the client is not among them: a new one asks for the same tokens.
+    ///
+    /// # Errors
+    ///
+    /// Fails where a template does.
+    pub fn identity(&self, scope: &Scope) -> Result<Vec<String>, EvalError> {
+        let mut parts = vec!["oauth2".to_owned(), self.grant.name().to_owned()];
+        let templates = [
+            ("token_url", Some(&self.token_url)),
+            ("client_id", self.client_id.as_ref()),
+            ("username", self.username.as_ref()),
+            ("audience", self.audience.as_ref()),
+            ("refresh_token", self.refresh_token.as_ref()),
+        ];
+        for (name, template) in templates {
+            if let Some(template) = template {
+                parts.push(format!("{name}={}", template.render_text(scope)?));
+            }
+        }
+        let mut scopes = Vec::with_capacity(self.scopes.len());
+        for one in &self.scopes {
+            scopes.push(one.render_text(scope)?);
+        }
+        // Their order means nothing.
+        scopes.sort();
+        scopes.dedup();
+        parts.extend(scopes.into_iter().map(|one| format!("scope={one}")));
+        if let Some(request) = &self.request {
+            add_values(&mut parts, "field", &request.fields, scope);
+            add_values(&mut parts, "header", &request.headers, scope);
+        }
+        if let (Grant::JwtBearer, Some(assertion)) = (self.grant, &self.assertion) {
+            add_values(&mut parts, "claim", &assertion.claims, scope);
+        }
+        // What else is kept of an answer is there after the next one; where that costs nothing, ask for it at once.
+        if self.begins_anew() {
+            parts.extend(self.answer.iter().map(|(name, place)| format!("answer.{}={}", name.value, place.text())));
+        }
+        Ok(parts)
+    }
+}
+
+/// Adds values that may differ each time, as the time and random numbers do: by what is written, and the values of the names in it.
+fn add_values(parts: &mut Vec<String>, what: &str, values: &Map<Dynamic>, scope: &Scope) {
+    for (name, value) in values {
+        parts.push(format!("{what}.{}={}", name.value, serde_json::to_string(value).unwrap_or_default()));
+        value.visit(&mut |leaf| {
+            if let DynamicLeaf::Template(template) = leaf {
+                add_names(parts, template, scope);
+            }
+        });
+    }
+}
+
+fn add_names(parts: &mut Vec<String>, template: &Template, scope: &Scope) {
+    for name in template.names() {
+        if let Some(value) = value_of(name, scope) {
+            parts.push(format!("{}={}", name.path.join("."), value.to_json()));
+        }
+    }
+}
+
+fn value_of<'s>(name: &NameUse, scope: &'s Scope) -> Option<&'s Value> {
+    let (root, members) = name.path.split_first()?;
+    members.iter().try_fold(scope.get(root)?, |value, member| value.get(member))
+}
