@@ -70,6 +70,9 @@ pub(crate) struct Run {
     /// Read and shape, but change nothing: sinks stay closed, and only GET and HEAD requests are sent
     #[arg(long = "dry-run")]
     pub(crate) dry: bool,
+    /// Where tokens and cursors are kept between runs: a path, or `sqlite:PATH`
+    #[arg(long, value_name = "URL", default_value = crate::state::PLACE)]
+    pub(crate) state: String,
     /// Run against a server on loopback that answers with the examples of the spec
     #[arg(long)]
     pub(crate) mock: bool,

@@ -16,6 +16,19 @@ pub(crate) fn set_variable(name: &str) -> Option<OsString> {
     env::var_os(name).filter(|value| !value.is_empty())
 }
 
+/// Returns the folder for what the engine keeps for this user (XDG Base Directory Specification); nothing where nobody knows a home.
+pub(crate) fn data_folder() -> Option<PathBuf> {
+    let named = |name| set_variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let base = named("XDG_DATA_HOME").or_else(|| {
+        if cfg!(windows) {
+            return named("LOCALAPPDATA");
+        }
+        let home = env::home_dir().filter(|home| home.is_absolute())?;
+        Some(home.join(if cfg!(target_os = "macos") { "Library/Application Support" } else { ".local/share" }))
+    });
+    Some(base?.join("engine"))
+}
+
 /// Variables: those of the process, then those of `.env` beside the spec, then those of `.env` in the working directory.
 #[derive(Debug, Default)]
 pub(crate) struct Variables {

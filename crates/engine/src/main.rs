@@ -12,6 +12,7 @@ mod render;
 mod report;
 mod signals;
 mod spec_files;
+mod state;
 mod status;
 mod terminal;
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use engine_mock::Mock;
-use engine_runtime::{HttpTransport, MemoryState, RunOptions, RunReport, Stop, SystemClock, World};
+use engine_runtime::{HttpTransport, MemoryState, RunOptions, RunReport, StateStore, Stop, SystemClock, World};
 use engine_storage::Storage;
 use tracing_subscriber::EnvFilter;
 
@@ -16,6 +16,7 @@ use crate::failure::Failure;
 use crate::inputs;
 use crate::planned;
 use crate::signals::interrupt;
+use crate::state;
 use crate::status::Status;
 use crate::terminal::{Terminal, tell};
 
@@ -37,6 +38,12 @@ fn run(arguments: &Run, terminal: &Terminal) -> Result<Status, Failure> {
     let (plan, warnings) = planned::plan(&arguments.spec)?;
     let inputs = inputs::gather(&arguments.input, &arguments.inputs)?;
     let environment = Variables::load(&arguments.spec)?;
+    // What the examples give is not to be taken for what an API gave.
+    let state: Arc<dyn StateStore> = if arguments.mock {
+        Arc::new(MemoryState::default())
+    } else {
+        Arc::new(state::open(&arguments.state, &environment)?)
+    };
     log(arguments, terminal);
 
     // The cryptography of TLS has to be named once; where that is done already, it stays.
@@ -63,7 +70,7 @@ fn run(arguments: &Run, terminal: &Terminal) -> Result<Status, Failure> {
             clock: Arc::new(SystemClock),
             environment: Arc::new(environment),
             transport: Arc::new(transport),
-            state: Arc::new(MemoryState::default()),
+            state,
         };
         let stop = Stop::new();
         let watch = tokio::spawn(interrupts(stop.clone(), Arc::clone(&console)));
