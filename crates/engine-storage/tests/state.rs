@@ -358,3 +358,91 @@ async fn many_may_make_the_state_at_once() {
     }
     assert_eq!(sqlite(&path).list(Kind::Token).await.unwrap().len(), 8);
 }
+
+/// What a process of [`one_lock_has_one_owner_among_many_tasks_and_processes`] is told by its environment.
+const CONTENDER: &str = "ENGINE_TEST_CONTENDER";
+
+/// How many tasks contend in each process, and how often each takes the lock.
+const TASKS: u64 = 32;
+const TURNS: u64 = 5;
+
+/// Adds to a number in a file, again and again, as only the owner of the lock may: reading and writing it is no atomic step.
+async fn contend(folder: PathBuf, process: u64) {
+    let state = Arc::new(sqlite(&folder.join("state.db")));
+    let tasks: Vec<_> = (0..TASKS)
+        .map(|task| {
+            let (state, file) = (Arc::clone(&state), folder.join("number"));
+            tokio::spawn(async move {
+                let owner = format!("{process}/{task}");
+                for _ in 0..TURNS {
+                    while !state.lock("number", &owner, now(), Duration::from_mins(1)).await.unwrap() {
+                        pause().await;
+                    }
+                    let number: u64 = fs::read_to_string(&file).unwrap().parse().unwrap();
+                    tokio::task::yield_now().await;
+                    fs::write(&file, (number + 1).to_string()).unwrap();
+                    state.unlock("number", &owner).await.unwrap();
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "two processes have no other clock in common")]
+fn now() -> Timestamp {
+    Timestamp::now()
+}
+
+#[expect(clippy::disallowed_methods, reason = "whoever waits for a lock leaves the machine to its owner")]
+async fn pause() {
+    tokio::time::sleep(Duration::from_millis(1)).await;
+}
+
+/// Runs only as a process of the test below.
+#[test]
+#[ignore = "a part of another test"]
+fn contender() {
+    #[expect(clippy::disallowed_methods, reason = "a process of a test has no arguments of its own")]
+    let Ok(folder) = std::env::var(CONTENDER) else { return };
+    let (folder, process) = folder.rsplit_once('#').unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    runtime.block_on(contend(folder.into(), process.parse().unwrap()));
+}
+
+#[test]
+fn one_lock_has_one_owner_among_many_tasks_and_processes() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("number"), "0").unwrap();
+    let processes: Vec<_> = (0..2)
+        .map(|process| {
+            std::process::Command::new(std::env::current_exe().unwrap())
+                .args(["--exact", "contender", "--ignored", "--nocapture"])
+                .env(CONTENDER, format!("{}#{process}", folder.path().display()))
+                .stdout(std::process::Stdio::null())
+                .spawn()
+                .unwrap()
+        })
+        .collect();
+    for mut process in processes {
+        assert!(process.wait().unwrap().success());
+    }
+    let number: u64 = fs::read_to_string(folder.path().join("number")).unwrap().parse().unwrap();
+    assert_eq!(number, 2 * TASKS * TURNS);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lock_whose_owner_died_is_free_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.db");
+    let died = sqlite(&path);
+    assert!(died.lock("l", "dead", now(), Duration::from_millis(50)).await.unwrap());
+    drop(died);
+    let state = sqlite(&path);
+    assert!(!state.lock("l", "me", now(), Duration::from_secs(5)).await.unwrap());
+    while !state.lock("l", "me", now(), Duration::from_secs(5)).await.unwrap() {
+        pause().await;
+    }
+}
