@@ -164,6 +164,8 @@ fn effective(
         None if lines && own.records.is_none() && !at.is_null("records") => {
             Some(Records::At(Expr::Path(JsonPath::new("$", span))))
         }
+        // A file has none.
+        _ if response.format == Some(Format::Binary) => None,
         records => records,
     };
     let paginate = removable(own.paginate.as_ref(), at.is_null("paginate"), api.paginate.as_ref());
@@ -233,6 +235,7 @@ fn response(api: Option<&Response>, own: Option<&Response>, at: At<'_>) -> Respo
         compression: inherited(own.compression.as_ref(), at.is_null("compression"), api.compression.as_ref()),
         encoding: inherited(own.encoding.as_ref(), at.is_null("encoding"), api.encoding.as_ref()),
         csv: inherited(own.csv.as_ref(), at.is_null("csv"), api.csv.as_ref()),
+        to: inherited(own.to.as_ref(), at.is_null("to"), api.to.as_ref()),
         body: inherited(own.body.as_ref(), at.is_null("body"), api.body.as_ref()),
         max_size: inherited(own.max_size.as_ref(), at.is_null("max_size"), api.max_size.as_ref()),
     }

@@ -4,8 +4,7 @@
 use engine_source::{Entry, Finding, Findings, Node, Span};
 
 use self::Object::{
-    Api, Auth, Body, Call, Endpoint, ErrorRule, OnError, Pagination, RateLimit, Read, Response, Secret, Sink, Step,
-    Top, Validate,
+    Api, Auth, Body, Call, Endpoint, ErrorRule, OnError, Pagination, RateLimit, Read, Secret, Sink, Step, Top, Validate,
 };
 use self::Sign::{Is, IsOther, There};
 
@@ -17,7 +16,6 @@ enum Object {
     Api,
     Endpoint,
     Auth,
-    Response,
     Body,
     Pagination,
     ErrorRule,
@@ -58,7 +56,6 @@ const REJECTS: &str = "use `skip`, which counts them, or `fail`";
 const OTHER_AUTH: &str = "use `api_key`, `basic` or `bearer` with a token from elsewhere";
 const OTHER_SINK: &str = "use `sqlite`, `csv` or `jsonl`";
 const OTHER_BODY: &str = "use `json`, `form` or `text`";
-const OTHER_FORMAT: &str = "ask the API for `json` or `ndjson`";
 
 #[rustfmt::skip]
 const TABLE: &[(Object, &str, Sign, &str, &str)] = &[
@@ -80,12 +77,6 @@ const TABLE: &[(Object, &str, Sign, &str, &str)] = &[
     (Auth, "type", Is("digest"), "`digest` auth", OTHER_AUTH),
     (Auth, "type", Is("oauth1"), "`oauth1` auth", OTHER_AUTH),
     (Auth, "type", Is("switch"), "`switch` auth", "choose by an input in the value itself"),
-    (Response, "format", Is("csv"), "the format `csv`", OTHER_FORMAT),
-    (Response, "format", Is("xml"), "the format `xml`", OTHER_FORMAT),
-    (Response, "format", Is("binary"), "the format `binary`", OTHER_FORMAT),
-    (Response, "encoding", There, "`encoding`", "ask the API for UTF-8"),
-    (Response, "compression", Is("gzip"), "the compression `gzip` of a file", "leave it out: what HTTP itself packs is unpacked"),
-    (Response, "compression", Is("zip"), "the compression `zip`", "ask the API for `gzip`, or for none"),
     (Body, "multipart", There, "a `multipart` body", OTHER_BODY),
     (Body, "xml", There, "an `xml` body", "write it as `text`"),
     (Body, "graphql", There, "a `graphql` body", "write it as `json`: `{query: …, variables: {…}}`"),
@@ -175,9 +166,7 @@ fn parts(node: &Node, findings: &mut Found) {
             object(Auth, auth, findings);
         }
     }
-    if let Some(response) = node.get("response") {
-        object(Response, response, findings);
-    }
+    if let Some(response) = node.get("response") {}
     if let Some(paginate) = node.get("paginate") {
         object(Pagination, paginate, findings);
     }

@@ -9,6 +9,7 @@ use http::header::{CONTENT_TYPE, SET_COOKIE};
 use url::Url;
 
 use crate::needs::{Needs, Part};
+use crate::{Content, ContentError};
 
 /// An answer of an API, its body unpacked.
 #[derive(Debug)]
@@ -19,21 +20,35 @@ pub struct Answer {
     pub headers: HeaderMap,
     /// The URL that gave it, after redirects.
     pub url: Url,
-    /// The body, after what HTTP itself unpacks.
+    /// The body, unpacked, and in UTF-8 unless it is binary.
     pub body: Bytes,
-    value: OnceLock<Value>,
+    content: Content,
+    value: OnceLock<(Value, Option<ContentError>)>,
 }
 
 impl Answer {
-    /// Makes an answer.
+    /// Makes an answer; its body is what the content type says.
     pub fn new(status: u16, headers: HeaderMap, url: Url, body: impl Into<Bytes>) -> Self {
-        Self { status, headers, url, body: body.into(), value: OnceLock::new() }
+        let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let content = Content::said_by(content_type.unwrap_or_default());
+        Self { status, headers, url, body: body.into(), content, value: OnceLock::new() }
     }
 
-    /// Says what the body is, where it is not JSON.
+    /// Says what the body is, where it is something else than the content type says.
+    #[must_use]
+    pub fn with_content(self, content: Content) -> Self {
+        Self { content, value: OnceLock::new(), ..self }
+    }
+
+    /// Says what the body is as a value.
     #[must_use]
     pub fn with_value(self, value: Value) -> Self {
-        Self { value: OnceLock::from(value), ..self }
+        Self { value: OnceLock::from((value, None)), ..self }
+    }
+
+    /// Returns what the body is.
+    pub fn content(&self) -> &Content {
+        &self.content
     }
 
     /// Returns whether the status is 2xx.
@@ -58,16 +73,27 @@ impl Answer {
         })
     }
 
-    /// Returns the whole body as a value, read once: what it is in JSON, else its text; null where it is empty.
+    /// Returns the whole body as a value, read once: what it is in its format, else its text; null where it is empty.
     pub fn value(&self) -> &Value {
-        self.value.get_or_init(|| {
-            let text = String::from_utf8_lossy(&self.body);
-            let text = text.trim_start_matches('\u{feff}').trim();
-            if text.is_empty() {
-                return Value::Null;
-            }
-            let json = if self.may_be_json(text) { Value::from_json(text).ok() } else { None };
-            json.unwrap_or_else(|| String::from_utf8_lossy(&self.body).into_owned().into())
+        &self.read().0
+    }
+
+    /// Returns the whole body as a value.
+    ///
+    /// # Errors
+    ///
+    /// Fails where the body is not what the spec or the content type says, or not UTF-8.
+    pub fn parsed(&self) -> Result<&Value, &ContentError> {
+        match self.read() {
+            (_, Some(error)) => Err(error),
+            (value, None) => Ok(value),
+        }
+    }
+
+    fn read(&self) -> &(Value, Option<ContentError>) {
+        self.value.get_or_init(|| match self.content.value(&self.body) {
+            Ok(value) => (value, None),
+            Err(error) => (String::from_utf8_lossy(&self.body).into_owned().into(), Some(error)),
         })
     }
 
@@ -114,7 +140,7 @@ impl Answer {
 
     /// Reads a part of the body.
     pub(crate) fn part(&self, part: &Part) -> Value {
-        if let (Part::Members(_), None) = (part, self.value.get())
+        if let (Part::Members(_), None, true) = (part, self.value.get(), self.content.is_json())
             && let Ok(text) = std::str::from_utf8(&self.body)
             && text.trim_start().starts_with('{')
         {
@@ -126,18 +152,6 @@ impl Answer {
             }
         }
         self.value().clone()
-    }
-
-    /// A text that only looks like a number is one, unless the answer says that it is JSON.
-    fn may_be_json(&self, text: &str) -> bool {
-        let kind = self
-            .headers
-            .get(CONTENT_TYPE)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default()
-            .to_ascii_lowercase();
-        let is_other = !kind.contains("json") && (kind.starts_with("text/") || kind.contains("xml"));
-        !is_other || text.starts_with(['{', '['])
     }
 
     /// Names are in small letters, and in the letters in which a template writes them.

@@ -1,6 +1,6 @@
 //! How an answer is read.
 
-use engine_expr::{Expr, Setting};
+use engine_expr::{Expr, Setting, Template};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -15,10 +15,12 @@ pub struct Response {
     pub format: Option<Format>,
     /// How the body is packed, beside what HTTP itself unpacks; `auto` if not given.
     pub compression: Option<Packing>,
-    /// The character encoding, such as `iso-8859-1`; by the content type if not given, and UTF-8 where that says nothing.
+    /// The character encoding, such as `iso-8859-1`; by a byte order mark or the content type if not given, and UTF-8 where those say nothing.
     pub encoding: Option<Text>,
     /// How CSV is written.
     pub csv: Option<CsvFormat>,
+    /// The file that a binary body is written to, such as `./out/{{ params.id }}.pdf`.
+    pub to: Option<Template>,
     /// A path to what is taken as the body, such as `$.data`.
     pub body: Option<Expr>,
     /// How large the body may be, unpacked, such as `5GB`; `1GB` if not given.
@@ -41,7 +43,7 @@ pub enum Format {
     Xml,
     /// A text.
     Text,
-    /// Bytes.
+    /// Bytes, which are written to a file: `to`.
     Binary,
 }
 
@@ -55,7 +57,7 @@ pub enum Packing {
     Auto,
     /// With gzip (RFC 1952).
     Gzip,
-    /// As the first file of a ZIP archive.
+    /// As the only file of a ZIP archive.
     Zip,
     /// Not at all.
     None,

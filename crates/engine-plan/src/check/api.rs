@@ -12,9 +12,10 @@ use engine_request::pagination::{
     NoPagination, OffsetPagination, PagePagination,
 };
 use engine_request::{
-    Auth, Auths, Backoff, Body, CsvFormat, CsvHeader, ErrorAction, ErrorRule, GraphqlBody, Idempotency, Incremental,
-    Method, MultipartContent, MultipartField, MultipartFile, Pagination, Place, QueryValue, RateLimit, RateLimits,
-    Records, RecordsFrom, Removable, RequestLine, Response, Retry, RetryOn, StatusPattern, StyledValue, Target, Tls,
+    Auth, Auths, Backoff, Body, CsvFormat, CsvHeader, ErrorAction, ErrorRule, Format, GraphqlBody, Idempotency,
+    Incremental, Method, MultipartContent, MultipartField, MultipartFile, Pagination, Place, QueryValue, RateLimit,
+    RateLimits, Records, RecordsFrom, Removable, RequestLine, Response, Retry, RetryOn, StatusPattern, StyledValue,
+    Target, Tls, charset,
 };
 use engine_source::{Finding, Map, similar, suggest};
 use engine_spec::{Api, Endpoint, Param};
@@ -175,6 +176,7 @@ impl<'a> Checker<'a> {
         self.rate_limit(rate_limit.as_ref(), &names);
         self.positive(concurrency.as_ref(), "concurrency", &names);
         self.retried(entry);
+        self.file(entry, api);
         self.lost_params = HashSet::new();
     }
 
@@ -282,16 +284,73 @@ impl<'a> Checker<'a> {
     }
 
     fn response(&mut self, response: Option<&'a Response>, names: &Names<'a>) {
-        let Some(Response { format: _, compression: _, encoding: _, csv, body, max_size }) = response else { return };
+        let Some(Response { format: _, compression: _, encoding, csv, to, body, max_size }) = response else { return };
         self.setting(max_size.as_ref(), names);
-        if let Some(CsvFormat { delimiter: _, quote: _, header, skip }) = csv {
-            if let Some(CsvHeader::FirstRow(first)) = header {
-                self.setting(Some(first), names);
-            }
-            self.setting(skip.as_ref(), names);
+        if let Some(name) = encoding
+            && charset(name).is_none()
+        {
+            self.findings.push(
+                Finding::error("invalid-value", format!("`{name}` is not a character encoding"))
+                    .label(name.span(), "not known")
+                    .help("write one that browsers know, such as `utf-8`, `iso-8859-1`, `utf-16` or `shift_jis`"),
+            );
         }
+        if let Some(csv) = csv {
+            self.csv(csv, names);
+        }
+        // What it is called is told to whoever asked.
+        self.maybe_template(to.as_ref(), &names.hiding("the name of a file"));
         if let Some(body) = body {
             self.expr(body, &names.and(&[RESPONSE]).with_root());
+        }
+    }
+
+    fn csv(&mut self, csv: &'a CsvFormat, names: &Names<'a>) {
+        let CsvFormat { delimiter: _, quote: _, header, skip } = csv;
+        self.setting(skip.as_ref(), names);
+        match header {
+            Some(CsvHeader::FirstRow(first)) => self.setting(Some(first), names),
+            Some(CsvHeader::Names(columns)) => {
+                let mut known = HashSet::new();
+                for column in columns {
+                    if !known.insert(column.as_str()) {
+                        self.findings.push(
+                            Finding::error("invalid-value", format!("the column `{column}` is named twice"))
+                                .label(column.span(), "named before")
+                                .help("give each column a name of its own"),
+                        );
+                    }
+                }
+            }
+            None => {}
+        }
+    }
+
+    /// Checks that what is written to a file has a name, and that nothing else has one.
+    fn file(&mut self, entry: &'a EndpointEntry<'a>, api: &'a ApiEntry<'a>) {
+        let Some(effective) = &entry.effective else { return };
+        let at = entry.at.get("response");
+        let own = at.key("format").or_else(|| api.at.get("endpoints").key(entry.name)).unwrap_or_default();
+        let is_binary = effective.response.format == Some(Format::Binary);
+        match (is_binary, &effective.response.to) {
+            (true, None) if !at.has("to") => self.findings.push(
+                Finding::error("missing-field", format!("`{}` does not say which file it is written to", entry.id()))
+                    .label(own, "`binary` needs `to`")
+                    .help("add the file beside it: `to: \"./out/{{ params.id }}.pdf\"`"),
+            ),
+            (false, Some(to)) if at.has("to") => self.findings.push(
+                Finding::error("conflicting-keys", "`to` is for the format `binary`")
+                    .label(to.span(), "not a binary body")
+                    .help("add `format: binary`, or write the records to a sink"),
+            ),
+            _ => {}
+        }
+        if let (true, Some(Removable::Set(records))) = (is_binary, &entry.model.records) {
+            self.findings.push(
+                Finding::error("conflicting-keys", "a file has no records")
+                    .label(records.from().span(), "not in a `binary` body")
+                    .help("take it away, and `call` the endpoint: that gives the file's path, size and checksum"),
+            );
         }
     }
 

@@ -29,7 +29,7 @@ pub use page::PagePagination;
 pub use pager::{Next, Pager};
 pub use pager_error::PagerError;
 pub use paging::Paging;
-pub use received::{Fingerprint, Last, Page};
+pub use received::{Fingerprint, Last, Page, Recognizer};
 
 use turn::Turn;
 

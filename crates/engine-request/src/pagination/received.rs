@@ -51,6 +51,27 @@ impl Fingerprint {
     }
 }
 
+/// Makes a fingerprint of records that come one after another.
+pub struct Recognizer(<FixedState as BuildHasher>::Hasher);
+
+impl Default for Recognizer {
+    fn default() -> Self {
+        Self(FixedState::default().build_hasher())
+    }
+}
+
+impl Recognizer {
+    /// Adds the text of a record.
+    pub fn add(&mut self, record: &[u8]) {
+        self.0.write(record);
+    }
+
+    /// Returns what the records so far are recognized by.
+    pub fn fingerprint(&self) -> Fingerprint {
+        Fingerprint(self.0.finish())
+    }
+}
+
 impl Last<'_> {
     pub(super) fn value(self) -> Value {
         match self {
