@@ -1,4 +1,4 @@
-//! What is left of a rate limit: a token bucket or a window, told the time by who asks.
+//! What is left of a rate limit: a token bucket or a window, and what answers said, told the time by who asks.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -6,26 +6,30 @@ use std::time::Duration;
 use engine_expr::{EvalError, Scope, Value};
 use jiff::Timestamp;
 
+use crate::quota::{MOST, count_of, field_of};
 use crate::wait::{until, wait_of};
-use crate::{Answer, AnswerPlace, RateLimit};
+use crate::{Answer, Quota, RateLimit};
 
 /// What is left of a limit: shared by all requests that it is about.
 ///
 /// Without `burst` there are never more requests in any span of the period than the rate says. With it there is a bucket
-/// that holds `burst` and fills at the rate. What answers say about `remaining` and `reset` holds in addition.
+/// that holds `burst` and fills at the rate. What answers say is left holds in addition: once nothing is, requests wait
+/// until there is more; the last tenth of it (the last ten, where the whole is not known) is spread over the time until
+/// then, with at most a second between two requests, so that answers can tell in time if others draw from the same limit.
 #[derive(Clone, Debug)]
 pub struct Budget {
     kind: Kind,
-    cost: u32,
-    remaining: Option<AnswerPlace>,
-    reset: Option<AnswerPlace>,
-    /// What the API said is left, until when.
-    said: Option<Said>,
-    /// Nothing is sent before.
+    /// What answers said is left, by the names of the limits.
+    said: Vec<Said>,
+    /// All that was taken so far.
+    taken: u64,
+    /// When something was taken last.
+    last: Option<Timestamp>,
+    /// Nothing is sent before: the API refused.
     paused: Option<Timestamp>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 enum Kind {
     /// Only the answers say what is left.
     Answers,
@@ -35,14 +39,38 @@ enum Kind {
     Bucket { size: f64, per_second: f64, tokens: f64, at: Option<Timestamp> },
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Said {
+    name: String,
+    limit: Option<u64>,
     left: u64,
     until: Timestamp,
+    /// What was taken when the request was sent whose answer said so.
+    mark: u64,
+}
+
+/// How long a request waits, by why.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Hold {
+    /// For the rate of the spec.
+    pub rate: Duration,
+    /// Since answers said that little or nothing is left.
+    pub said: Duration,
+    /// Since the API refused a request and said for how long.
+    pub refused: Duration,
 }
 
 /// How many times a window remembers at most; what is sent in between counts as sent at the end.
 const MOMENTS: u32 = 1024;
+
+/// How many are few, where it is not known how many there are in all.
+const FEW: u64 = 10;
+
+/// How long two requests are kept apart at most while there are few left.
+const APART: Duration = Duration::from_secs(1);
+
+/// By how much the ends of one and the same window differ as answers tell them: most tell whole seconds.
+const SAME_WINDOW: Duration = Duration::from_millis(1500);
 
 impl RateLimit {
     /// Begins with all of it left.
@@ -64,72 +92,150 @@ impl RateLimit {
                 Kind::Bucket { size, per_second, tokens: size, at: None }
             }
         };
-        Ok(Budget {
-            kind,
-            cost: self.cost.as_ref().map_or(Ok(1), |cost| cost.resolve(scope))?,
-            remaining: self.remaining.clone(),
-            reset: self.reset.clone(),
-            said: None,
-            paused: None,
-        })
+        Ok(Budget { kind, ..Budget::of_answers() })
+    }
+
+    /// Returns how many requests one request counts as.
+    ///
+    /// # Errors
+    ///
+    /// Fails where the template does, or gives no number.
+    pub fn cost(&self, scope: &Scope) -> Result<u32, EvalError> {
+        self.cost.as_ref().map_or(Ok(1), |cost| cost.resolve(scope))
+    }
+
+    /// Returns what an answer says is left, in the places that `remaining` and `reset` name; `None` where they name none.
+    ///
+    /// # Errors
+    ///
+    /// Fails where a template of them does.
+    pub fn quotas(&self, answer: &Answer, scope: &Scope, now: Timestamp) -> Result<Option<Vec<Quota>>, EvalError> {
+        let Some(place) = &self.remaining else { return Ok(None) };
+        let left = match place.take(answer, scope)? {
+            Some(Value::Number(number)) => count_of(&number.to_string()),
+            Some(Value::String(text)) => {
+                // Such places may hold the standard's own field.
+                let left = count_of(text.split('/').next().unwrap_or_default());
+                if left.is_none() && self.reset.is_none() {
+                    return Ok(Some(field_of(&text)));
+                }
+                left
+            }
+            _ => None,
+        };
+        let reset = self.reset.as_ref().map(|place| place.take(answer, scope)).transpose()?.flatten();
+        let reset = reset.and_then(|value| wait_of(&value, crate::wait::told_at(answer, now)));
+        Ok(Some(vec![Quota { name: place.text().into_owned(), limit: None, left, reset }]))
     }
 }
 
 impl Budget {
-    /// Returns how long the next request must wait; zero if it may be sent now.
-    pub fn wait(&mut self, now: Timestamp) -> Duration {
-        let mut wait = self.paused.map(|then| until(then, now)).unwrap_or_default();
-        if let Some(said) = self.said {
-            let left = until(said.until, now);
-            if left.is_zero() {
-                self.said = None;
-            } else if said.left < u64::from(self.cost) {
-                wait = wait.max(left);
-            }
-        }
-        wait.max(self.kind.wait(self.cost, now))
+    /// Begins one without a rate of its own: only answers say what is left.
+    pub fn of_answers() -> Self {
+        Self { kind: Kind::Answers, said: Vec::new(), taken: 0, last: None, paused: None }
     }
 
-    /// Takes what a request costs, which is being sent now.
-    pub fn take(&mut self, now: Timestamp) {
-        if let Some(said) = &mut self.said {
-            said.left = said.left.saturating_sub(u64::from(self.cost));
+    /// Returns how long the next request must wait, which costs so much.
+    pub fn hold(&mut self, cost: u32, now: Timestamp) -> Hold {
+        self.said.retain(|said| said.until > now);
+        self.paused = self.paused.filter(|then| *then > now);
+        let since = self.last.map(|last| age(last, now));
+        Hold {
+            rate: self.kind.wait(cost, now),
+            said: self.said.iter().map(|said| said.wait(cost, since, now)).max().unwrap_or_default(),
+            refused: self.paused.map(|then| until(then, now)).unwrap_or_default(),
         }
-        self.kind.take(self.cost, now);
     }
 
-    /// Learns from an answer what is left, so that the API need not refuse.
-    ///
-    /// # Errors
-    ///
-    /// Fails where a template of `remaining` or `reset` does.
-    pub fn learn(&mut self, answer: &Answer, scope: &Scope, now: Timestamp) -> Result<(), EvalError> {
-        let Some(place) = &self.remaining else { return Ok(()) };
-        let left = match place.take(answer, scope)? {
-            Some(Value::Number(number)) => number.as_i64(),
-            // Several limits may be told at once: the first one is the nearest.
-            Some(Value::String(text)) => text.split([',', ';', '/']).next().and_then(|text| text.trim().parse().ok()),
-            _ => None,
-        };
-        let Some(left) = left.map(|left| u64::try_from(left).unwrap_or_default()) else { return Ok(()) };
-        let reset = self.reset.as_ref().map(|place| place.take(answer, scope)).transpose()?.flatten();
-        let reset = reset.and_then(|value| wait_of(&value, now)).or_else(|| self.kind.period());
-        let Some(then) = reset.and_then(|wait| now.checked_add(wait).ok()) else { return Ok(()) };
-        self.said = match self.said {
-            // Answers overtake each other: of one window the smallest number is the newest.
-            Some(said) if then.duration_since(said.until).abs() <= jiff::SignedDuration::from_secs(1) => {
-                Some(Said { left: left.min(said.left), until: said.until.max(then) })
+    /// Takes what a request costs, which is being sent now; returns the mark by which its answer is known.
+    pub fn take(&mut self, cost: u32, now: Timestamp) -> u64 {
+        for said in &mut self.said {
+            said.left = said.left.saturating_sub(u64::from(cost));
+        }
+        self.kind.take(cost, now);
+        self.taken = self.taken.saturating_add(u64::from(cost));
+        self.last = Some(now);
+        self.taken
+    }
+
+    /// Learns what the answer to the request with this mark said is left.
+    pub fn learn(&mut self, quotas: &[Quota], mark: u64, now: Timestamp) {
+        // What was sent after it is not in what it says.
+        let since = self.taken.saturating_sub(mark);
+        for quota in quotas {
+            let reset = quota.reset.or_else(|| self.kind.period());
+            let (Some(left), Some(until)) = (quota.left, reset.and_then(|wait| now.checked_add(wait).ok())) else {
+                continue;
+            };
+            let left = left.saturating_sub(since);
+            match self.said.iter_mut().find(|said| said.name == quota.name) {
+                // An answer that was overtaken may only lower what is left, and of the same window.
+                Some(said) if mark < said.mark => {
+                    if until.duration_since(said.until).unsigned_abs() <= SAME_WINDOW {
+                        said.left = said.left.min(left);
+                    }
+                }
+                Some(said) => {
+                    *said = Said { name: std::mem::take(&mut said.name), limit: quota.limit, left, until, mark }
+                }
+                None => {
+                    if self.said.len() >= MOST {
+                        self.said.remove(0);
+                    }
+                    self.said.push(Said { name: quota.name.clone(), limit: quota.limit, left, until, mark });
+                }
             }
-            Some(said) if then < said.until => Some(said),
-            _ => Some(Said { left, until: then }),
-        };
-        Ok(())
+        }
     }
 
     /// Sends nothing for a while: the API refused a request and said for how long.
     pub fn pause(&mut self, wait: Duration, now: Timestamp) {
-        if let Ok(then) = now.checked_add(wait) {
-            self.paused = Some(self.paused.map_or(then, |paused| paused.max(then)));
+        let then = now.checked_add(wait).unwrap_or(Timestamp::MAX);
+        self.paused = Some(self.paused.map_or(then, |paused| paused.max(then)));
+    }
+
+    /// Tells whether it is as it was in the beginning: nothing is lost where it is begun anew.
+    pub fn is_idle(&mut self, now: Timestamp) -> bool {
+        // Asking brings it up to date.
+        self.hold(1, now);
+        let is_full = match &self.kind {
+            Kind::Answers => true,
+            Kind::Window { sent, .. } => sent.is_empty(),
+            Kind::Bucket { size, tokens, .. } => tokens >= size,
+        };
+        is_full && self.said.is_empty() && self.paused.is_none()
+    }
+}
+
+impl Said {
+    fn wait(&self, cost: u32, since: Option<Duration>, now: Timestamp) -> Duration {
+        let time = until(self.until, now);
+        let cost = u64::from(cost);
+        if self.left < cost {
+            return time;
+        }
+        let few = self.limit.map_or(FEW, |limit| (limit / 10).max(1));
+        if cost == 0 || self.left > few {
+            return Duration::ZERO;
+        }
+        let parts = u32::try_from(self.left / cost + 1).unwrap_or(u32::MAX);
+        (time / parts).min(APART).saturating_sub(since.unwrap_or(Duration::MAX))
+    }
+}
+
+impl Hold {
+    /// Returns how long it takes until all lets the request go.
+    pub fn longest(&self) -> Duration {
+        self.rate.max(self.said).max(self.refused)
+    }
+
+    /// Joins what several limits say.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            rate: self.rate.max(other.rate),
+            said: self.said.max(other.said),
+            refused: self.refused.max(other.refused),
         }
     }
 }
@@ -184,7 +290,10 @@ impl Kind {
                     _ => sent.push_back((now, cost)),
                 }
             }
-            Self::Bucket { size, tokens, .. } => *tokens -= f64::from(cost).min(*size),
+            Self::Bucket { size, tokens, at, .. } => {
+                at.get_or_insert(now);
+                *tokens -= f64::from(cost).min(*size);
+            }
         }
     }
 
@@ -210,9 +319,9 @@ mod tests {
     use jiff::Timestamp;
 
     use super::Budget;
-    use crate::RateLimit;
     use crate::answer::tests::answer;
     use crate::draft::tests::{read, scope};
+    use crate::{RateLimit, quotas};
 
     fn budget(yaml: &str) -> Budget {
         read::<RateLimit>(yaml).budget(&scope("{}")).unwrap()
@@ -223,15 +332,21 @@ mod tests {
         start.checked_add(Duration::from_secs_f64(seconds)).unwrap()
     }
 
+    fn wait(budget: &mut Budget, now: f64) -> f64 {
+        (budget.hold(1, at(now)).longest().as_secs_f64() * 1000.0).round() / 1000.0
+    }
+
     /// Sends as fast as the budget lets it, and returns when each request was sent.
-    fn sent(budget: &mut Budget, requests: usize) -> Vec<f64> {
+    fn sent(yaml: &str, requests: usize) -> Vec<f64> {
+        let limit: RateLimit = read(yaml);
+        let (mut budget, cost) = (limit.budget(&scope("{}")).unwrap(), limit.cost(&scope("{}")).unwrap());
         let mut now = at(0.0);
         let mut times = Vec::new();
         while times.len() < requests {
-            let wait = budget.wait(now);
+            let wait = budget.hold(cost, now).longest();
             now = now.checked_add(wait).unwrap();
             if wait.is_zero() {
-                budget.take(now);
+                budget.take(cost, now);
                 times.push(now.duration_since(at(0.0)).as_secs_f64());
             }
         }
@@ -240,7 +355,7 @@ mod tests {
 
     #[test]
     fn never_sends_more_in_any_period_than_the_rate_says() {
-        let times = sent(&mut budget("{rate: 10/5s}"), 45);
+        let times = sent("{rate: 10/5s}", 45);
         assert_eq!(times.iter().filter(|time| **time < 5.0).count(), 10);
         for start in &times {
             assert!(times.iter().filter(|time| *time >= start && **time < start + 5.0).count() <= 10);
@@ -250,41 +365,114 @@ mod tests {
 
     #[test]
     fn a_bucket_lets_a_burst_through_and_then_the_rate() {
-        let times = sent(&mut budget("{rate: 2/1s, burst: 4}"), 8);
-        assert_eq!(times, [0.0, 0.0, 0.0, 0.0, 0.5, 1.0, 1.5, 2.0]);
+        assert_eq!(sent("{rate: 2/1s, burst: 4}", 8), [0.0, 0.0, 0.0, 0.0, 0.5, 1.0, 1.5, 2.0]);
         let mut full = budget("{rate: 2/1s, burst: 4}");
-        sent(&mut full, 4);
-        assert_eq!(full.wait(at(100.0)), Duration::ZERO);
-        (0..4).for_each(|_| full.take(at(100.0)));
-        assert_eq!(full.wait(at(100.0)), Duration::from_millis(500));
+        (0..4).for_each(|_| _ = full.take(1, at(0.0)));
+        assert_eq!(wait(&mut full, 100.0), 0.0);
+        (0..4).for_each(|_| _ = full.take(1, at(100.0)));
+        assert_eq!(wait(&mut full, 100.0), 0.5);
+        assert!(!full.is_idle(at(101.0)));
+        assert!(full.is_idle(at(102.0)));
     }
 
     #[test]
     fn a_request_may_cost_more_than_one() {
-        assert_eq!(sent(&mut budget("{rate: 10/1s, cost: 5}"), 4), [0.0, 0.0, 1.0, 1.0]);
-        assert_eq!(sent(&mut budget("{rate: 10/1s, cost: 50}"), 3), [0.0, 1.0, 2.0]);
-        assert_eq!(sent(&mut budget("{rate: 10/1s, burst: 10, cost: 50}"), 3), [0.0, 1.0, 2.0]);
+        assert_eq!(sent("{rate: 10/1s, cost: 5}", 4), [0.0, 0.0, 1.0, 1.0]);
+        assert_eq!(sent("{rate: 10/1s, cost: 50}", 3), [0.0, 1.0, 2.0]);
+        assert_eq!(sent("{rate: 10/1s, burst: 10, cost: 50}", 3), [0.0, 1.0, 2.0]);
+        assert_eq!(sent("{rate: 1/1s, cost: 0}", 3), [0.0, 0.0, 0.0]);
     }
 
     #[test]
     fn slows_down_before_the_api_refuses() {
-        let mut budget = budget("{remaining: header.X-Left, reset: header.X-Reset}");
-        assert_eq!(budget.wait(at(0.0)), Duration::ZERO);
-        let learn =
-            |budget: &mut Budget, text: &str, now: f64| budget.learn(&answer(text), &scope("{}"), at(now)).unwrap();
-        learn(&mut budget, "200\nX-Left: 2\nX-Reset: 60", 0.0);
-        budget.take(at(1.0));
-        assert_eq!(budget.wait(at(1.0)), Duration::ZERO);
-        budget.take(at(1.0));
-        assert_eq!(budget.wait(at(1.0)), Duration::from_secs(59));
-        // An answer that was overtaken changes nothing.
-        learn(&mut budget, "200\nX-Left: 1\nX-Reset: 59", 1.0);
-        assert_eq!(budget.wait(at(1.0)), Duration::from_secs(59));
-        assert_eq!(budget.wait(at(60.0)), Duration::ZERO);
-        learn(&mut budget, "200\nX-Left: 0\nX-Reset: 1740823380", 60.0);
-        assert_eq!(budget.wait(at(60.0)), Duration::from_mins(2));
-        learn(&mut budget, "200", 200.0);
-        assert_eq!(budget.wait(at(200.0)), Duration::ZERO);
+        let limit: RateLimit = read("{remaining: header.X-Left, reset: header.X-Reset}");
+        let mut budget = limit.budget(&scope("{}")).unwrap();
+        let learn = |budget: &mut Budget, text: &str, mark: u64, now: f64| {
+            let quotas = limit.quotas(&answer(text), &scope("{}"), at(now)).unwrap().unwrap();
+            budget.learn(&quotas, mark, at(now));
+        };
+        assert_eq!(wait(&mut budget, 0.0), 0.0);
+        let mark = budget.take(1, at(0.0));
+        learn(&mut budget, "200\nX-Left: 2\nX-Reset: 60", mark, 0.0);
+        // There are few left: not all at once.
+        assert_eq!(wait(&mut budget, 0.25), 0.75);
+        let first = budget.take(1, at(1.0));
+        let second = budget.take(1, at(2.0));
+        assert_eq!(wait(&mut budget, 2.0), 58.0);
+        learn(&mut budget, "200\nX-Left: 0\nX-Reset: 58", second, 2.0);
+        // An answer that was overtaken does not make it more.
+        learn(&mut budget, "200\nX-Left: 1\nX-Reset: 58", first, 2.0);
+        assert_eq!(wait(&mut budget, 2.0), 58.0);
+        assert_eq!(wait(&mut budget, 60.0), 0.0);
+        let mark = budget.take(1, at(60.0));
+        learn(&mut budget, "200\nX-Left: 0\nX-Reset: 1740823380", mark, 60.0);
+        assert_eq!(budget.hold(1, at(60.0)).said, Duration::from_mins(2));
+        learn(&mut budget, "200", mark, 200.0);
+        assert_eq!(wait(&mut budget, 200.0), 0.0);
+        assert!(budget.is_idle(at(200.0)));
+    }
+
+    #[test]
+    fn what_was_sent_meanwhile_is_not_left() {
+        let mut budget = Budget::of_answers();
+        let marks: Vec<u64> = (0..4).map(|_| budget.take(1, at(0.0))).collect();
+        let left =
+            |left: u64| quotas(&answer(&format!("200\nX-RateLimit-Remaining: {left}\nX-RateLimit-Reset: 60")), at(1.0));
+        budget.learn(&left(3), marks[0], at(1.0));
+        assert_eq!(wait(&mut budget, 1.0), 60.0);
+        // The newest answer says that there is more than was thought.
+        budget.learn(&left(500), marks[3], at(1.0));
+        assert_eq!(wait(&mut budget, 1.0), 0.0);
+        budget.learn(&left(2), marks[1], at(1.0));
+        assert_eq!(wait(&mut budget, 1.0), 60.0);
+    }
+
+    #[test]
+    fn the_last_tenth_is_spread_over_the_time_that_is_left() {
+        let mut budget = Budget::of_answers();
+        let said = |left: u64, reset: u64| {
+            let headers = format!("X-RateLimit-Limit: 100\nX-RateLimit-Remaining: {left}\nX-RateLimit-Reset: {reset}");
+            quotas(&answer(&format!("200\n{headers}")), at(0.0))
+        };
+        let mark = budget.take(1, at(0.0));
+        budget.learn(&said(11, 600), mark, at(0.0));
+        assert_eq!(wait(&mut budget, 0.0), 0.0);
+        budget.learn(&said(9, 600), mark, at(0.0));
+        assert_eq!(wait(&mut budget, 0.0), 1.0);
+        budget.learn(&said(9, 5), mark, at(0.0));
+        assert_eq!(wait(&mut budget, 0.0), 0.5);
+        assert_eq!(wait(&mut budget, 1.0), 0.0);
+        // Few that last for a while are not held back.
+        assert_eq!(budget.hold(0, at(0.0)).longest(), Duration::ZERO);
+    }
+
+    #[test]
+    fn knows_several_limits_but_not_endlessly_many() {
+        let mut budget = Budget::of_answers();
+        let mark = budget.take(1, at(0.0));
+        let field = "200\nRateLimit: \"burst\";r=0;t=1, \"day\";r=90;t=80000";
+        budget.learn(&quotas(&answer(field), at(0.0)), mark, at(0.0));
+        assert_eq!(wait(&mut budget, 0.0), 1.0);
+        assert_eq!(wait(&mut budget, 1.0), 0.0);
+        for number in 0..1000 {
+            let field = format!("200\nRateLimit: \"n{number}\";r=0;t=999999999999999");
+            budget.learn(&quotas(&answer(&field), at(1.0)), mark, at(1.0));
+            let field = format!("200\nRateLimit: \"n{number}\";r=0;t=10");
+            budget.learn(&quotas(&answer(&field), at(1.0)), mark, at(1.0));
+        }
+        assert!(budget.said.len() <= super::MOST);
+        assert_eq!(wait(&mut budget, 1.0), 10.0);
+    }
+
+    #[test]
+    fn a_place_may_hold_the_standards_field() {
+        let limit: RateLimit = read("{remaining: header.X-Quota}");
+        let found = limit.quotas(&answer("200\nX-Quota: \"a\";r=1;t=2"), &scope("{}"), at(0.0)).unwrap().unwrap();
+        assert_eq!(
+            found.iter().map(|quota| (quota.left, quota.reset)).collect::<Vec<_>>(),
+            [(Some(1), Some(Duration::from_secs(2)))]
+        );
+        assert_eq!(read::<RateLimit>("{rate: 1/1s}").quotas(&answer("200"), &scope("{}"), at(0.0)).unwrap(), None);
     }
 
     #[test]
@@ -292,7 +480,9 @@ mod tests {
         let mut budget = budget("{rate: 10/1s}");
         budget.pause(Duration::from_secs(30), at(0.0));
         budget.pause(Duration::from_secs(5), at(1.0));
-        assert_eq!(budget.wait(at(10.0)), Duration::from_secs(20));
-        assert_eq!(budget.wait(at(30.0)), Duration::ZERO);
+        assert_eq!(budget.hold(1, at(10.0)).refused, Duration::from_secs(20));
+        assert_eq!(wait(&mut budget, 30.0), 0.0);
+        budget.pause(Duration::MAX, at(30.0));
+        assert!(budget.hold(1, at(30.0)).refused > Duration::from_hours(24 * 365));
     }
 }

@@ -27,7 +27,7 @@ pub struct RetryPolicy {
 pub struct Attempt {
     /// Its number, from 1.
     pub number: u32,
-    /// How long all attempts so far took, waits included.
+    /// How long all attempts so far took, and the waits between them; not what it waited for its turn.
     pub elapsed: Duration,
     /// The method of the request.
     pub method: Method,
@@ -79,6 +79,11 @@ pub enum GiveUp {
 const STATUSES: [u16; 7] = [408, 425, 429, 500, 502, 503, 504];
 
 impl RetryPolicy {
+    /// Returns how long all attempts may take together, and how long an API may be away.
+    pub fn max_elapsed(&self) -> Duration {
+        self.max_elapsed
+    }
+
     /// Decides about an attempt that did not succeed. `random` is any number, for the jitter.
     ///
     /// # Errors

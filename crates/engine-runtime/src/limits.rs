@@ -35,7 +35,7 @@ impl Limits {
         let mut wait = Duration::ZERO;
         for limit in &endpoint.rate_limits {
             if let Some(budget) = budgets.get_mut(&limit.bucket) {
-                wait = wait.max(budget.wait(now));
+                wait = wait.max(budget.hold(1, now).longest());
             }
         }
         if !wait.is_zero() {
@@ -43,7 +43,7 @@ impl Limits {
         }
         for limit in &endpoint.rate_limits {
             if let Some(budget) = budgets.get_mut(&limit.bucket) {
-                budget.take(now);
+                budget.take(1, now);
             }
         }
         None
@@ -63,7 +63,9 @@ impl Limits {
         let mut budgets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for limit in &endpoint.rate_limits {
             if let Some(budget) = budgets.get_mut(&limit.bucket) {
-                budget.learn(answer, scope, now)?;
+                if let Some(quotas) = limit.limit.quotas(answer, scope, now)? {
+                    budget.learn(&quotas, 0, now);
+                }
                 if let (429, Some(wait)) = (answer.status, asked_wait(answer, now)) {
                     budget.pause(wait, now);
                 }
