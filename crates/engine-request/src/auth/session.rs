@@ -126,3 +126,126 @@ impl SessionAuth {
 fn after(time: Timestamp, period: Period) -> Option<Timestamp> {
     time.checked_add(SignedDuration::try_from(period.duration()).ok()?).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+    use std::sync::Arc;
+
+    use super::SessionAuth;
+    use crate::answer::tests::answer;
+    use crate::auth::{Auth, Authenticate, Held, Token};
+    use crate::draft::tests::{read, scope};
+    use crate::{Draft, RequestLine};
+
+    /// Logs in with these answers, and shows what is sent then.
+    fn check(yaml: &str, method: &str, answers: &[&str], expected: &str) {
+        let auth: SessionAuth = read(yaml);
+        let mut token: Option<Token> = None;
+        let login = answers.iter().try_for_each(|text| {
+            token = Some(auth.answered(&answer(text), token.take(), &scope("{}"))?);
+            Ok(())
+        });
+        let apply = |token: Option<Token>| {
+            let token = token.unwrap();
+            let end = token.expires_at.map_or(String::new(), |at| format!(" until {at}"));
+            let fields = token.fields.to_json();
+            let line =
+                RequestLine::parse(&format!("{method} https://api.test/a"), engine_source::Span::default()).unwrap();
+            let mut draft = Draft::build(&line, None, &scope("{}")).unwrap();
+            let held = Held { token: Some(Arc::new(token)), ..Held::default() };
+            Auth::Session(auth.clone()).apply(&mut draft, &scope("{}"), &held)?;
+            let request = draft.finish()?;
+            let headers = request.headers.iter().map(|(name, value)| {
+                assert!(value.is_sensitive(), "{name}");
+                let text = String::from_utf8_lossy(value.as_bytes());
+                assert!(request.redactor().redact(&text).contains("***"), "{text}");
+                format!("{name}: {text}")
+            });
+            let headers: Vec<_> = headers.collect();
+            let query = request.url.query().map(|query| format!("?{query} ")).unwrap_or_default();
+            Ok(format!("{query}{}{end} {fields}", headers.join(", ")))
+        };
+        let shown = login.and_then(|()| apply(token)).unwrap_or_else(|error: engine_expr::EvalError| error.message);
+        assert_eq!(shown, expected, "{yaml}");
+    }
+
+    #[test]
+    fn sends_the_token_where_it_is_told_to() {
+        let json = "200\n\n{\"session\": {\"token\": \"t1\", \"seconds\": 60}, \"account\": 7}";
+        let answer = "answer: {token: $.session.token}";
+        let check = |yaml: &str, expected: &str| check(&format!("login: log_in\n{yaml}"), "GET", &[json], expected);
+        check(answer, "authorization: Bearer t1 {}");
+        check(&format!("{answer}\nin: header.X-Session"), "x-session: t1 {}");
+        check(&format!("{answer}\nin: header.authorization"), "authorization: Bearer t1 {}");
+        check(&format!("{answer}\nin: header.X-Session\nprefix: Session"), "x-session: Session t1 {}");
+        check(&format!("{answer}\nprefix: 'session='"), "authorization: session=t1 {}");
+        check(&format!("{answer}\nprefix: ''"), "authorization: t1 {}");
+        check(&format!("{answer}\nin: query.sid"), "?sid=t1  {}");
+        check(&format!("{answer}\nin: cookie.SID"), "cookie: SID=t1 {}");
+        check(
+            "answer: {token: $.session.token, expires_in: $.session.seconds, account: $.account, gone: $.gone}",
+            "authorization: Bearer t1 until 2025-03-01T10:01:00Z {\"account\":7}",
+        );
+        check(&format!("{answer}\nlifetime: 12h"), "authorization: Bearer t1 until 2025-03-01T22:00:00Z {}");
+        check(
+            "answer: {token: $.session.token, expires_in: $.session.seconds}\nlifetime: 12h",
+            "authorization: Bearer t1 until 2025-03-01T10:01:00Z {}",
+        );
+    }
+
+    #[test]
+    fn fetches_a_token_of_sap_gateway_and_keeps_its_cookies() {
+        let yaml = "login: fetch_token\nanswer: {token: header.X-CSRF-Token}\nin: header.X-CSRF-Token\nmethods: [POST, PATCH, PUT, DELETE]";
+        let answers = [
+            "200\nX-CSRF-Token: abc==\nSet-Cookie: SAP_SESSIONID=s1%3d; path=/; HttpOnly\nSet-Cookie: sap-usercontext=sap-client=100; path=/\n\n{\"d\": {}}",
+        ];
+        check(
+            yaml,
+            "POST",
+            &answers,
+            "x-csrf-token: abc==, cookie: SAP_SESSIONID=s1%3d; sap-usercontext=sap-client=100 {}",
+        );
+        check(yaml, "GET", &answers, " {}");
+    }
+
+    #[test]
+    fn gathers_what_several_logins_give() {
+        let yaml = "login: [greet, log_in]\nanswer: {token: $.token, realm: $.realm}";
+        check(
+            yaml,
+            "GET",
+            &[
+                "200\nSet-Cookie: pre=1\nSet-Cookie: id=0\n\n{\"realm\": \"r\"}",
+                "200\nSet-Cookie: id=2\nSet-Cookie: pre=; Max-Age=0\n\n{\"token\": \"t\"}",
+            ],
+            "authorization: Bearer t, cookie: id=2 {\"realm\":\"r\"}",
+        );
+        check(yaml, "GET", &["200\n\n{\"token\": \"t\"}", "200\n\n{}"], "authorization: Bearer t {}");
+        check(yaml, "GET", &["200\n\n{}", "200\n\n{}"], "the answer of the login has no `$.token`");
+    }
+
+    #[test]
+    fn cookies_alone_are_a_session() {
+        check("login: log_in", "GET", &["204\nSet-Cookie: sid=a\n\n"], "cookie: sid=a {}");
+        check(
+            "login: log_in",
+            "GET",
+            &["200\n\n{\"x\": 1}"],
+            "the login gave neither a token nor cookies: its body has `x`",
+        );
+        check(
+            "login: log_in\nanswer: {token: $.token}",
+            "GET",
+            &["200\nSet-Cookie: sid=a\n\n{\"data\": {\"token\": \"hush\"}}"],
+            "the answer of the login has no `$.token`: its body has `data.token`",
+        );
+        check(
+            "login: log_in\nanswer: {token: $.token}",
+            "GET",
+            &["200\n\n{\"token\": {}}"],
+            "a token is a text, not an object",
+        );
+    }
+}

@@ -176,7 +176,9 @@ impl OAuth2Auth {
             ClientAuth::Basic => {
                 let encode = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
                 let id = id.as_ref().and_then(Value::text).unwrap_or_default();
-                let (id, secret) = (encode(&id), encode(&secret.unwrap_or_default()));
+                let secret = secret.unwrap_or_default();
+                draft.hide(&secret);
+                let (id, secret) = (encode(&id), encode(&secret));
                 let credentials = STANDARD.encode(format!("{id}:{secret}"));
                 draft.hide(&secret);
                 draft.hide(&credentials);
@@ -274,4 +276,276 @@ pub(super) fn checked_url(template: &Template, scope: &Scope) -> Result<Value, E
 /// Places an error that has no place.
 fn at(span: Span, error: EvalError) -> EvalError {
     if error.span == Span::default() { EvalError { span, range: None, ..error } } else { error }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use engine_expr::Secret;
+
+    use crate::auth::{OAuth2Auth, Token};
+    use crate::draft::tests::{read, scope};
+    use crate::{Prepared, Redactor};
+
+    const URL: &str = "token_url: https://login.test/token";
+
+    /// Shows a request: method and URL, headers but for the usual ones, body.
+    pub(in crate::auth::oauth2) fn shown(request: &Prepared) -> String {
+        let headers = request.headers.iter().filter_map(|(name, value)| {
+            let text = String::from_utf8_lossy(value.as_bytes());
+            (!["accept", "content-type"].contains(&name.as_str())).then(|| format!(" {name}: {text}"))
+        });
+        let headers: String = headers.collect();
+        let body = request.body.as_bytes().unwrap();
+        format!("{} {}{headers} {}", request.method, request.url, String::from_utf8_lossy(&body)).trim().to_owned()
+    }
+
+    fn ask(yaml: &str, refresh: Option<&str>) -> Result<Prepared, String> {
+        let auth: OAuth2Auth = read(&format!("{URL}\n{yaml}"));
+        let kept = refresh.map(|text| Token { refresh: Some(Secret::new(text)), ..Token::default() });
+        let ask = auth.ask(kept.as_ref(), &scope("{}")).map_err(|error| {
+            let help = auth.remedy(&error).unwrap_or_default();
+            format!("{error} ({help})")
+        })?;
+        assert_eq!(ask.is_refresh, refresh.is_some() || yaml.contains("grant: refresh_token"), "{yaml}");
+        Ok(ask.request)
+    }
+
+    fn check(yaml: &str, refresh: Option<&str>, expected: &str) {
+        let shown = ask(yaml, refresh).map_or_else(|error| error, |request| shown(&request));
+        assert_eq!(shown, expected, "{yaml}");
+    }
+
+    const POST: &str = "POST https://login.test/token";
+
+    #[test]
+    fn every_grant_asks_in_its_own_way() {
+        let check =
+            |yaml: &str, refresh: Option<&str>, expected: &str| check(yaml, refresh, &format!("{POST} {expected}"));
+        let cc = "grant: client_credentials\nclient_id: engine\nclient_secret: x y";
+        check(cc, None, "grant_type=client_credentials&client_id=engine&client_secret=x+y");
+        check(
+            &format!("{cc}\nscopes: [a, '', 'b:c']\naudience: https://api.test"),
+            None,
+            "grant_type=client_credentials&scope=a+b%3Ac&audience=https%3A%2F%2Fapi.test&client_id=engine&client_secret=x+y",
+        );
+        check(
+            &format!("{cc}\nscopes: [a, b]\nscope_separator: ','"),
+            None,
+            "grant_type=client_credentials&scope=a%2Cb&client_id=engine&client_secret=x+y",
+        );
+        check(
+            "grant: password\nclient_id: engine\nusername: ann\npassword: '{{ secrets.key }}'",
+            None,
+            "grant_type=password&username=ann&password=s%2F3%2Bc+r%25t%22%C3%A9&client_id=engine",
+        );
+        let refresh = "grant: refresh_token\nclient_id: engine\nrefresh_token: first\nscopes: [a]";
+        check(refresh, None, "grant_type=refresh_token&refresh_token=first&scope=a&client_id=engine");
+        check(refresh, Some("later"), "grant_type=refresh_token&refresh_token=later&scope=a&client_id=engine");
+        for grant in ["authorization_code", "device_code", "client_credentials", "password"] {
+            check(
+                &format!(
+                    "grant: {grant}\nclient_id: engine\nscopes: [a]\nusername: ann\nauthorize_url: https://x.test"
+                ),
+                Some("later"),
+                "grant_type=refresh_token&refresh_token=later&client_id=engine",
+            );
+        }
+    }
+
+    #[test]
+    fn a_client_proves_itself_in_each_way() {
+        let check = |yaml: &str, expected: &str| check(&format!("grant: client_credentials\n{yaml}"), None, expected);
+        let form = "grant_type=client_credentials";
+        // `a:b` and `s+ c` as forms write them, in base64.
+        let basic = "authorization: Basic YSUzQWI6cyUyQitjJUMzJUE5";
+        check("client_id: a:b\nclient_secret: s+ cé\nclient_auth: basic", &format!("{POST} {basic} {form}"));
+        check(
+            "client_id: a\nclient_secret: b\nclient_auth: body",
+            &format!("{POST} {form}&client_id=a&client_secret=b"),
+        );
+        check("client_id: a\nclient_secret: b\nclient_auth: none", &format!("{POST} {form}&client_id=a"));
+        check("client_id: a\nclient_secret: ''", &format!("{POST} {form}&client_id=a"));
+        check("client_id: a", &format!("{POST} {form}&client_id=a"));
+        check("scopes: []", &format!("{POST} {form}"));
+    }
+
+    #[test]
+    fn fields_are_sent_as_the_server_wants_them() {
+        let check = |yaml: &str, expected: &str| {
+            check(
+                &format!("grant: client_credentials\nclient_id: a\nclient_secret: b\nrequest: {yaml}"),
+                None,
+                expected,
+            );
+        };
+        check(
+            "{fields: {resource: [x, y], n: 1}, headers: {X-T: main}}",
+            &format!(
+                "{POST} x-t: main grant_type=client_credentials&client_id=a&client_secret=b&resource=x&resource=y&n=1"
+            ),
+        );
+        check(
+            "{body: json, fields: {nested: {n: 1.50}, flag: true}}",
+            &format!(
+                r#"{POST} {{"grant_type":"client_credentials","client_id":"a","client_secret":"b","nested":{{"n":1.50}},"flag":true}}"#
+            ),
+        );
+        check(
+            "{body: query, method: GET}",
+            "GET https://login.test/token?grant_type=client_credentials&client_id=a&client_secret=b",
+        );
+        // Renamed, left out and replaced.
+        check(
+            "{fields: {grant_type: account_credentials, app: a, client_id: null}}",
+            &format!("{POST} grant_type=account_credentials&client_secret=b&app=a"),
+        );
+        check(
+            "{headers: {Accept: null}}",
+            &format!("{POST} grant_type=client_credentials&client_id=a&client_secret=b"),
+        );
+    }
+
+    #[test]
+    fn what_a_refresh_is_made_of_is_not_replaced() {
+        check(
+            "grant: client_credentials\nrequest: {fields: {grant_type: account_credentials, refresh_token: x, account: 7}}",
+            Some("later"),
+            &format!("{POST} grant_type=refresh_token&refresh_token=later&account=7"),
+        );
+    }
+
+    #[test]
+    fn asks_for_json_unless_told_otherwise() {
+        let request = ask("grant: client_credentials", None).unwrap();
+        assert_eq!(request.headers.get("accept").unwrap(), "application/json");
+        assert_eq!(request.headers.get("content-type").unwrap(), "application/x-www-form-urlencoded");
+        let request = ask("grant: client_credentials\nrequest: {headers: {accept: text/plain}}", None).unwrap();
+        assert_eq!(request.headers.get("accept").unwrap(), "text/plain");
+    }
+
+    /// Reads a part of a signed token.
+    fn part(token: &str, at: usize) -> String {
+        String::from_utf8(URL_SAFE_NO_PAD.decode(token.split('.').nth(at).unwrap()).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn signed_tokens_claim_what_is_usual() {
+        let check = |yaml: &str, name: &str, expected: &str| {
+            let request = ask(yaml, None).unwrap();
+            let body = request.body.as_bytes().unwrap();
+            let mut pairs = url::form_urlencoded::parse(&body);
+            let token = pairs.find(|(known, _)| known == name).unwrap().1.into_owned();
+            assert_eq!(part(&token, 1), expected, "{yaml}");
+            assert!(
+                request.redactor().redact(&String::from_utf8_lossy(&body)).contains(&format!("{name}=***")),
+                "{yaml}"
+            );
+        };
+        let key = "algorithm: HS256, key: a-key-that-is-long-enough-for-it";
+        let (iat, exp) = (1_740_823_200, 1_740_823_500);
+        let (aud, jti) = ("https://login.test/token", "AAAAAAAAAAcAAAAAAAAABwAAAAAAAAAHAAAAAAAAAAc");
+        check(
+            &format!(
+                "grant: client_credentials\nclient_id: engine\nclient_auth: private_key_jwt\nassertion: {{{key}}}"
+            ),
+            "client_assertion",
+            &format!(r#"{{"iss":"engine","sub":"engine","aud":"{aud}","jti":"{jti}","iat":{iat},"exp":{exp}}}"#),
+        );
+        check(
+            &format!("grant: jwt_bearer\nassertion: {{{key}, claims: {{iss: me, scope: a, jti: null}}, lifetime: 1m}}"),
+            "assertion",
+            &format!(r#"{{"aud":"{aud}","iss":"me","scope":"a","iat":{iat},"exp":{}}}"#, iat + 60),
+        );
+        check(
+            &format!(
+                "grant: jwt_bearer\nclient_id: engine\nusername: ann\nassertion: {{{key}, claims: {{aud: there}}}}"
+            ),
+            "assertion",
+            &format!(r#"{{"iss":"engine","sub":"ann","aud":"there","jti":"{jti}","iat":{iat},"exp":{exp}}}"#),
+        );
+        // One key for both: the claims are the grant's.
+        let both = format!(
+            "grant: jwt_bearer\nclient_id: engine\nclient_auth: private_key_jwt\nassertion: {{{key}, claims: {{sub: ann}}}}"
+        );
+        let claims = |sub: &str| {
+            format!(r#"{{"iss":"engine","sub":"{sub}","aud":"{aud}","jti":"{jti}","iat":{iat},"exp":{exp}}}"#)
+        };
+        check(&both, "client_assertion", &claims("engine"));
+        check(
+            &both,
+            "assertion",
+            &claims("ann").replacen(r#""sub":"ann","#, "", 1).replacen(r#","iat""#, r#","sub":"ann","iat""#, 1),
+        );
+    }
+
+    #[test]
+    fn an_assertion_goes_where_it_is_wanted() {
+        let key = "algorithm: HS256, key: a-key-that-is-long-enough-for-it";
+        let at = |place: &str, body: &str| {
+            let yaml = format!("grant: jwt_bearer\nassertion: {{{key}, in: {place}}}\nrequest: {{body: {body}}}");
+            let request = ask(&yaml, None).unwrap();
+            let token = |text: &str| text.contains("eyJ");
+            assert!(!token(&request.shown_url), "{}", request.shown_url);
+            let body = String::from_utf8(request.body.as_bytes().unwrap().to_vec()).unwrap();
+            let in_header = request.headers.get("x-jwt").is_some_and(|value| token(value.to_str().unwrap()));
+            (
+                in_header,
+                body.contains("\"jwt\":\"eyJ") || body.contains("jwt=eyJ"),
+                request.url.query().is_some_and(token),
+            )
+        };
+        assert_eq!(at("header.X-Jwt", "form"), (true, false, false));
+        assert_eq!(at("body.jwt", "form"), (false, true, false));
+        assert_eq!(at("body.jwt", "json"), (false, true, false));
+        assert_eq!(at("query.jwt", "form"), (false, false, true));
+        assert_eq!(at("body.jwt", "query"), (false, false, true));
+    }
+
+    #[test]
+    fn says_what_is_missing() {
+        let cases = [
+            ("grant: authorization_code", "nobody has allowed the access yet (run `engine auth login SPEC API`)"),
+            ("grant: device_code", "nobody has allowed the access yet (run `engine auth login SPEC API`)"),
+            (
+                "grant: refresh_token\nrefresh_token: ''",
+                "the refresh token is empty (check the secret that it is made of)",
+            ),
+            ("grant: refresh_token", "there is no refresh token to begin with (give the first one in `refresh_token`)"),
+            (
+                "grant: jwt_bearer",
+                "there is no key to sign a token with (add `assertion: {algorithm: RS256, key: \"{{ secrets.key }}\"}`)",
+            ),
+            (
+                "grant: client_credentials\nclient_auth: private_key_jwt",
+                "a client that proves itself by a key needs its id (add `client_id`)",
+            ),
+        ];
+        for (yaml, expected) in cases {
+            check(yaml, None, expected);
+        }
+        let auth: OAuth2Auth = read("grant: client_credentials\ntoken_url: '{{ secrets.key }}'");
+        let error = auth.ask(None, &scope("{}")).unwrap_err();
+        assert_eq!(error.to_string(), "`***` is not a URL");
+    }
+
+    #[test]
+    fn no_secret_is_shown() {
+        let yaml = "grant: password\nclient_id: engine\nclient_secret: '{{ secrets.key }}'\nusername: u\npassword: pass+word\nrequest: {body: query}";
+        let request = ask(yaml, None).unwrap();
+        assert_eq!(
+            request.shown_url,
+            "https://login.test/token?grant_type=password&username=u&password=***&client_id=engine&client_secret=***"
+        );
+        let yaml = "grant: client_credentials\nclient_id: engine\nclient_secret: p+q/r\nclient_auth: basic";
+        let request = ask(yaml, None).unwrap();
+        let header = request.headers.get("authorization").unwrap();
+        assert!(header.is_sensitive());
+        let redactor: Redactor = request.redactor();
+        assert_eq!(redactor.redact(header.to_str().unwrap()), "***");
+        assert_eq!(redactor.redact("p+q/r p%2Bq%2Fr"), "*** ***");
+    }
 }

@@ -137,3 +137,94 @@ impl OAuth2Auth {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+    use super::Polled;
+    use crate::answer::tests::answer;
+    use crate::auth::OAuth2Auth;
+    use crate::draft::tests::{read, scope};
+
+    const SPEC: &str = "grant: device_code\ntoken_url: https://login.test/token\ndevice_url: https://login.test/device\nclient_id: engine\nscopes: [a]";
+
+    fn body(request: &crate::Prepared) -> String {
+        format!("{} {}", request.url, String::from_utf8(request.body.as_bytes().unwrap().to_vec()).unwrap())
+    }
+
+    #[test]
+    fn asks_for_a_code_and_then_for_the_token() {
+        let auth: OAuth2Auth = read(&format!("{SPEC}\nclient_secret: s\nclient_auth: basic"));
+        let request = auth.ask_for_device_code(&scope("{}")).unwrap();
+        assert_eq!(body(&request), "https://login.test/device scope=a&client_id=engine");
+        assert!(request.headers.contains_key("authorization"));
+        let auth: OAuth2Auth = read(SPEC);
+        let text = "200\n\n{\"device_code\": \"d c\", \"user_code\": \"AB-CD\", \"verification_uri\": \"https://login.test/d\"}";
+        let code = auth.device_code_of(&answer(text), &scope("{}")).unwrap();
+        let ask = auth.ask_with_device_code(&code, &scope("{}")).unwrap();
+        assert_eq!(
+            body(&ask.request),
+            "https://login.test/token grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Adevice_code&device_code=d+c&client_id=engine"
+        );
+    }
+
+    #[test]
+    fn reads_the_code() {
+        let check = |text: &str, expected: &str| {
+            let auth: OAuth2Auth = read(SPEC);
+            let shown = match auth.device_code_of(&answer(text), &scope("{}")) {
+                Ok(code) => format!(
+                    "{} {} {} {} {:?}",
+                    code.user_code,
+                    code.verification_uri,
+                    code.verification_uri_complete.unwrap_or_default(),
+                    code.expires_at.map_or("-".to_owned(), |at| at.to_string()),
+                    code.interval
+                ),
+                Err(error) => error.to_string(),
+            };
+            assert_eq!(shown, expected, "{text}");
+        };
+        check(
+            r#"200
+
+{"device_code": "d", "user_code": "AB-CD", "verification_uri": "https://x.test", "verification_uri_complete": "https://x.test?c=AB", "expires_in": 600, "interval": 2}"#,
+            "AB-CD https://x.test https://x.test?c=AB 2025-03-01T10:10:00Z 2s",
+        );
+        check(
+            "200\n\n{\"device_code\": \"d\", \"user_code\": 12, \"verification_url\": \"https://x.test\", \"interval\": \"7\"}",
+            "12 https://x.test  - 7s",
+        );
+        check(
+            "200\n\n{\"device_code\": \"d\", \"user_code\": \"u\", \"verification_uri\": \"v\", \"interval\": 0}",
+            "u v  - 5s",
+        );
+        check(
+            "200\n\n{\"device_code\": \"hush\"}",
+            "the answer of the device URL has no `user_code`: it has `device_code`",
+        );
+        check("400\n\n{\"error\": \"invalid_client\"}", "the token URL refuses: invalid_client, status 400");
+    }
+
+    #[test]
+    fn tells_pending_from_over() {
+        let check = |text: &str, expected: &str| {
+            let auth: OAuth2Auth = read(SPEC);
+            let shown = match auth.polled(&answer(text), &scope("{}")) {
+                Ok(Polled::Pending) => "pending".to_owned(),
+                Ok(Polled::SlowDown) => "slow down".to_owned(),
+                Ok(Polled::Token(token)) => token.value.unwrap().expose().to_owned(),
+                Err(error) => error.to_string(),
+            };
+            assert_eq!(shown, expected, "{text}");
+        };
+        check("400\n\n{\"error\": \"authorization_pending\"}", "pending");
+        // GitHub says it in a good answer.
+        check("200\n\n{\"error\": \"authorization_pending\"}", "pending");
+        check("400\n\n{\"error\": \"slow_down\"}", "slow down");
+        check("200\n\n{\"access_token\": \"a\"}", "a");
+        check("400\n\n{\"error\": \"expired_token\"}", "the token URL refuses: expired_token, status 400");
+        check("400\n\n{\"error\": \"access_denied\"}", "the token URL refuses: access_denied, status 400");
+    }
+}

@@ -74,3 +74,68 @@ fn value_of<'s>(name: &NameUse, scope: &'s Scope) -> Option<&'s Value> {
     let (root, members) = name.path.split_first()?;
     members.iter().try_fold(scope.get(root)?, |value, member| value.get(member))
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+    use engine_expr::{Secret, Value};
+
+    use crate::auth::OAuth2Auth;
+    use crate::draft::tests::{read, scope};
+
+    const SPEC: &str = "grant: client_credentials\ntoken_url: https://login.test/token\nclient_id: '{{ inputs.id }}'\nclient_secret: '{{ secrets.key }}'\nscopes: [a, b]\nrequest: {fields: {account: '{{ inputs.account }}', at: '{{ now() }}', nonce: '{{ uuid() }}'}}";
+
+    fn identity(yaml: &str, inputs: &str) -> Vec<String> {
+        let auth: OAuth2Auth = read(yaml);
+        auth.identity(&scope("{}").with("inputs", Value::from_json(inputs).unwrap())).unwrap()
+    }
+
+    #[test]
+    fn differs_where_the_tokens_do() {
+        let inputs = r#"{"id": "engine", "account": 1}"#;
+        let known = identity(SPEC, inputs);
+        assert_eq!(known, identity(SPEC, inputs));
+        let same = [
+            SPEC.replace("[a, b]", "[b, a, a]"),
+            SPEC.replace("'{{ secrets.key }}'", "another"),
+            format!("{SPEC}\nprefix: Token"),
+        ];
+        for yaml in same {
+            assert_eq!(known, identity(&yaml, inputs), "{yaml}");
+        }
+        let other = [
+            SPEC.replace("client_credentials", "password"),
+            SPEC.replace("login.test", "login.eu.test"),
+            SPEC.replace("[a, b]", "[a]"),
+            SPEC.replace("scopes: [a, b]", "audience: x"),
+            format!("{SPEC}\nusername: ann"),
+            format!("{SPEC}\nanswer: {{instance_url: $.instance_url}}"),
+            SPEC.replace("account:", "tenant:"),
+        ];
+        for yaml in other {
+            assert_ne!(known, identity(&yaml, inputs), "{yaml}");
+        }
+        assert_ne!(known, identity(SPEC, r#"{"id": "engine", "account": 2}"#));
+        assert_ne!(known, identity(SPEC, r#"{"id": "other", "account": 1}"#));
+    }
+
+    #[test]
+    fn a_new_first_refresh_token_begins_anew() {
+        let auth: OAuth2Auth =
+            read("grant: refresh_token\ntoken_url: https://login.test/token\nrefresh_token: '{{ secrets.refresh }}'");
+        let identity = |refresh: &str| {
+            let secrets = Value::object([("refresh", Value::Secret(Secret::new(refresh)))]);
+            auth.identity(&scope("{}").with("secrets", secrets)).unwrap()
+        };
+        assert_eq!(identity("a"), identity("a"));
+        assert_ne!(identity("a"), identity("b"));
+    }
+
+    #[test]
+    fn a_signed_token_is_for_whom_it_claims() {
+        let yaml = "grant: jwt_bearer\ntoken_url: https://login.test/token\nassertion: {algorithm: HS256, key: k, claims: {sub: '{{ inputs.user }}', iat: '{{ now() }}'}}";
+        assert_eq!(identity(yaml, r#"{"user": "ann"}"#), identity(yaml, r#"{"user": "ann"}"#));
+        assert_ne!(identity(yaml, r#"{"user": "ann"}"#), identity(yaml, r#"{"user": "bob"}"#));
+    }
+}

@@ -141,12 +141,93 @@ fn challenge(verifier: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+    use engine_expr::Secret;
+
     use super::challenge;
+    use crate::auth::OAuth2Auth;
+    use crate::draft::tests::{read, scope};
+
+    const SPEC: &str = "grant: authorization_code\ntoken_url: https://login.test/token\nclient_id: engine\nclient_secret: b\nscopes: [a, b]\nauthorize_url: https://login.test/authorize";
+    const BACK: &str = "http://127.0.0.1:8910/callback";
+    /// What the fixed dice of the tests make.
+    const RANDOM: &str = "AAAAAAAAAAcAAAAAAAAABwAAAAAAAAAHAAAAAAAAAAc";
 
     #[test]
     fn makes_the_challenge_of_rfc_7636() {
         // Its appendix B.
         let verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
         assert_eq!(challenge(verifier), "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
+    }
+
+    #[test]
+    fn asks_the_user_to_allow_it() {
+        let check = |yaml: &str, expected: &str| {
+            let auth: OAuth2Auth = read(&format!("{SPEC}{yaml}"));
+            let login = auth.begin_login(BACK, &scope("{}")).unwrap();
+            let proof = format!("&code_challenge={}&code_challenge_method=S256", challenge(RANDOM));
+            let expected = expected
+                .replace("BACK", "redirect_uri=http%3A%2F%2F127.0.0.1%3A8910%2Fcallback")
+                .replace("STATE", &format!("state={RANDOM}"))
+                .replace("&PROOF", &proof);
+            assert_eq!(login.url.as_str(), format!("https://login.test/authorize?{expected}"), "{yaml}");
+        };
+        check("", "response_type=code&client_id=engine&BACK&scope=a+b&STATE&PROOF");
+        check("\npkce: false", "response_type=code&client_id=engine&BACK&scope=a+b&STATE");
+        check(
+            "\naudience: api\nscope_separator: ','",
+            "response_type=code&client_id=engine&BACK&scope=a%2Cb&audience=api&STATE&PROOF",
+        );
+        // What the spec writes itself is not written again, but for what belongs to one login.
+        check(
+            "?access_type=offline&scope=x&state=y&redirect_uri=z",
+            "access_type=offline&scope=x&response_type=code&client_id=engine&BACK&STATE&PROOF",
+        );
+    }
+
+    #[test]
+    fn takes_the_code_of_its_own_login_only() {
+        let auth: OAuth2Auth = read(SPEC);
+        let login = auth.begin_login(BACK, &scope("{}")).unwrap();
+        let check = |came_back: &str, expected: &str| {
+            let found = match login.code(&came_back.replace("STATE", RANDOM)) {
+                Ok(code) => code.expose().to_owned(),
+                Err(error) => format!("! {error}"),
+            };
+            assert_eq!(found, expected, "{came_back}");
+        };
+        check("http://127.0.0.1:8910/callback?code=a%2Fb&state=STATE", "a/b");
+        check("  https://x.test/cb?state=STATE&code=a+b&iss=y#z\n", "a b");
+        check("/callback?code=c&state=STATE", "c");
+        check("code=c&state=STATE", "c");
+        check("c0de-1", "c0de-1");
+        let other = "! the login that came back is not the one that was begun here";
+        check("http://127.0.0.1:8910/callback?code=c&state=other", other);
+        check("http://127.0.0.1:8910/callback?code=c", other);
+        check("code=c&state=other", other);
+        check(
+            "/callback?error=access_denied&error_description=no%20way&state=STATE",
+            "! the token URL refuses: access_denied (no way), status 302",
+        );
+        for nothing in ["/callback?state=STATE", "/callback?code=&state=STATE", "", "two words", "https://x.test/cb"] {
+            check(nothing, "! there is no code in it");
+        }
+    }
+
+    #[test]
+    fn asks_for_a_token_with_the_code() {
+        let auth: OAuth2Auth = read(&format!("{SPEC}\nrequest: {{fields: {{code: x, more: y}}}}"));
+        let login = auth.begin_login(BACK, &scope("{}")).unwrap();
+        let ask = auth.ask_with_code(&login, &Secret::new("c/d"), &scope("{}")).unwrap();
+        assert!(!ask.is_refresh);
+        let body = String::from_utf8(ask.request.body.as_bytes().unwrap().to_vec()).unwrap();
+        assert_eq!(
+            body,
+            format!(
+                "grant_type=authorization_code&code=c%2Fd&redirect_uri=http%3A%2F%2F127.0.0.1%3A8910%2Fcallback&code_verifier={RANDOM}&client_id=engine&client_secret=b&more=y"
+            )
+        );
+        assert!(ask.request.redactor().redact(&body).contains("code=***&"), "{body}");
     }
 }

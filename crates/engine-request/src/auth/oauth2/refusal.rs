@@ -122,19 +122,18 @@ pub(super) fn refusal(answer: &Answer, redactor: &Redactor) -> Option<TokenError
 pub(super) fn no_token(answer: &Answer, wanted: &str, redactor: &Redactor) -> TokenError {
     let status = answer.status;
     let value = answer.value();
-    let message = if answer.is_success() {
-        let has = match value {
-            Value::Null => "it is empty".to_owned(),
-            Value::Object(members) if members.is_empty() => "it is an empty object".to_owned(),
-            Value::Object(_) => format!("it has {}", listed(&members_of(value, ""))),
-            Value::String(_) => "it is not JSON".to_owned(),
-            other => format!("it is {}", other.a_kind()),
-        };
-        format!("the answer of the token URL has no `{wanted}`: {has}")
-    } else {
-        let body = shortened(&redactor.redact(&String::from_utf8_lossy(&answer.body)));
-        let said = if body.is_empty() { String::new() } else { format!(": {body}") };
-        format!("the token URL answered {status}{said}")
+    let has = match value {
+        Value::Null => "it is empty".to_owned(),
+        Value::Object(members) if members.is_empty() => "it is an empty object".to_owned(),
+        Value::Object(_) => format!("it has {}", listed(&members_of(value, ""))),
+        Value::String(text) if !answer.is_success() => shortened(&redactor.redact(text)),
+        Value::String(_) => "it is not JSON".to_owned(),
+        other => format!("it is {}", other.a_kind()),
+    };
+    let message = match (answer.is_success(), value) {
+        (true, _) => format!("the answer of the token URL has no `{wanted}`: {has}"),
+        (false, Value::Null) => format!("the token URL answered {status}"),
+        (false, _) => format!("the token URL answered {status}: {has}"),
     };
     TokenError::NoToken { message, status }
 }
