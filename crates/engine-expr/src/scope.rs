@@ -65,6 +65,12 @@ impl Scope {
         self.child(Binding::Names(names))
     }
 
+    /// Makes a child in which another host tells the time and makes random numbers.
+    #[must_use]
+    pub fn hosted(&self, host: Arc<dyn Host>) -> Self {
+        self.child(Binding::Host(host))
+    }
+
     /// Makes a child in which paths start at `value`.
     #[must_use]
     pub fn rooted(&self, value: Value) -> Self {

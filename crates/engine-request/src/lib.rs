@@ -53,6 +53,7 @@ mod response;
 mod retry;
 mod retry_on;
 mod retry_policy;
+mod seal;
 mod shape;
 mod text;
 mod tls;

@@ -101,6 +101,9 @@ impl Needs {
     fn add_names(&mut self, names: &[NameUse], text: &str) {
         for name in names {
             self.names.insert(Arc::from(name.root()));
+            if name.root() == "request" && name.path.get(1).is_none_or(|member| &**member == "headers") {
+                self.add_text(text);
+            }
             if name.root() != "response" {
                 continue;
             }
@@ -118,6 +121,10 @@ impl Needs {
 
     fn add_headers(&mut self, text: &str) {
         self.headers = true;
+        self.add_text(text);
+    }
+
+    fn add_text(&mut self, text: &str) {
         if !self.texts.iter().any(|known| **known == *text) {
             self.texts.push(text.into());
         }

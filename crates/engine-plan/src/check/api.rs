@@ -609,7 +609,17 @@ impl<'a> Checker<'a> {
                 self.maybe_template(prefix.as_ref(), names);
                 self.setting(lifetime.as_ref(), names);
             }
-            Auth::Hmac(HmacAuth { algorithm: _, key, message, encoding: _, place: _, headers, methods: _ }) => {
+            Auth::Hmac(it) => {
+                let HmacAuth {
+                    algorithm: _,
+                    key,
+                    key_encoding: _,
+                    message,
+                    encoding: _,
+                    place: _,
+                    headers,
+                    methods: _,
+                } = it;
                 self.template(key, names);
                 let signed = names.and(&[REQUEST]).signing();
                 self.template(message, &signed);

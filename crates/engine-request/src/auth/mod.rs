@@ -116,13 +116,22 @@ impl Authenticate for Auth {
             Self::Switch(auth) => {
                 auth.choose(scope)?.as_set().into_iter().flatten().try_for_each(|auth| auth.apply(draft, scope, held))
             }
+            Self::Hmac(auth) => auth.apply(draft, scope, held),
             other => Err(other.unsupported()),
         }
     }
 
     fn sign(&self, request: &mut Prepared, scope: &Scope, held: &Held) -> Result<(), EvalError> {
-        _ = (request, scope, held);
-        Ok(())
+        if !self.holds_for(&request.method) {
+            return Ok(());
+        }
+        match self {
+            Self::Hmac(auth) => auth.sign(request, scope, held),
+            Self::Switch(auth) => {
+                auth.choose(scope)?.as_set().into_iter().flatten().try_for_each(|auth| auth.sign(request, scope, held))
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -189,9 +198,57 @@ fn proof(template: &engine_expr::Template, what: &str, scope: &Scope) -> Result<
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+    use std::sync::Arc;
+
+    use engine_expr::{Host, Scope, Secret, Value};
+    use engine_source::{Map, Span};
+    use jiff::Timestamp;
+
     use super::{Authenticate, Auths, Held};
     use crate::draft::tests::{read, scope};
-    use crate::{Draft, RequestLine};
+    use crate::{Body, Draft, Prepared, QueryValue, RequestLine};
+
+    /// A host at a moment, with the same dice each time.
+    pub(in crate::auth) struct At(pub(in crate::auth) Timestamp, pub(in crate::auth) u64);
+
+    impl Host for At {
+        fn now(&self) -> Timestamp {
+            self.0
+        }
+
+        fn random(&self) -> u64 {
+            self.1
+        }
+    }
+
+    /// Makes a scope at a moment, with `secrets`.
+    pub(in crate::auth) fn scope_at(now: &str, secrets: &[(&str, &str)]) -> Scope {
+        let secrets = secrets.iter().map(|(name, text)| (*name, Value::Secret(Secret::new(*text))));
+        Scope::new(Arc::new(At(now.parse().unwrap(), 0x1234_5678_9abc_def0))).with("secrets", Value::object(secrets))
+    }
+
+    /// Makes a request of a line, headers and a body.
+    pub(in crate::auth) fn request(line: &str, headers: &str, body: &str) -> Prepared {
+        let scope = scope_at("2025-03-01T10:00:00Z", &[]);
+        let line = RequestLine::parse(line, Span::default()).unwrap();
+        let mut draft = Draft::build(&line, None, &scope).unwrap();
+        if !headers.is_empty() {
+            draft.set_headers(&read::<Map<QueryValue>>(headers), &scope).unwrap();
+        }
+        if !body.is_empty() {
+            draft.set_body(&read::<Body>(body), &scope).unwrap();
+        }
+        draft.finish().unwrap()
+    }
+
+    /// Signs a request by all of the auths; says what became of it, or what is wrong.
+    pub(in crate::auth) fn sign(yaml: &str, request: &mut Prepared, scope: &Scope) -> Result<(), String> {
+        let auths: Auths = read(yaml);
+        let all = auths.as_set().into_iter().flatten();
+        let mut signing = all.map(|auth| auth.sign(request, scope, &Held::default()));
+        signing
+            .try_for_each(|done| done.map_err(|error| format!("{}; {}", error.message, error.help.unwrap_or_default())))
+    }
 
     /// Applies auth to `POST https://api.test/a?k=old`.
     pub(in crate::auth) fn check(yaml: &str, expected: &str) {
@@ -227,6 +284,5 @@ mod tests {
         check("{type: none}", "/a?k=old");
         let yaml = "[{type: bearer, token: t}, {type: api_key, value: k, methods: [GET, PUT]}, {type: api_key, value: k, in: header.K, methods: [POST]}]";
         check(yaml, "/a?k=old authorization: Bearer t, k: k");
-        check("{type: digest, username: u, password: p}", "`digest` auth is not supported by this version");
     }
 }

@@ -25,7 +25,7 @@ impl KeyEncoding {
     pub(crate) fn read(self, text: &str) -> Option<Vec<u8>> {
         match self {
             Self::Text => Some(text.as_bytes().to_vec()),
-            Self::Hex => hex(text.trim()),
+            Self::Hex => read_hex(text.trim()),
             Self::Base64 => base64(text.trim()),
         }
     }
@@ -40,7 +40,16 @@ impl KeyEncoding {
     }
 }
 
-fn hex(text: &str) -> Option<Vec<u8>> {
+/// Writes bytes as small hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .filter_map(|digit| char::from_digit(digit.into(), 16))
+        .collect()
+}
+
+fn read_hex(text: &str) -> Option<Vec<u8>> {
     let digits: Vec<u8> =
         text.chars().map(|c| c.to_digit(16).and_then(|it| u8::try_from(it).ok())).collect::<Option<_>>()?;
     let pairs = digits.chunks(2).map(|pair| match pair {

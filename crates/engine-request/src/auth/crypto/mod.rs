@@ -12,5 +12,6 @@ pub(crate) use curve::Curve;
 pub(crate) use host_random::HostRandom;
 pub(crate) use jwk::Jwk;
 pub use key_encoding::KeyEncoding;
+pub(crate) use key_encoding::hex;
 pub(crate) use key_error::KeyError;
 pub(crate) use private_key::{PrivateKey, Scheme};
