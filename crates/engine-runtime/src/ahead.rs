@@ -42,25 +42,30 @@ impl Asker<'_> {
     pub(crate) async fn ask(&self, changes: &Changes, number: u64) -> Result<Came, Failure> {
         let endpoint = &self.read.endpoint;
         let scope = self.base.with("params", changes.params(self.params));
+        let place = if self.has_pages { format!(", page {number}") } else { String::new() };
+        let scope = self.context.exchanges.with_auth(&self.asked(&scope, &place)).await?;
         let mut draft = self.draft(&scope)?;
         changes.apply(&mut draft)?;
-        let place = if self.has_pages { format!(", page {number}") } else { String::new() };
         if self.context.options.dry_run && !is_read_only(draft.method()) {
             let message = format!("would read by {} {}, which a dry run does not send", draft.method(), endpoint.id());
             self.tally.event(Event::Log { step: Arc::clone(self.tally.step()), message });
             return Ok(Came { outcome: None, scope, place });
         }
-        let asked = Asked {
-            endpoint,
-            scope: &scope,
+        let outcome = self.context.exchanges.send(draft, &self.asked(&scope, &place)).await?;
+        Ok(Came { outcome: Some(outcome), scope, place })
+    }
+
+    fn asked<'s>(&'s self, scope: &'s Scope, place: &'s str) -> Asked<'s> {
+        Asked {
+            endpoint: &self.read.endpoint,
+            scope,
             tally: self.tally,
             stop: &self.context.stop,
             span: self.read.span,
-            place: &place,
+            place,
             has_key: false,
-        };
-        let outcome = self.context.exchanges.send(draft, &asked).await?;
-        Ok(Came { outcome: Some(outcome), scope, place })
+            without: &[],
+        }
     }
 
     /// Begins a request: what the endpoint says, and over it what the read says.

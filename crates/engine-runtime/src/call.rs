@@ -141,6 +141,17 @@ impl Caller {
         }
         let params = params_of(&endpoint.params, &call.params, &item_scope, call.span)?;
         let scope = self.base.with("params", params);
+        let asked = |scope| Asked {
+            endpoint,
+            scope,
+            tally: &self.tally,
+            stop: &self.context.stop,
+            span: call.span,
+            place: "",
+            has_key: endpoint.idempotency.is_some(),
+            without: &[],
+        };
+        let scope = self.context.exchanges.with_auth(&asked(&scope)).await?;
         let mut draft = self.context.exchanges.draft(endpoint, &scope)?;
         draft.set_query(&call.query, &item_scope)?;
         draft.set_headers(&call.headers, &item_scope)?;
@@ -164,16 +175,7 @@ impl Caller {
                 .event(Event::Log { step: self.step.id.as_str().into(), message: self.context.redact(&message) });
             return Ok(None);
         }
-        let asked = Asked {
-            endpoint,
-            scope: &scope,
-            tally: &self.tally,
-            stop: &self.context.stop,
-            span: call.span,
-            place: "",
-            has_key: endpoint.idempotency.is_some(),
-        };
-        let exchanged = match self.context.exchanges.send(draft, &asked).await? {
+        let exchanged = match self.context.exchanges.send(draft, &asked(&scope)).await? {
             Outcome::Answer(exchanged) => exchanged,
             Outcome::Skipped => {
                 self.tally.add(|counts| counts.skipped += 1);

@@ -7,14 +7,16 @@ use std::time::Duration;
 use engine_expr::{Scope, Template, Value};
 use engine_plan::{Endpoint, Plan};
 use engine_request::{
-    Answer, Attempt, Authenticate, Decision, Draft, ErrorAction, ErrorRules, GiveUp, Held, Outcome as RetryOutcome,
-    Prepared, RetryPolicy,
+    Answer, Attempt, Auth, Authenticate, Challenge, Decision, Draft, ErrorAction, ErrorRules, GiveUp, Held,
+    Outcome as RetryOutcome, Prepared, RetryPolicy, Token,
 };
 use engine_source::Span;
-use http::header::LOCATION;
+use http::header::{LOCATION, WWW_AUTHENTICATE};
+use jiff::Timestamp;
 use tokio::sync::Semaphore;
 use url::{Origin, Url};
 
+use crate::credentials::{Credentials, Proof, kept};
 use crate::failure::Failure;
 use crate::hidden::Hidden;
 use crate::limits::Limits;
@@ -25,6 +27,7 @@ use crate::run::RunOptions;
 use crate::stop::Stop;
 use crate::tally::Tally;
 use crate::transport::{Incoming, MAX_BODY, Outgoing, TransportError};
+use crate::wire;
 use crate::world::World;
 
 /// How long to wait for an answer, if the spec does not say.
@@ -39,6 +42,13 @@ pub(crate) struct Exchanges {
     endpoints: HashMap<String, Known>,
     limits: Limits,
     hidden: Hidden,
+    credentials: Credentials,
+    /// The names that every endpoint sees.
+    base: Scope,
+    /// Whether the APIs are not asked themselves, so that nobody has to log in.
+    is_mocked: bool,
+    /// By what name locks of the store are taken.
+    owner: String,
 }
 
 /// What is known of an API before its first request.
@@ -53,12 +63,23 @@ struct Api {
 
 /// What is known of an endpoint before its first request.
 struct Known {
+    endpoint: Arc<Endpoint>,
     /// The API's own origin, and the only one that gets its credentials.
-    home: Option<Origin>,
+    home: Home,
     /// The origin that the request line itself names.
     named: Option<Origin>,
     rules: ErrorRules,
     in_flight: Option<Arc<Semaphore>>,
+}
+
+/// Where an API is at home.
+enum Home {
+    /// Known from the start.
+    At(Origin),
+    /// What the `base_url` gives where the answer of a login is known.
+    ByLogin(Template),
+    /// Nobody says.
+    Nowhere,
 }
 
 /// What is asked, and for whom.
@@ -74,6 +95,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) place: &'a str,
     /// Whether the request carries an idempotency key.
     pub(crate) has_key: bool,
+    /// The auths, by what is held for them, that this request is to fetch something for, so that it comes without them.
+    pub(crate) without: &'a [String],
 }
 
 /// What came of an exchange.
@@ -95,7 +118,19 @@ pub(crate) struct Exchanged {
 /// What becomes of one attempt.
 enum Verdict {
     Done(Outcome),
-    Again { wait: Duration, why: String },
+    Again {
+        wait: Duration,
+        why: String,
+    },
+    /// At once, with new proof of who is asking; this does not count as an attempt.
+    Anew,
+}
+
+/// What was done about the proof of who is asking, in one exchange.
+#[derive(Default)]
+struct Renewed {
+    token: bool,
+    challenges: u32,
 }
 
 impl Exchanges {
@@ -131,19 +166,43 @@ impl Exchanges {
             let rules = ErrorRules::new(endpoint.errors.iter().cloned());
             let named = named_origin(endpoint);
             let moved = options.base_urls.get(&endpoint.api).map(Url::origin);
-            let based = || {
-                endpoint
-                    .base_url
-                    .as_ref()?
-                    .render_text(base)
-                    .ok()
-                    .and_then(|text| Url::parse(&text).ok())
-                    .map(|url| url.origin())
+            let home = match (&moved, &endpoint.base_url) {
+                (Some(origin), _) => Home::At(origin.clone()),
+                (None, Some(base_url)) if base_url.names().iter().any(|name| name.root() == "auth") => {
+                    Home::ByLogin(base_url.clone())
+                }
+                (None, Some(base_url)) => {
+                    origin_of(base_url, base).or_else(|| named.clone()).map_or(Home::Nowhere, Home::At)
+                }
+                (None, None) => named.clone().map_or(Home::Nowhere, Home::At),
             };
-            let home = moved.or_else(based).or_else(|| named.clone());
-            endpoints.insert(endpoint.id(), Known { home, named, rules, in_flight });
+            endpoints.insert(endpoint.id(), Known { endpoint: Arc::clone(endpoint), home, named, rules, in_flight });
         }
-        Ok(Self { world: world.clone(), apis, endpoints, limits: Limits::new(plan, base)?, hidden })
+        let owner = format!("{:016x}{:016x}", world.clock.random(), world.clock.random());
+        Ok(Self {
+            world: world.clone(),
+            apis,
+            endpoints,
+            limits: Limits::new(plan, base)?,
+            hidden,
+            credentials: Credentials::default(),
+            base: base.clone(),
+            is_mocked: options.placeholders,
+            owner,
+        })
+    }
+
+    /// Returns the names that an endpoint's templates may use: with `auth`, where something of a login's answer is kept for them.
+    pub(crate) async fn with_auth(&self, asked: &Asked<'_>) -> Result<Scope, Failure> {
+        let proofs = self.credentials.of(asked.endpoint, asked.scope, &*self.world.state)?;
+        let mut tokens = Vec::new();
+        for proof in proofs.iter().filter(|proof| proof.auth.keeps().next().is_some() && !is_without(proof, asked)) {
+            tokens.extend(self.hold(proof, asked).await?.token);
+        }
+        if tokens.is_empty() {
+            return Ok(asked.scope.clone());
+        }
+        Ok(asked.scope.with("auth", kept(tokens.iter().map(|token| &**token))))
     }
 
     /// Begins a request with what the endpoint says.
@@ -170,16 +229,17 @@ impl Exchanges {
     /// Sends a request until it succeeds or there is no more to try.
     pub(crate) async fn send(&self, draft: Draft, asked: &Asked<'_>) -> Result<Outcome, Failure> {
         let started = self.world.clock.now();
-        let mut number = 0;
+        let mut number = 1;
+        let mut renewed = Renewed::default();
         loop {
-            number += 1;
             if number > 1 {
                 asked.tally.add(|counts| counts.retries += 1);
             }
             let elapsed = Duration::try_from(self.world.clock.now().duration_since(started)).unwrap_or_default();
             let attempt = Attempt { number, elapsed, method: asked.endpoint.request.method(), has_key: asked.has_key };
-            match self.attempt(&draft, asked, &attempt).await? {
+            match self.attempt(&draft, asked, &attempt, &mut renewed).await? {
                 Verdict::Done(outcome) => return Ok(outcome),
+                Verdict::Anew => {}
                 Verdict::Again { wait, why } => {
                     asked.tally.event(Event::Retrying {
                         step: Arc::clone(asked.tally.step()),
@@ -190,40 +250,100 @@ impl Exchanges {
                     if !self.sleep(wait, asked.stop).await {
                         return Ok(Outcome::Stopped);
                     }
+                    number += 1;
                 }
             }
         }
     }
 
+    /// Returns the time now.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.world.clock.now()
+    }
+
+    /// Returns what comes from outside.
+    pub(crate) fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// Returns the names that every endpoint sees.
+    pub(crate) fn base(&self) -> &Scope {
+        &self.base
+    }
+
+    /// Returns by what name locks of the store are taken.
+    pub(crate) fn owner(&self) -> &str {
+        &self.owner
+    }
+
+    /// Tells whether nobody has to log in, since the APIs are not asked themselves.
+    pub(crate) fn is_mocked(&self) -> bool {
+        self.is_mocked
+    }
+
+    /// Returns what takes secrets out of texts.
+    pub(crate) fn hidden(&self) -> &Hidden {
+        &self.hidden
+    }
+
+    /// Lets no text show a token.
+    pub(crate) fn hide(&self, token: &Token) {
+        self.hidden.add(token.secrets());
+    }
+
+    /// Returns an endpoint by its id.
+    pub(crate) fn endpoint(&self, id: &str) -> Option<Arc<Endpoint>> {
+        self.endpoints.get(id).map(|known| Arc::clone(&known.endpoint))
+    }
+
+    /// Makes what goes out of a request.
+    pub(crate) fn outgoing(
+        &self,
+        request: &Prepared,
+        endpoint: &Endpoint,
+        timeout: Duration,
+    ) -> Result<Outgoing, Failure> {
+        _ = (self, endpoint);
+        Ok(Outgoing {
+            method: request.method.clone(),
+            url: request.url.clone(),
+            headers: request.headers.clone(),
+            body: request.body.clone(),
+            timeout,
+            max_body: MAX_BODY,
+        })
+    }
+
+    /// Makes an answer of what came in.
+    pub(crate) fn answer_of(&self, incoming: Incoming, url: Url) -> Result<Answer, Failure> {
+        _ = self;
+        Ok(Answer::new(incoming.status, incoming.headers, url, incoming.body))
+    }
+
     /// Waits, unless the run is stopped.
-    async fn sleep(&self, wait: Duration, stop: &Stop) -> bool {
+    pub(crate) async fn sleep(&self, wait: Duration, stop: &Stop) -> bool {
         tokio::select! {
             () = self.world.clock.sleep(wait) => true,
             () = stop.stopped() => false,
         }
     }
 
-    async fn attempt(&self, draft: &Draft, asked: &Asked<'_>, attempt: &Attempt) -> Result<Verdict, Failure> {
+    async fn attempt(
+        &self,
+        draft: &Draft,
+        asked: &Asked<'_>,
+        attempt: &Attempt,
+        renewed: &mut Renewed,
+    ) -> Result<Verdict, Failure> {
         let endpoint = asked.endpoint;
         let known = self.endpoints.get(&endpoint.id());
-        let own_origin = known.is_some_and(|known| known.home.as_ref() == Some(&draft.url().origin()));
-        let mut draft = draft.clone();
         // Credentials go to the API's own host only.
-        if own_origin {
-            for auth in &endpoint.auth {
-                auth.apply(&mut draft, asked.scope, &Held::default())?;
-            }
+        let own_origin = known.is_some_and(|known| known.home.is(&draft.url().origin(), asked.scope));
+        let proofs = if own_origin { self.proofs(asked)? } else { Vec::new() };
+        // What has to be fetched is fetched before anything waits for this request.
+        for proof in &proofs {
+            self.hold(proof, asked).await?;
         }
-        let mut request = draft.finish()?;
-        let named = known.is_some_and(|known| known.named.as_ref() == Some(&request.url.origin()));
-        match (own_origin, named) {
-            (true, _) => {}
-            // A host that the request line writes out gets what the spec says for it, but for secrets.
-            (false, true) => hide_secrets(&mut request),
-            (false, false) => strip(&mut request),
-        }
-        let attempt = &Attempt { has_key: attempt.has_key && (own_origin || named), ..*attempt };
-        self.check_host(&request.url, asked, &request)?;
         let api = self.apis.get(&endpoint.api);
         let _permits = (
             acquire(api.and_then(|api| api.in_flight.as_ref())).await,
@@ -238,15 +358,87 @@ impl Exchanges {
         if asked.stop.is_stopped() {
             return Ok(Verdict::Done(Outcome::Stopped));
         }
+        let (mut draft, mut held) = (draft.clone(), Vec::new());
+        for proof in proofs {
+            // A token may have grown old while the request waited; a login is a request that would wait in turn.
+            let holds = match (&proof.auth, &proof.slot) {
+                (Auth::Session(_), Some(slot)) => slot.held(),
+                _ => self.hold(&proof, asked).await?,
+            };
+            proof.auth.apply(&mut draft, asked.scope, &holds)?;
+            held.push((proof, holds));
+        }
+        let mut request = draft.finish()?;
+        for (proof, holds) in &held {
+            proof.auth.sign(&mut request, asked.scope, holds)?;
+        }
+        let named = known.is_some_and(|known| known.named.as_ref() == Some(&request.url.origin()));
+        match (own_origin, named) {
+            (true, _) => {}
+            // A host that the request line writes out gets what the spec says for it, but for secrets.
+            (false, true) => hide_secrets(&mut request),
+            (false, false) => strip(&mut request),
+        }
+        let attempt = &Attempt { has_key: attempt.has_key && (own_origin || named), ..*attempt };
+        self.check_host(&request.url, asked, &request)?;
         asked.tally.add(|counts| counts.requests += 1);
+        wire::sent(asked, &request, &self.hidden);
         match self.follow(&request, asked).await? {
             Ok((incoming, url)) => {
                 let answer = Answer::new(incoming.status, incoming.headers, url, incoming.body);
+                wire::came(asked, &request, &answer, &self.hidden);
                 self.limits.learn(endpoint, &answer, asked.scope, self.world.clock.now())?;
-                self.judge(request, answer, asked, attempt, known)
+                if self.renews(&answer, &held, renewed) {
+                    return Ok(Verdict::Anew);
+                }
+                self.judge(request, answer, asked, attempt, known, &held, renewed)
             }
-            Err(error) => self.unanswered(&request, &error, asked, attempt),
+            Err(error) => {
+                wire::nothing_came(asked, &request, &error, &self.hidden);
+                self.unanswered(&request, &error, asked, attempt)
+            }
         }
+    }
+
+    /// Returns the auths of a request.
+    fn proofs(&self, asked: &Asked<'_>) -> Result<Vec<Proof>, Failure> {
+        let method = asked.endpoint.request.method();
+        let method = http::Method::from_bytes(method.as_str().as_bytes()).unwrap_or_default();
+        let all = self.credentials.of(asked.endpoint, asked.scope, &*self.world.state)?;
+        let applied = all.iter().filter(|proof| proof.auth.holds_for(&method) && !is_without(proof, asked));
+        Ok(applied.cloned().collect())
+    }
+
+    /// Answers a 401: takes note of what the server asks for, or that it does not take a token; tells whether that may help.
+    fn renews(&self, answer: &Answer, held: &[(Proof, Held)], renewed: &mut Renewed) -> bool {
+        if answer.status != 401 {
+            return false;
+        }
+        let asks = answer.headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
+        if let Some((proof, _)) = held.iter().find(|(proof, _)| matches!(proof.auth, Auth::Digest(_)))
+            && let (Some(slot), Some(challenge)) = (&proof.slot, Challenge::parse(asks))
+            // A second one says that the nonce of the first is used up; a third one, that the password is wrong.
+            && renewed.challenges < 2
+        {
+            renewed.challenges += 1;
+            slot.challenge(challenge);
+            return true;
+        }
+        self.refuse(held, renewed)
+    }
+
+    /// Takes note that the API does not take the tokens of a request; tells whether others can be had.
+    fn refuse(&self, held: &[(Proof, Held)], renewed: &mut Renewed) -> bool {
+        if renewed.token || self.is_mocked {
+            return false;
+        }
+        for (proof, holds) in held.iter().filter(|(proof, _)| proof.is_renewable()) {
+            if let (Some(slot), Some(token)) = (&proof.slot, &holds.token) {
+                slot.refuse(token);
+                renewed.token = true;
+            }
+        }
+        renewed.token
     }
 
     /// Sends a request and follows where its answer leads.
@@ -261,14 +453,7 @@ impl Exchanges {
         };
         let mut request = request.clone();
         for _ in 0..=MAX_REDIRECTS {
-            let outgoing = Outgoing {
-                method: request.method.clone(),
-                url: request.url.clone(),
-                headers: request.headers.clone(),
-                body: request.body.clone(),
-                timeout,
-                max_body: MAX_BODY,
-            };
+            let outgoing = self.outgoing(&request, asked.endpoint, timeout)?;
             let sent = self.world.transport.send(outgoing);
             let incoming = if is_read_only(&request.method) {
                 tokio::select! {
@@ -309,7 +494,7 @@ impl Exchanges {
         let known = self.endpoints.get(&asked.endpoint.id());
         let origin = url.origin();
         let own =
-            known.is_some_and(|known| known.home.as_ref() == Some(&origin) || known.named.as_ref() == Some(&origin));
+            known.is_some_and(|known| known.home.is(&origin, asked.scope) || known.named.as_ref() == Some(&origin));
         let host = url.host_str().unwrap_or_default();
         let with_port = url.port().map(|port| format!("{host}:{port}"));
         let allowed = api.hosts.iter().any(|allowed| {
@@ -342,6 +527,8 @@ impl Exchanges {
         asked: &Asked<'_>,
         attempt: &Attempt,
         known: Option<&Known>,
+        held: &[(Proof, Held)],
+        renewed: &mut Renewed,
     ) -> Result<Verdict, Failure> {
         let ruling = match known {
             Some(known) if !known.rules.is_empty() => {
@@ -382,6 +569,7 @@ impl Exchanges {
                     }
                 }
             }
+            ErrorAction::RefreshAuth if self.refuse(held, renewed) => Ok(Verdict::Anew),
             ErrorAction::Fail | ErrorAction::RefreshAuth | ErrorAction::Restart | ErrorAction::ResetCursor => {
                 Err(Self::refused(&request, &answer, asked, ruling.message, None))
             }
@@ -495,6 +683,27 @@ fn told(failure: Failure, exchange: &str, request: &Prepared) -> Failure {
     Failure { message, ..failure }
 }
 
+impl Home {
+    /// Tells whether an origin is this one.
+    fn is(&self, origin: &Origin, scope: &Scope) -> bool {
+        match self {
+            Self::At(home) => home == origin,
+            Self::ByLogin(base_url) => origin_of(base_url, scope).as_ref() == Some(origin),
+            Self::Nowhere => false,
+        }
+    }
+}
+
+/// Returns the origin of the URL that a template gives.
+fn origin_of(base_url: &Template, scope: &Scope) -> Option<Origin> {
+    base_url.render_text(scope).ok().and_then(|text| Url::parse(&text).ok()).map(|url| url.origin())
+}
+
+/// Tells whether a request is to come without an auth.
+fn is_without(proof: &Proof, asked: &Asked<'_>) -> bool {
+    proof.slot.as_ref().is_some_and(|slot| asked.without.contains(&slot.id))
+}
+
 impl Exchanged {
     /// Says of which exchange a failure is told, without the request's secrets.
     pub(crate) fn told(&self, failure: Failure, exchange: &str) -> Failure {
@@ -512,7 +721,7 @@ fn describe(request: &Prepared, status: u16) -> String {
 }
 
 /// Says how often it was tried.
-fn tried(reason: Option<GiveUp>) -> String {
+pub(crate) fn tried(reason: Option<GiveUp>) -> String {
     match reason {
         Some(GiveUp::Attempts(attempts)) if attempts > 1 => format!(" (tried {attempts} times)"),
         Some(GiveUp::TooLong { wait, .. }) => {

@@ -82,6 +82,7 @@ impl Failure {
 fn label_of(code: &str) -> &'static str {
     match code {
         "http-status" | "timeout" | "connection" | "body-too-large" => "asked for here",
+        "auth-failed" | "login-needed" => "wanted from here",
         "not-json" => "wanted from the answer",
         "unexpected-shape" => "not found in the answer",
         "mapping-required" | "mapping-type" => "from here",

@@ -6,6 +6,7 @@
 mod ahead;
 mod asked_of_answers;
 mod call;
+mod credentials;
 mod exchange;
 mod failure;
 mod hidden;
@@ -28,7 +29,9 @@ mod state;
 mod step;
 mod stop;
 mod tally;
+mod tokens;
 mod transport;
+mod wire;
 mod world;
 mod write;
 

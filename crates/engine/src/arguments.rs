@@ -82,7 +82,7 @@ pub(crate) struct Run {
     /// How progress, summary and errors are written to stderr
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
     pub(crate) log_format: LogFormat,
-    /// Say more: each step, retry and wait (-v), also each page and connection (-vv)
+    /// Say more: each step, retry and wait (-v), also each page and connection (-vv), also each request and answer, without secrets (-vvv)
     #[arg(long, short, action = ArgAction::Count)]
     pub(crate) verbose: u8,
     /// Say nothing but errors

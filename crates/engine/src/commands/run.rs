@@ -92,7 +92,10 @@ fn log(arguments: &Run, terminal: &Terminal) {
         return;
     }
     // Connections only: other libraries would show headers, and with them secrets.
-    let filter = "warn,hyper_util=debug,engine_runtime=debug,engine_storage=debug";
+    let filter = match arguments.verbose {
+        2 => "warn,hyper_util=debug,engine_runtime=debug,engine_storage=debug",
+        _ => "warn,hyper_util=debug,engine_runtime=trace,engine_storage=debug",
+    };
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(filter))
         .with_writer(std::io::stderr)

@@ -1,0 +1,278 @@
+//! Fetching what proves who is asking: tokens, logins. Once for all requests and all processes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine_expr::{Secret, Value};
+use engine_request::auth::{JwtAuth, OAuth2Auth, SessionAuth, TokenError};
+use engine_request::{Answer, Attempt, Auth, Decision, Held, Method, Outcome as RetryOutcome, Prepared, Retry, Token};
+use engine_source::Map;
+
+use crate::credentials::{Proof, Slot};
+use crate::exchange::{Asked, Exchanges, Outcome, tried};
+use crate::failure::Failure;
+use crate::params::params_of;
+use crate::report::Event;
+use crate::state::Kind;
+use crate::transport::TransportError;
+use crate::world::BoxFuture;
+
+/// How long to wait for the answer of a token server.
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a process may be at fetching a token before others take it for dead.
+const LEASE: Duration = Duration::from_secs(90);
+/// How long to wait before looking again whether another process has fetched the token.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+impl Exchanges {
+    /// Returns what is held for an auth; fetches it first where it has to be.
+    ///
+    /// A login is a request, and so may need what is held for another auth.
+    pub(crate) fn hold<'a>(&'a self, proof: &'a Proof, asked: &'a Asked<'_>) -> BoxFuture<'a, Result<Held, Failure>> {
+        Box::pin(self.held(proof, asked))
+    }
+
+    async fn held(&self, proof: &Proof, asked: &Asked<'_>) -> Result<Held, Failure> {
+        let Some(slot) = &proof.slot else { return Ok(Held::default()) };
+        if let Auth::Digest(_) = proof.auth {
+            return Ok(slot.held());
+        }
+        let usable = |held: &Held| held.token.as_ref().is_some_and(|token| slot.takes(token, self.now()));
+        let held = slot.held();
+        if usable(&held) {
+            return Ok(held);
+        }
+        let _fetching = slot.fetching.lock().await;
+        let held = slot.held();
+        if usable(&held) {
+            return Ok(held);
+        }
+        let token = match &proof.auth {
+            _ if self.is_mocked() => stand_in(&proof.auth),
+            Auth::Oauth2(oauth2) => self.fetch(slot, oauth2, asked).await?,
+            Auth::Session(session) => self.login(slot, session, asked).await?,
+            Auth::Jwt(jwt) => self.make(jwt, asked)?,
+            _ => return Ok(held),
+        };
+        self.hide(&token);
+        let token = Arc::new(token);
+        slot.put(&token);
+        Ok(Held { token: Some(token), challenge: None })
+    }
+
+    fn make(&self, jwt: &JwtAuth, asked: &Asked<'_>) -> Result<Token, Failure> {
+        _ = self;
+        jwt.make(asked.scope).map_err(|error| Failure::from(error).fatal())
+    }
+
+    /// Fetches a token, unless another process has just done so; it is kept before it is used.
+    async fn fetch(&self, slot: &Slot, oauth2: &OAuth2Auth, asked: &Asked<'_>) -> Result<Token, Failure> {
+        let is_usable = |token: &Token| token.value.is_some() && slot.takes(token, self.now());
+        if let Some(kept) = self.kept(slot).await?.filter(is_usable) {
+            return Ok(kept);
+        }
+        let lock = format!("token:{}", slot.id);
+        let store = &self.world().state;
+        while !store.lock(&lock, self.owner(), self.now(), LEASE).await? {
+            if !self.sleep(LOOK_AGAIN, asked.stop).await {
+                return Err(Failure::interrupted());
+            }
+        }
+        let fetched = async {
+            let kept = self.kept(slot).await?;
+            if let Some(kept) = kept.clone().filter(is_usable) {
+                return Ok(kept);
+            }
+            let token = self.ask_for_token(oauth2, kept, &lock, asked).await?;
+            self.hide(&token);
+            store.save(Kind::Token, &slot.id, &slot.label, token.to_json().as_bytes(), self.now()).await?;
+            Ok(token)
+        };
+        let fetched = fetched.await;
+        store.unlock(&lock, self.owner()).await?;
+        fetched
+    }
+
+    /// Returns the token that is kept between runs.
+    async fn kept(&self, slot: &Slot) -> Result<Option<Token>, Failure> {
+        let kept = self.world().state.load(Kind::Token, &slot.id).await?;
+        let token = kept.and_then(|bytes| Token::from_json(&String::from_utf8_lossy(&bytes)));
+        if let Some(token) = &token {
+            self.hide(token);
+        }
+        Ok(token)
+    }
+
+    async fn ask_for_token(
+        &self,
+        oauth2: &OAuth2Auth,
+        mut kept: Option<Token>,
+        lock: &str,
+        asked: &Asked<'_>,
+    ) -> Result<Token, Failure> {
+        let api = &asked.endpoint.api;
+        loop {
+            let ask = match oauth2.ask(kept.as_ref(), asked.scope) {
+                Ok(ask) => ask,
+                Err(error) => return Err(token_failure(&error, oauth2, api)),
+            };
+            let told = |failure: Failure| {
+                let message = ask.request.redactor().redact(&failure.message);
+                Failure { message: self.hidden().redact(&message), ..failure }.fatal()
+            };
+            let answer = self.token_answer(&ask.request, lock, oauth2, asked).await.map_err(told)?;
+            match oauth2.answered(&answer, kept.as_ref(), asked.scope) {
+                Ok(token) => return Ok(token),
+                // What was kept is worth nothing any more.
+                Err(TokenError::Refused { error, .. })
+                    if ask.is_refresh && error == "invalid_grant" && kept.is_some() && oauth2.begins_anew() =>
+                {
+                    kept = None;
+                }
+                Err(error) => return Err(told(token_failure(&error, oauth2, api))),
+            }
+        }
+    }
+
+    /// Asks the token server, again where that may help.
+    async fn token_answer(
+        &self,
+        request: &Prepared,
+        lock: &str,
+        oauth2: &OAuth2Auth,
+        asked: &Asked<'_>,
+    ) -> Result<Answer, Failure> {
+        let policy = Retry::default().resolve(asked.scope)?;
+        let started = self.now();
+        let mut number = 0;
+        let failed = |what: &str| {
+            let text = format!("token for `{}`: {} {}: {what}", asked.endpoint.api, request.method, request.shown_url);
+            Failure::new("auth-failed", text, oauth2.token_url.span())
+        };
+        loop {
+            number += 1;
+            // However long the attempts take, nobody takes the lock meanwhile.
+            self.world().state.lock(lock, self.owner(), self.now(), LEASE).await?;
+            asked.tally.add(|counts| counts.requests += 1);
+            let sent = self.world().transport.send(self.outgoing(request, asked.endpoint, TIMEOUT)?);
+            let came = tokio::select! {
+                came = sent => came,
+                () = asked.stop.stopped() => return Err(Failure::interrupted()),
+            };
+            // A token server that is asked twice gives two tokens: nothing is lost by it.
+            let elapsed = Duration::try_from(self.now().duration_since(started)).unwrap_or_default();
+            let attempt = Attempt { number, elapsed, method: Method::Get, has_key: true };
+            let (now, random) = (self.now(), self.world().clock.random());
+            let (decision, why) = match came {
+                Ok(incoming) => {
+                    let answer = self.answer_of(incoming, request.url.clone())?;
+                    let outcome = RetryOutcome::Answer(&answer);
+                    match policy.decide(&attempt, outcome, asked.scope, now, random)? {
+                        Decision::GiveUp(_) => return Ok(answer),
+                        after @ Decision::After(_) => (after, format!("answered {}", answer.status)),
+                    }
+                }
+                Err(error) => {
+                    let outcome = match &error {
+                        TransportError::Connect(_) => RetryOutcome::Connect,
+                        TransportError::Timeout(_) => RetryOutcome::Timeout,
+                        TransportError::Broken(_) => RetryOutcome::Broken,
+                        _ => return Err(failed(&error.to_string())),
+                    };
+                    (policy.decide(&attempt, outcome, asked.scope, now, random)?, error.to_string())
+                }
+            };
+            match decision {
+                Decision::After(wait) => {
+                    let what = format!("{} {} {why}", request.method, request.shown_url);
+                    asked.tally.event(Event::Retrying {
+                        step: Arc::clone(asked.tally.step()),
+                        what: self.hidden().redact(&what),
+                        wait,
+                        attempt: number + 1,
+                    });
+                    if !self.sleep(wait, asked.stop).await {
+                        return Err(Failure::interrupted());
+                    }
+                }
+                Decision::GiveUp(reason) => {
+                    return Err(failed(&format!("{why}{}", tried(Some(reason))))
+                        .help("check that the token URL is right and can be reached from here"));
+                }
+            }
+        }
+    }
+
+    /// Calls the endpoints that log in, one after another; each sees what those before it gave.
+    async fn login(&self, slot: &Slot, session: &SessionAuth, asked: &Asked<'_>) -> Result<Token, Failure> {
+        let mut token: Option<Token> = None;
+        let mut without = asked.without.to_vec();
+        without.push(slot.id.clone());
+        for name in &session.login {
+            let endpoint = self.endpoint(&format!("{}.{}", asked.endpoint.api, &**name)).ok_or_else(|| {
+                Failure::new("undefined-endpoint", format!("there is no endpoint `{}`", &**name), name.span())
+            })?;
+            let fields = token.as_ref().map_or(Value::Null, |token| token.fields.clone());
+            let base = match &fields {
+                Value::Null => self.base().clone(),
+                fields => self.base().with("auth", fields.clone()),
+            };
+            let params = params_of(&endpoint.params, &Map::default(), &base, name.span())?;
+            let scope = base.with("params", params);
+            let mut draft = self.draft(&endpoint, &scope)?;
+            if let Some(token) = &token {
+                for (name, value) in &token.cookies {
+                    let place = engine_request::Place::new(engine_request::Target::Cookie(name.as_str().into()));
+                    draft.put(&place, &Value::Secret(Secret::clone(value)))?;
+                }
+            }
+            let login = Asked {
+                endpoint: &endpoint,
+                scope: &scope,
+                tally: asked.tally,
+                stop: asked.stop,
+                span: name.span(),
+                place: ", to log in",
+                has_key: false,
+                without: &without,
+            };
+            match self.send(draft, &login).await.map_err(Failure::fatal)? {
+                Outcome::Answer(exchanged) => {
+                    let seen = session.answered(&exchanged.answer, token.take(), &scope).map_err(|error| {
+                        let text = format!("{} {}", exchanged.request.method, exchanged.request.shown_url);
+                        let failure = Failure { code: "auth-failed", ..Failure::from(error) };
+                        exchanged.told(failure, &text).fatal()
+                    })?;
+                    self.hide(&seen);
+                    token = Some(seen);
+                }
+                Outcome::Skipped => {
+                    let text = format!("the login `{}` was skipped by an error rule", endpoint.id());
+                    return Err(Failure::new("auth-failed", text, name.span()).fatal());
+                }
+                Outcome::Stopped => return Err(Failure::interrupted()),
+            }
+        }
+        Ok(token.unwrap_or_default())
+    }
+}
+
+/// Says why there is no token.
+fn token_failure(error: &TokenError, oauth2: &OAuth2Auth, api: &str) -> Failure {
+    let code = match error {
+        TokenError::LoginNeeded => "login-needed",
+        TokenError::Refused { error, .. } if error == "invalid_grant" && oauth2.needs_login() => "login-needed",
+        TokenError::Eval(error) => return Failure::from(error.clone()).fatal(),
+        TokenError::Refused { .. } | TokenError::NoToken { .. } => "auth-failed",
+    };
+    let failure = Failure::new(code, format!("token for `{api}`: {error}"), oauth2.token_url.span()).fatal();
+    match oauth2.remedy(error) {
+        Some(help) => failure.help(help),
+        None => failure,
+    }
+}
+
+/// What a mocked run takes for a token.
+fn stand_in(auth: &Auth) -> Token {
+    Token { value: Some(Secret::new("mock-token")), fields: auth.stand_ins(), ..Token::default() }
+}
