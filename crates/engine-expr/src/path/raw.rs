@@ -30,6 +30,7 @@ pub struct Slots {
     found: Vec<Range<usize>>,
     items: Vec<Range<usize>>,
     shape: Option<Start>,
+    lists: usize,
     rows: Vec<Range<usize>>,
     row: Vec<Range<usize>>,
 }
@@ -57,6 +58,12 @@ impl Slots {
     /// Returns what stands where the wanted list was looked for; `None` if nothing does.
     pub fn list_shape(&self) -> Option<Start> {
         self.shape
+    }
+
+    /// Tells whether something stands more than once where the wanted list was looked for: of a name that comes twice the last
+    /// one counts, but a list that is lost so is no trifle.
+    pub fn list_repeats(&self) -> bool {
+        self.lists > 1
     }
 
     /// Returns where in the record's text a value lies.
@@ -132,6 +139,7 @@ impl Wanted {
         slots.items.clear();
         slots.rows.clear();
         slots.shape = None;
+        slots.lists = 0;
         let mut scanner = Scanner::new(record);
         self.root.fill(&mut scanner, slots, self.item.as_deref())?;
         scanner.end()
@@ -168,6 +176,7 @@ impl Branch {
         let begin = scanner.at();
         if self.list {
             slots.shape = Some(start);
+            slots.lists += 1;
             slots.items.clear();
             slots.rows.clear();
         }
@@ -290,6 +299,23 @@ mod tests {
             r#"{"x": 1, "a": 19.90, "b": {"d": [], "c": "q\"x"}, "l": [1, {"x": null}]}"#,
             &[Some("19.90"), Some("\"q\\\"x\""), Some("null"), None, Some("{\"d\": [], \"c\": \"q\\\"x\"}")],
         );
+    }
+
+    #[test]
+    fn a_list_that_comes_twice_is_told() {
+        let path = super::super::JsonPath::new("$.d.l", engine_source::Span::default());
+        let mut wanted = Wanted::new();
+        assert!(wanted.add_list(path.singular().unwrap()));
+        let mut slots = Slots::default();
+        for (record, repeats) in [
+            (r#"{"d": {"l": [1]}}"#, false),
+            (r#"{"d": {"l": [1], "l": []}}"#, true),
+            (r#"{"d": {"l": [1]}, "d": {"l": [2]}}"#, true),
+            (r#"{"d": {"k": [1], "k": [1]}}"#, false),
+        ] {
+            wanted.fill(record, &mut slots).unwrap();
+            assert_eq!(slots.list_repeats(), repeats, "{record}");
+        }
     }
 
     #[test]

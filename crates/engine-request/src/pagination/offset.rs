@@ -73,14 +73,24 @@ impl Turn for OffsetTurn {
         true
     }
 
+    fn at_an_empty_page(&mut self, seen: &Seen<'_>) -> Result<Next, PagerError> {
+        match &self.total {
+            Some(place) => seen.check_reached(place, self.known).map(|()| Next::End),
+            None => Ok(Next::End),
+        }
+    }
+
     fn next(&mut self, seen: &Seen<'_>) -> Result<Next, PagerError> {
         if seen.number == 1 {
             self.first = seen.page.count;
         }
         self.received = seen.received;
-        self.known = self.total.as_ref().map(|place| seen.total(place)).transpose()?.flatten();
-        if self.known.is_some_and(|total| seen.received >= total) {
-            return Ok(Next::End);
+        if let Some(place) = &self.total {
+            let total = seen.total(place)?;
+            if let Some(total) = total.filter(|total| seen.received >= *total) {
+                return seen.check_not_exceeded(place, total).map(|()| Next::End);
+            }
+            self.known = total.or(self.known);
         }
         Ok(Next::Request(self.at(seen.received)))
     }

@@ -11,6 +11,9 @@ use crate::{AnswerPlace, Changes, Group, Place, Target, exclusive, groups_schema
 
 const GROUPS: &[Group] = &[Group::at_most_one(&["total", "total_pages"])];
 
+/// So many pages in a row may be empty before the last one.
+const MAX_EMPTY: u64 = 10;
+
 /// Asks for page 1, 2, 3, … until an empty page, or until the total is reached.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename = "page pagination", deny_unknown_fields, remote = "Self")]
@@ -51,6 +54,8 @@ impl PagePagination {
             start,
             number: start,
             pages: None,
+            records: None,
+            empty: 0,
         })
     }
 }
@@ -67,6 +72,10 @@ pub(super) struct PageTurn {
     number: u64,
     /// How many pages there are, as far as it is known.
     pages: Option<u64>,
+    /// How many records there are, as far as it is known.
+    records: Option<u64>,
+    /// How many pages before this one were empty, one after another.
+    empty: u64,
 }
 
 impl PageTurn {
@@ -86,12 +95,33 @@ impl Turn for PageTurn {
         true
     }
 
+    fn at_an_empty_page(&mut self, seen: &Seen<'_>) -> Result<Next, PagerError> {
+        if let Some(place) = &self.total {
+            seen.check_reached(place, self.records)?;
+        } else if let Some(place) = &self.total_pages {
+            // Where it is known how many there are, a page may be empty in the middle: the API shows less than it has.
+            let pages = seen.total(place).ok().flatten().filter(|pages| *pages > 0).or(self.pages);
+            self.empty += 1;
+            if pages.is_some_and(|pages| seen.number < pages) && self.empty <= MAX_EMPTY {
+                self.pages = pages;
+                self.number = self.start.saturating_add(seen.number);
+                return Ok(Next::Request(self.at(self.number)));
+            }
+            if let Some(pages) = pages.filter(|pages| seen.number < *pages) {
+                return Err(PagerError::EmptyPages { page: seen.number, pages, span: place.span() });
+            }
+        }
+        Ok(Next::End)
+    }
+
     fn next(&mut self, seen: &Seen<'_>) -> Result<Next, PagerError> {
+        self.empty = 0;
         if let Some(place) = &self.total {
             let total = seen.total(place)?;
-            if total.is_some_and(|total| seen.received >= total) {
-                return Ok(Next::End);
+            if let Some(total) = total.filter(|total| seen.received >= *total) {
+                return seen.check_not_exceeded(place, total).map(|()| Next::End);
             }
+            self.records = total.or(self.records);
             if seen.number == 1 {
                 self.pages = total.filter(|_| seen.page.count > 0).map(|total| total.div_ceil(seen.page.count));
             }
@@ -153,13 +183,43 @@ mod tests {
         check(total, &[&page("[1, 2]", "3"), &page("[3]", "3")], &[ONE, TWO, "end"]);
         check(total, &[&page("[1, 2]", "\"2\"")], &[ONE, "end"]);
         check(total, &[&page("[1, 2]", "7")], &[ONE, "3 ahead", TWO]);
-        check(total, &[&page("[]", "7")], &[ONE, "end"]);
+        let short = "error[unexpected-shape]: page 1 is empty after 0 of 7 records";
+        check(total, &[&page("[]", "7")], &[ONE, short]);
+        check(total, &[&page("[]", "0")], &[ONE, "end"]);
         let pages = "{type: page, total_pages: $.n}";
         check(pages, &[&page("[1, 2]", "2"), &page("[3]", "2")], &[ONE, TWO, "end"]);
         check(pages, &[&page("[1, 2]", "1")], &[ONE, "end"]);
         check(pages, &[&page("[1, 2]", "3")], &[ONE, "2 ahead", TWO]);
         check("{type: page, total_pages: header.X-Pages}", &["200\nX-Pages: 1\n\n[1]"], &[ONE, "end"]);
         check("{type: page, total: '{{ response.body.n - 1 }}'}", &[&page("[1, 2]", "3")], &[ONE, "end"]);
+    }
+
+    #[test]
+    fn a_total_that_does_not_fit_what_came_is_no_end() {
+        let page = |items: &str, total: &str| format!("{{\"items\": {items}, \"n\": {total}}}");
+        let total = "{type: page, total: $.n}";
+        let short = "error[unexpected-shape]: page 2 is empty after 2 of 5 records";
+        for said in ["5", "0", "null"] {
+            check(total, &[&page("[1, 2]", "5"), &page("[]", said)], &[ONE, "2 ahead", TWO, short]);
+        }
+        check(total, &[&page("[1, 2]", "5"), "[]"], &[ONE, "2 ahead", TWO, short]);
+        check(total, &[&page("[1, 2]", "5"), &page("[]", "2")], &[ONE, "2 ahead", TWO, "end"]);
+        let more = "error[unexpected-shape]: with page 2 there are 4 records, 3 in all as `$.n` says";
+        check(total, &[&page("[1, 2]", "3"), &page("[3, 4]", "3")], &[ONE, TWO, more]);
+        let said = "{type: page, total: $.n, stop_when: page.count == 0}";
+        check(said, &[&page("[1, 2]", "5"), &page("[]", "5")], &[ONE, "2 ahead", TWO, "end"]);
+    }
+
+    #[test]
+    fn a_page_may_be_empty_before_the_last() {
+        let page = |items: &str, pages: &str| format!("{{\"items\": {items}, \"n\": {pages}}}");
+        let pages = "{type: page, total_pages: $.n}";
+        check(
+            pages,
+            &[&page("[1, 2]", "3"), &page("[]", "3"), &page("[3]", "3")],
+            &[ONE, "2 ahead", TWO, "/v1/items?limit=2&page=3", "end"],
+        );
+        check(pages, &[&page("[1, 2]", "2"), &page("[]", "2")], &[ONE, TWO, "end"]);
     }
 
     #[test]

@@ -24,6 +24,8 @@ pub struct Pager {
     received: u64,
     before: Option<(u64, Fingerprint)>,
     asked: HashSet<u64, FixedState>,
+    /// The pages that were given, each with the URL that gave it.
+    given: HashSet<u64, FixedState>,
 }
 
 /// How a read goes on.
@@ -48,7 +50,16 @@ impl Pager {
         }
         let max_pages = guards.max_pages.map(|setting| setting.resolve(scope)).transpose()?;
         let turn = paging.pagination.turn(scope)?;
-        Ok(Self { turn, max_pages, paging, pages: 0, received: 0, before: None, asked: HashSet::default() })
+        Ok(Self {
+            turn,
+            max_pages,
+            paging,
+            pages: 0,
+            received: 0,
+            before: None,
+            asked: HashSet::default(),
+            given: HashSet::default(),
+        })
     }
 
     /// Returns what the first request sends.
@@ -76,7 +87,7 @@ impl Pager {
         self.pages += 1;
         self.received += page.count;
         if page.count == 0 && self.turn.ends_at_an_empty_page() {
-            return Ok(Next::End);
+            return self.at_an_empty_page(page, scope);
         }
         if self.pages == 1 {
             self.asked.insert(hash(page.request.url.as_str()));
@@ -89,6 +100,7 @@ impl Pager {
             return Ok(Next::End);
         }
         self.check_repeated(page)?;
+        self.check_redirected(page)?;
         let watched = paging.watched(page, scope)?;
         let seen = Seen { page, number: self.pages, received: self.received, watched, scope };
         let next = self.turn.next(&seen)?;
@@ -147,6 +159,31 @@ impl Pager {
             return Err(PagerError::RepeatedPage { page: self.pages, span, check });
         }
         Ok(())
+    }
+
+    /// Decides about an empty page that is the end, if nothing says that there is more. It may lack what other pages have: then it says
+    /// nothing.
+    fn at_an_empty_page(&mut self, page: &Page<'_>, scope: &Scope) -> Result<Next, PagerError> {
+        let paging = Arc::clone(&self.paging);
+        let scope = self.scope(&paging, page, scope).unwrap_or_else(|_| scope.clone());
+        let is_said = paging.pagination.guards().stop_when.is_some_and(|stop| stop.test(&scope).unwrap_or(false));
+        if is_said {
+            return Ok(Next::End);
+        }
+        let watched = paging.watched(page, &scope).ok().flatten();
+        self.turn.at_an_empty_page(&Seen { page, number: self.pages, received: self.received, watched, scope: &scope })
+    }
+
+    /// Finds a page that an answer led to by a redirect and that was read before: some servers give the first page in place of one
+    /// that there is not.
+    fn check_redirected(&mut self, page: &Page<'_>) -> Result<(), PagerError> {
+        let url = &page.answer.url;
+        let is_new = self.given.insert(hash(&format!("{:?} {} {url}", page.fingerprint, page.count)));
+        if is_new || page.count == 0 || *url == page.request.url {
+            return Ok(());
+        }
+        let (span, check) = self.turn.asks();
+        Err(PagerError::RepeatedNext { page: self.pages, span, check })
     }
 
     fn check_asked(&mut self, changes: &Changes) -> Result<(), PagerError> {

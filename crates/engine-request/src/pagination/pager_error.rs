@@ -37,6 +37,42 @@ pub enum PagerError {
         /// Where it is written.
         span: Span,
     },
+    /// A page is empty before as many records came as there are in all.
+    #[error("page {page} is empty after {received} of {total} records")]
+    TotalNotReached {
+        /// The number of the page in this read.
+        page: u64,
+        /// How many records came.
+        received: u64,
+        /// How many there are, as the API says.
+        total: u64,
+        /// Where the spec says where the total is.
+        span: Span,
+    },
+    /// Pages are empty one after another, long before the last one.
+    #[error("page {page} of {pages} is empty, and so are those before it")]
+    EmptyPages {
+        /// The number of the page in this read.
+        page: u64,
+        /// How many there are, as the API says.
+        pages: u64,
+        /// Where the spec says where that is.
+        span: Span,
+    },
+    /// More records came than there are in all.
+    #[error("with page {page} there are {received} records, {total} in all as `{place}` says")]
+    TotalExceeded {
+        /// The number of the page in this read.
+        page: u64,
+        /// How many records came.
+        received: u64,
+        /// How many there are, as the API says.
+        total: u64,
+        /// The place of the total.
+        place: String,
+        /// Where it is written.
+        span: Span,
+    },
     /// A place in the answer has something else than is needed.
     #[error("`{place}` gives {found} on page {page}, where {wanted} is needed")]
     Unfit {
@@ -68,7 +104,11 @@ impl PagerError {
             Self::Eval(_) => "template-failed",
             Self::RepeatedPage { .. } | Self::RepeatedNext { .. } => "pagination-loop",
             Self::TooManyPages { .. } => "too-many-pages",
-            Self::Unfit { .. } | Self::NoUrl { .. } => "unexpected-shape",
+            Self::TotalNotReached { .. }
+            | Self::TotalExceeded { .. }
+            | Self::EmptyPages { .. }
+            | Self::Unfit { .. }
+            | Self::NoUrl { .. } => "unexpected-shape",
         }
     }
 
@@ -79,6 +119,9 @@ impl PagerError {
             Self::RepeatedPage { span, .. }
             | Self::RepeatedNext { span, .. }
             | Self::TooManyPages { span, .. }
+            | Self::TotalNotReached { span, .. }
+            | Self::TotalExceeded { span, .. }
+            | Self::EmptyPages { span, .. }
             | Self::Unfit { span, .. }
             | Self::NoUrl { span, .. } => *span,
         }
@@ -93,6 +136,18 @@ impl PagerError {
             )),
             Self::TooManyPages { .. } => Some(
                 "raise `max_pages`, say where the data ends with `stop_when`, or read less with `limit`".to_owned(),
+            ),
+            Self::TotalNotReached { .. } => Some(
+                "read again if records were deleted meanwhile; if the API counts what it does not give, leave the total out: the read then ends at an empty page"
+                    .to_owned(),
+            ),
+            Self::EmptyPages { .. } => Some(
+                "if the API counts pages that it does not give, leave `total_pages` out: the read then ends at an empty page"
+                    .to_owned(),
+            ),
+            Self::TotalExceeded { .. } => Some(
+                "it counts something else than the records that are read: leave it out, and the read ends at an empty page"
+                    .to_owned(),
             ),
             Self::Unfit { .. } => Some("check the path against an answer of the API".to_owned()),
             Self::NoUrl { .. } => Some(
@@ -113,6 +168,8 @@ impl PagerError {
             Self::RepeatedPage { .. } => "the next page is asked for here",
             Self::RepeatedNext { .. } => "it comes from here",
             Self::TooManyPages { .. } => "the guard",
+            Self::TotalNotReached { .. } | Self::TotalExceeded { .. } => "the total",
+            Self::EmptyPages { .. } => "the number of pages",
             Self::Unfit { wanted, .. } => wanted,
             Self::NoUrl { .. } => "a URL",
         };

@@ -53,6 +53,15 @@ impl Paging {
         matches!(self.pagination, Pagination::LastRecord(_)) || self.needs.has("last")
     }
 
+    /// Returns whether something of a list in the body is needed; `list` is its path, of which the first `unwrapped` steps lead to `$`.
+    pub fn reaches(&self, list: &[Segment], unwrapped: usize) -> bool {
+        let mut needs = self.needs.clone();
+        if let Some(place) = self.pagination.watched() {
+            needs.add_place(place);
+        }
+        needs.reaches(list, unwrapped)
+    }
+
     /// Returns the pagination.
     pub fn pagination(&self) -> &Pagination {
         &self.pagination

@@ -21,6 +21,11 @@ pub(super) trait Turn: fmt::Debug + Send + Sync {
         false
     }
 
+    /// Decides whether an empty page that is an end may be one: a total may say that there is more.
+    fn at_an_empty_page(&mut self, _seen: &Seen<'_>) -> Result<Next, PagerError> {
+        Ok(Next::End)
+    }
+
     /// Decides how to go on after a page.
     fn next(&mut self, seen: &Seen<'_>) -> Result<Next, PagerError>;
 
@@ -66,6 +71,36 @@ impl Seen<'_> {
             Some(number) => Ok(u64::try_from(number).ok()),
             None => Err(self.unfit(place, "a whole number")),
         }
+    }
+
+    /// Says that a page is empty before the total is reached, if it is: what the page itself says counts before what was known.
+    ///
+    /// A page after the last may say anything of the total, even that it is 0.
+    pub(super) fn check_reached(&self, place: &AnswerPlace, known: Option<u64>) -> Result<(), PagerError> {
+        let said = self.total(place).ok().flatten().filter(|total| *total > 0).or(known);
+        match said.filter(|total| *total > self.received) {
+            Some(total) => Err(PagerError::TotalNotReached {
+                page: self.number,
+                received: self.received,
+                total,
+                span: place.span(),
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// Says that more records came than there are in all, if they did: the total counts something else.
+    pub(super) fn check_not_exceeded(&self, place: &AnswerPlace, total: u64) -> Result<(), PagerError> {
+        if self.received > total {
+            return Err(PagerError::TotalExceeded {
+                page: self.number,
+                received: self.received,
+                total,
+                place: place.text().into_owned(),
+                span: place.span(),
+            });
+        }
+        Ok(())
     }
 
     /// Resolves a URL against that of the request.
