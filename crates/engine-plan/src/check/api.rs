@@ -13,15 +13,16 @@ use engine_request::pagination::{
 };
 use engine_request::{
     Auth, Auths, Backoff, Body, CsvFormat, CsvHeader, ErrorAction, ErrorRule, Format, GraphqlBody, Idempotency,
-    Incremental, Method, MultipartContent, MultipartField, MultipartFile, Pagination, Place, QueryValue, RateLimit,
-    RateLimits, Records, RecordsFrom, Removable, RequestLine, Response, Retry, RetryOn, StatusPattern, StyledValue,
-    Target, Tls, charset,
+    Incremental, Method, MultipartContent, MultipartField, MultipartFile, OneOrMany, Pagination, Place, QueryValue,
+    RateLimit, RateLimits, Records, RecordsFrom, Removable, RequestLine, Response, Retry, RetryOn, StatusPattern,
+    StyledValue, Target, Tls, charset,
 };
 use engine_source::{Finding, Map, similar, suggest};
 use engine_spec::{Api, Endpoint, Param};
 use url::Url;
 
 use super::Checker;
+use super::at::At;
 use super::names::{GIVEN, LAST, Names, PAGE, PARAMS, REQUEST, RESPONSE, SIGNATURE, WINDOW};
 use crate::catalog::{ApiEntry, EndpointEntry};
 
@@ -64,7 +65,7 @@ impl<'a> Checker<'a> {
         } = entry.model;
         let names = Names::of(GIVEN).keeping(&entry.kept);
         self.base_url(base_url.as_ref(), &names);
-        self.auths(auth.as_ref(), entry, &names);
+        self.auths(auth.as_ref(), entry, entry.at.get("auth"), &names);
         self.query(query, &names);
         self.headers(headers, &names);
         self.response(response.as_ref(), &names);
@@ -162,7 +163,7 @@ impl<'a> Checker<'a> {
             self.place_in(place, Some(home));
             self.maybe_template(key.as_ref(), &names);
         }
-        self.auths(auth.as_ref(), api, &names);
+        self.auths(auth.as_ref(), api, entry.at.get("auth"), &names);
         self.query(query, &names);
         self.headers(headers, &names);
         self.response(response.as_ref(), &names);
@@ -553,13 +554,19 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn auths(&mut self, auths: Option<&'a Auths>, api: &'a ApiEntry<'a>, names: &Names<'a>) {
-        for auth in auths.and_then(Removable::as_set).into_iter().flatten() {
-            self.auth(auth, api, names);
+    fn auths(&mut self, auths: Option<&'a Auths>, api: &'a ApiEntry<'a>, at: At<'a>, names: &Names<'a>) {
+        match auths.and_then(Removable::as_set) {
+            Some(OneOrMany::One(auth)) => self.auth(auth, api, at, names),
+            Some(OneOrMany::Many(auths)) => {
+                for (index, auth) in auths.iter().enumerate() {
+                    self.auth(auth, api, at.item(index), names);
+                }
+            }
+            None => {}
         }
     }
 
-    fn auth(&mut self, auth: &'a Auth, api: &'a ApiEntry<'a>, names: &Names<'a>) {
+    fn auth(&mut self, auth: &'a Auth, api: &'a ApiEntry<'a>, at: At<'a>, names: &Names<'a>) {
         // A login is made before anything that its endpoints know is there.
         let names = &names.less(&[PARAMS, WINDOW]);
         match auth {
@@ -573,7 +580,10 @@ impl<'a> Checker<'a> {
                 self.maybe_template(password.as_ref(), names);
             }
             Auth::Bearer(BearerAuth { token, methods: _ }) => self.template(token, names),
-            Auth::Oauth2(oauth2) => self.oauth2(oauth2, names),
+            Auth::Oauth2(oauth2) => {
+                self.oauth2(oauth2, names);
+                self.oauth2_needs(oauth2, at);
+            }
             Auth::Jwt(JwtAuth {
                 algorithm: _,
                 key,
@@ -592,7 +602,9 @@ impl<'a> Checker<'a> {
                 }
                 self.setting(lifetime.as_ref(), names);
             }
-            Auth::Session(SessionAuth { login, answer, place: _, prefix, lifetime, methods: _ }) => {
+            Auth::Session(session) => {
+                let SessionAuth { login, answer, place: _, prefix, lifetime, methods: _ } = session;
+                self.session_needs(session, api, at);
                 for login in login {
                     if api.endpoint(login).is_none() && !self.is_partial && !api.at.get("endpoints").has(login) {
                         let help = suggest(login, api.endpoints.iter().map(|endpoint| endpoint.name));
@@ -654,10 +666,12 @@ impl<'a> Checker<'a> {
                     self.template(template, names);
                 }
             }
-            Auth::Switch(SwitchAuth { on, cases, methods: _ }) => {
+            Auth::Switch(switch) => {
+                let SwitchAuth { on, cases, methods: _ } = switch;
                 self.template(on, names);
-                for (_, auths) in cases {
-                    self.auths(Some(auths), api, names);
+                self.switch_needs(switch, at);
+                for (case, auths) in cases {
+                    self.auths(Some(auths), api, at.get("cases").get(&case.value), names);
                 }
             }
         }
@@ -687,19 +701,10 @@ impl<'a> Checker<'a> {
             prefix,
             methods: _,
         } = auth;
-        self.template(token_url, names);
-        let templates = [
-            authorize_url,
-            redirect_uri,
-            device_url,
-            client_id,
-            client_secret,
-            audience,
-            refresh_token,
-            username,
-            password,
-            prefix,
-        ];
+        for url in [Some(token_url), authorize_url.as_ref(), device_url.as_ref()].into_iter().flatten() {
+            self.base_url(Some(url), names);
+        }
+        let templates = [redirect_uri, client_id, client_secret, audience, refresh_token, username, password, prefix];
         for template in templates.into_iter().flatten().chain(scopes) {
             self.template(template, names);
         }

@@ -4,6 +4,7 @@
 
 mod api;
 mod at;
+mod auth;
 mod input;
 mod leaf;
 mod mapping;
