@@ -119,7 +119,7 @@ impl Credentials {
 /// # Errors
 ///
 /// Fails where a template of the auth does, and where the store can't be opened.
-pub fn token_key(
+pub(crate) fn token_key(
     api: &str,
     auth: &engine_request::auth::OAuth2Auth,
     scope: &Scope,
@@ -132,7 +132,7 @@ pub fn token_key(
 
 /// Why the key of a token can't be made.
 #[derive(Debug, thiserror::Error)]
-pub enum TokenKeyError {
+pub(crate) enum TokenKeyError {
     /// A template failed.
     #[error("{}", .0.message)]
     Eval(#[from] EvalError),

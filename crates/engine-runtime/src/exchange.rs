@@ -400,6 +400,11 @@ impl Exchanges {
         }
     }
 
+    /// Returns the auths of an endpoint.
+    pub(crate) fn all_proofs(&self, endpoint: &Endpoint, scope: &Scope) -> Result<Arc<[Proof]>, Failure> {
+        self.credentials.of(endpoint, scope, &*self.world.state)
+    }
+
     /// Returns the auths of a request.
     fn proofs(&self, asked: &Asked<'_>) -> Result<Vec<Proof>, Failure> {
         let method = asked.endpoint.request.method();
@@ -718,6 +723,13 @@ impl Exchanged {
 
 fn describe(request: &Prepared, status: u16) -> String {
     format!("{} {} answered {status}", request.method, request.shown_url)
+}
+
+/// Says that a request was not answered.
+pub(crate) fn connection_failed(error: &TransportError, method: &http::Method, shown_url: &str, span: Span) -> Failure {
+    let code = if let TransportError::Timeout(_) = error { "timeout" } else { "connection" };
+    Failure::new(code, format!("{method} {shown_url}: {error}"), span)
+        .help("check that the host is right and can be reached from here")
 }
 
 /// Says how often it was tried.

@@ -13,6 +13,7 @@ mod hidden;
 mod inputs;
 mod item;
 mod limits;
+mod login;
 mod mapping;
 mod needs;
 mod origin;
@@ -35,6 +36,7 @@ mod wire;
 mod world;
 mod write;
 
+pub use crate::login::{ApiLogin, logins};
 pub use crate::record::Record;
 pub use crate::report::{Counts, Event, Observer, RunReport, Status, StepReport};
 pub use crate::run::{RunOptions, run};

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use engine_expr::{Members, Scope, Value};
+use engine_expr::{Members, Scope, Secret, Value};
 use engine_plan::{Items, Plan, Source};
 use engine_source::{Finding, Findings};
 use tokio::sync::{mpsc, watch};
@@ -126,11 +126,49 @@ fn prepare(
     stop: Stop,
     id: String,
 ) -> Result<RunContext, Findings> {
+    let (base, texts) = base_scope(&plan, world, &options, &id)?;
+    let hidden = Hidden::new(texts);
+    let exchanges = Exchanges::new(&plan, world, &options, &base, hidden.clone()).map_err(|failure| {
+        let mut findings = Findings::default();
+        findings.push(failure.finding(None, &plan.sources));
+        findings
+    })?;
+    let kept = plan.steps.iter().map(|step| Arc::new(Kept::new(step.kept.all, step.kept.last))).collect();
+    let lists = plan.steps.iter().filter(|step| step.kept.all).map(|step| (step.id.clone(), Arc::default())).collect();
+    let ends = plan.steps.iter().map(|_| watch::Sender::new(None)).collect();
+    Ok(RunContext {
+        plan,
+        options,
+        sinks,
+        observer,
+        exchanges: Arc::new(exchanges),
+        base,
+        stop,
+        id,
+        ends,
+        kept,
+        lists,
+        failure: Mutex::default(),
+        hidden,
+    })
+}
+
+/// Makes the names that everything in a run may use, and gathers what must not be shown: inputs, secrets and vars.
+///
+/// # Errors
+///
+/// Gives all inputs and secrets that are missing or wrong.
+pub(crate) fn base_scope(
+    plan: &Plan,
+    world: &World,
+    options: &RunOptions,
+    id: &str,
+) -> Result<(Scope, Vec<Secret>), Findings> {
     let mut findings = Findings::default();
     let host = Arc::new(ClockHost(Arc::clone(&world.clock)));
     let started = world.clock.now();
     let run = Value::object([
-        ("id", Value::from(id.as_str())),
+        ("id", Value::from(id)),
         ("flow", Value::from(plan.name.as_str())),
         ("started_at", Value::from(started.to_string())),
     ]);
@@ -161,31 +199,7 @@ fn prepare(
             }
         }
     }
-    let base = scope.with("vars", Value::Object(Arc::new(vars)));
-    let hidden = Hidden::new(texts);
-    let exchanges = Exchanges::new(&plan, world, &options, &base, hidden.clone()).map_err(|failure| {
-        let mut findings = Findings::default();
-        findings.push(failure.finding(None, &plan.sources));
-        findings
-    })?;
-    let kept = plan.steps.iter().map(|step| Arc::new(Kept::new(step.kept.all, step.kept.last))).collect();
-    let lists = plan.steps.iter().filter(|step| step.kept.all).map(|step| (step.id.clone(), Arc::default())).collect();
-    let ends = plan.steps.iter().map(|_| watch::Sender::new(None)).collect();
-    Ok(RunContext {
-        plan,
-        options,
-        sinks,
-        observer,
-        exchanges: Arc::new(exchanges),
-        base,
-        stop,
-        id,
-        ends,
-        kept,
-        lists,
-        failure: Mutex::default(),
-        hidden,
-    })
+    Ok((scope.with("vars", Value::Object(Arc::new(vars))), texts))
 }
 
 impl RunContext {

@@ -1,0 +1,143 @@
+//! Logins that a person makes: what `engine auth` needs of a plan, without running it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine_expr::Scope;
+use engine_plan::{Endpoint, Plan};
+use engine_request::auth::OAuth2Auth;
+use engine_request::{Answer, Auth, Prepared, Token};
+use engine_source::{Finding, Findings};
+
+use crate::credentials::token_key;
+use crate::exchange::{Exchanges, connection_failed};
+use crate::failure::Failure;
+use crate::hidden::Hidden;
+use crate::run::{RunOptions, base_scope};
+use crate::state::{Kind, StateError};
+use crate::world::World;
+
+/// How long to wait for an answer.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// An OAuth 2.0 login of an API.
+pub struct ApiLogin {
+    /// The name of the API.
+    pub api: String,
+    /// How its tokens are asked for.
+    pub auth: Box<OAuth2Auth>,
+    /// The names that its templates may use.
+    pub scope: Scope,
+    endpoint: Arc<Endpoint>,
+    exchanges: Arc<Exchanges>,
+    world: World,
+    hidden: Hidden,
+    plan: Arc<Plan>,
+    key: String,
+    label: String,
+}
+
+/// Finds the OAuth 2.0 logins of a plan's APIs, each once, switches resolved.
+///
+/// # Errors
+///
+/// Gives all inputs and secrets that are missing or wrong, and why the store can't be opened.
+pub fn logins(plan: &Arc<Plan>, world: &World, options: &RunOptions) -> Result<Vec<ApiLogin>, Findings> {
+    let (scope, secrets) = base_scope(plan, world, options, "")?;
+    let hidden = Hidden::new(secrets);
+    let fail = |failure: &Failure| {
+        let mut finding = failure.finding(None, &plan.sources);
+        finding.message = hidden.redact(&finding.message);
+        Findings::from_iter([finding])
+    };
+    let exchanges = Exchanges::new(plan, world, options, &scope, hidden.clone()).map_err(|failure| fail(&failure))?;
+    let exchanges = Arc::new(exchanges);
+    let mut found: Vec<ApiLogin> = Vec::new();
+    for endpoint in &plan.endpoints {
+        let proofs = exchanges.all_proofs(endpoint, &scope).map_err(|failure| fail(&failure))?;
+        for proof in proofs.iter() {
+            let Auth::Oauth2(auth) = &proof.auth else { continue };
+            let (key, label) =
+                token_key(&endpoint.api, auth, &scope, &*world.state).map_err(|error| fail(&Failure::from(error)))?;
+            if found.iter().any(|known| known.key == key && known.api == endpoint.api) {
+                continue;
+            }
+            found.push(ApiLogin {
+                api: endpoint.api.clone(),
+                auth: auth.clone(),
+                scope: scope.clone(),
+                endpoint: Arc::clone(endpoint),
+                exchanges: Arc::clone(&exchanges),
+                world: world.clone(),
+                hidden: hidden.clone(),
+                plan: Arc::clone(plan),
+                key,
+                label,
+            });
+        }
+    }
+    Ok(found)
+}
+
+impl ApiLogin {
+    /// Asks the token server, once.
+    ///
+    /// # Errors
+    ///
+    /// Fails where no answer comes.
+    pub async fn ask(&self, request: &Prepared) -> Result<Answer, Box<Finding>> {
+        let failed = |failure: &Failure| {
+            let mut finding = failure.finding(None, &self.plan.sources);
+            finding.message = self.hidden.redact(&request.redactor().redact(&finding.message));
+            Box::new(finding)
+        };
+        let outgoing = self.exchanges.outgoing(request, &self.endpoint, TIMEOUT).map_err(|failure| failed(&failure))?;
+        match self.world.transport.send(outgoing).await {
+            Ok(incoming) => self.exchanges.answer_of(incoming, request.url.clone()).map_err(|failure| failed(&failure)),
+            Err(error) => {
+                Err(failed(&connection_failed(&error, &request.method, &request.shown_url, self.auth.token_url.span())))
+            }
+        }
+    }
+
+    /// Returns what is kept.
+    ///
+    /// # Errors
+    ///
+    /// Fails where the store does.
+    pub async fn kept(&self) -> Result<Option<Token>, StateError> {
+        let kept = self.world.state.load(Kind::Token, &self.key).await?;
+        Ok(kept.and_then(|bytes| Token::from_json(&String::from_utf8_lossy(&bytes))))
+    }
+
+    /// Keeps a token for all runs to come.
+    ///
+    /// # Errors
+    ///
+    /// Fails where the store does.
+    pub async fn save(&self, token: &Token) -> Result<(), StateError> {
+        self.hidden.add(token.secrets());
+        let now = self.world.clock.now();
+        self.world.state.save(Kind::Token, &self.key, &self.label, token.to_json().as_bytes(), now).await
+    }
+
+    /// Keeps nothing any longer; tells whether there was something.
+    ///
+    /// # Errors
+    ///
+    /// Fails where the store does.
+    pub async fn forget(&self) -> Result<bool, StateError> {
+        self.world.state.remove(Kind::Token, &self.key).await
+    }
+
+    /// Takes secrets out of a text that is shown.
+    pub fn redact(&self, text: &str) -> String {
+        self.hidden.redact(text)
+    }
+}
+
+impl std::fmt::Debug for ApiLogin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ApiLogin").field("api", &self.api).finish_non_exhaustive()
+    }
+}
