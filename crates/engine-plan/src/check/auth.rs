@@ -79,7 +79,7 @@ impl<'a> Checker<'a> {
             Grant::JwtBearer => vec![assertion],
             Grant::ClientCredentials => Vec::new(),
         };
-        if self.lacks(&format!("`{}`", auth.grant.name()), at.get("grant").span(), at, &needs) {
+        if self.lacks(&format!("the grant `{}`", auth.grant.name()), at.get("grant").span(), at, &needs) {
             return;
         }
         let (name, needs) = match auth.client_auth {
