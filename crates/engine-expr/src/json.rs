@@ -53,6 +53,11 @@ impl<'a> Scanner<'a> {
         Self { text, at: 0, depth: 0 }
     }
 
+    /// Begins at the start of a text that stands within so many lists and objects.
+    pub fn within(text: &'a str, depth: u32) -> Self {
+        Self { text, at: 0, depth }
+    }
+
     /// Returns the byte at which the scanner stands.
     pub fn at(&self) -> usize {
         self.at

@@ -54,6 +54,13 @@ impl Needs {
         self.root.is_some()
     }
 
+    /// Returns whether something of a list in the body is needed; `list` is its path, of which the first `unwrapped` steps lead to `$`.
+    pub fn reaches(&self, list: &[Segment], unwrapped: usize) -> bool {
+        let below = list.get(unwrapped..).unwrap_or_default();
+        self.body.as_ref().is_some_and(|part| touches(part, list))
+            || self.root.as_ref().is_some_and(|part| touches(part, below))
+    }
+
     /// Adds what a template needs.
     pub fn add_template(&mut self, template: &Template) {
         self.add_names(template.names(), template.text());
@@ -166,6 +173,14 @@ fn add(part: &mut Option<Part>, path: &[Arc<str>]) {
     insert(part, path);
 }
 
+fn touches(part: &Part, list: &[Segment]) -> bool {
+    let Part::Members(members) = part else { return true };
+    match list.split_first() {
+        Some((Segment::Name(name), below)) => members.iter().any(|(known, part)| known == name && touches(part, below)),
+        Some((Segment::Index(_), _)) | None => !members.is_empty(),
+    }
+}
+
 fn insert(part: &mut Part, path: &[Arc<str>]) {
     let Part::Members(members) = part else { return };
     let Some((first, rest)) = path.split_first() else {
@@ -204,6 +219,29 @@ mod tests {
         assert_eq!(template("{{ response.status }}").body, None);
         assert_eq!(template("{{ response | tojson }}").body, Some(Part::Whole));
         assert_eq!(template("{{ response.body.get('a') }}").body, Some(Part::Whole));
+    }
+
+    #[test]
+    fn knows_what_reaches_into_a_list() {
+        let list: Vec<_> = JsonPath::new("$.data.items", Span::default()).singular().unwrap_or_default().to_vec();
+        let cases = [
+            ("{{ response.body.data.next }}", false),
+            ("{{ response.status ~ response.headers.x }}", false),
+            ("{{ response.body.data.items | length }}", true),
+            ("{{ response.body.data | tojson }}", true),
+            ("{{ response.body.get('data') }}", true),
+            ("{{ response.body.data.items[0].id }}", true),
+            ("{{ response }}", true),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(template(text).reaches(&list, 1), expected, "{text}");
+        }
+        for (path, expected) in [("$.items[0].id", true), ("$.next", false), ("$..next", true), ("$.data.items", false)]
+        {
+            let mut needs = Needs::default();
+            needs.add_path(&JsonPath::new(path, Span::default()));
+            assert_eq!(needs.reaches(&list, 1), expected, "{path}");
+        }
     }
 
     #[test]
