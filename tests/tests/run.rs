@@ -39,7 +39,17 @@ scenarios! {
     auth_api_key_in_query
     auth_basic
     auth_bearer
+    auth_csrf
     auth_in_the_path
+    auth_oauth2
+    auth_oauth2_401_twice
+    auth_oauth2_after_a_401
+    auth_oauth2_concurrently
+    auth_oauth2_instance_url
+    auth_oauth2_refused
+    auth_refresh_by_rule
+    auth_session
+    auth_switch
     bodies_and_queries
     broken_pipe
     call_without_a_body
