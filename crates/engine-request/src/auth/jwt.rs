@@ -8,9 +8,10 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::bearing::bear;
 use super::crypto::{Curve, HostRandom, Jwk, KeyError, PrivateKey, Scheme};
-use super::{KeyEncoding, Token};
-use crate::{HashAlgorithm, Method, Period, Place};
+use super::{Authenticate, Held, KeyEncoding, Token};
+use crate::{Draft, HashAlgorithm, Method, Period, Place};
 
 /// Sends a JSON Web Token that is signed here (RFC 7519).
 ///
@@ -88,6 +89,15 @@ pub enum JwtAlgorithm {
     /// Ed25519.
     #[serde(rename = "EdDSA")]
     EdDsa,
+}
+
+impl Authenticate for JwtAuth {
+    fn apply(&self, draft: &mut Draft, scope: &Scope, held: &Held) -> Result<(), EvalError> {
+        match held.token.as_ref().and_then(|token| token.value.as_ref()) {
+            Some(value) => bear(draft, self.place.as_ref(), self.prefix.as_ref(), value.expose(), scope),
+            None => Err(EvalError::new("there is no token for the `jwt` auth", self.key.span())),
+        }
+    }
 }
 
 /// How long a token is valid where the spec does not say.
@@ -256,5 +266,148 @@ impl JwtAlgorithm {
             return Err(KeyError::Empty);
         }
         Ok(hash.mac(&key, message))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+    use std::sync::Arc;
+
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use engine_expr::Secret;
+
+    use super::{JwtAlgorithm, JwtAuth, KeyEncoding, sign};
+    use crate::auth::tests::scope_at;
+    use crate::auth::{Authenticate, Held, Token};
+    use crate::draft::tests::read;
+    use crate::{Draft, RequestLine};
+
+    const NOW: &str = "2025-03-01T10:00:00Z";
+    /// The claims of RFC 7515 §3.1, line breaks and all.
+    const CLAIMS: &str = "{\"iss\":\"joe\",\r\n \"exp\":1300819380,\r\n \"http://example.com/is_root\":true}";
+
+    fn signed(algorithm: JwtAlgorithm, key: &str, header: &str, claims: &str) -> String {
+        let scope = scope_at(NOW, &[]);
+        sign(algorithm, key, KeyEncoding::Text, header, claims, &scope).unwrap().expose().to_owned()
+    }
+
+    #[test]
+    fn rfc_7515_a_1_hs256() {
+        let key = r#"{"kty":"oct","k":"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow"}"#;
+        let token = signed(JwtAlgorithm::Hs256, key, "{\"typ\":\"JWT\",\r\n \"alg\":\"HS256\"}", CLAIMS);
+        assert_eq!(
+            token,
+            "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+        );
+    }
+
+    #[test]
+    fn rfc_7515_a_2_rs256() {
+        let token = signed(JwtAlgorithm::Rs256, super::super::crypto::tests::RSA, r#"{"alg":"RS256"}"#, CLAIMS);
+        let signature = "cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_O8W2Fp5jujGbds9uJdbF9CUAr7t1dnZcAcQjbKBYNX4BAynRFdiuB--f_nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K0GarZRmB_eSN9383LcOLn6_dO--xi12jzDwusC-eOkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6LbgGY9Fs98rqVt5AXLIhWkWywlVmtVrBp0igcN_IoypGlUPQGe77Rw";
+        assert_eq!(token.rsplit('.').next(), Some(signature));
+    }
+
+    #[test]
+    fn rfc_8037_a_4_ed25519() {
+        let token = signed(
+            JwtAlgorithm::EdDsa,
+            super::super::crypto::tests::ED25519,
+            r#"{"alg":"EdDSA"}"#,
+            "Example of Ed25519 signing",
+        );
+        assert_eq!(
+            token,
+            "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc.hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg"
+        );
+    }
+
+    /// Makes a token; shows its header and its claims.
+    fn made(yaml: &str) -> Result<(String, Token), String> {
+        let auth: JwtAuth = read(yaml);
+        let scope = scope_at(NOW, &[("key", "k3y"), ("iss", "me")]);
+        let token =
+            auth.make(&scope).map_err(|error| format!("{}; {}", error.message, error.help.unwrap_or_default()))?;
+        let text = token.value.as_ref().unwrap().expose().to_owned();
+        let parts: Vec<String> = text
+            .split('.')
+            .take(2)
+            .map(|part| String::from_utf8(URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap())
+            .collect();
+        Ok((parts.join(" "), token))
+    }
+
+    #[test]
+    fn says_when_it_was_made_and_when_it_ends() {
+        let (shown, token) =
+            made("{algorithm: HS256, key: '{{ secrets.key }}', claims: {iss: '{{ secrets.iss }}', n: 1}}").unwrap();
+        assert_eq!(shown, r#"{"alg":"HS256","typ":"JWT"} {"iss":"me","n":1,"iat":1740823200,"exp":1740823500}"#);
+        assert_eq!(token.expires_at.unwrap().as_second(), 1_740_823_500);
+        assert_eq!(token.fetched_at.as_second(), 1_740_823_200);
+        let (shown, token) = made("{algorithm: HS512, key: k, lifetime: 1h, header: {kid: main, typ: null}}").unwrap();
+        assert_eq!(shown, r#"{"alg":"HS512","kid":"main"} {"iat":1740823200,"exp":1740826800}"#);
+        assert!(token.is_fresh(token.fetched_at));
+    }
+
+    #[test]
+    fn what_the_spec_claims_wins() {
+        let (shown, token) =
+            made("{algorithm: HS384, key: k, claims: {exp: 1740823205, iat: null, nbf: '{{ now().timestamp() }}'}}")
+                .unwrap();
+        assert_eq!(shown, r#"{"alg":"HS384","typ":"JWT"} {"exp":1740823205,"nbf":1740823200}"#);
+        assert_eq!(token.expires_at.unwrap().as_second(), 1_740_823_205);
+        let (shown, token) = made("{algorithm: HS384, key: k, claims: {exp: null}}").unwrap();
+        assert_eq!(shown, r#"{"alg":"HS384","typ":"JWT"} {"iat":1740823200}"#);
+        assert_eq!(token.expires_at, None);
+        assert_eq!(
+            made("{algorithm: HS384, key: k, claims: {exp: '{{ now() }}'}}").unwrap_err(),
+            "the claim `exp` of the token is a string; give the number of seconds since 1970, or leave it to `lifetime`"
+        );
+    }
+
+    #[test]
+    fn says_what_is_wrong_with_a_key_without_showing_it() {
+        for (yaml, expected) in [
+            (
+                "{algorithm: RS256, key: s3cret}",
+                "the key is not in PEM form; give the text of the file that begins with `-----BEGIN PRIVATE KEY-----`, or a JSON Web Key",
+            ),
+            ("{algorithm: HS256, key: ''}", "the key is empty; check the secret that it is made of"),
+            ("{algorithm: HS256, key: zw, key_encoding: base64}", "made"),
+            (
+                "{algorithm: HS256, key: 'z z', key_encoding: base64}",
+                "the key is not in base64; check `key_encoding`, and that the secret is whole",
+            ),
+            (
+                "{algorithm: HS256, key: \"-----BEGIN RSA PRIVATE KEY-----\\nAAAA\"}",
+                "the key is in PEM form, and `HS256` takes a shared one; choose an algorithm for that key, such as `RS256` or `ES256`, or give the shared key",
+            ),
+        ] {
+            let found = made(yaml);
+            assert_eq!(found.map_or_else(|error| error, |_| "made".to_owned()), expected, "{yaml}");
+        }
+    }
+
+    #[test]
+    fn is_put_where_it_is_told_to() {
+        let token = Token { value: Some(Secret::new("a.b.c")), ..Token::default() };
+        let held = Held { token: Some(Arc::new(token)), ..Held::default() };
+        for (yaml, expected) in [
+            ("{algorithm: HS256, key: k}", "https://api.test/ Bearer a.b.c"),
+            ("{algorithm: HS256, key: k, prefix: JWT, in: header.Authorization}", "https://api.test/ JWT a.b.c"),
+            ("{algorithm: HS256, key: k, in: query.token}", "https://api.test/?token=*** "),
+        ] {
+            let auth: JwtAuth = read(yaml);
+            let scope = scope_at(NOW, &[]);
+            let line = RequestLine::parse("GET https://api.test/", engine_source::Span::default()).unwrap();
+            let mut draft = Draft::build(&line, None, &scope).unwrap();
+            auth.apply(&mut draft, &scope, &held).unwrap();
+            let request = draft.finish().unwrap();
+            let header = request.headers.get("authorization").map(|value| value.to_str().unwrap()).unwrap_or_default();
+            assert_eq!(format!("{} {header}", request.shown_url), expected);
+        }
     }
 }

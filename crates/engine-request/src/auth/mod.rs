@@ -116,6 +116,7 @@ impl Authenticate for Auth {
             Self::Switch(auth) => {
                 auth.choose(scope)?.as_set().into_iter().flatten().try_for_each(|auth| auth.apply(draft, scope, held))
             }
+            Self::Jwt(auth) => auth.apply(draft, scope, held),
             Self::Hmac(auth) => auth.apply(draft, scope, held),
             other => Err(other.unsupported()),
         }

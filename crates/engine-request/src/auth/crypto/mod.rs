@@ -15,3 +15,6 @@ pub use key_encoding::KeyEncoding;
 pub(crate) use key_encoding::hex;
 pub(crate) use key_error::KeyError;
 pub(crate) use private_key::{PrivateKey, Scheme};
+
+#[cfg(test)]
+pub(in crate::auth) mod tests;
