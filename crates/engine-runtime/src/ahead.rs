@@ -45,7 +45,11 @@ impl Asker<'_> {
         let place = if self.has_pages { format!(", page {number}") } else { String::new() };
         let scope = self.context.exchanges.with_auth(&self.asked(&scope, &place)).await?;
         let mut draft = self.draft(&scope)?;
-        changes.apply(&mut draft)?;
+        changes.apply(&mut draft).map_err(|error| {
+            let failure = Failure::from(error);
+            let request = format!("{} {}", draft.method(), endpoint.id());
+            Failure { message: format!("{request}: page {number} can't be asked for: {}", failure.message), ..failure }
+        })?;
         if self.context.options.dry_run && !is_read_only(draft.method()) {
             let message = format!("would read by {} {}, which a dry run does not send", draft.method(), endpoint.id());
             self.tally.event(Event::Log { step: Arc::clone(self.tally.step()), message });
