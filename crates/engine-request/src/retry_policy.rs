@@ -177,8 +177,12 @@ impl RetryPolicy {
         })
     }
 
-    /// Returns how long the answer asks to wait.
-    fn asked(&self, answer: &Answer, scope: &Scope, now: Timestamp) -> Result<Option<Duration>, EvalError> {
+    /// Returns how long an answer asks to wait: where `wait_from` says, or in the headers that everybody knows.
+    ///
+    /// # Errors
+    ///
+    /// Fails where the template of `wait_from` does.
+    pub fn asked(&self, answer: &Answer, scope: &Scope, now: Timestamp) -> Result<Option<Duration>, EvalError> {
         if let Some(place) = &self.wait_from
             && let Some(wait) = place.take(answer, scope)?.and_then(|value| wait_of(&value, now))
         {

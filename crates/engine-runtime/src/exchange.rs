@@ -11,22 +11,22 @@ use engine_request::{
     Outcome as RetryOutcome, Prepared, RetryPolicy, Token,
 };
 use engine_source::Span;
-use http::header::{LOCATION, WWW_AUTHENTICATE};
+use http::header::WWW_AUTHENTICATE;
 use jiff::Timestamp;
-use tokio::sync::Semaphore;
 use url::{Origin, Url};
 
 use crate::credentials::{Credentials, Proof, kept};
 use crate::failure::Failure;
 use crate::hidden::Hidden;
-use crate::limits::Limits;
 use crate::origin::{hide_secrets, named_origin, strip};
 use crate::page::excerpt;
+use crate::redirect::Redirect;
 use crate::report::Event;
 use crate::run::RunOptions;
 use crate::stop::Stop;
 use crate::tally::Tally;
-use crate::transport::{Incoming, MAX_BODY, Outgoing, TransportError};
+use crate::traffic::Traffic;
+use crate::transport::{Connection, Incoming, MAX_WHOLE, Outgoing, TransportError};
 use crate::wire;
 use crate::world::World;
 
@@ -40,7 +40,7 @@ pub(crate) struct Exchanges {
     world: World,
     apis: HashMap<String, Api>,
     endpoints: HashMap<String, Known>,
-    limits: Limits,
+    traffic: Traffic,
     hidden: Hidden,
     credentials: Credentials,
     /// The names that every endpoint sees.
@@ -57,8 +57,8 @@ struct Api {
     moved: Option<(Url, Template)>,
     /// Other hosts that may be talked to.
     hosts: Vec<String>,
-    /// Bounds the requests in flight.
-    in_flight: Option<Arc<Semaphore>>,
+    /// How its hosts are connected to.
+    connection: Arc<Connection>,
 }
 
 /// What is known of an endpoint before its first request.
@@ -69,7 +69,6 @@ struct Known {
     /// The origin that the request line itself names.
     named: Option<Origin>,
     rules: ErrorRules,
-    in_flight: Option<Arc<Semaphore>>,
 }
 
 /// Where an API is at home.
@@ -147,22 +146,20 @@ impl Exchanges {
         for endpoint in &plan.endpoints {
             let settings = &endpoint.api_settings;
             if !apis.contains_key(&endpoint.api) {
-                let mut api = Api { moved: None, hosts: Vec::new(), in_flight: None };
+                let mut api = Api { moved: None, hosts: Vec::new(), connection: Arc::default() };
                 api.moved = options.base_urls.get(&endpoint.api).map(|url| {
                     (url.clone(), Template::literal(url.as_str(), Value::from(url.as_str()), Span::default()))
                 });
                 for host in &settings.allow_hosts {
                     api.hosts.push(host.render_text(base)?);
                 }
-                if let Some(concurrency) = &settings.concurrency {
-                    api.in_flight = Some(Arc::new(Semaphore::new(concurrency.resolve(base)?.max(1) as usize)));
-                }
+                // What stands in for an API is reached straight, and needs none of its files.
+                api.connection = Arc::new(match &api.moved {
+                    Some(_) => Connection::direct(),
+                    None => Connection::resolve(settings, base, plan, &*world.environment)?,
+                });
                 apis.insert(endpoint.api.clone(), api);
             }
-            let in_flight = match &endpoint.concurrency {
-                Some(concurrency) => Some(Arc::new(Semaphore::new(concurrency.resolve(base)?.max(1) as usize))),
-                None => None,
-            };
             let rules = ErrorRules::new(endpoint.errors.iter().cloned());
             let named = named_origin(endpoint);
             let moved = options.base_urls.get(&endpoint.api).map(Url::origin);
@@ -176,14 +173,14 @@ impl Exchanges {
                 }
                 (None, None) => named.clone().map_or(Home::Nowhere, Home::At),
             };
-            endpoints.insert(endpoint.id(), Known { endpoint: Arc::clone(endpoint), home, named, rules, in_flight });
+            endpoints.insert(endpoint.id(), Known { endpoint: Arc::clone(endpoint), home, named, rules });
         }
         let owner = format!("{:016x}{:016x}", world.clock.random(), world.clock.random());
         Ok(Self {
             world: world.clone(),
             apis,
             endpoints,
-            limits: Limits::new(plan, base)?,
+            traffic: Traffic::new(plan, world, base)?,
             hidden,
             credentials: Credentials::default(),
             base: base.clone(),
@@ -228,16 +225,11 @@ impl Exchanges {
 
     /// Sends a request until it succeeds or there is no more to try.
     pub(crate) async fn send(&self, draft: Draft, asked: &Asked<'_>) -> Result<Outcome, Failure> {
-        let started = self.world.clock.now();
-        let mut number = 1;
+        let (method, has_key) = (asked.endpoint.request.method(), asked.has_key);
+        let mut attempt = Attempt { number: 1, elapsed: Duration::ZERO, method, has_key };
         let mut renewed = Renewed::default();
         loop {
-            if number > 1 {
-                asked.tally.add(|counts| counts.retries += 1);
-            }
-            let elapsed = Duration::try_from(self.world.clock.now().duration_since(started)).unwrap_or_default();
-            let attempt = Attempt { number, elapsed, method: asked.endpoint.request.method(), has_key: asked.has_key };
-            match self.attempt(&draft, asked, &attempt, &mut renewed).await? {
+            match self.attempt(&draft, asked, &mut attempt, &mut renewed).await? {
                 Verdict::Done(outcome) => return Ok(outcome),
                 Verdict::Anew => {}
                 Verdict::Again { wait, why } => {
@@ -245,12 +237,14 @@ impl Exchanges {
                         step: Arc::clone(asked.tally.step()),
                         what: self.hidden.redact(&why),
                         wait,
-                        attempt: number + 1,
+                        attempt: attempt.number + 1,
                     });
                     if !self.sleep(wait, asked.stop).await {
                         return Ok(Outcome::Stopped);
                     }
-                    number += 1;
+                    attempt.number += 1;
+                    attempt.elapsed = attempt.elapsed.saturating_add(wait);
+                    asked.tally.add(|counts| counts.retries += 1);
                 }
             }
         }
@@ -303,21 +297,28 @@ impl Exchanges {
         endpoint: &Endpoint,
         timeout: Duration,
     ) -> Result<Outgoing, Failure> {
-        _ = (self, endpoint);
+        let api = self.apis.get(&endpoint.api);
         Ok(Outgoing {
             method: request.method.clone(),
             url: request.url.clone(),
             headers: request.headers.clone(),
             body: request.body.clone(),
             timeout,
-            max_body: MAX_BODY,
+            max_body: Outgoing::MAX_BODY,
+            spool_above: Outgoing::SPOOL_ABOVE,
+            connection: api.map(|api| Arc::clone(&api.connection)).unwrap_or_default(),
         })
     }
 
     /// Makes an answer of what came in.
-    pub(crate) fn answer_of(&self, incoming: Incoming, url: Url) -> Result<Answer, Failure> {
-        _ = self;
-        Ok(Answer::new(incoming.status, incoming.headers, url, incoming.body))
+    pub(crate) async fn answer_of(incoming: Incoming, url: Url) -> Result<Answer, TransportError> {
+        let Incoming { status, headers, body } = incoming;
+        Ok(Answer::new(status, headers, url, body.into_bytes().await?))
+    }
+
+    /// Returns a text about a request as it may be shown.
+    fn shown(&self, request: &Prepared, text: &str) -> String {
+        self.hidden.redact(&request.redactor().redact(text))
     }
 
     /// Waits, unless the run is stopped.
@@ -332,7 +333,7 @@ impl Exchanges {
         &self,
         draft: &Draft,
         asked: &Asked<'_>,
-        attempt: &Attempt,
+        attempt: &mut Attempt,
         renewed: &mut Renewed,
     ) -> Result<Verdict, Failure> {
         let endpoint = asked.endpoint;
@@ -344,20 +345,12 @@ impl Exchanges {
         for proof in &proofs {
             self.hold(proof, asked).await?;
         }
-        let api = self.apis.get(&endpoint.api);
-        let _permits = (
-            acquire(api.and_then(|api| api.in_flight.as_ref())).await,
-            acquire(known.and_then(|known| known.in_flight.as_ref())).await,
-        );
-        while let Some(wait) = self.limits.wait(endpoint, self.world.clock.now()) {
-            asked.tally.event(Event::Waiting { step: Arc::clone(asked.tally.step()), wait });
-            if !self.sleep(wait, asked.stop).await {
-                return Ok(Verdict::Done(Outcome::Stopped));
-            }
-        }
-        if asked.stop.is_stopped() {
+        let origin = draft.url().origin();
+        let home = known.and_then(|known| known.home.origin(asked.scope)).unwrap_or_else(|| origin.clone());
+        let (home, origin) = (home.ascii_serialization(), origin.ascii_serialization());
+        let Some(pass) = self.traffic.enter(asked, &home, &origin).await? else {
             return Ok(Verdict::Done(Outcome::Stopped));
-        }
+        };
         let (mut draft, mut held) = (draft.clone(), Vec::new());
         for proof in proofs {
             // A token may have grown old while the request waited; a login is a request that would wait in turn.
@@ -379,15 +372,23 @@ impl Exchanges {
             (false, true) => hide_secrets(&mut request),
             (false, false) => strip(&mut request),
         }
-        let attempt = &Attempt { has_key: attempt.has_key && (own_origin || named), ..*attempt };
         self.check_host(&request.url, asked, &request)?;
         asked.tally.add(|counts| counts.requests += 1);
         wire::sent(asked, &request, &self.hidden);
-        match self.follow(&request, asked).await? {
-            Ok((incoming, url)) => {
-                let answer = Answer::new(incoming.status, incoming.headers, url, incoming.body);
+        // What was waited for before it was this request's turn is none of the time that its attempts take.
+        let begun = self.now();
+        let came = self.follow(&request, asked).await?;
+        let took = Duration::try_from(self.now().duration_since(begun)).unwrap_or_default();
+        attempt.elapsed = attempt.elapsed.saturating_add(took);
+        let attempt = &Attempt { has_key: attempt.has_key && (own_origin || named), ..*attempt };
+        let came = match came {
+            Ok((incoming, url)) => Self::answer_of(incoming, url).await,
+            Err(error) => Err(error),
+        };
+        match came {
+            Ok(answer) => {
                 wire::came(asked, &request, &answer, &self.hidden);
-                self.limits.learn(endpoint, &answer, asked.scope, self.world.clock.now())?;
+                self.traffic.answered(pass, asked, &answer, || self.shown(&request, &describe(&request, answer.status)))?;
                 if self.renews(&answer, &held, renewed) {
                     return Ok(Verdict::Anew);
                 }
@@ -395,6 +396,14 @@ impl Exchanges {
             }
             Err(error) => {
                 wire::nothing_came(asked, &request, &error, &self.hidden);
+                let is_away = matches!(
+                    error,
+                    TransportError::Connect(_) | TransportError::Timeout(_) | TransportError::Broken(_)
+                );
+                if is_away && !asked.stop.is_stopped() {
+                    let why = format!("{} {}: {error}", request.method, request.shown_url);
+                    self.traffic.failed(pass, asked, &self.shown(&request, &why));
+                }
                 self.unanswered(&request, &error, asked, attempt)
             }
         }
@@ -456,11 +465,17 @@ impl Exchanges {
             Some(timeout) => timeout.resolve(asked.scope)?.duration(),
             None => TIMEOUT,
         };
+        let most = asked.endpoint.response.max_size.as_ref().map(|size| size.resolve(asked.scope)).transpose()?;
+        let asked_for = request;
         let mut request = request.clone();
+        let mut is_done = false;
         for _ in 0..=MAX_REDIRECTS {
-            let outgoing = self.outgoing(&request, asked.endpoint, timeout)?;
+            let mut outgoing = self.outgoing(&request, asked.endpoint, timeout)?;
+            if let Some(most) = most {
+                outgoing.max_body = most.bytes();
+            }
             let sent = self.world.transport.send(outgoing);
-            let incoming = if is_read_only(&request.method) {
+            let incoming = if is_read_only(&asked_for.method) {
                 tokio::select! {
                     incoming = sent => incoming,
                     () = asked.stop.stopped() => return Ok(Err(TransportError::Broken("the run was stopped".to_owned()))),
@@ -471,26 +486,27 @@ impl Exchanges {
             };
             let incoming = match incoming {
                 Ok(incoming) => incoming,
+                // Nothing was sent where it leads, but what was asked for is done: it must not be asked for again.
+                Err(TransportError::Connect(why)) if is_done => {
+                    return Ok(Err(TransportError::Broken(format!("no connection where the answer leads: {why}"))));
+                }
                 Err(error) => return Ok(Err(error)),
             };
-            let target = match incoming.status {
-                301 | 302 | 303 | 307 | 308 => incoming.headers.get(LOCATION).and_then(|to| to.to_str().ok()),
-                _ => None,
-            };
-            let (Some(target), true) = (target, is_read_only(&request.method)) else {
+            let policy = asked.endpoint.api_settings.redirects;
+            let Some(redirect) = Redirect::of(policy, &request, incoming.status, &incoming.headers) else {
                 return Ok(Ok((incoming, request.url)));
             };
-            let Ok(url) = request.url.join(target) else { return Ok(Ok((incoming, request.url))) };
-            let leaves = url.origin() != request.url.origin();
-            request.url = url;
+            is_done |= redirect.is_done;
+            let leaves = redirect.url.origin() != request.url.origin();
+            redirect.turn(&mut request);
             request.shown_url = self.hidden.redact(request.url.as_str());
             if leaves {
                 strip(&mut request);
-                self.check_host(&request.url, asked, &request)?;
+                self.check_host(&request.url, asked, asked_for)?;
             }
         }
-        Err(failed("http-status", &format!("more than {MAX_REDIRECTS} redirects"), &request, asked)
-            .help("the API leads in a circle; check the URL"))
+        let text = format!("more than {MAX_REDIRECTS} redirects, the last of them to {}", request.shown_url);
+        Err(failed("http-status", &text, asked_for, asked).help("the API leads in a circle; check the URL"))
     }
 
     /// Refuses hosts that the spec does not name.
@@ -511,6 +527,10 @@ impl Exchanges {
         });
         if own || allowed {
             return Ok(());
+        }
+        if !matches!(url.scheme(), "http" | "https") {
+            let text = format!("leads to `{}`, which is no HTTP URL", self.hidden.redact(url.as_str()));
+            return Err(failed("host-not-allowed", &text, request, asked));
         }
         let shown = with_port.unwrap_or_else(|| host.to_owned());
         Err(failed(
@@ -596,9 +616,7 @@ impl Exchanges {
             TransportError::Connect(_) => (RetryOutcome::Connect, "connection"),
             TransportError::Timeout(_) => (RetryOutcome::Timeout, "timeout"),
             TransportError::Broken(_) => (RetryOutcome::Broken, "connection"),
-            TransportError::TooLarge(_) => {
-                return Err(failed("body-too-large", &error.to_string(), request, asked).help("ask for smaller pages"));
-            }
+            _ => return Err(unsendable(error, request, asked)),
         };
         let (now, random) = (self.world.clock.now(), self.world.clock.random());
         let decision = match policy(asked)? {
@@ -648,7 +666,7 @@ impl Exchanges {
             ),
             429 => failure.help("the API wants fewer requests: set `rate_limit`"),
             300..=399 => failure
-                .help("a redirect of a request that changes something is not followed: write the URL that it leads to"),
+                .help("this redirect is not followed, by `redirects` or since the request changes something: write the URL that it leads to"),
             _ => failure,
         }
     }
@@ -662,14 +680,6 @@ fn policy(asked: &Asked<'_>) -> Result<Option<RetryPolicy>, Failure> {
 /// Says what went wrong with a request, without its secrets.
 fn failed(code: &'static str, text: &str, request: &Prepared, asked: &Asked<'_>) -> Failure {
     told(Failure::new(code, text, asked.span), &shown(request, asked), request)
-}
-
-async fn acquire(semaphore: Option<&Arc<Semaphore>>) -> Option<tokio::sync::OwnedSemaphorePermit> {
-    match semaphore {
-        // It is never closed, so there is always a permit to come.
-        Some(semaphore) => Arc::clone(semaphore).acquire_owned().await.ok(),
-        None => None,
-    }
 }
 
 /// Tells whether a method is one that changes nothing and has no body.
@@ -695,6 +705,15 @@ impl Home {
             Self::At(home) => home == origin,
             Self::ByLogin(base_url) => origin_of(base_url, scope).as_ref() == Some(origin),
             Self::Nowhere => false,
+        }
+    }
+
+    /// Returns where it is, where that is known.
+    fn origin(&self, scope: &Scope) -> Option<Origin> {
+        match self {
+            Self::At(home) => Some(home.clone()),
+            Self::ByLogin(base_url) => origin_of(base_url, scope),
+            Self::Nowhere => None,
         }
     }
 }
@@ -723,6 +742,31 @@ impl Exchanged {
 
 fn describe(request: &Prepared, status: u16) -> String {
     format!("{} {} answered {status}", request.method, request.shown_url)
+}
+
+/// Says why there is no answer, and will be none however often it is tried.
+fn unsendable(error: &TransportError, request: &Prepared, asked: &Asked<'_>) -> Failure {
+    let failure = |code| failed(code, &error.to_string(), request, asked);
+    match error {
+        TransportError::TooLarge { most, .. } if *most == MAX_WHOLE => failure("body-too-large").help("ask for smaller pages"),
+        TransportError::TooLarge { .. } => {
+            failure("body-too-large").help("ask for smaller pages, or allow more with `response: {max_size: 5GB}`")
+        }
+        TransportError::HeadTooLarge => failure("body-too-large").help("ask the API for fewer or shorter headers"),
+        TransportError::NotAllowed(_) => failure("host-not-allowed").help(
+            "clouds hand out the credentials of the machine there; if the spec is meant to ask for them, write the address itself into `base_url` or `allow_hosts`",
+        ),
+        TransportError::File { .. } => failure("unreadable-file").help("leave files alone while they are sent"),
+        TransportError::Disk(_) => {
+            failure("body-too-large").help("make room in the folder for temporary files, or name another in the variable `TMPDIR`").fatal()
+        }
+        TransportError::Tls(why) if why.contains("client certificate") => {
+            failure("connection").help("name the files of the certificate: `tls: {cert: client.pem, key: client.key}`")
+        }
+        TransportError::Tls(why) if why.contains("authorit") => failure("connection")
+            .help("name the file of the authority that signs the host's certificate: `tls: {ca: ca.pem}`"),
+        _ => failure("connection").help("check that the host is right"),
+    }
 }
 
 /// Says that a request was not answered.

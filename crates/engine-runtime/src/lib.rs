@@ -12,7 +12,6 @@ mod failure;
 mod hidden;
 mod inputs;
 mod item;
-mod limits;
 mod login;
 mod mapping;
 mod needs;
@@ -22,6 +21,7 @@ mod page;
 mod params;
 mod read;
 mod record;
+mod redirect;
 mod report;
 mod run;
 mod shape;
@@ -31,6 +31,7 @@ mod step;
 mod stop;
 mod tally;
 mod tokens;
+mod traffic;
 mod transport;
 mod wire;
 mod world;
@@ -38,10 +39,14 @@ mod write;
 
 pub use crate::login::{ApiLogin, logins};
 pub use crate::record::Record;
-pub use crate::report::{Counts, Event, Observer, RunReport, Status, StepReport};
+pub use crate::report::{Counts, Event, Observer, RunReport, Status, StepReport, WaitingFor};
 pub use crate::run::{RunOptions, run};
 pub use crate::sink::{Column, ColumnType, Mode, RecordSink, SinkError, SinkKind, SinkSpec, SinkTarget, Sinks};
 pub use crate::state::{Entry, Kind, MemoryState, StateError, StateStore};
 pub use crate::stop::Stop;
-pub use crate::transport::{HttpTransport, Incoming, MAX_BODY, Outgoing, Transport, TransportError};
+pub use crate::traffic::Shared;
+pub use crate::transport::{
+    Body, Connection, HttpTransport, Incoming, MAX_WHOLE, Outgoing, Proxies, Proxy, Spool, SpoolReader, Transport,
+    TransportError, Way,
+};
 pub use crate::world::{BoxFuture, Clock, Environment, SystemClock, World};

@@ -76,12 +76,36 @@ pub enum Event {
         /// The number of the next attempt, from 2 on.
         attempt: u32,
     },
-    /// A rate limit makes a request wait.
+    /// A request waits until it may go.
     Waiting {
         /// The step's id.
         step: Arc<str>,
         /// How long.
         wait: Duration,
+        /// For what.
+        why: WaitingFor,
+    },
+    /// An API does not work: for a while only single requests go to it, to see whether it does again.
+    CircuitOpened {
+        /// The step's id.
+        step: Arc<str>,
+        /// The API.
+        api: String,
+        /// How many requests failed in a row.
+        failures: u32,
+        /// How long to wait before the next one.
+        wait: Duration,
+        /// What went wrong last.
+        error: String,
+    },
+    /// An API works again.
+    CircuitClosed {
+        /// The step's id.
+        step: Arc<str>,
+        /// The API.
+        api: String,
+        /// How long it did not.
+        after: Duration,
     },
     /// A record was rejected and the run goes on.
     Rejected {
@@ -106,6 +130,15 @@ pub enum Event {
         /// All that it did.
         counts: Counts,
     },
+}
+
+/// What a request waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WaitingFor {
+    /// A rate limit: the spec's, or what the API says is left.
+    RateLimit,
+    /// An API that does not work.
+    Api,
 }
 
 /// Takes what a run says.

@@ -11,6 +11,7 @@ use engine_expr::Host;
 use jiff::Timestamp;
 
 use crate::state::StateStore;
+use crate::traffic::Shared;
 use crate::transport::Transport;
 
 /// A future of a trait object.
@@ -52,6 +53,8 @@ pub struct World {
     pub transport: Arc<dyn Transport>,
     /// What is kept between runs.
     pub state: Arc<dyn StateStore>,
+    /// What all runs of a process share, so that together they keep to the limits of APIs.
+    pub shared: Arc<Shared>,
 }
 
 /// The clock of the machine.

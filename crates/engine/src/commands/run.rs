@@ -46,8 +46,6 @@ fn run(arguments: &Run, terminal: &Terminal) -> Result<Status, Failure> {
     };
     log(arguments, terminal);
 
-    // The cryptography of TLS has to be named once; where that is done already, it stays.
-    _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -65,12 +63,13 @@ fn run(arguments: &Run, terminal: &Terminal) -> Result<Status, Failure> {
             options.base_urls =
                 plan.endpoints.iter().map(|endpoint| (endpoint.api.clone(), mock.base_url(&endpoint.api))).collect();
         }
-        let transport = HttpTransport::new().map_err(|error| Failure::failed(format!("cannot set up TLS: {error}")))?;
+        let transport = HttpTransport::new(environment.proxies()?).map_err(|error| Failure::failed(error.to_string()))?;
         let world = World {
             clock: Arc::new(SystemClock),
             environment: Arc::new(environment),
             transport: Arc::new(transport),
             state,
+            shared: Arc::default(),
         };
         let stop = Stop::new();
         let watch = tokio::spawn(interrupts(stop.clone(), Arc::clone(&console)));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use engine_runtime::Counts;
+use engine_runtime::{Counts, WaitingFor};
 
 use crate::report::counted;
 
@@ -42,6 +42,14 @@ pub(super) fn exchanges(counts: &Counts) -> Option<String> {
 pub(super) fn rejected(count: u64) -> String {
     let records = counted(usize::try_from(count).unwrap_or(usize::MAX), "record");
     format!("{records} {} rejected", if count == 1 { "was" } else { "were" })
+}
+
+/// Returns what a request waits for, after `waits 2.0 s for`.
+pub(super) fn waiting_for(why: WaitingFor) -> &'static str {
+    match why {
+        WaitingFor::RateLimit => "the rate limit",
+        WaitingFor::Api => "the API",
+    }
 }
 
 /// Returns a time as people say it: `28 ms`, `1.2 s`, `12 s`, `3 min 5 s`, `2 h 4 min`.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use engine_runtime::{Clock, Counts, Event, RunReport, Status, SystemClock};
+use engine_runtime::{Clock, Counts, Event, RunReport, Status, SystemClock, WaitingFor};
 use engine_source::Severity;
 use serde_json::{Map, Value, json};
 
@@ -88,7 +88,17 @@ fn fields(event: &Event) -> Option<(&'static str, &'static str, Value)> {
             "retrying",
             json!({"step": &**step, "what": what, "wait_s": wait.as_secs_f64(), "attempt": attempt}),
         ),
-        Event::Waiting { step, wait } => ("info", "waiting", json!({"step": &**step, "wait_s": wait.as_secs_f64()})),
+        Event::Waiting { step, wait, why } => {
+            ("info", "waiting", json!({"step": &**step, "wait_s": wait.as_secs_f64(), "for": waiting_for(*why)}))
+        }
+        Event::CircuitOpened { step, api, failures, wait, error } => (
+            "warn",
+            "circuit_opened",
+            json!({"step": &**step, "api": api, "failures": failures, "wait_s": wait.as_secs_f64(), "error": error}),
+        ),
+        Event::CircuitClosed { step, api, after } => {
+            ("info", "circuit_closed", json!({"step": &**step, "api": api, "after_s": after.as_secs_f64()}))
+        }
         Event::Log { step, message } => ("info", "log", json!({"step": &**step, "message": message})),
         Event::StepFinished { step, status: it, counts: done } => {
             ("info", "step_finished", json!({"step": &**step, "status": status(*it), "counts": counts(done)}))
@@ -107,6 +117,13 @@ fn say(level: &str, event: &str, fields: Value) {
         object.extend(fields);
     }
     tell(format!("{}\n", Value::Object(object)));
+}
+
+fn waiting_for(why: WaitingFor) -> &'static str {
+    match why {
+        WaitingFor::RateLimit => "rate_limit",
+        WaitingFor::Api => "api",
+    }
 }
 
 fn status(status: Status) -> &'static str {
@@ -133,8 +150,12 @@ mod tests {
 
     #[test]
     fn names_each_event_with_its_members() {
-        let event = Event::Waiting { step: "orders".into(), wait: Duration::from_millis(1500) };
-        assert_eq!(fields(&event), Some(("info", "waiting", json!({"step": "orders", "wait_s": 1.5}))));
+        let event = Event::Waiting {
+            step: "orders".into(),
+            wait: Duration::from_millis(1500),
+            why: WaitingFor::RateLimit,
+        };
+        assert_eq!(fields(&event), Some(("info", "waiting", json!({"step": "orders", "wait_s": 1.5, "for": "rate_limit"}))));
         let finished = Event::StepFinished {
             step: "orders".into(),
             status: Status::Partial,

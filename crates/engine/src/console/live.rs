@@ -61,10 +61,15 @@ impl Live {
                 line.pause =
                     Some((format!("attempt {attempt} in {}: {what}", counts::time(*wait)), Instant::now() + *wait));
             }),
-            Event::Waiting { step, wait } => change(steps.get_mut(&**step), |line| {
-                line.pause =
-                    Some((format!("waits {} for the rate limit", counts::time(*wait)), Instant::now() + *wait));
+            Event::Waiting { step, wait, why } => change(steps.get_mut(&**step), |line| {
+                let text = format!("waits {} for {}", counts::time(*wait), counts::waiting_for(*why));
+                line.pause = Some((text, Instant::now() + *wait));
             }),
+            Event::CircuitOpened { step, api, wait, .. } => change(steps.get_mut(&**step), |line| {
+                let text = format!("the API `{api}` does not work; the next request in {}", counts::time(*wait));
+                line.pause = Some((text, Instant::now() + *wait));
+            }),
+            Event::CircuitClosed { step, .. } => change(steps.get_mut(&**step), |line| line.pause = None),
             Event::StepFinished { step, .. } => {
                 if let Some(line) = steps.remove(&**step) {
                     line.bar.finish_and_clear();

@@ -67,7 +67,16 @@ fn line(event: &Event, verbose: u8) -> Option<String> {
         Event::Retrying { step, what, wait, attempt } => {
             Some(format!("{step}: {what}; attempt {attempt} in {}", counts::time(*wait)))
         }
-        Event::Waiting { step, wait } => Some(format!("{step}: waits {} for the rate limit", counts::time(*wait))),
+        Event::Waiting { step, wait, why } => {
+            Some(format!("{step}: waits {} for {}", counts::time(*wait), counts::waiting_for(*why)))
+        }
+        Event::CircuitOpened { step, api, failures, wait, error } => Some(format!(
+            "{step}: the API `{api}` does not work, {failures} requests failed in a row; the next one in {}; the last: {error}",
+            counts::time(*wait)
+        )),
+        Event::CircuitClosed { step, api, after } => {
+            Some(format!("{step}: the API `{api}` works again, after {}", counts::time(*after)))
+        }
         Event::StepFinished { step, status, counts } => Some(format!("{step}: {}, {}", ended(*status), both(counts))),
     }
 }
