@@ -1,0 +1,10 @@
+//! How far a read came, and from where it goes on: what `incremental` says, done.
+
+mod advance;
+mod advance_error;
+mod repeats;
+mod watermark;
+
+pub use advance::{Advance, CursorPlan, Reached};
+pub use advance_error::AdvanceError;
+pub use watermark::{CursorForm, Watermark};
