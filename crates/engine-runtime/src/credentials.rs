@@ -17,6 +17,8 @@ pub(crate) struct Credentials {
     slots: Mutex<HashMap<String, Arc<Slot>>>,
     /// The auths of each endpoint, resolved when it is first asked.
     proofs: Mutex<HashMap<String, Arc<[Proof]>>>,
+    /// What makes the logins of an API come one after another.
+    logins: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
 }
 
 /// An auth as it is applied to the requests of an endpoint.
@@ -34,8 +36,9 @@ pub(crate) struct Slot {
     /// What it is, in words that may be shown.
     pub(crate) label: String,
     held: Mutex<Inner>,
-    /// Whoever fetches something new has this: all others wait for it.
-    pub(crate) fetching: tokio::sync::Mutex<()>,
+    /// Whoever fetches something new has this: all others wait for it. The sessions of one API share it, since the login of one
+    /// may need another.
+    pub(crate) fetching: Arc<tokio::sync::Mutex<()>>,
 }
 
 #[derive(Default)]
@@ -105,10 +108,15 @@ impl Credentials {
                 return Ok(());
             }
         };
+        let fetching = if let Auth::Session(_) = auth {
+            let mut logins = self.logins.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(logins.entry(api.clone()).or_default())
+        } else {
+            Arc::default()
+        };
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        let slot = slots.entry(id.clone()).or_insert_with(|| {
-            Arc::new(Slot { id, label, held: Mutex::default(), fetching: tokio::sync::Mutex::default() })
-        });
+        let slot =
+            slots.entry(id.clone()).or_insert_with(|| Arc::new(Slot { id, label, held: Mutex::default(), fetching }));
         proofs.push(Proof { auth: auth.clone(), slot: Some(Arc::clone(slot)) });
         Ok(())
     }

@@ -42,7 +42,9 @@ impl Exchanges {
         if usable(&held) {
             return Ok(held);
         }
-        let _fetching = slot.fetching.lock().await;
+        // Within a login this is already taken, for all sessions of the API.
+        let is_within = matches!(proof.auth, Auth::Session(_)) && !asked.without.is_empty();
+        let _fetching = if is_within { None } else { Some(slot.fetching.lock().await) };
         let held = slot.held();
         if usable(&held) {
             return Ok(held);
@@ -55,6 +57,7 @@ impl Exchanges {
             _ => return Ok(held),
         };
         self.hide(&token);
+        tracing::debug!("{}: a new token, {}", slot.label, until(&token));
         let token = Arc::new(token);
         slot.put(&token);
         Ok(Held { token: Some(token), challenge: None })
@@ -165,7 +168,8 @@ impl Exchanges {
             let (now, random) = (self.now(), self.world().clock.random());
             let (decision, why) = match came {
                 Ok(incoming) => {
-                    let answer = self.answer_of(incoming, request.url.clone())?;
+                    let answer = Self::answer_of(incoming, request.url.clone()).await;
+                    let answer = answer.map_err(|error| failed(&error.to_string()))?;
                     let outcome = RetryOutcome::Answer(&answer);
                     match policy.decide(&attempt, outcome, asked.scope, now, random)? {
                         Decision::GiveUp(_) => return Ok(answer),
@@ -270,6 +274,13 @@ fn token_failure(error: &TokenError, oauth2: &OAuth2Auth, api: &str) -> Failure 
         Some(help) => failure.help(help),
         None => failure,
     }
+}
+
+/// Says how long a token holds.
+fn until(token: &Token) -> String {
+    token
+        .expires_at
+        .map_or_else(|| "which holds until it is refused".to_owned(), |end| format!("which holds until {end}"))
 }
 
 /// What a mocked run takes for a token.
