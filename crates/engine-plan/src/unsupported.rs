@@ -69,7 +69,6 @@ const TABLE: &[(Object, &str, Sign, &str, &str)] = &[
     (Api, "redirects", IsOther("follow"), "another policy than `follow`", "leave it out: redirects go to allowed hosts only"),
     (Endpoint, "incremental", There, "`incremental`", STATE),
     (Endpoint, "steps", There, "an endpoint made of `steps`", "write the steps where it is used"),
-    (Auth, "type", Is("aws_sigv4"), "`aws_sigv4` auth", OTHER_AUTH),
     (Auth, "type", Is("digest"), "`digest` auth", OTHER_AUTH),
     (Auth, "type", Is("oauth1"), "`oauth1` auth", OTHER_AUTH),
     (Body, "multipart", There, "a `multipart` body", OTHER_BODY),

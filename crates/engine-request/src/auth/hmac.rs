@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::crypto::{HostRandom, KeyError};
-use super::{Authenticate, Held, KeyEncoding};
+use super::{Authenticate, Held, KeyEncoding, host_of};
 use crate::{Draft, HashAlgorithm, Method, Needs, Place, Prepared, Target};
 
 /// Signs every request with a shared key (RFC 2104).
@@ -120,7 +120,7 @@ impl HmacAuth {
         let mut members = value.as_object().cloned().unwrap_or_default();
         let mut headers = members.get("headers").and_then(Value::as_object).cloned().unwrap_or_default();
         if !headers.contains("host") {
-            headers.insert("host", host_of(request).into());
+            headers.insert("host", host_of(&request.url).into());
         }
         for (name, value) in headers.clone().iter() {
             for spelled in needs.spellings(name) {
@@ -148,15 +148,6 @@ impl HmacAuth {
             }
         }
         Ok(Value::Object(members.into()))
-    }
-}
-
-/// Returns the host as the `Host` header says it (RFC 9110 §7.2).
-fn host_of(request: &Prepared) -> String {
-    let host = request.url.host_str().unwrap_or_default();
-    match request.url.port() {
-        Some(port) => format!("{host}:{port}"),
-        None => host.to_owned(),
     }
 }
 

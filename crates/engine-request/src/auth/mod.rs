@@ -118,6 +118,7 @@ impl Authenticate for Auth {
             }
             Self::Jwt(auth) => auth.apply(draft, scope, held),
             Self::Hmac(auth) => auth.apply(draft, scope, held),
+            Self::AwsSigv4(auth) => auth.apply(draft, scope, held),
             other => Err(other.unsupported()),
         }
     }
@@ -128,6 +129,7 @@ impl Authenticate for Auth {
         }
         match self {
             Self::Hmac(auth) => auth.sign(request, scope, held),
+            Self::AwsSigv4(auth) => auth.sign(request, scope, held),
             Self::Switch(auth) => {
                 auth.choose(scope)?.as_set().into_iter().flatten().try_for_each(|auth| auth.sign(request, scope, held))
             }
@@ -193,6 +195,15 @@ fn proof(template: &engine_expr::Template, what: &str, scope: &Scope) -> Result<
         );
     }
     Ok(text)
+}
+
+/// Returns the host as the `Host` header says it (RFC 9110 §7.2).
+fn host_of(url: &url::Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    match url.port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    }
 }
 
 #[cfg(test)]
