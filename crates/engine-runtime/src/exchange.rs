@@ -355,7 +355,15 @@ impl Exchanges {
         for proof in proofs {
             // A token may have grown old while the request waited; a login is a request that would wait in turn.
             let holds = match (&proof.auth, &proof.slot) {
-                (Auth::Session(_), Some(slot)) => slot.held(),
+                (Auth::Session(_), Some(slot)) => {
+                    let holds = slot.held();
+                    if holds.token.is_none() {
+                        // Meanwhile the API refused it. To log in, its turn has to be given back first.
+                        drop(pass);
+                        return Ok(Verdict::Anew);
+                    }
+                    holds
+                }
                 _ => self.hold(&proof, asked).await?,
             };
             proof.auth.apply(&mut draft, asked.scope, &holds)?;
@@ -388,7 +396,8 @@ impl Exchanges {
         match came {
             Ok(answer) => {
                 wire::came(asked, &request, &answer, &self.hidden);
-                self.traffic.answered(pass, asked, &answer, || self.shown(&request, &describe(&request, answer.status)))?;
+                self.traffic
+                    .answered(pass, asked, &answer, || self.shown(&request, &describe(&request, answer.status)))?;
                 if self.renews(&answer, &held, renewed) {
                     return Ok(Verdict::Anew);
                 }
