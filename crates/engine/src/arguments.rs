@@ -46,6 +46,9 @@ pub(crate) enum Command {
     Validate(Validate),
     /// Serve the examples of a spec's APIs over HTTP
     Mock(Mock),
+    /// Log in to APIs that a person has to allow, and see which are
+    #[command(subcommand)]
+    Auth(Auth),
     /// Print the JSON Schema of specs, for editors
     Schema,
     /// Explain a finding: why it is one, a wrong spec, a right one; or list them all
@@ -129,6 +132,95 @@ pub(crate) struct Mock {
     /// Where to listen; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4010")]
     pub(crate) listen: SocketAddr,
+}
+
+/// The commands of `engine auth`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Auth {
+    /// Let a person allow the access to an API, and keep its tokens
+    Login(Login),
+    /// Show which APIs are logged in, until when, and whether that goes on by itself; never a token
+    Status(LoginStatus),
+    /// Forget the tokens of an API
+    Logout(Logout),
+}
+
+/// Arguments of `engine auth login`.
+#[derive(Args, Debug)]
+#[command(after_help = LOGIN_HELP)]
+pub(crate) struct Login {
+    /// The spec
+    pub(crate) spec: PathBuf,
+    /// The API in it
+    pub(crate) api: String,
+    /// Where to listen on 127.0.0.1 until the browser comes back; a free port if not given
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub(crate) port: u16,
+    /// Do not try to open a browser
+    #[arg(long)]
+    pub(crate) no_browser: bool,
+    /// What the spec is given, and where tokens are kept
+    #[command(flatten)]
+    pub(crate) given: Given,
+}
+
+const LOGIN_HELP: &str = "\
+With the grant `authorization_code` a URL is shown, and opened on a terminal. When the access is allowed, the browser comes back to \
+this program. Where it cannot, as on another machine, paste the URL that it shows in the end, or the code in it. With the grant \
+`device_code` a URL and a code to type there are shown.";
+
+/// Arguments of `engine auth status`.
+#[derive(Args, Debug)]
+pub(crate) struct LoginStatus {
+    /// The spec whose APIs are meant; without it, all that is kept
+    pub(crate) spec: Option<PathBuf>,
+    /// What the spec is given, and where tokens are kept
+    #[command(flatten)]
+    pub(crate) given: Given,
+}
+
+/// Arguments of `engine auth logout`.
+#[derive(Args, Debug)]
+pub(crate) struct Logout {
+    /// The spec
+    #[arg(required_unless_present = "all")]
+    pub(crate) spec: Option<PathBuf>,
+    /// The API in it
+    #[arg(required_unless_present = "all")]
+    pub(crate) api: Option<String>,
+    /// Forget all tokens that are kept, those too that the key at hand cannot read
+    #[arg(long, conflicts_with_all = ["spec", "api"])]
+    pub(crate) all: bool,
+    /// What the spec is given, and where tokens are kept
+    #[command(flatten)]
+    pub(crate) given: Given,
+}
+
+/// What a spec is given, and where its tokens are kept.
+#[derive(Args, Debug)]
+pub(crate) struct Given {
+    /// Give an input; may be repeated
+    #[arg(long = "input", short = 'i', value_name = "NAME=VALUE")]
+    pub(crate) input: Vec<String>,
+    /// Read inputs from a YAML or JSON file; may be repeated, a later file wins
+    #[arg(long, value_name = "FILE")]
+    pub(crate) inputs: Vec<PathBuf>,
+    /// Where tokens are kept: a path, or `sqlite:PATH`
+    #[arg(long, value_name = "URL", default_value = crate::state::PLACE)]
+    pub(crate) state: String,
+    /// How the result is written to stdout
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
+    pub(crate) format: ResultFormat,
+}
+
+/// How a result is written.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ResultFormat {
+    /// For people
+    #[default]
+    Text,
+    /// As JSON
+    Json,
 }
 
 /// Arguments of `engine explain`.

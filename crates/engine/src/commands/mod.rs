@@ -1,5 +1,6 @@
 //! What the commands do, one file for each.
 
+mod auth;
 mod explain;
 mod mock;
 mod run;
@@ -17,6 +18,7 @@ pub(crate) fn execute(command: Command, terminal: &Terminal) -> Result<Status, F
         Command::Run(arguments) => run::execute(&arguments, terminal),
         Command::Mock(arguments) => mock::execute(&arguments, terminal),
         Command::Validate(arguments) => validate::execute(&arguments, terminal),
+        Command::Auth(arguments) => auth::execute(&arguments, terminal),
         Command::Schema => schema::execute(),
         Command::Explain(arguments) => explain::execute(&arguments, terminal),
     }
