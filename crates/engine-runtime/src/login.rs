@@ -92,12 +92,12 @@ impl ApiLogin {
             Box::new(finding)
         };
         let outgoing = self.exchanges.outgoing(request, &self.endpoint, TIMEOUT).map_err(|failure| failed(&failure))?;
-        match self.world.transport.send(outgoing).await {
-            Ok(incoming) => self.exchanges.answer_of(incoming, request.url.clone()).map_err(|failure| failed(&failure)),
-            Err(error) => {
-                Err(failed(&connection_failed(&error, &request.method, &request.shown_url, self.auth.token_url.span())))
-            }
-        }
+        let answer = match self.world.transport.send(outgoing).await {
+            Ok(incoming) => Exchanges::answer_of(incoming, request.url.clone()).await,
+            Err(error) => Err(error),
+        };
+        let place = self.auth.token_url.span();
+        answer.map_err(|error| failed(&connection_failed(&error, &request.method, &request.shown_url, place)))
     }
 
     /// Returns what is kept.

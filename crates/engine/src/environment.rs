@@ -7,7 +7,7 @@ use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use engine_runtime::Environment;
+use engine_runtime::{Environment, Proxies, Proxy};
 
 use crate::failure::Failure;
 
@@ -49,6 +49,32 @@ impl Variables {
             variables.read(&beside)?;
         }
         Ok(variables)
+    }
+
+    /// Returns the proxies of the machine, from the variables that other programs obey too.
+    ///
+    /// # Errors
+    ///
+    /// Fails where one of them is no URL of a proxy.
+    pub(crate) fn proxies(&self) -> Result<Proxies, Failure> {
+        // Where a web server starts the program, `HTTP_PROXY` is a header that anybody may send (httpoxy).
+        let http: &[&str] =
+            if self.variable("REQUEST_METHOD").is_some() { &["http_proxy"] } else { &["http_proxy", "HTTP_PROXY"] };
+        let all = ["all_proxy", "ALL_PROXY"];
+        let first = |names: &[&'static str]| {
+            names.iter().find_map(|name| Some((*name, self.variable(name).filter(|value| !value.is_empty())?)))
+        };
+        let proxy = |names: &[&'static str]| {
+            let Some((name, value)) = first(names).or_else(|| first(&all)) else { return Ok(None) };
+            // It may hold a password, so it is not shown.
+            let wrong = || {
+                Failure::usage(format!("the variable `{name}` is not the URL of a proxy"))
+                    .help("write `http://`, `https://`, `socks5://` or `socks5h://`, a host and a port")
+            };
+            Proxy::parse(&value).map(Some).ok_or_else(wrong)
+        };
+        let except = first(&["no_proxy", "NO_PROXY"]).map(|(_, value)| value).unwrap_or_default();
+        Ok(Proxies { http: proxy(http)?, https: proxy(&["https_proxy", "HTTPS_PROXY"])?, except })
     }
 
     /// Adds the variables of a file, if there is one; they win over those that are there.
@@ -126,6 +152,20 @@ mod tests {
     fn lets_the_process_win() {
         let variables = check("PATH=nowhere\n").unwrap();
         assert_eq!(variables.variable("PATH"), env::var("PATH").ok());
+    }
+
+    #[test]
+    fn finds_the_proxies_of_the_machine() {
+        let variables = check("https_proxy=http://me:secret@proxy.example:3128\nno_proxy=.intern\n").unwrap();
+        let proxies = variables.proxies().unwrap();
+        assert_eq!(format!("{:?}", proxies.https), "Some(http://proxy.example:3128)");
+        assert!(
+            proxies.except.ends_with(".intern")
+                || env::var_os("no_proxy").is_some()
+                || env::var_os("NO_PROXY").is_some()
+        );
+        let failure = check("https_proxy=ftp://me:secret@proxy\n").unwrap().proxies().unwrap_err();
+        assert_eq!(failure.to_string(), "the variable `https_proxy` is not the URL of a proxy");
     }
 
     #[test]

@@ -63,7 +63,8 @@ fn run(arguments: &Run, terminal: &Terminal) -> Result<Status, Failure> {
             options.base_urls =
                 plan.endpoints.iter().map(|endpoint| (endpoint.api.clone(), mock.base_url(&endpoint.api))).collect();
         }
-        let transport = HttpTransport::new(environment.proxies()?).map_err(|error| Failure::failed(error.to_string()))?;
+        let transport =
+            HttpTransport::new(environment.proxies()?).map_err(|error| Failure::failed(error.to_string()))?;
         let world = World {
             clock: Arc::new(SystemClock),
             environment: Arc::new(environment),

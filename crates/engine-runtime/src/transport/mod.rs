@@ -1,0 +1,34 @@
+//! Sends one request over HTTP and reads its answer, within bounds. Knows neither retries nor credentials.
+
+mod address;
+mod client;
+mod coding;
+mod connection;
+mod error;
+mod http_transport;
+mod incoming;
+mod landing;
+mod outgoing;
+mod pace;
+mod proxies;
+mod spool;
+mod upload;
+
+#[cfg(test)]
+mod tests;
+
+pub use self::connection::{Connection, Way};
+pub use self::error::TransportError;
+pub use self::http_transport::HttpTransport;
+pub use self::incoming::{Body, Incoming, MAX_WHOLE};
+pub use self::outgoing::Outgoing;
+pub use self::proxies::{Proxies, Proxy};
+pub use self::spool::{Spool, SpoolReader};
+
+use crate::world::BoxFuture;
+
+/// Sends requests.
+pub trait Transport: Send + Sync {
+    /// Sends a request once and returns its whole answer.
+    fn send(&self, request: Outgoing) -> BoxFuture<'_, Result<Incoming, TransportError>>;
+}
