@@ -4,7 +4,7 @@
 use engine_source::{Entry, Finding, Findings, Node, Span};
 
 use self::Object::{
-    Api, Auth, Body, Call, Endpoint, ErrorRule, OnError, Pagination, RateLimit, Read, Secret, Sink, Step, Top, Validate,
+    Api, Auth, Body, Call, Endpoint, ErrorRule, OnError, Pagination, Read, Secret, Sink, Step, Top, Validate,
 };
 use self::Sign::{Is, IsOther, There};
 
@@ -19,7 +19,6 @@ enum Object {
     Body,
     Pagination,
     ErrorRule,
-    RateLimit,
     Step,
     Read,
     Validate,
@@ -78,7 +77,6 @@ const TABLE: &[(Object, &str, Sign, &str, &str)] = &[
     (Pagination, "restart_after", There, "`restart_after`", "read by smaller spans, one endpoint param each"),
     (ErrorRule, "action", Is("restart"), "the action `restart`", "use `retry` or `fail`"),
     (ErrorRule, "action", Is("reset_cursor"), "the action `reset_cursor`", "use `retry` or `fail`"),
-    (RateLimit, "share", Is("credential"), "a limit by `credential`", "leave it out: the limit is that of the API"),
     (Step, "explode", There, "`explode`", "take the list in `map`, or in `for_each` of a template over `steps.ID.item`"),
     (Step, "batch", There, "`batch`", "send the items one by one"),
     (Step, "switch", There, "`switch`", "write a step with `where` for each case"),
@@ -162,11 +160,6 @@ fn parts(node: &Node, findings: &mut Found) {
     if let Some(response) = node.get("response") {}
     if let Some(paginate) = node.get("paginate") {
         object(Pagination, paginate, findings);
-    }
-    if let Some(limits) = node.get("rate_limit") {
-        for limit in one_or_many(limits) {
-            object(RateLimit, limit, findings);
-        }
     }
     for rule in node.get("errors").map(Node::items).unwrap_or_default() {
         object(ErrorRule, rule, findings);

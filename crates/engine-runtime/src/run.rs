@@ -32,6 +32,8 @@ pub struct RunOptions {
     pub dry_run: bool,
     /// Where APIs are instead of their `base_url`, by their names.
     pub base_urls: HashMap<String, Url>,
+    /// The id of the run, where it goes on with one that began before: its idempotency keys are those of then.
+    pub run_id: Option<String>,
     /// Whether inputs and secrets that are not given get a value that stands for one: for mocked runs.
     pub placeholders: bool,
 }
@@ -82,7 +84,7 @@ pub async fn run(
     observer: Arc<dyn Observer>,
     stop: Stop,
 ) -> RunReport {
-    let id = run_id(&world);
+    let id = options.run_id.clone().unwrap_or_else(|| run_id(&world));
     let context = match prepare(plan, &world, options, sinks, observer, stop, id.clone()) {
         Ok(context) => Arc::new(context),
         Err(findings) => {

@@ -47,11 +47,6 @@ impl Gate {
         Place { gate: Arc::clone(self), permit, round: size.round }
     }
 
-    /// Returns how many places there are now.
-    pub(super) fn limit(&self) -> usize {
-        self.size().limit
-    }
-
     /// Tells whether it is as it was in the beginning.
     pub(super) fn is_idle(&self) -> bool {
         let size = self.size();
@@ -76,13 +71,13 @@ impl Place {
         }
     }
 
-    /// Takes note that the API had too many requests at once; tells whether there are fewer places now.
-    pub(super) fn refused(&self) -> bool {
+    /// Takes note that the API had too many requests at once; returns how many places there are now, if fewer.
+    pub(super) fn refused(&self) -> Option<usize> {
         let mut size = self.gate.size();
         let fewer = size.refused(self.round);
         let gone = self.gate.places.forget_permits(fewer);
         size.owed += fewer - gone;
-        fewer > 0
+        (fewer > 0).then_some(size.limit)
     }
 }
 
@@ -143,6 +138,10 @@ mod tests {
         places
     }
 
+    fn limit(gate: &Gate) -> usize {
+        gate.size().limit
+    }
+
     fn is_full(gate: &Gate) -> bool {
         gate.places.available_permits() == 0
     }
@@ -151,12 +150,12 @@ mod tests {
     async fn is_halved_once_by_a_burst_and_never_below_one() {
         let gate = Arc::new(Gate::new(Some(16)));
         for expected in [8, 4, 2, 1, 1] {
-            let places = enter(&gate, gate.limit()).await;
+            let places = enter(&gate, limit(&gate)).await;
             assert!(is_full(&gate));
             for place in &places {
                 place.refused();
             }
-            assert_eq!(gate.limit(), expected);
+            assert_eq!(limit(&gate), expected);
             drop(places);
             assert_eq!(gate.places.available_permits(), expected);
         }
@@ -167,11 +166,11 @@ mod tests {
     async fn climbs_by_one_after_as_many_successes_as_there_are_places_and_never_above_its_bound() {
         let gate = Arc::new(Gate::new(Some(5)));
         enter(&gate, 4).await.iter().for_each(|place| _ = place.refused());
-        assert_eq!(gate.limit(), 2);
+        assert_eq!(limit(&gate), 2);
         let mut sizes = Vec::new();
         for _ in 0..20 {
             gate.enter().await.succeeded();
-            sizes.push(gate.limit());
+            sizes.push(limit(&gate));
         }
         assert_eq!(sizes, [2, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5]);
         assert_eq!(gate.places.available_permits(), 5);
@@ -184,15 +183,15 @@ mod tests {
         let places = enter(&gate, 8).await;
         places[0].refused();
         places.iter().for_each(Place::succeeded);
-        assert_eq!(gate.limit(), 4);
+        assert_eq!(limit(&gate), 4);
     }
 
     #[tokio::test]
     async fn without_a_bound_it_is_halved_from_what_is_in_flight() {
         let gate = Arc::new(Gate::new(None));
         let places = enter(&gate, 12).await;
-        assert!(places[3].refused());
-        assert_eq!(gate.limit(), 6);
+        assert_eq!(places[3].refused(), Some(6));
+        assert_eq!(limit(&gate), 6);
         // Those that are in flight are let finish; nobody comes in before half of them have.
         drop(places.into_iter().take(6).collect::<Vec<_>>());
         assert_eq!(gate.places.available_permits(), 6);
@@ -210,7 +209,7 @@ mod tests {
         drop(places.pop());
         assert_eq!(gate.places.available_permits(), 1);
         drop(places);
-        assert_eq!((gate.places.available_permits(), gate.limit()), (2, 2));
+        assert_eq!((gate.places.available_permits(), limit(&gate)), (2, 2));
     }
 
     #[tokio::test]

@@ -205,8 +205,8 @@ impl Traffic {
         self.learn(&pass, asked, answer, now)?;
         for place in &pass.places {
             if is_refused {
-                if place.refused() {
-                    tracing::debug!(endpoint = asked.endpoint.id(), "fewer requests at once, after a 429");
+                if let Some(limit) = place.refused() {
+                    tracing::debug!(endpoint = asked.endpoint.id(), limit, "fewer requests in flight, after a 429");
                 }
             } else if !is_failed {
                 place.succeeded();
