@@ -1,11 +1,13 @@
 //! What is sent with a request.
 
-use engine_expr::{Dynamic, EvalError, Members, Scope, Template, Value};
-use engine_source::{Map, Span};
+use engine_expr::{Dynamic, EvalError, Members, Scope, Secret, Template, Value};
+use engine_source::Map;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{DraftBody, MultipartField};
+use crate::draft::collect;
+use crate::form_data::FormData;
+use crate::{DraftBody, DraftFile, MultipartField};
 
 /// What is sent with a request: one of its kinds.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
@@ -39,6 +41,8 @@ pub struct GraphqlBody {
     #[serde(default, deserialize_with = "crate::nullable")]
     #[schemars(with = "Option<Map<Dynamic>>")]
     pub variables: Map<Dynamic>,
+    /// Which operation to run, where the text has several.
+    pub operation_name: Option<Template>,
 }
 
 impl Body {
@@ -46,15 +50,13 @@ impl Body {
     ///
     /// # Errors
     ///
-    /// Fails where a template does, where the value is missing, and for the kinds that are not supported yet.
-    pub fn evaluate(&self, scope: &Scope) -> Result<DraftBody, EvalError> {
+    /// Fails where a template does, and where the value is missing.
+    pub(crate) fn evaluate(&self, scope: &Scope, secrets: &mut Vec<Secret>) -> Result<DraftBody, EvalError> {
         let found = |value: &Dynamic| {
             let missing = || EvalError::new("the body is missing: this path finds nothing", value.span());
             value.evaluate(scope)?.ok_or_else(missing)
         };
-        let unsupported =
-            |kind: &str, span| Err(EvalError::new(format!("a `{kind}` body is not supported by this version"), span));
-        match self {
+        let body = match self {
             Self::Json(value) => found(value).map(DraftBody::Json),
             Self::Form(value) => found(value).map(DraftBody::Form),
             Self::Text(template) => {
@@ -66,11 +68,17 @@ impl Body {
                     }
                 }
             }
-            Self::Graphql(graphql) => graphql.evaluate(scope).map(DraftBody::Json),
-            Self::Multipart(_) => unsupported("multipart", Span::default()),
-            Self::Xml(value) => unsupported("xml", value.span()),
-            Self::File(path) => unsupported("file", path.span()),
+            Self::Graphql(graphql) => graphql.evaluate(scope).map(DraftBody::Graphql),
+            Self::Multipart(fields) => {
+                FormData::new(fields, scope, secrets).map(|form| DraftBody::Multipart(Box::new(form)))
+            }
+            Self::Xml(value) => found(value).map(DraftBody::Xml),
+            Self::File(path) => DraftFile::new(path, scope).map(DraftBody::File),
+        }?;
+        if let Some(value) = body.value() {
+            collect(value, secrets);
         }
+        Ok(body)
     }
 }
 
@@ -91,6 +99,12 @@ impl GraphqlBody {
         }
         if !variables.is_empty() {
             members.insert("variables", Value::Object(variables.into()));
+        }
+        if let Some(name) = &self.operation_name {
+            let name = name.render(scope)?;
+            if !name.is_null() {
+                members.insert("operationName", name);
+            }
         }
         Ok(Value::Object(members.into()))
     }

@@ -1,12 +1,13 @@
 //! Requests being built: where values are put, piece by piece, until the request is ready.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use engine_expr::{EvalError, Scope, Secret, Template, Value};
 use engine_source::{Map, Span};
 use http::header::{CONTENT_TYPE, COOKIE};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName};
 use percent_encoding::percent_decode_str;
 use url::Url;
 
@@ -14,7 +15,8 @@ use crate::encoding::decode_query;
 use crate::query_string::QueryString;
 use crate::veiled::Veiled;
 use crate::{
-    Body, DraftBody, Place, Prepared, QueryValue, Redactor, RequestLine, Style, Target, address, draft_body, header,
+    Body, BodyStep, DraftBody, DraftFile, Place, Prepared, QueryValue, Redactor, RequestLine, Style, Target, address,
+    draft_body, header,
 };
 
 /// A request that is being built.
@@ -136,15 +138,21 @@ impl Draft {
     ///
     /// # Errors
     ///
-    /// Fails where a template does, and for kinds of bodies that are not supported yet.
+    /// Fails where a template does, and where the body is missing.
     pub fn set_body(&mut self, body: &Body, scope: &Scope) -> Result<(), EvalError> {
-        self.body = body.evaluate(scope)?;
-        match &self.body {
-            DraftBody::None => {}
-            DraftBody::Json(value) | DraftBody::Form(value) | DraftBody::Text(value) => {
-                let value = value.clone();
-                self.keep(&value);
-            }
+        self.body = body.evaluate(scope, &mut self.secrets)?;
+        Ok(())
+    }
+
+    /// Finds the files that the body sends: `find` gives the place and the length of each.
+    ///
+    /// # Errors
+    ///
+    /// Fails where `find` does.
+    pub fn find_files<E>(&mut self, mut find: impl FnMut(&DraftFile) -> Result<(PathBuf, u64), E>) -> Result<(), E> {
+        for file in self.body.files() {
+            let (path, length) = find(file)?;
+            file.found(path, length);
         }
         Ok(())
     }
@@ -168,15 +176,28 @@ impl Draft {
             Target::Body(steps) => {
                 self.keep(value);
                 match &mut self.body {
-                    DraftBody::Json(body) | DraftBody::Form(body) => draft_body::put(body, steps, value, span),
+                    DraftBody::Json(body) | DraftBody::Form(body) | DraftBody::Graphql(body) => {
+                        draft_body::put(body, steps, value, span)
+                    }
+                    DraftBody::Xml(body @ Value::Object(_)) => draft_body::put(body, steps, value, span),
+                    DraftBody::Multipart(form) => match &**steps {
+                        [BodyStep::Member(name)] => form.put(name, value, span),
+                        _ => {
+                            let error = EvalError::new(format!("`{place}` is no field of a multipart body"), span);
+                            Err(error.help("name a field: `body.NAME`"))
+                        }
+                    },
                     body @ DraftBody::None => {
                         let mut object = Value::object::<&str>([]);
                         draft_body::put(&mut object, steps, value, span)?;
                         *body = DraftBody::Json(object);
                         Ok(())
                     }
-                    DraftBody::Text(_) => {
+                    DraftBody::Text(_) | DraftBody::Xml(_) => {
                         Err(EvalError::new(format!("`{place}` can't be put into a body that is a text"), span))
+                    }
+                    DraftBody::File(_) => {
+                        Err(EvalError::new(format!("`{place}` can't be put into a body that is a file"), span))
                     }
                 }
             }
@@ -237,25 +258,16 @@ impl Draft {
             value.set_sensitive(true);
             self.headers.insert(COOKIE, value);
         }
-        let (content_type, body) = match &self.body {
-            DraftBody::None => (None, Vec::new()),
-            DraftBody::Json(value) => (Some("application/json"), value.to_json().into_bytes()),
-            DraftBody::Form(value) => {
-                let pairs = crate::form::pairs(value, self.span)?;
-                (Some("application/x-www-form-urlencoded"), crate::form::encode(&pairs).into_bytes())
-            }
-            DraftBody::Text(value) => {
-                (Some("text/plain; charset=utf-8"), value.text().unwrap_or_default().into_owned().into_bytes())
-            }
-        };
-        if let Some(content_type) = content_type {
-            self.headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static(content_type));
+        let given = self.headers.get(CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+        let (content_type, body) = self.body.write(given.as_deref(), self.span)?;
+        if let Some(content_type) = content_type.filter(|content_type| given.as_ref() != Some(content_type)) {
+            self.headers.insert(CONTENT_TYPE, header::value("Content-Type", &content_type, self.span)?);
         }
         Ok(Prepared {
             method: self.method,
             url,
             headers: self.headers,
-            body: body.into(),
+            body,
             shown_url: shown,
             content: self.body,
             secrets: self.secrets,
@@ -559,6 +571,26 @@ pub(crate) mod tests {
             "POST https://api.test/v1/a\ncontent-type: application/x-www-form-urlencoded\na%5Btotal%5D=19.90&a%5Blines%5D%5B%5D=1&b=x+y",
         );
         check(
+            &yaml("{graphql: {query: 'query A { a }', operation_name: A}}"),
+            params,
+            &format!("{head}{{\"query\":\"query A {{ a }}\",\"operationName\":\"A\"}}"),
+        );
+        let xml = "POST https://api.test/v1/a\ncontent-type: application/xml\n";
+        check(
+            &yaml("{xml: {order: {'@id': 7, total: '{{ params.order.total }}', line: '{{ params.order.lines }}'}}}"),
+            params,
+            &format!(
+                "{xml}<?xml version=\"1.0\" encoding=\"UTF-8\"?><order id=\"7\"><total>19.90</total><line>1</line></order>"
+            ),
+        );
+        check(&yaml("{xml: '<a>{{ params.order.total }}</a>'}"), params, &format!("{xml}<a>19.90</a>"));
+        check(
+            &format!("{}\nheaders: {{Content-Type: text/xml}}", yaml("{xml: <a/>}")),
+            params,
+            "POST https://api.test/v1/a\ncontent-type: text/xml\n<a/>",
+        );
+        check(&yaml("{xml: [1]}"), params, "XML is made of a text or an object, not of a list");
+        check(
             &yaml("{text: 'hi {{ params.order.total }}'}"),
             params,
             "POST https://api.test/v1/a\ncontent-type: text/plain; charset=utf-8\nhi 19.90",
@@ -568,7 +600,6 @@ pub(crate) mod tests {
             params,
             "POST https://api.test/v1/a\ncontent-type: application/vnd.api+json\n1",
         );
-        check(&yaml("{file: ./a.pdf}"), params, "a `file` body is not supported by this version");
     }
 
     #[test]

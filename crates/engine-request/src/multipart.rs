@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use engine_expr::{Dynamic, Template};
+use engine_source::Kind;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -12,12 +13,14 @@ use crate::shape::Shape;
 #[derive(Clone, Debug, Serialize)]
 #[serde(untagged)]
 pub enum MultipartField {
-    /// A value; a list repeats the field.
+    /// A value; a list repeats the field, an object is sent as JSON.
     Value(Dynamic),
     /// The content of a file.
     File(MultipartFile),
     /// A text that is sent as a file.
     Content(MultipartContent),
+    /// Several of these, each a field of the same name.
+    Several(Vec<Self>),
 }
 
 /// The content of a file as a field.
@@ -55,6 +58,11 @@ impl<'de> Deserialize<'de> for MultipartField {
         if node.has("content") {
             return node.read().map(Self::Content);
         }
+        if let Kind::Seq(items) = node.kind()
+            && items.iter().any(|item| item.get("file").is_some() || item.get("content").is_some())
+        {
+            return node.read().map(Self::Several);
+        }
         node.read().map(Self::Value)
     }
 }
@@ -68,14 +76,19 @@ impl JsonSchema for MultipartField {
         let file = generator.subschema_for::<MultipartFile>();
         let content = generator.subschema_for::<MultipartContent>();
         let value = generator.subschema_for::<Dynamic>();
+        let several = generator.subschema_for::<Vec<Self>>();
         json_schema!({
-            "description": "A value, `{file, filename, content_type}` or `{content, filename, content_type}`.",
+            "description": "A value, `{file, filename, content_type}`, `{content, filename, content_type}`, or a list of these.",
             "if": {"type": "object", "required": ["file"]},
             "then": file,
             "else": {
                 "if": {"type": "object", "required": ["content"]},
                 "then": content,
-                "else": value,
+                "else": {
+                    "if": {"type": "array", "contains": {"type": "object", "anyOf": [{"required": ["file"]}, {"required": ["content"]}]}},
+                    "then": several,
+                    "else": value,
+                },
             },
         })
     }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use engine_expr::{Members, Secret, Value};
 use http::HeaderMap;
+use http::header::CONTENT_TYPE;
 use url::Url;
 
 use crate::{DraftBody, Payload, Redactor};
@@ -36,6 +37,24 @@ impl Prepared {
         Redactor::new(self.secrets.iter().cloned())
     }
 
+    /// Returns whether it is a GraphQL operation, whose answer may say in its body that it failed.
+    pub fn is_graphql(&self) -> bool {
+        matches!(self.content, DraftBody::Graphql(_))
+    }
+
+    /// Writes the body as people read it: fields and files of a multipart body are listed, files are named. Secrets are in it.
+    pub fn show_body(&self) -> String {
+        match &self.content {
+            DraftBody::Multipart(form) => form.show(),
+            DraftBody::File(file) => {
+                let content_type =
+                    self.headers.get(CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()));
+                format!("@{}", file.show(&content_type.unwrap_or_default()))
+            }
+            _ => self.body.show(),
+        }
+    }
+
     /// Makes the `request` of a scope: `method`, `url`, `path`, `query`, `headers`, `body`. What holds a secret is one.
     pub fn to_value(&self) -> Value {
         let redactor = self.redactor();
@@ -59,10 +78,7 @@ impl Prepared {
             let is_secret = values.iter().any(|value| value.is_sensitive());
             headers.insert(name.as_str(), if is_secret { Value::Secret(Secret::new(text)) } else { veil(text) });
         }
-        let body = match &self.content {
-            DraftBody::None => Value::Null,
-            DraftBody::Json(value) | DraftBody::Form(value) | DraftBody::Text(value) => value.clone(),
-        };
+        let body = self.content.to_value();
         let has_password = !self.url.username().is_empty() || self.url.password().is_some();
         let url = if has_password { Value::Secret(Secret::new(self.url.as_str())) } else { veil(self.url.to_string()) };
         Value::object([

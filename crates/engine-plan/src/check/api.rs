@@ -255,33 +255,44 @@ impl<'a> Checker<'a> {
         match body {
             Body::Json(value) | Body::Form(value) | Body::Xml(value) => self.dynamic(value, names),
             Body::Text(text) | Body::File(text) => self.template(text, names),
-            Body::Graphql(GraphqlBody { query, variables }) => {
+            Body::Graphql(GraphqlBody { query, variables, operation_name }) => {
                 self.template(query, names);
+                self.maybe_template(operation_name.as_ref(), names);
                 for (_, value) in variables {
                     self.dynamic(value, names);
                 }
             }
             Body::Multipart(fields) => {
                 for (_, field) in fields {
-                    let (filename, content_type) = match field {
-                        MultipartField::Value(value) => {
-                            self.dynamic(value, names);
-                            continue;
-                        }
-                        MultipartField::File(MultipartFile { file, filename, content_type }) => {
-                            self.template(file, names);
-                            (filename, content_type)
-                        }
-                        MultipartField::Content(MultipartContent { content, filename, content_type }) => {
-                            self.dynamic(content, names);
-                            (filename, content_type)
-                        }
-                    };
-                    self.maybe_template(filename.as_ref(), names);
-                    self.maybe_template(content_type.as_ref(), names);
+                    self.multipart(field, names);
                 }
             }
         }
+    }
+
+    fn multipart(&mut self, field: &'a MultipartField, names: &Names<'a>) {
+        let (filename, content_type) = match field {
+            MultipartField::Value(value) => {
+                self.dynamic(value, names);
+                return;
+            }
+            MultipartField::Several(fields) => {
+                for field in fields {
+                    self.multipart(field, names);
+                }
+                return;
+            }
+            MultipartField::File(MultipartFile { file, filename, content_type }) => {
+                self.template(file, names);
+                (filename, content_type)
+            }
+            MultipartField::Content(MultipartContent { content, filename, content_type }) => {
+                self.dynamic(content, names);
+                (filename, content_type)
+            }
+        };
+        self.maybe_template(filename.as_ref(), names);
+        self.maybe_template(content_type.as_ref(), names);
     }
 
     fn response(&mut self, response: Option<&'a Response>, names: &Names<'a>) {
