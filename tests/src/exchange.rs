@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::answer::Answer;
+use crate::part::Part;
 use crate::received::Received;
 
 /// A request that is expected, and what is answered.
@@ -20,6 +21,8 @@ pub struct Exchange {
     json: Option<serde_json::Value>,
     /// Its body to the letter.
     body: Option<String>,
+    /// The parts of its body, which is `multipart/form-data`.
+    parts: Option<Vec<Part>>,
     /// How often it is expected.
     #[serde(default = "once")]
     pub(crate) times: u32,
@@ -65,6 +68,13 @@ impl Exchange {
             let found: Option<serde_json::Value> = serde_json::from_slice(&received.body).ok();
             if found.as_ref() != Some(expected) {
                 return Some(format!("the body is not {expected}"));
+            }
+        }
+        if let Some(expected) = &self.parts {
+            match Part::read(received) {
+                Ok(found) if found == *expected => {}
+                Ok(found) => return Some(format!("the parts are {found:#?}, not {expected:#?}")),
+                Err(why) => return Some(format!("the body is not multipart: {why}")),
             }
         }
         if let Some(expected) = &self.body

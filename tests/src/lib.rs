@@ -12,6 +12,7 @@ mod exchange;
 mod expected;
 mod fault;
 mod hidden;
+mod part;
 mod received;
 mod repository;
 mod rig;

@@ -51,6 +51,7 @@ scenarios! {
     auth_session
     auth_switch
     bodies_and_queries
+    body_xml
     broken_pipe
     call_without_a_body
     calls_in_flight
@@ -64,6 +65,8 @@ scenarios! {
     for_each_lists
     for_each_nested
     for_each_step
+    graphql_errors
+    graphql_pages
     headers_in_any_case
     host_of_a_link
     host_that_is_allowed
@@ -131,6 +134,8 @@ scenarios! {
     step_that_is_skipped
     steps_by_name
     template_without_its_member
+    upload_dry_run
+    upload_without_its_file
     validate_fail
     vars
     where_map_validate

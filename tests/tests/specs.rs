@@ -11,6 +11,7 @@ use engine_tests::{Engine, Expected, files_below, root};
 const RUNNING: &[&str] = &[
     "body-too-large",
     "connection",
+    "graphql-errors",
     "host-not-allowed",
     "http-status",
     "internal-error",

@@ -4,7 +4,7 @@
 use engine_source::{Entry, Finding, Findings, Node, Span};
 
 use self::Object::{
-    Api, Auth, Body, Call, Endpoint, ErrorRule, OnError, Pagination, Read, Secret, Sink, Step, Top, Validate,
+    Api, Auth, Call, Endpoint, ErrorRule, OnError, Pagination, Read, Secret, Sink, Step, Top, Validate,
 };
 use self::Sign::{Is, IsOther, There};
 
@@ -16,7 +16,6 @@ enum Object {
     Api,
     Endpoint,
     Auth,
-    Body,
     Pagination,
     ErrorRule,
     Step,
@@ -54,7 +53,6 @@ const WRITE_OUT: &str = "write the steps one after another";
 const REJECTS: &str = "use `skip`, which counts them, or `fail`";
 const OTHER_AUTH: &str = "use `api_key`, `basic` or `bearer` with a token from elsewhere";
 const OTHER_SINK: &str = "use `sqlite`, `csv` or `jsonl`";
-const OTHER_BODY: &str = "use `json`, `form` or `text`";
 
 #[rustfmt::skip]
 const TABLE: &[(Object, &str, Sign, &str, &str)] = &[
@@ -70,10 +68,6 @@ const TABLE: &[(Object, &str, Sign, &str, &str)] = &[
     (Endpoint, "steps", There, "an endpoint made of `steps`", "write the steps where it is used"),
     (Auth, "type", Is("digest"), "`digest` auth", OTHER_AUTH),
     (Auth, "type", Is("oauth1"), "`oauth1` auth", OTHER_AUTH),
-    (Body, "multipart", There, "a `multipart` body", OTHER_BODY),
-    (Body, "xml", There, "an `xml` body", "write it as `text`"),
-    (Body, "graphql", There, "a `graphql` body", "write it as `json`: `{query: …, variables: {…}}`"),
-    (Body, "file", There, "a `file` body", OTHER_BODY),
     (Pagination, "restart_after", There, "`restart_after`", "read by smaller spans, one endpoint param each"),
     (ErrorRule, "action", Is("restart"), "the action `restart`", "use `retry` or `fail`"),
     (ErrorRule, "action", Is("reset_cursor"), "the action `reset_cursor`", "use `retry` or `fail`"),
@@ -140,9 +134,6 @@ fn all(root: &Node, findings: &mut Found) {
                 continue;
             }
             parts(&entry.value, findings);
-            if let Some(body) = entry.value.get("body") {
-                object(Body, body, findings);
-            }
         }
     }
     for one in root.get("steps").map(Node::items).unwrap_or_default() {
@@ -177,10 +168,8 @@ fn step(node: &Node, findings: &mut Found) {
     within(Validate, "validate", findings);
     within(Call, "call", findings);
     within(OnError, "on_error", findings);
-    for (part, kind, key) in [("read", Pagination, "paginate"), ("call", Body, "body")] {
-        if let Some(part) = node.get(part).and_then(|part| part.get(key)) {
-            object(kind, part, findings);
-        }
+    if let Some(paginate) = node.get("read").and_then(|read| read.get("paginate")) {
+        object(Pagination, paginate, findings);
     }
 }
 

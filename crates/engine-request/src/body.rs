@@ -1,13 +1,13 @@
 //! What is sent with a request.
 
 use engine_expr::{Dynamic, EvalError, Members, Scope, Secret, Template, Value};
-use engine_source::Map;
+use engine_source::{Map, Span};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::draft::collect;
 use crate::form_data::FormData;
-use crate::{DraftBody, DraftFile, MultipartField};
+use crate::{DraftBody, DraftFile, MultipartField, graphql};
 
 /// What is sent with a request: one of its kinds.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
@@ -46,6 +46,16 @@ pub struct GraphqlBody {
 }
 
 impl Body {
+    /// Returns where its value is written, where it is one.
+    pub fn span(&self) -> Option<Span> {
+        match self {
+            Self::Json(value) | Self::Form(value) | Self::Xml(value) => Some(value.span()),
+            Self::Text(template) | Self::File(template) => Some(template.span()),
+            Self::Graphql(graphql) => Some(graphql.query.span()),
+            Self::Multipart(fields) => fields.iter().next().map(|(name, _)| name.span),
+        }
+    }
+
     /// Returns what is sent.
     ///
     /// # Errors
@@ -83,6 +93,11 @@ impl Body {
 }
 
 impl GraphqlBody {
+    /// Tells whether it is known to ask only: its text has no templates, and no mutation.
+    pub fn is_query(&self) -> bool {
+        self.query.as_literal().and_then(Value::as_str).is_some_and(graphql::only_asks)
+    }
+
     /// Makes the JSON object that is sent.
     fn evaluate(&self, scope: &Scope) -> Result<Value, EvalError> {
         let mut members = Members::new();

@@ -16,7 +16,7 @@ use crate::query_string::QueryString;
 use crate::veiled::Veiled;
 use crate::{
     Body, BodyStep, DraftBody, DraftFile, Place, Prepared, QueryValue, Redactor, RequestLine, Style, Target, address,
-    draft_body, header,
+    draft_body, graphql, header,
 };
 
 /// A request that is being built.
@@ -32,6 +32,8 @@ pub struct Draft {
     headers: HeaderMap,
     cookies: Vec<(Arc<str>, String)>,
     body: DraftBody,
+    /// Where the body is written.
+    body_span: Span,
     secrets: Vec<Secret>,
     /// Whether the URL is one that an answer gave.
     is_link: bool,
@@ -61,6 +63,7 @@ impl Draft {
             headers: HeaderMap::new(),
             cookies: Vec::new(),
             body: DraftBody::None,
+            body_span: request.span(),
             secrets,
             is_link: false,
             span: request.span(),
@@ -85,6 +88,14 @@ impl Draft {
     /// Returns whether there is such a header already.
     pub fn has_header(&self, name: &str) -> bool {
         self.headers.contains_key(name)
+    }
+
+    /// Returns whether it is a GraphQL operation that asks only, so that it can be sent again whatever its method.
+    pub fn is_query(&self) -> bool {
+        match &self.body {
+            DraftBody::Graphql(value) => value.get("query").and_then(Value::as_str).is_some_and(graphql::only_asks),
+            _ => false,
+        }
     }
 
     /// Replaces the URL and its query: a link that an answer gave, taken exactly as it is.
@@ -141,6 +152,7 @@ impl Draft {
     /// Fails where a template does, and where the body is missing.
     pub fn set_body(&mut self, body: &Body, scope: &Scope) -> Result<(), EvalError> {
         self.body = body.evaluate(scope, &mut self.secrets)?;
+        self.body_span = body.span().unwrap_or(self.span);
         Ok(())
     }
 
@@ -259,7 +271,7 @@ impl Draft {
             self.headers.insert(COOKIE, value);
         }
         let given = self.headers.get(CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
-        let (content_type, body) = self.body.write(given.as_deref(), self.span)?;
+        let (content_type, body) = self.body.write(given.as_deref(), self.body_span)?;
         if let Some(content_type) = content_type.filter(|content_type| given.as_ref() != Some(content_type)) {
             self.headers.insert(CONTENT_TYPE, header::value("Content-Type", &content_type, self.span)?);
         }
@@ -575,6 +587,9 @@ pub(crate) mod tests {
             params,
             &format!("{head}{{\"query\":\"query A {{ a }}\",\"operationName\":\"A\"}}"),
         );
+        let is_query = |body: &str| draft(&yaml(body), params).unwrap().is_query();
+        assert!(is_query("{graphql: {query: 'query { {{ params.order.total }} }'}}"));
+        assert!(!is_query("{graphql: {query: 'mutation { a }'}}") && !is_query("{json: {query: '{ a }'}}"));
         let xml = "POST https://api.test/v1/a\ncontent-type: application/xml\n";
         check(
             &yaml("{xml: {order: {'@id': 7, total: '{{ params.order.total }}', line: '{{ params.order.lines }}'}}}"),

@@ -59,7 +59,7 @@ impl DraftBody {
         }
     }
 
-    /// Writes it; the first is its content type. `span` is the place of the request, `given` the content type that the spec says.
+    /// Writes it; the first is its content type. `span` is its place, `given` the content type that the spec says.
     pub(crate) fn write(&self, given: Option<&str>, span: Span) -> Result<(Option<String>, Payload), EvalError> {
         let (content_type, body) = match self {
             Self::None => return Ok((None, Payload::default())),

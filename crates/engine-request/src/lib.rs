@@ -26,6 +26,7 @@ mod error_rule;
 mod exclusive;
 mod form;
 mod form_data;
+mod graphql;
 mod hash;
 mod header;
 mod idempotency;

@@ -50,6 +50,7 @@ impl Asker<'_> {
             let request = format!("{} {}", draft.method(), endpoint.id());
             Failure { message: format!("{request}: page {number} can't be asked for: {}", failure.message), ..failure }
         })?;
+        self.context.find_files(&mut draft)?;
         if self.context.options.dry_run && !is_read_only(draft.method()) {
             let message = format!("would read by {} {}, which a dry run does not send", draft.method(), endpoint.id());
             self.tally.event(Event::Log { step: Arc::clone(self.tally.step()), message });

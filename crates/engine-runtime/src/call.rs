@@ -163,12 +163,11 @@ impl Caller {
             let parts = [&*self.context.id, &*self.step.id].into_iter().chain(identity.iter().map(String::as_str));
             idempotency.apply(&mut draft, &scope, || derive_key(parts.map(str::as_bytes)))?;
         }
+        self.context.find_files(&mut draft)?;
         if self.context.options.dry_run && !is_read_only(draft.method()) {
             let request = draft.finish()?;
-            let body = match request.body.is_empty() {
-                true => String::new(),
-                false => format!(" {}", excerpt(request.body.show().as_bytes())),
-            };
+            let body = request.show_body();
+            let body = if body.is_empty() { body } else { format!(" {}", excerpt(body.as_bytes())) };
             let message = format!("would send {} {}{body}", request.method, request.shown_url);
             self.context
                 .observer

@@ -17,6 +17,7 @@ use url::{Origin, Url};
 
 use crate::credentials::{Credentials, Proof, kept};
 use crate::failure::Failure;
+use crate::graphql;
 use crate::hidden::Hidden;
 use crate::origin::{hide_secrets, named_origin, strip};
 use crate::page::excerpt;
@@ -225,7 +226,8 @@ impl Exchanges {
 
     /// Sends a request until it succeeds or there is no more to try.
     pub(crate) async fn send(&self, draft: Draft, asked: &Asked<'_>) -> Result<Outcome, Failure> {
-        let (method, has_key) = (asked.endpoint.request.method(), asked.has_key);
+        // What only asks may be asked again.
+        let (method, has_key) = (asked.endpoint.request.method(), asked.has_key || draft.is_query());
         let mut attempt = Attempt { number: 1, elapsed: Duration::ZERO, method, has_key };
         let mut renewed = Renewed::default();
         loop {
@@ -580,6 +582,14 @@ impl Exchanges {
         let status = answer.status;
         let Some(ruling) = ruling else {
             if answer.is_success() {
+                if request.is_graphql()
+                    && let Some(errors) = graphql::errors(&answer, asked.scope)
+                {
+                    let text = format!("the answer has GraphQL errors: {errors}");
+                    return Err(failed("graphql-errors", &text, &request, asked).help(
+                        "to take what came nevertheless, write `errors: [{when: response.body.data is not none, action: accept}]`",
+                    ));
+                }
                 return Ok(Verdict::Done(Outcome::Answer(Box::new(Exchanged { request, answer }))));
             }
             let decision = match policy(asked)? {

@@ -40,6 +40,13 @@ pub trait Environment: Send + Sync {
     ///
     /// Fails as reading a file does.
     fn read_file(&self, path: &Path) -> io::Result<String>;
+
+    /// Returns how long a file is that a request sends.
+    ///
+    /// # Errors
+    ///
+    /// Fails where there is no such file, where it is a folder, and where it cannot be read.
+    fn file_length(&self, path: &Path) -> io::Result<u64>;
 }
 
 /// What a run takes from outside.

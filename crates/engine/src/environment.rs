@@ -125,6 +125,14 @@ impl Environment for Variables {
         };
         fs::read_to_string(path)
     }
+
+    fn file_length(&self, path: &Path) -> io::Result<u64> {
+        // A pipe would wait for its writer when it is opened.
+        if !fs::metadata(path)?.is_file() {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
+        Ok(fs::File::open(path)?.metadata()?.len())
+    }
 }
 
 #[cfg(test)]

@@ -750,6 +750,11 @@ impl<'a> Checker<'a> {
         if effective.records.is_some() {
             return;
         }
+        if let Some(Body::Graphql(graphql)) = &entry.model.body
+            && graphql.is_query()
+        {
+            return;
+        }
         let only_429 = |pattern: &StatusPattern| *pattern == StatusPattern::one(429);
         let is_safe = |on: &Setting<RetryOn>| match on.as_value() {
             Some(RetryOn::Connect) | None => true,

@@ -115,6 +115,7 @@ pub static RULES: &[Rule] = &[
     rule!("missing-secret", Error, Running, "a secret could not be found"),
     rule!("template-failed", Error, Running, "a template, a condition or a path failed"),
     rule!("http-status", Error, Running, "an answer's status says that the request failed"),
+    rule!("graphql-errors", Error, Running, "an answer of GraphQL says that the operation failed"),
     rule!("not-json", Error, Running, "an answer's body is not JSON"),
     rule!("invalid-body", Error, Running, "an answer's body is not what it should be"),
     rule!("unexpected-shape", Error, Running, "an answer has another shape than the spec says"),
