@@ -83,7 +83,8 @@ fn run(script: &Script, place: &Path, server: &Server, other: &Server) -> Finish
     let mut engine =
         Engine::new(arguments).folder(place).variable("SERVER_URL", &server.url()).variable("OTHER_URL", &other.url());
     for (name, value) in &script.run.env {
-        engine = engine.variable(name, value);
+        let value = value.replace("@server@", &server.url()).replace("@other@", &other.url());
+        engine = engine.variable(name, &value);
     }
     if script.run.first_line_only {
         engine = engine.first_line_only();

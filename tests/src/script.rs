@@ -26,6 +26,7 @@ pub struct Script {
 pub(crate) struct Run {
     /// What follows `engine run spec.yaml`.
     pub(crate) args: Vec<String>,
+    /// Variables; `@server@` and `@other@` are known here too.
     pub(crate) env: BTreeMap<String, String>,
     /// More files in the folder of the run.
     pub(crate) files: BTreeMap<String, String>,

@@ -61,9 +61,6 @@ const TABLE: &[(Object, &str, Sign, &str, &str)] = &[
     (Secret, "command", There, "`command`", "use `env` or `file`"),
     (Secret, "keyring", There, "`keyring`", "use `env` or `file`"),
     (Api, "incremental", There, "`incremental`", STATE),
-    (Api, "tls", There, "`tls`", "trust the authority on the machine"),
-    (Api, "proxy", There, "`proxy`", "leave it out"),
-    (Api, "redirects", IsOther("follow"), "another policy than `follow`", "leave it out: redirects go to allowed hosts only"),
     (Endpoint, "incremental", There, "`incremental`", STATE),
     (Endpoint, "steps", There, "an endpoint made of `steps`", "write the steps where it is used"),
     (Auth, "type", Is("digest"), "`digest` auth", OTHER_AUTH),
@@ -148,7 +145,6 @@ fn parts(node: &Node, findings: &mut Found) {
             object(Auth, auth, findings);
         }
     }
-    if let Some(response) = node.get("response") {}
     if let Some(paginate) = node.get("paginate") {
         object(Pagination, paginate, findings);
     }

@@ -45,6 +45,7 @@ mod one_or_many;
 mod payload;
 mod place;
 mod prepared;
+mod proxy;
 mod query_string;
 mod query_value;
 mod quota;
@@ -99,6 +100,7 @@ pub use pagination::{Fingerprint, Last, Next, Page, Pager, PagerError, Paginatio
 pub use payload::{Payload, Piece};
 pub use place::{BodyStep, Place, Target};
 pub use prepared::Prepared;
+pub use proxy::Proxy;
 pub use query_value::{QueryValue, Style, StyledValue};
 pub use quota::{Quota, quotas};
 pub use rate_limit::{RateLimit, RateLimits, Share};

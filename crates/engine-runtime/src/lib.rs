@@ -5,6 +5,7 @@
 
 mod ahead;
 mod asked_of_answers;
+mod body;
 mod call;
 mod credentials;
 mod exchange;
@@ -48,7 +49,7 @@ pub use crate::state::{Entry, Kind, MemoryState, StateError, StateStore};
 pub use crate::stop::Stop;
 pub use crate::traffic::Shared;
 pub use crate::transport::{
-    Body, Connection, HttpTransport, Incoming, MAX_WHOLE, Outgoing, Proxies, Proxy, Spool, SpoolReader, Transport,
+    Body, Connection, HttpTransport, Incoming, MAX_WHOLE, Outgoing, Proxies, Spool, SpoolReader, Transport,
     TransportError, Way,
 };
 pub use crate::world::{BoxFuture, Clock, Environment, SystemClock, World};

@@ -59,7 +59,7 @@ pub struct Api {
     pub concurrency: Option<Setting<u32>>,
     /// How connections are secured.
     pub tls: Option<Tls>,
-    /// The URL of a proxy.
+    /// The URL of a proxy, of `http`, `https`, `socks5` or `socks5h`; `none` goes straight. The proxies of the machine if not given.
     pub proxy: Option<Template>,
     /// Which redirects are followed; `follow` if not given.
     pub redirects: Option<Redirects>,

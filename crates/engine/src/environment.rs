@@ -7,7 +7,8 @@ use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use engine_runtime::{Environment, Proxies, Proxy};
+use engine_request::Proxy;
+use engine_runtime::{Environment, Proxies};
 
 use crate::failure::Failure;
 

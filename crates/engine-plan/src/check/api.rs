@@ -13,7 +13,7 @@ use engine_request::pagination::{
 };
 use engine_request::{
     Auth, Auths, Backoff, Body, CsvFormat, CsvHeader, ErrorAction, ErrorRule, Format, GraphqlBody, Idempotency,
-    Incremental, Method, MultipartContent, MultipartField, MultipartFile, OneOrMany, Pagination, Place, QueryValue,
+    Incremental, Method, MultipartContent, MultipartField, MultipartFile, OneOrMany, Pagination, Place, Proxy, QueryValue,
     RateLimit, RateLimits, Records, RecordsFrom, Removable, RequestLine, Response, Retry, RetryOn, StatusPattern,
     StyledValue, Target, Tls, charset,
 };
@@ -82,9 +82,24 @@ impl<'a> Checker<'a> {
             for file in [ca, cert, key].into_iter().flatten() {
                 self.template(file, &names);
             }
+            if let (Some(key), None) = (key, cert) {
+                self.findings.push(
+                    Finding::error("missing-field", format!("`tls` of `{}` has a `key` and no `cert`", entry.name))
+                        .label(key.span(), "belongs to a certificate")
+                        .help("name the file of the certificate: `tls: {cert: client.pem, key: client.key}`"),
+                );
+            }
         }
         if let Some(proxy) = proxy {
             self.template(proxy, &names);
+            let is_wrong = |text: &str| text != "none" && Proxy::parse(text).is_none();
+            if proxy.as_literal().is_some_and(|text| text.as_str().is_none_or(is_wrong)) {
+                self.findings.push(
+                    Finding::error("invalid-url", "`proxy` is not the URL of a proxy")
+                        .label(proxy.span(), "not a proxy")
+                        .help("write `http://`, `https://`, `socks5://` or `socks5h://`, a host and a port, and no path; or `none`"),
+                );
+            }
         }
         for host in allow_hosts {
             self.template(host, &names);

@@ -98,7 +98,7 @@ pub struct ApiSettings {
     pub concurrency: Option<Setting<u32>>,
     /// How connections are secured.
     pub tls: Option<Tls>,
-    /// The URL of a proxy.
+    /// The URL of a proxy, or `none`.
     pub proxy: Option<Template>,
     /// Which redirects are followed.
     pub redirects: Redirects,

@@ -5,13 +5,14 @@ use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use engine_request::Proxy;
 use reqwest::{Certificate, Client, Identity};
 use url::Url;
 
 use super::address::Guard;
 use super::connection::Way;
 use super::error::{MAX_HEAD, said};
-use super::{Connection, Proxies, Proxy, TransportError};
+use super::{Connection, Proxies, TransportError};
 
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(30);
@@ -75,7 +76,7 @@ fn make(connection: &Connection, is_secure: bool, proxies: &Proxies) -> Result<C
     let ways = match connection.way() {
         Way::Machine => proxies.ways().map_err(broken)?,
         Way::Direct => Vec::new(),
-        Way::Through(proxy) => vec![proxy.all().map_err(broken)?],
+        Way::Through(proxy) => vec![reqwest::Proxy::all(proxy.as_str()).map_err(broken)?],
     };
     let is_secure = is_secure
         || match connection.way() {

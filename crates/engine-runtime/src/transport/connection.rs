@@ -7,13 +7,13 @@ use std::path::Path;
 use bytes::Bytes;
 use engine_expr::{Scope, Template};
 use engine_plan::{ApiSettings, Plan};
+use engine_request::Proxy;
 use rustls::RootCertStore;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use url::Url;
 
-use super::Proxy;
 use super::address::named_link_local;
 use crate::failure::Failure;
 use crate::world::Environment;

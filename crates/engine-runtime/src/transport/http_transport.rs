@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
+use engine_request::Proxy;
 use futures_util::stream::try_unfold;
 use http::HeaderValue;
 use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, RANGE};
@@ -15,7 +16,7 @@ use super::client::Clients;
 use super::coding::{self, Coding};
 use super::landing::Landing;
 use super::pace::Pace;
-use super::{Body, Incoming, Outgoing, Proxies, Proxy, Transport, TransportError, upload};
+use super::{Body, Incoming, Outgoing, Proxies, Transport, TransportError, upload};
 use crate::world::BoxFuture;
 
 /// How much of a packed body is unpacked at once.

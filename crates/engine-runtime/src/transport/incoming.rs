@@ -8,8 +8,8 @@ use http::HeaderMap;
 
 use super::{Spool, TransportError};
 
-/// How large a body may be that is taken as a whole: 256 MiB.
-pub const MAX_WHOLE: u64 = 256 << 20;
+/// How large a body may be that is taken as a whole: 256 MB.
+pub const MAX_WHOLE: u64 = 256_000_000;
 
 /// An answer, with its body decoded.
 #[derive(Clone, Debug)]

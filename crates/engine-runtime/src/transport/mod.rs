@@ -22,7 +22,7 @@ pub use self::error::TransportError;
 pub use self::http_transport::HttpTransport;
 pub use self::incoming::{Body, Incoming, MAX_WHOLE};
 pub use self::outgoing::Outgoing;
-pub use self::proxies::{Proxies, Proxy};
+pub use self::proxies::Proxies;
 pub use self::spool::{Spool, SpoolReader};
 
 use crate::world::BoxFuture;

@@ -3,10 +3,11 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use engine_request::Proxy;
 use reqwest::dns::Resolve;
 
 use super::super::address::Guard;
-use super::super::{Connection, Proxy, Way};
+use super::super::{Connection, Way};
 use super::server::{ok, plain};
 use super::{Outgoing, get, text};
 

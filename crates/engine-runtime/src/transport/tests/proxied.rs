@@ -3,10 +3,11 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
+use engine_request::Proxy;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::TcpStream;
 
-use super::super::{Connection, Proxy, Transport, Way};
+use super::super::{Connection, Transport, Way};
 use super::server::{Authority, accept, head, ok, plain, secure};
 use super::{HttpTransport, Outgoing, Proxies, get, text};
 
