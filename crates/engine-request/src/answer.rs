@@ -46,6 +46,11 @@ impl Answer {
         Self { value: OnceLock::from((value, None)), ..self }
     }
 
+    /// Takes this for what the body is as a value.
+    pub fn set_value(&mut self, value: Value) {
+        self.value = OnceLock::from((value, None));
+    }
+
     /// Returns what the body is.
     pub fn content(&self) -> &Content {
         &self.content

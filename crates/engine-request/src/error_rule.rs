@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use engine_expr::{Condition, EvalError, Scope, Setting, Template};
+use engine_expr::{Condition, EvalError, Scope, Segment, Setting, Template};
 use engine_source::Span;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -88,6 +88,11 @@ impl ErrorRules {
     /// Returns whether there is no rule.
     pub fn is_empty(&self) -> bool {
         self.rules.is_empty()
+    }
+
+    /// Returns whether something of the list at this path in the body is needed.
+    pub fn reaches(&self, list: &[Segment]) -> bool {
+        self.needs.reaches(list, 0)
     }
 
     /// Returns what the first rule says that takes this answer.

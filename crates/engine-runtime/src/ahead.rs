@@ -7,6 +7,7 @@ use engine_plan::Read;
 use engine_request::{Changes, Draft, Pager};
 use futures_util::stream::{FuturesOrdered, StreamExt};
 
+use crate::body::Takes;
 use crate::exchange::{Asked, Outcome, is_read_only};
 use crate::failure::Failure;
 use crate::report::Event;
@@ -25,6 +26,8 @@ pub(crate) struct Asker<'a> {
     pub(crate) params: &'a Value,
     /// Whether there is more than one page, so that messages number them.
     pub(crate) has_pages: bool,
+    /// What is done with the body of a page.
+    pub(crate) takes: &'a Takes,
 }
 
 /// A page that was asked for, and what came.
@@ -69,6 +72,7 @@ impl Asker<'_> {
             span: self.read.span,
             place,
             has_key: false,
+            takes: self.takes,
             without: &[],
         }
     }

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use engine_expr::{DynamicLeaf, Scope, Value};
+use engine_expr::{DynamicLeaf, Scope};
 use engine_plan::{Call, Expect, Step, Target};
-use engine_request::{Answer, Format, Needs, derive_key};
+use engine_request::{Answer, Content, Format, Needs, derive_key};
 use engine_spec::ItemAction;
 use futures_util::stream::{self, Stream, StreamExt};
 
 use crate::asked_of_answers;
+use crate::body::{Beside, Staged, Takes, max_body};
 use crate::exchange::{Asked, Exchanged, Outcome, is_read_only};
 use crate::failure::Failure;
 use crate::item::{Item, Json, Origin};
@@ -149,6 +150,7 @@ impl Caller {
             span: call.span,
             place: "",
             has_key: endpoint.idempotency.is_some(),
+            takes: if endpoint.response.format == Some(Format::Binary) { &Takes::File } else { &Takes::Whole },
             without: &[],
         };
         let scope = self.context.exchanges.with_auth(&asked(&scope)).await?;
@@ -174,7 +176,7 @@ impl Caller {
                 .event(Event::Log { step: self.step.id.as_str().into(), message: self.context.redact(&message) });
             return Ok(None);
         }
-        let exchanged = match self.context.exchanges.send(draft, &asked(&scope)).await? {
+        let mut exchanged = match self.context.exchanges.send(draft, &asked(&scope)).await? {
             Outcome::Answer(exchanged) => exchanged,
             Outcome::Skipped => {
                 self.tally.add(|counts| counts.skipped += 1);
@@ -182,12 +184,30 @@ impl Caller {
             }
             Outcome::Stopped => return Err(Failure::interrupted()),
         };
+        let staged = self.stage(call, &mut exchanged, &scope).await.map_err(|failure| exchanged.hide(failure))?;
         if let Some(expect) = &self.step.expect {
             check(expect, &exchanged, &item_scope).map_err(|failure| exchanged.hide(failure))?;
         }
         let handed_on = self.hand_on(call, item, base, &exchanged).map_err(|failure| exchanged.hide(failure))?;
+        if let Some(staged) = staged {
+            staged.place().map_err(|failure| exchanged.hide(failure))?;
+        }
         self.tally.add(|counts| counts.sent += 1);
         Ok(Some(handed_on))
+    }
+
+    /// Writes a body that becomes a file beside its place; what is told of it is the body from then on.
+    async fn stage(&self, call: &Call, exchanged: &mut Exchanged, scope: &Scope) -> Result<Option<Staged>, Failure> {
+        let response = &call.endpoint.response;
+        let (Beside::File(source), Some(to)) = (std::mem::take(&mut exchanged.beside), &response.to) else {
+            return Ok(None);
+        };
+        let content_type = exchanged.answer.header("content-type");
+        let folder = self.context.plan.folder(to.span());
+        let most = max_body(response, scope)?;
+        let staged = Staged::write(source, to, folder, scope, content_type, most, self.context.options.dry_run).await?;
+        exchanged.answer.set_value(staged.value.clone());
+        Ok(Some(staged))
     }
 
     /// Makes the item that goes on: the answer's body, or what `extract` makes of it.
@@ -198,6 +218,7 @@ impl Caller {
             stream: Arc::clone(&item.origin.stream),
             exchange: item.origin.exchange.clone(),
             response: Some(exchanged.answer.to_value(needs)),
+            is_keyed: item.origin.is_keyed,
             place: item.origin.place,
         };
         let asking = Item { origin: Arc::new(origin), ..item.clone() };
@@ -207,31 +228,23 @@ impl Caller {
     }
 }
 
-/// Tells whether an answer has to be JSON.
-fn is_json(call: &Call, answer: &Answer) -> bool {
-    match call.endpoint.response.format {
-        Some(format) => format == Format::Json,
-        None => {
-            answer.header("content-type").is_some_and(|kind| kind.to_ascii_lowercase().contains("json"))
-                && !answer.body.starts_with(b"\"")
-        }
-    }
-}
-
 /// Returns an answer's body, unwrapped.
 fn body_of(call: &Call, exchanged: &Exchanged, base: &Scope) -> Result<Json, Failure> {
-    let value = exchanged.answer.value();
-    if let Value::String(_) = value
-        && is_json(call, &exchanged.answer)
-    {
+    let answer = &exchanged.answer;
+    let value = answer.parsed().map_err(|error| {
         let asked = format!("{} {}", exchanged.request.method, exchanged.request.shown_url);
-        let why = Value::from_json(&String::from_utf8_lossy(&exchanged.answer.body))
-            .err()
-            .map(|error| error.to_string())
-            .unwrap_or_default();
-        let text = format!("{asked}: the answer is not JSON: {why}: {}", excerpt(&exchanged.answer.body));
-        return Err(Failure::new("not-json", text, call.span));
-    }
+        let content_type = answer.header("content-type");
+        let is_json = matches!(answer.content(), Content::Json | Content::Ndjson);
+        let kind = content_type.as_deref().unwrap_or("no content type");
+        let text = format!("{asked}: the answer ({kind}) {error}: {}", excerpt(&answer.body));
+        let failure = Failure::new(if is_json { "not-json" } else { "invalid-body" }, text, call.span);
+        match answer.content() {
+            Content::Unsaid | Content::TextUnlessJson => failure.help(
+                "a file is fetched with `response: {format: binary, to: ./out/NAME}`; a text in another encoding needs `encoding`",
+            ),
+            _ => failure,
+        }
+    })?;
     match &call.endpoint.response.body {
         None => Ok(Json::of(value)),
         Some(unwrap) => {

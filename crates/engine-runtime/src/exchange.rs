@@ -15,6 +15,7 @@ use http::header::WWW_AUTHENTICATE;
 use jiff::Timestamp;
 use url::{Origin, Url};
 
+use crate::body::{Beside, Received, Takes, max_body, receive};
 use crate::credentials::{Credentials, Proof, kept};
 use crate::failure::Failure;
 use crate::graphql;
@@ -95,6 +96,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) place: &'a str,
     /// Whether the request carries an idempotency key.
     pub(crate) has_key: bool,
+    /// What is done with the body of the answer.
+    pub(crate) takes: &'a Takes,
     /// The auths, by what is held for them, that this request is to fetch something for, so that it comes without them.
     pub(crate) without: &'a [String],
 }
@@ -113,6 +116,8 @@ pub(crate) enum Outcome {
 pub(crate) struct Exchanged {
     pub(crate) request: Prepared,
     pub(crate) answer: Answer,
+    /// What of its body is not in memory.
+    pub(crate) beside: Beside,
 }
 
 /// What becomes of one attempt.
@@ -392,18 +397,25 @@ impl Exchanges {
         attempt.elapsed = attempt.elapsed.saturating_add(took);
         let attempt = &Attempt { has_key: attempt.has_key && (own_origin || named), ..*attempt };
         let came = match came {
-            Ok((incoming, url)) => Self::answer_of(incoming, url).await,
+            Ok((incoming, url)) => {
+                let received = receive(incoming, url, asked).await;
+                Ok(received.map_err(|failure| told(failure, &shown(&request, asked), &request))?)
+            }
             Err(error) => Err(error),
         };
         match came {
-            Ok(answer) => {
+            Ok(Received { answer, beside }) => {
                 wire::came(asked, &request, &answer, &self.hidden);
                 self.traffic
                     .answered(pass, asked, &answer, || self.shown(&request, &describe(&request, answer.status)))?;
                 if self.renews(&answer, &held, renewed) {
                     return Ok(Verdict::Anew);
                 }
-                self.judge(request, answer, asked, attempt, known, &held, renewed)
+                let mut verdict = self.judge(request, answer, asked, attempt, known, &held, renewed)?;
+                if let Verdict::Done(Outcome::Answer(exchanged)) = &mut verdict {
+                    exchanged.beside = beside;
+                }
+                Ok(verdict)
             }
             Err(error) => {
                 wire::nothing_came(asked, &request, &error, &self.hidden);
@@ -476,15 +488,13 @@ impl Exchanges {
             Some(timeout) => timeout.resolve(asked.scope)?.duration(),
             None => TIMEOUT,
         };
-        let most = asked.endpoint.response.max_size.as_ref().map(|size| size.resolve(asked.scope)).transpose()?;
+        let most = max_body(&asked.endpoint.response, asked.scope)?;
         let asked_for = request;
         let mut request = request.clone();
         let mut is_done = false;
         for _ in 0..=MAX_REDIRECTS {
             let mut outgoing = self.outgoing(&request, asked.endpoint, timeout)?;
-            if let Some(most) = most {
-                outgoing.max_body = most.bytes();
-            }
+            outgoing.max_body = most;
             let sent = self.world.transport.send(outgoing);
             let incoming = if is_read_only(&asked_for.method) {
                 tokio::select! {
@@ -590,7 +600,11 @@ impl Exchanges {
                         "to take what came nevertheless, write `errors: [{when: response.body.data is not none, action: accept}]`",
                     ));
                 }
-                return Ok(Verdict::Done(Outcome::Answer(Box::new(Exchanged { request, answer }))));
+                return Ok(Verdict::Done(Outcome::Answer(Box::new(Exchanged {
+                    request,
+                    answer,
+                    beside: Beside::Nothing,
+                }))));
             }
             let decision = match policy(asked)? {
                 Some(policy) => policy.decide(attempt, RetryOutcome::Answer(&answer), asked.scope, now, random)?,
@@ -602,7 +616,9 @@ impl Exchanges {
             };
         };
         match ruling.action {
-            ErrorAction::Accept => Ok(Verdict::Done(Outcome::Answer(Box::new(Exchanged { request, answer })))),
+            ErrorAction::Accept => {
+                Ok(Verdict::Done(Outcome::Answer(Box::new(Exchanged { request, answer, beside: Beside::Nothing }))))
+            }
             ErrorAction::Skip => Ok(Verdict::Done(Outcome::Skipped)),
             ErrorAction::Retry => {
                 let policy = policy(asked)?.unwrap_or(engine_request::Retry::default().resolve(asked.scope)?);

@@ -81,7 +81,9 @@ impl Failure {
 /// Says in a few words what stands at the place that a failure points at.
 fn label_of(code: &str) -> &'static str {
     match code {
-        "http-status" | "graphql-errors" | "timeout" | "connection" | "api-unavailable" | "body-too-large" => "asked for here",
+        "http-status" | "graphql-errors" | "timeout" | "connection" | "api-unavailable" | "body-too-large" => {
+            "asked for here"
+        }
         "auth-failed" | "login-needed" => "wanted from here",
         "unreadable-file" => "named here",
         "not-json" | "invalid-body" => "wanted from the answer",

@@ -36,6 +36,8 @@ pub(crate) struct Origin {
     pub(crate) exchange: Option<String>,
     /// The page as `response` shows it, where an expression of the step asks for it.
     pub(crate) response: Option<Value>,
+    /// Whether members of the items tell each from all others, wherever it was read.
+    pub(crate) is_keyed: bool,
     /// What gave the items, in the spec.
     pub(crate) place: Span,
 }

@@ -5,12 +5,16 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use bytestring::ByteString;
-use engine_expr::{Expr, Scanner, Scope, Segment, Slots, Start, Value, Wanted};
+use engine_expr::{Expr, Scope, Segment, Slots, Start, Value, Wanted, walk};
 use engine_plan::Endpoint;
-use engine_request::{Answer, Format, MissingRecords, Paging};
+use engine_request::{
+    Answer, Content, ErrorRules, Fingerprint, MissingRecords, Needs, Paging, check_json, not_utf8, trim_line,
+};
 use engine_source::{Span, suggest};
+use tokio::sync::mpsc;
 
 use crate::asked_of_answers;
+use crate::body::{Beside, Large, LargeError, Part, Takes, not_as_expected};
 use crate::failure::Failure;
 use crate::item::{Json, Row, Rows};
 
@@ -20,7 +24,7 @@ pub(crate) struct PageReader {
     /// How many slots each record has a row of.
     width: usize,
     list: List,
-    format: Option<Format>,
+    takes: Takes,
     missing: MissingRecords,
     span: Span,
     /// The path of the records, as it is written.
@@ -29,8 +33,8 @@ pub(crate) struct PageReader {
 }
 
 enum List {
-    /// The list is gathered by the pass that reads the other wanted values too.
-    Gathered,
+    /// The list at this path is gathered by the pass that reads the other wanted values too.
+    Gathered(Arc<[Segment]>),
     /// A path of another shape, or a template: over the body as a value.
     Evaluated { unwrap: Option<Expr>, records: Expr },
 }
@@ -45,13 +49,15 @@ pub(crate) struct Records {
     values: Vec<Json>,
     /// What the step's mapping wants of each record.
     rows: Option<Arc<Rows>>,
+    /// Those of a large body, which come in parts.
+    large: Option<Arc<Large>>,
 }
 
 impl PageReader {
     /// Prepares the reading of an endpoint that has records.
     ///
-    /// `row` is what the step wants of each record: it is found in the same pass.
-    pub(crate) fn new(endpoint: &Endpoint, row: Option<&Wanted>) -> Self {
+    /// `row` is what the step wants of each record: it is found in the same pass; `response` is what it wants of the page.
+    pub(crate) fn new(endpoint: &Endpoint, row: Option<&Wanted>, response: Option<&Needs>) -> Self {
         let unwrap = endpoint.response.body.as_ref();
         let mut wanted = Wanted::new();
         let mut paging = endpoint.paginate.as_ref().map(|pagination| Paging::new(pagination, unwrap));
@@ -59,20 +65,30 @@ impl PageReader {
             paging.want(&mut wanted);
         }
         let records = endpoint.records.as_ref();
+        let root: Arc<[Segment]> = Arc::from([]);
         let (list, path, span) = match records.map(engine_request::Records::from) {
-            None => (List::Gathered, "$".to_owned(), endpoint.span),
+            None => (List::Gathered(root), "$".to_owned(), endpoint.span),
             Some(from) => {
-                let gathered = singular(unwrap, from).is_some_and(|path| wanted.add_list(&path));
-                let list = if gathered {
-                    List::Gathered
-                } else {
-                    List::Evaluated { unwrap: unwrap.cloned(), records: from.clone() }
+                let list = match singular(unwrap, from).filter(|path| wanted.add_list(path)) {
+                    Some(path) => List::Gathered(path.into()),
+                    None => List::Evaluated { unwrap: unwrap.cloned(), records: from.clone() },
                 };
                 (list, from.text().to_owned(), from.span())
             }
         };
+        let takes = match &list {
+            List::Gathered(path) => {
+                let unwrapped = unwrap.and_then(Expr::as_path).and_then(|path| path.singular()).map_or(0, <[_]>::len);
+                // Who looks into the list itself has to have it whole.
+                let is_seen = paging.as_ref().is_some_and(|paging| paging.reaches(path, unwrapped))
+                    || response.is_some_and(|needs| needs.reaches(path, 0))
+                    || ErrorRules::new(endpoint.errors.iter().cloned()).reaches(path);
+                if is_seen { Takes::Whole } else { Takes::Records { path: Arc::clone(path), span } }
+            }
+            List::Evaluated { .. } => Takes::Whole,
+        };
         let width = match (&list, row) {
-            (List::Gathered, Some(row)) if !row.is_empty() => {
+            (List::Gathered(_), Some(row)) if !row.is_empty() => {
                 wanted.want_of_items(row.clone());
                 row.len()
             }
@@ -82,7 +98,7 @@ impl PageReader {
             wanted,
             width,
             list,
-            format: endpoint.response.format,
+            takes,
             missing: records.map(engine_request::Records::missing).unwrap_or_default(),
             span,
             path,
@@ -90,44 +106,91 @@ impl PageReader {
         }
     }
 
+    /// Returns what is done with the body of a page.
+    pub(crate) fn takes(&self) -> &Takes {
+        &self.takes
+    }
+
     /// Finds the records of a page, and what the pagination wants of it.
-    pub(crate) fn read(&self, answer: &Answer, scope: &Scope, slots: &mut Slots) -> Result<Records, Failure> {
+    pub(crate) fn read(
+        &self,
+        answer: &Answer,
+        beside: &Beside,
+        scope: &Scope,
+        slots: &mut Slots,
+    ) -> Result<Records, Failure> {
+        let content = answer.content();
         let body = ByteString::try_from(without_mark(&answer.body))
-            .map_err(|error| self.not_json(answer, &format!("byte {} is not UTF-8", error.valid_up_to())))?;
-        let text = &*body;
-        if self.is_ndjson(answer) {
+            .map_err(|error| self.not_as_expected(answer, &not_utf8(error.valid_up_to())))?;
+        if let (Content::Ndjson, List::Gathered(path), Beside::Nothing) = (content, &self.list, beside)
+            && path.is_empty()
+        {
             return self.lines(&body, answer);
         }
-        if text.trim().is_empty() {
+        let is_list_of_none = matches!(content, Content::Csv(rules) if !rules.has_header());
+        if body.trim().is_empty() && !is_list_of_none {
             return match self.missing {
                 MissingRecords::Empty => Ok(Records::none(body)),
                 MissingRecords::Error => Err(Failure::new("unexpected-shape", "the answer has no body", self.span)
                     .help("if that means that there are no records, write `records: {from: …, missing: empty}`")),
             };
         }
+        // What is no JSON as it stands is read as the JSON that stands for it.
+        let json = content.json(&body).map_err(|error| self.not_as_expected(answer, &error.message))?;
+        let body = json.map_or(body, ByteString::from);
         match &self.list {
-            List::Gathered => {
-                self.wanted.fill(text, slots).map_err(|error| self.not_json(answer, &error.to_string()))?;
-                match slots.list_shape() {
-                    Some(Start::List) => {
+            List::Gathered(path) => {
+                self.wanted.fill(&body, slots).map_err(|error| self.not_as_expected(answer, &error.to_string()))?;
+                if slots.list_repeats() {
+                    return Err(self.repeated());
+                }
+                match (slots.list_shape(), beside) {
+                    (Some(Start::List), Beside::Records(large)) => {
+                        Ok(Records { large: Some(Arc::clone(large)), ..Records::none(body) })
+                    }
+                    (Some(Start::List), _) => {
                         let ranges = slots.items().to_vec();
                         let found = slots.take_rows();
                         let rows = (self.width > 0 && found.len() == ranges.len() * self.width)
                             .then(|| Arc::new(Rows::new(body.clone(), found, self.width)));
-                        Ok(Records { body, ranges, values: Vec::new(), rows })
+                        Ok(Records { ranges, rows, ..Records::none(body) })
                     }
-                    shape => self.no_list(answer, shape).map(|()| Records::none(body)),
+                    (shape, _) if matches!(content, Content::Xml) => self.element(answer, body, path, shape),
+                    (shape, _) => self.no_list(answer, shape).map(|()| Records::none(body)),
                 }
             }
             List::Evaluated { unwrap, records } => {
                 if !self.wanted.is_empty() {
-                    self.wanted.fill(text, slots).map_err(|error| self.not_json(answer, &error.to_string()))?;
+                    self.wanted.fill(&body, slots).map_err(|error| self.not_as_expected(answer, &error.to_string()))?;
                 }
-                let value = Value::from_json(text).map_err(|error| self.not_json(answer, &error.to_string()))?;
+                let value =
+                    Value::from_json(&body).map_err(|error| self.not_as_expected(answer, &error.to_string()))?;
                 let values = self.evaluate(answer, value, unwrap.as_ref(), records, scope)?;
-                Ok(Records { body, ranges: Vec::new(), values, rows: None })
+                Ok(Records { values, ..Records::none(body) })
             }
         }
+    }
+
+    /// In XML one element is a list of one, and none below an element that is there is a list of none.
+    fn element(
+        &self,
+        answer: &Answer,
+        body: ByteString,
+        path: &[Segment],
+        shape: Option<Start>,
+    ) -> Result<Records, Failure> {
+        let value = answer.value();
+        if let Some(one) = walk(value, path) {
+            return Ok(Records { values: vec![Json::of(one)], ..Records::none(body) });
+        }
+        if let Some((Segment::Name(_), above)) = path.split_last()
+            // The document itself is always there, whatever it says.
+            && !above.is_empty()
+            && walk(value, above).is_some_and(|above| matches!(above, Value::Object(_) | Value::String(_)))
+        {
+            return Ok(Records::none(body));
+        }
+        self.no_list(answer, shape).map(|()| Records::none(body))
     }
 
     fn evaluate(
@@ -155,45 +218,31 @@ impl PageReader {
         }
     }
 
-    fn is_ndjson(&self, answer: &Answer) -> bool {
-        match self.format {
-            Some(format) => format == Format::Ndjson,
-            None => answer.header("content-type").is_some_and(|kind| {
-                let kind = kind.to_ascii_lowercase();
-                kind.contains("ndjson")
-                    || kind.contains("jsonl")
-                    || kind.contains("json-lines")
-                    || kind.contains("json-seq")
-            }),
-        }
-    }
-
     fn lines(&self, body: &ByteString, answer: &Answer) -> Result<Records, Failure> {
         let mut ranges = Vec::new();
         let mut start = 0;
         for (at, line) in body.split_inclusive('\n').enumerate() {
-            let record = line.trim_matches(|char: char| char.is_ascii_whitespace() || char == '\u{1e}');
+            let record = trim_line(line);
             if !record.is_empty() {
-                let mut scanner = Scanner::new(record);
-                scanner
-                    .skip()
-                    .and_then(|()| scanner.end())
-                    .map_err(|error| self.not_json(answer, &format!("line {}: {error}", at + 1)))?;
+                check_json(record)
+                    .map_err(|error| self.not_as_expected(answer, &format!("line {}: {error}", at + 1)))?;
                 let offset = start + line.find(record).unwrap_or(0);
                 ranges.push(offset..offset + record.len());
             }
             start += line.len();
         }
-        Ok(Records { body: body.clone(), ranges, values: Vec::new(), rows: None })
+        Ok(Records { ranges, ..Records::none(body.clone()) })
     }
 
-    fn not_json(&self, answer: &Answer, why: &str) -> Failure {
-        let kind = answer.header("content-type").unwrap_or_else(|| "no content type".to_owned());
-        Failure::new(
-            "not-json",
-            format!("the answer ({kind}) is not JSON: {why}: {}", excerpt(&answer.body)),
-            self.span,
-        )
+    fn repeated(&self) -> Failure {
+        let text = format!("the answer has `{}` twice", self.path.trim_start_matches("$."));
+        Failure::new("unexpected-shape", text, self.span)
+            .help("nobody knows which of them is meant; tell those who run the API")
+    }
+
+    fn not_as_expected(&self, answer: &Answer, why: &str) -> Failure {
+        let content_type = answer.header("content-type");
+        not_as_expected(answer.content(), content_type.as_deref(), why, &answer.body, self.span)
     }
 
     /// Says what is there instead of the records; nothing at all may mean an empty page.
@@ -270,43 +319,84 @@ pub(crate) fn excerpt(body: &[u8]) -> String {
 
 impl Records {
     /// Returns how many there are.
-    pub(crate) fn len(&self) -> usize {
-        self.ranges.len() + self.values.len()
+    pub(crate) fn len(&self) -> u64 {
+        match &self.large {
+            Some(large) => large.count,
+            None => (self.ranges.len() + self.values.len()) as u64,
+        }
     }
 
     fn none(body: ByteString) -> Self {
-        Self { body, ranges: Vec::new(), values: Vec::new(), rows: None }
+        Self { body, ranges: Vec::new(), values: Vec::new(), rows: None, large: None }
     }
 
-    /// Returns the text of the body.
+    /// Returns the text of the body, without the records of a large one.
     pub(crate) fn text(&self) -> &str {
         &self.body
     }
 
     /// Returns the text of the last record.
     pub(crate) fn last(&self) -> Option<&str> {
-        match self.values.last() {
-            Some(last) => Some(last.text()),
-            None => self.body.get(self.ranges.last()?.clone()),
+        match (&self.large, self.values.last()) {
+            (Some(large), _) => large.last.as_deref(),
+            (None, Some(last)) => Some(last.text()),
+            (None, None) => self.body.get(self.ranges.last()?.clone()),
         }
     }
 
-    /// Returns the bytes that the records are recognized by: first, last and all between.
-    pub(crate) fn parts(&self) -> impl Iterator<Item = &[u8]> {
+    /// Returns what the records are recognized by: first, last and all between.
+    pub(crate) fn fingerprint(&self) -> Fingerprint {
+        if let Some(large) = &self.large {
+            return large.fingerprint;
+        }
         let span = match (self.ranges.first(), self.ranges.last()) {
             (Some(first), Some(last)) => self.body.get(first.start..last.end).unwrap_or_default(),
             _ => "",
         };
-        std::iter::once(span.as_bytes()).chain(self.values.iter().map(|value| value.text().as_bytes()))
+        Fingerprint::of(std::iter::once(span.as_bytes()).chain(self.values.iter().map(|value| value.text().as_bytes())))
+    }
+
+    /// Hands the records on: those of a large body in parts, any others at once.
+    ///
+    /// `span` is where the read is written.
+    pub(crate) fn deliver(self, span: Span) -> Deliveries {
+        match &self.large {
+            Some(large) if large.count > 0 => Deliveries::Parts(large.parts(), span),
+            _ => Deliveries::One(Some(self)),
+        }
     }
 
     /// Returns the records with their rows, at most `limit` of them.
     pub(crate) fn into_json(self, limit: usize) -> impl Iterator<Item = (Json, Option<Row>)> {
-        let Self { body, ranges, values, rows } = self;
+        let Self { body, ranges, values, rows, large: _ } = self;
         let sliced = ranges.into_iter().enumerate().map(move |(at, range)| {
             let json = Json::new(body.slice_ref(body.get(range).unwrap_or_default()));
             (json, rows.as_ref().map(|rows| Row::new(rows, at)))
         });
         sliced.chain(values.into_iter().map(|value| (value, None))).take(limit)
+    }
+}
+
+/// The records of a page, as they are handed on.
+pub(crate) enum Deliveries {
+    /// All at once.
+    One(Option<Records>),
+    /// In parts.
+    Parts(mpsc::Receiver<Result<Part, LargeError>>, Span),
+}
+
+impl Deliveries {
+    /// Returns the next ones.
+    pub(crate) async fn next(&mut self) -> Option<Result<Records, Failure>> {
+        match self {
+            Self::One(records) => records.take().map(Ok),
+            Self::Parts(parts, span) => Some(match parts.recv().await? {
+                Ok(Part { text, ranges }) => Ok(Records { ranges, ..Records::none(text) }),
+                Err(error) => {
+                    let text = format!("the answer cannot be read again: {error}");
+                    Err(Failure::new("invalid-body", text, *span))
+                }
+            }),
+        }
     }
 }

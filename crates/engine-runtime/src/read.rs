@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use engine_expr::{Scope, Slots, Wanted};
 use engine_plan::{Read, Source, Step};
-use engine_request::{Fingerprint, Last, Needs, Next, Page, Pager, PagerError};
+use engine_request::{Last, Needs, Next, Page, Pager, PagerError};
 use engine_spec::ItemAction;
 use tokio::sync::mpsc;
 
@@ -95,13 +95,15 @@ impl Reader {
         tally: &Arc<Tally>,
         asked: &AskedOfPages<'_>,
     ) -> Self {
+        let response = asked.response.then(|| asked_of_answers::of_pages(step));
+        let reader = |read: &Read| PageReader::new(&read.endpoint, asked.row, response.as_ref());
         Self {
             context: Arc::clone(context),
             step: Arc::clone(step),
             base: base.clone(),
             tally: Arc::clone(tally),
-            pages: step.reads().iter().map(|read| PageReader::new(&read.endpoint, asked.row)).collect(),
-            response: asked.response.then(|| asked_of_answers::of_pages(step)),
+            pages: step.reads().iter().map(reader).collect(),
+            response,
         }
     }
 
@@ -172,6 +174,7 @@ impl Reader {
             item_scope: &item_scope,
             params: &params,
             has_pages: reader.paging.is_some(),
+            takes: reader.takes(),
         };
         let at_once = match &endpoint.concurrency {
             Some(concurrency) => concurrency.resolve(&first)?.max(1) as usize,
@@ -195,11 +198,11 @@ impl Reader {
             };
             let shown = format!("{} {}{place}", exchanged.request.method, exchanged.request.shown_url);
             let told = |failure: Failure| exchanged.told(failure, &shown);
-            let records = reader.read(&exchanged.answer, &scope, &mut slots).map_err(told)?;
+            let records = reader.read(&exchanged.answer, &exchanged.beside, &scope, &mut slots).map_err(told)?;
             let next = match &mut pager {
                 None => Next::End,
                 // With this page there are as many records as were asked for.
-                Some(_) if records.len() as u64 >= left => Next::End,
+                Some(_) if records.len() >= left => Next::End,
                 Some(pager) => {
                     let last = records.last().map_or(Last::None, Last::Raw);
                     let page = Page {
@@ -207,9 +210,9 @@ impl Reader {
                         answer: &exchanged.answer,
                         text: records.text(),
                         slots: Some(&slots),
-                        count: records.len() as u64,
+                        count: records.len(),
                         last,
-                        fingerprint: Fingerprint::of(records.parts()),
+                        fingerprint: records.fingerprint(),
                     };
                     pager.next(&page, &scope).map_err(|error| told(paging_failure(&error)))?
                 }
@@ -217,24 +220,40 @@ impl Reader {
             self.tally.add(|counts| counts.pages += 1);
             let origin = Arc::new(Origin {
                 stream: Arc::clone(&stream),
-                exchange: Some(shown),
+                exchange: Some(shown.clone()),
                 response: self.response.as_ref().map(|needs| exchanged.answer.to_value(needs)),
+                is_keyed: endpoint.key.is_some(),
                 place: read.span,
             });
-            let items: Vec<Item> = records
-                .into_json(usize::try_from(left).unwrap_or(usize::MAX))
-                .enumerate()
-                .map(|(at, (json, row))| Item {
-                    row,
-                    ..Item::new(json, parent.cloned(), Arc::clone(&origin), at as u64 + 1)
-                })
-                .collect();
-            left = left.saturating_sub(items.len() as u64);
+            let taken = records.len().min(left);
+            left -= taken;
             if let (Some(pager), Next::Request(_)) = (&pager, &next) {
-                ahead.plan(pager, number, left.div_ceil((items.len() as u64).max(1)));
+                ahead.plan(pager, number, left.div_ceil(taken.max(1)));
             }
-            if sender.send(Paged::Page(Arc::new(items))).await.is_err() {
-                return Err(Failure::interrupted());
+            let mut deliveries = records.deliver(read.span);
+            let mut delivered = 0;
+            while let Some(part) = deliveries.next().await {
+                let wanted = usize::try_from(taken - delivered).unwrap_or(usize::MAX);
+                let items: Vec<Item> = part
+                    .map_err(told)?
+                    .into_json(wanted)
+                    .zip(delivered + 1..)
+                    .map(|((json, row), number)| Item {
+                        row,
+                        ..Item::new(json, parent.cloned(), Arc::clone(&origin), number)
+                    })
+                    .collect();
+                delivered += items.len() as u64;
+                if sender.send(Paged::Page(Arc::new(items))).await.is_err() {
+                    return Err(Failure::interrupted());
+                }
+                if delivered == taken {
+                    break;
+                }
+            }
+            if delivered < taken {
+                let text = format!("{taken} records were counted, and {delivered} came");
+                return Err(told(Failure::new("internal-error", text, read.span)));
             }
             match next {
                 Next::End => return Ok(()),

@@ -8,6 +8,7 @@ use engine_request::auth::{JwtAuth, OAuth2Auth, SessionAuth, TokenError};
 use engine_request::{Answer, Attempt, Auth, Decision, Held, Method, Outcome as RetryOutcome, Prepared, Retry, Token};
 use engine_source::Map;
 
+use crate::body::Takes;
 use crate::credentials::{Proof, Slot};
 use crate::exchange::{Asked, Exchanges, Outcome, tried};
 use crate::failure::Failure;
@@ -238,6 +239,7 @@ impl Exchanges {
                 span: name.span(),
                 place: ", to log in",
                 has_key: false,
+                takes: &Takes::Whole,
                 without: &without,
             };
             match self.send(draft, &login).await.map_err(Failure::fatal)? {

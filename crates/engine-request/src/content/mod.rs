@@ -181,7 +181,7 @@ impl Content {
         }
     }
 
-    /// Writes a body as JSON text, where it is none as it stands: rows are a list of objects, XML is an object of its root.
+    /// Writes a body as JSON text, where it is none as it stands: rows and lines are a list, XML is an object of its root.
     ///
     /// # Errors
     ///
@@ -189,8 +189,8 @@ impl Content {
     pub fn json(&self, text: &str) -> Result<Option<String>, ContentError> {
         match self {
             Self::Csv(rules) => self.to_json(text, rules).map(Some),
-            Self::Xml => xml::parse(text).map(|value| Some(value.to_json())).map_err(|error| self.error(error)),
-            _ => Ok(None),
+            Self::Ndjson | Self::Xml | Self::Text => self.value(text.as_bytes()).map(|value| Some(value.to_json())),
+            Self::Json | Self::Unsaid | Self::TextUnlessJson | Self::Binary => Ok(None),
         }
     }
 

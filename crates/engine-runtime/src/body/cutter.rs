@@ -67,8 +67,17 @@ pub(crate) fn cut(
     path: &[Segment],
     on: &mut dyn FnMut(Cut<'_>) -> Result<(), CutError>,
 ) -> Result<Outline, CutError> {
-    let mut cutter =
-        Cutter { source, text: String::new(), at: 0, passed: 0, ended: false, depth: 0, skeleton: String::new(), shape: None, on };
+    let mut cutter = Cutter {
+        source,
+        text: String::new(),
+        at: 0,
+        passed: 0,
+        ended: false,
+        depth: 0,
+        skeleton: String::new(),
+        shape: None,
+        on,
+    };
     cutter.walk(path)?;
     match cutter.next()? {
         None => Ok(Outline { skeleton: cutter.skeleton, shape: cutter.shape }),
@@ -109,7 +118,9 @@ impl Cutter<'_, '_> {
             (Segment::Index(wanted), Start::List) => {
                 self.enter("[")?;
                 self.items(
-                    |cutter, index| if i64::try_from(index) == Ok(*wanted) { cutter.walk(below) } else { cutter.copy() },
+                    |cutter, index| {
+                        if i64::try_from(index) == Ok(*wanted) { cutter.walk(below) } else { cutter.copy() }
+                    },
                     true,
                 )
             }

@@ -81,7 +81,10 @@ fn check(name: &str, template: &str) -> Result<(), (String, &'static str)> {
         return Err((message, "write folders into `to` itself; a value in it may name what is below them"));
     }
     if matches!(name.rsplit(['/', '\\']).next(), None | Some("" | ".")) {
-        return Err((format!("`{name}` is not the name of a file"), "give the file a name: `./out/{{ params.id }}.pdf`"));
+        return Err((
+            format!("`{name}` is not the name of a file"),
+            "give the file a name: `./out/{{ params.id }}.pdf`",
+        ));
     }
     Ok(())
 }

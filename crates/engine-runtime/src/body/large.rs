@@ -206,15 +206,17 @@ fn run(
             let mut record = Vec::new();
             walk(&mut source, &mut |text, is_all| {
                 record.clear();
-                Ok(match reader.read(text, is_all, &mut record).map_err(|error| LargeError::Line(error.to_string()))? {
-                    CsvStep::Record(read) => {
-                        let text = std::str::from_utf8(&record).map_err(io::Error::other)?;
-                        see(Cut::Record(text))?;
-                        Some(read)
-                    }
-                    CsvStep::Passed(read) => Some(read),
-                    CsvStep::More => None,
-                })
+                Ok(
+                    match reader.read(text, is_all, &mut record).map_err(|error| LargeError::Line(error.to_string()))? {
+                        CsvStep::Record(read) => {
+                            let text = std::str::from_utf8(&record).map_err(io::Error::other)?;
+                            see(Cut::Record(text))?;
+                            Some(read)
+                        }
+                        CsvStep::Passed(read) => Some(read),
+                        CsvStep::More => None,
+                    },
+                )
             })?;
             Ok("[]".to_owned())
         }
@@ -302,7 +304,10 @@ mod tests {
     fn counts_and_hands_on_the_list_that_counts() {
         let text = r#"{"a": [1, 2], "n": 7, "a": [3, 4, 5]}"#;
         let large = survey(text, &Content::Json, "$.a", 100).unwrap();
-        assert_eq!((large.count, large.last.as_deref(), large.skeleton.as_str()), (3, Some("5"), r#"{"a":[],"n":7,"a":[]}"#));
+        assert_eq!(
+            (large.count, large.last.as_deref(), large.skeleton.as_str()),
+            (3, Some("5"), r#"{"a":[],"n":7,"a":[]}"#)
+        );
         assert_eq!(records(&large), ["3", "4", "5"]);
         let none = survey(r#"{"a": [1], "a": null}"#, &Content::Json, "$.a", 100).unwrap();
         assert_eq!((none.count, none.last.is_none(), records(&none).len()), (0, true, 0));

@@ -18,10 +18,10 @@ use http::header::CONTENT_TYPE;
 use url::Url;
 
 pub(crate) use self::file::Staged;
-pub(crate) use self::large::Large;
-use self::large::LargeError;
+pub(crate) use self::large::{Large, LargeError, Part};
 use self::packing::{Packed, Source};
 use self::text::{TextError, encoding_of, read_all};
+use crate::exchange::Asked;
 use crate::failure::Failure;
 use crate::page::excerpt;
 use crate::transport::{Body, Incoming, MAX_WHOLE, Outgoing};
@@ -74,17 +74,20 @@ enum Worked {
     Large(Large),
 }
 
-/// Reads the answer of an endpoint as the spec says; `most` is how large the body may be.
-pub(crate) async fn receive(
-    incoming: Incoming,
-    url: Url,
-    response: &Response,
-    takes: &Takes,
-    scope: &Scope,
-    most: u64,
-    span: Span,
-) -> Result<Received, Failure> {
+/// Returns how large a body may be.
+pub(crate) fn max_body(response: &Response, scope: &Scope) -> Result<u64, Failure> {
+    Ok(match &response.max_size {
+        Some(size) => size.resolve(scope)?.bytes(),
+        None => Outgoing::MAX_BODY,
+    })
+}
+
+/// Reads the answer of an endpoint as the spec says.
+pub(crate) async fn receive(incoming: Incoming, url: Url, asked: &Asked<'_>) -> Result<Received, Failure> {
     let Incoming { status, headers, body } = incoming;
+    let Asked { takes, scope, span, .. } = *asked;
+    let response = &asked.endpoint.response;
+    let most = max_body(response, scope)?;
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let succeeded = (200..300).contains(&status);
     // An error has a form of its own, whatever the endpoint gives otherwise.
@@ -208,7 +211,9 @@ impl Taker<'_> {
         if is_page || other.is_some() {
             let expected = expected.name();
             return Err(Failure::new("invalid-body", format!("the answer ({said}) is not {expected}"), self.span)
-                .help("if it means something else, say so by an `errors` rule; if it is right, correct `response.format`"));
+                .help(
+                    "if it means something else, say so by an `errors` rule; if it is right, correct `response.format`",
+                ));
         }
         Ok(())
     }

@@ -59,10 +59,7 @@ impl Source {
     }
 
     /// Reads the body unpacked, from its start.
-    pub(crate) fn read<T, E: From<io::Error>>(
-        &self,
-        work: impl FnOnce(&mut dyn Read) -> Result<T, E>,
-    ) -> Result<T, E> {
+    pub(crate) fn read<T, E: From<io::Error>>(&self, work: impl FnOnce(&mut dyn Read) -> Result<T, E>) -> Result<T, E> {
         match (&self.body, self.packed) {
             (Body::Bytes(bytes), Packed::No) => work(&mut bytes.as_ref()),
             (Body::File(spool), Packed::No) => work(&mut spool.open()),
@@ -71,9 +68,7 @@ impl Source {
                 work(&mut Unpacked(MultiGzDecoder::new(io::BufReader::with_capacity(64 * 1024, spool.open()))))
             }
             (Body::Bytes(bytes), Packed::Zip) => unzip(Cursor::new(Bytes::clone(bytes)), work),
-            (Body::File(spool), Packed::Zip) => {
-                unzip(io::BufReader::with_capacity(64 * 1024, spool.open()), work)
-            }
+            (Body::File(spool), Packed::Zip) => unzip(io::BufReader::with_capacity(64 * 1024, spool.open()), work),
         }
     }
 }
@@ -118,7 +113,8 @@ fn unzip<T, E: From<io::Error>>(
                 names.push("…".to_owned());
             }
             let count = several.len();
-            Err(broken(format!("the ZIP archive has {count} files, where one is expected: {}", names.join(", "))).into())
+            Err(broken(format!("the ZIP archive has {count} files, where one is expected: {}", names.join(", ")))
+                .into())
         }
     }
 }

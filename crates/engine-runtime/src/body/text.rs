@@ -71,7 +71,11 @@ impl<'r> TextSource<'r> {
         self.ended = read == 0;
         self.filled += read;
         let before = out.len();
-        if self.decoder.is_some() { self.decode(out)? } else { self.take(out)? }
+        if self.decoder.is_some() {
+            self.decode(out)?
+        } else {
+            self.take(out)?
+        }
         if self.is_first && out.len() > before {
             self.is_first = false;
             if out.get(before..).is_some_and(|text| text.starts_with('\u{feff}')) {
