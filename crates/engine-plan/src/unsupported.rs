@@ -3,9 +3,7 @@
 
 use engine_source::{Entry, Finding, Findings, Node, Span};
 
-use self::Object::{
-    Api, Auth, Call, Endpoint, ErrorRule, OnError, Pagination, Read, Secret, Sink, Step, Top, Validate,
-};
+use self::Object::{Api, Call, Endpoint, ErrorRule, OnError, Pagination, Read, Secret, Sink, Step, Top, Validate};
 use self::Sign::{Is, IsOther, There};
 
 /// The objects of a spec in which there is something that does not run.
@@ -15,7 +13,6 @@ enum Object {
     Secret,
     Api,
     Endpoint,
-    Auth,
     Pagination,
     ErrorRule,
     Step,
@@ -51,7 +48,6 @@ pub(crate) const PARTITION: Unsupported =
 const STATE: &str = "leave it out to read everything each time";
 const WRITE_OUT: &str = "write the steps one after another";
 const REJECTS: &str = "use `skip`, which counts them, or `fail`";
-const OTHER_AUTH: &str = "use `api_key`, `basic` or `bearer` with a token from elsewhere";
 const OTHER_SINK: &str = "use `sqlite`, `csv` or `jsonl`";
 
 #[rustfmt::skip]
@@ -63,8 +59,6 @@ const TABLE: &[(Object, &str, Sign, &str, &str)] = &[
     (Api, "incremental", There, "`incremental`", STATE),
     (Endpoint, "incremental", There, "`incremental`", STATE),
     (Endpoint, "steps", There, "an endpoint made of `steps`", "write the steps where it is used"),
-    (Auth, "type", Is("digest"), "`digest` auth", OTHER_AUTH),
-    (Auth, "type", Is("oauth1"), "`oauth1` auth", OTHER_AUTH),
     (Pagination, "restart_after", There, "`restart_after`", "read by smaller spans, one endpoint param each"),
     (ErrorRule, "action", Is("restart"), "the action `restart`", "use `retry` or `fail`"),
     (ErrorRule, "action", Is("reset_cursor"), "the action `reset_cursor`", "use `retry` or `fail`"),
@@ -140,11 +134,6 @@ fn all(root: &Node, findings: &mut Found) {
 
 /// Looks at what APIs and endpoints have in common.
 fn parts(node: &Node, findings: &mut Found) {
-    if let Some(auth) = node.get("auth") {
-        for auth in one_or_many(auth) {
-            object(Auth, auth, findings);
-        }
-    }
     if let Some(paginate) = node.get("paginate") {
         object(Pagination, paginate, findings);
     }
@@ -195,11 +184,4 @@ fn object(kind: Object, node: &Node, findings: &mut Found) -> bool {
 
 fn members<'n>(node: &'n Node, key: &str) -> &'n [Entry] {
     node.get(key).map(Node::entries).unwrap_or_default()
-}
-
-fn one_or_many(node: &Node) -> &[Node] {
-    match node.items() {
-        [] => std::slice::from_ref(node),
-        items => items,
-    }
 }

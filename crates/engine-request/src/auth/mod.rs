@@ -5,6 +5,7 @@ mod aws_sigv4;
 mod basic;
 mod bearer;
 mod bearing;
+mod challenge;
 mod cookies;
 mod crypto;
 mod digest;
@@ -27,8 +28,9 @@ pub use api_key::ApiKeyAuth;
 pub use aws_sigv4::{AwsSigV4Auth, SignatureHome};
 pub use basic::BasicAuth;
 pub use bearer::BearerAuth;
+pub use challenge::Challenge;
 pub use crypto::KeyEncoding;
-pub use digest::{Challenge, DigestAuth};
+pub use digest::DigestAuth;
 pub use held::Held;
 pub use hmac::{HmacAuth, SignatureEncoding};
 pub use jwt::{JwtAlgorithm, JwtAuth};
@@ -43,7 +45,6 @@ pub use switch::SwitchAuth;
 pub use token::Token;
 
 use engine_expr::{EvalError, Scope};
-use engine_source::Span;
 
 use crate::{Draft, OneOrMany, Prepared, Removable};
 
@@ -119,7 +120,8 @@ impl Authenticate for Auth {
             Self::Jwt(auth) => auth.apply(draft, scope, held),
             Self::Hmac(auth) => auth.apply(draft, scope, held),
             Self::AwsSigv4(auth) => auth.apply(draft, scope, held),
-            other => Err(other.unsupported()),
+            Self::Digest(auth) => auth.apply(draft, scope, held),
+            Self::Oauth1(auth) => auth.apply(draft, scope, held),
         }
     }
 
@@ -130,6 +132,8 @@ impl Authenticate for Auth {
         match self {
             Self::Hmac(auth) => auth.sign(request, scope, held),
             Self::AwsSigv4(auth) => auth.sign(request, scope, held),
+            Self::Digest(auth) => auth.sign(request, scope, held),
+            Self::Oauth1(auth) => auth.sign(request, scope, held),
             Self::Switch(auth) => {
                 auth.choose(scope)?.as_set().into_iter().flatten().try_for_each(|auth| auth.sign(request, scope, held))
             }
@@ -160,10 +164,6 @@ impl Auth {
     /// Tells whether it is applied to requests of a method.
     pub fn holds_for(&self, method: &http::Method) -> bool {
         self.methods().is_none_or(|methods| methods.iter().any(|known| known.as_str() == method.as_str()))
-    }
-
-    fn unsupported(&self) -> EvalError {
-        EvalError::new(format!("`{}` auth is not supported by this version", self.kind()), Span::default())
     }
 
     /// Returns the methods that it is applied to; all if not given.
