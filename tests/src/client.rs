@@ -19,15 +19,20 @@ pub struct Fetched {
 
 /// Gets a URL of this machine.
 pub fn get(url: &str, headers: &[(&str, &str)]) -> Fetched {
-    fetch("GET", url, headers)
+    fetch("GET", url, headers, b"")
 }
 
 /// Gets the headers of a URL of this machine.
 pub fn head(url: &str, headers: &[(&str, &str)]) -> Fetched {
-    fetch("HEAD", url, headers)
+    fetch("HEAD", url, headers, b"")
 }
 
-fn fetch(method: &str, url: &str, headers: &[(&str, &str)]) -> Fetched {
+/// Posts a body to a URL of this machine.
+pub fn post(url: &str, headers: &[(&str, &str)], body: &[u8]) -> Fetched {
+    fetch("POST", url, headers, body)
+}
+
+fn fetch(method: &str, url: &str, headers: &[(&str, &str)], body: &[u8]) -> Fetched {
     let rest = url.strip_prefix("http://").expect("a server of this machine speaks HTTP");
     let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
     let mut connection = TcpStream::connect(host).expect("the server listens");
@@ -35,7 +40,11 @@ fn fetch(method: &str, url: &str, headers: &[(&str, &str)]) -> Fetched {
     for (name, value) in headers {
         request.extend([name, ": ", value, "\r\n"]);
     }
+    if !body.is_empty() {
+        request.extend(["Content-Length: ", &body.len().to_string(), "\r\n"]);
+    }
     connection.write_all(format!("{request}\r\n").as_bytes()).expect("the server reads");
+    connection.write_all(body).expect("the server reads");
     let mut reader = BufReader::new(connection);
     let mut line = String::new();
     reader.read_line(&mut line).expect("the server answers");

@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::repository;
+use crate::running::Running;
 
 /// After this long a program that does not end is killed, and the test fails.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -81,6 +82,11 @@ impl Engine {
     pub fn first_line_only(mut self) -> Self {
         self.first_line_only = true;
         self
+    }
+
+    /// Begins to run.
+    pub fn begin(self) -> Running {
+        Running::begin(self.command)
     }
 
     /// Runs to the end.

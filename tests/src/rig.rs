@@ -22,6 +22,11 @@ impl Rig {
     ///
     /// Where `CI` is true their absence is a failure.
     pub fn start(name: &str, target: &Path) -> Option<Self> {
+        Self::start_with(name, target, &[])
+    }
+
+    /// Starts a server with variables of its environment.
+    pub fn start_with(name: &str, target: &Path, variables: &[(&str, &str)]) -> Option<Self> {
         let scripts = repository::root().join("../shared/servers").join(name);
         if !scripts.join("start.sh").exists() {
             assert!(std::env::var_os("CI").is_none_or(|value| value != "true"), "the scripts of {name} are absent");
@@ -33,9 +38,9 @@ impl Rig {
         fs::create_dir_all(&home).expect("the folder of the target is writable");
         let mut rig = Self { scripts, home, told: BTreeMap::new() };
         // What an earlier run left behind, if it was killed.
-        rig.script("stop.sh", 0);
+        rig.script("stop.sh", 0, &[]);
         let port = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port is free").port();
-        let said = rig.script("start.sh", port);
+        let said = rig.script("start.sh", port, variables);
         rig.told = said
             .lines()
             .flat_map(str::split_whitespace)
@@ -50,12 +55,17 @@ impl Rig {
         self.told.get(name).unwrap_or_else(|| panic!("the server tells no {name}: {:?}", self.told))
     }
 
-    fn script(&self, script: &str, port: u16) -> String {
+    fn script(&self, script: &str, port: u16, variables: &[(&str, &str)]) -> String {
         // The output goes to a file: the server itself inherits it, and would keep a pipe open.
         let log = self.home.join(format!("{script}.out"));
         let out = fs::File::create(&log).expect("the folder of the target is writable");
         let mut command = Command::new(self.scripts.join(script));
-        command.env("RIG_DIR", &self.home).stdin(Stdio::null()).stdout(out).stderr(Stdio::null());
+        command
+            .envs(variables.iter().copied())
+            .env("RIG_DIR", &self.home)
+            .stdin(Stdio::null())
+            .stdout(out)
+            .stderr(Stdio::null());
         if port > 0 {
             command.env("PORT", port.to_string());
         }
