@@ -16,6 +16,7 @@ const RUNNING: &[&str] = &[
     "http-status",
     "internal-error",
     "interrupted",
+    "invalid-body",
     "invalid-input",
     "invalid-record",
     "mapping-required",
