@@ -595,6 +595,7 @@ impl<'a> Checker<'a> {
     fn auth(&mut self, auth: &'a Auth, api: &'a ApiEntry<'a>, at: At<'a>, names: &Names<'a>) {
         // A login is made before anything that its endpoints know is there.
         let names = &names.less(&[PARAMS, WINDOW]);
+        self.signing(auth, at);
         match auth {
             Auth::None(_) => {}
             Auth::ApiKey(ApiKeyAuth { value, place: _, prefix, methods: _ }) => {
@@ -734,7 +735,7 @@ impl<'a> Checker<'a> {
         for template in templates.into_iter().flatten().chain(scopes) {
             self.template(template, names);
         }
-        if let Some(JwtAssertion { algorithm: _, key, claims, header, lifetime, place: _ }) = assertion {
+        if let Some(JwtAssertion { algorithm: _, key, key_encoding: _, claims, header, lifetime, place: _ }) = assertion {
             self.template(key, names);
             for (_, value) in claims.iter().chain(header) {
                 self.dynamic(value, names);

@@ -11,6 +11,7 @@ mod mapping;
 mod names;
 mod reference;
 mod schema;
+mod signing;
 mod sink;
 mod step;
 mod suite;

@@ -79,11 +79,7 @@ impl Authenticate for HmacAuth {
         let scope = scope.with("request", self.request(request, now, &nonce)?);
 
         let key = self.key.render_text(&scope)?;
-        let encoding = self.key_encoding.unwrap_or_default();
-        let bytes = encoding.read(&key).ok_or_else(|| at_key(KeyError::NotEncoded(encoding.name())))?;
-        if bytes.is_empty() {
-            return Err(at_key(KeyError::Empty));
-        }
+        let bytes = self.bytes(&key).map_err(at_key)?;
         request.hide(&key);
         let message = self.message.render_text(&scope)?;
         let mac = self.algorithm.unwrap_or_default().mac(&bytes, message.as_bytes());
@@ -111,6 +107,18 @@ impl Authenticate for HmacAuth {
 }
 
 impl HmacAuth {
+    /// Says what is wrong with a key that is written into the spec; nothing of one that is known only while running.
+    pub fn problem(&self) -> Option<EvalError> {
+        let text = self.key.as_literal()?.text()?;
+        self.bytes(&text).err().map(|error| error.at(self.key.span()))
+    }
+
+    fn bytes(&self, key: &str) -> Result<Vec<u8>, KeyError> {
+        let encoding = self.key_encoding.unwrap_or_default();
+        let bytes = encoding.read(key).ok_or(KeyError::NotEncoded(encoding.name()))?;
+        if bytes.is_empty() { Err(KeyError::Empty) } else { Ok(bytes) }
+    }
+
     /// Makes the `request` that is signed.
     fn request(&self, request: &Prepared, now: Timestamp, nonce: &str) -> Result<Value, EvalError> {
         let mut needs = Needs::default();

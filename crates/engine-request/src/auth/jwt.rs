@@ -125,12 +125,13 @@ impl JwtAuth {
 pub(crate) fn signed(
     algorithm: JwtAlgorithm,
     key: &Template,
+    encoding: KeyEncoding,
     claims: Members,
     header: &Map<Dynamic>,
     lifetime: Period,
     scope: &Scope,
 ) -> Result<String, EvalError> {
-    let signer = Signer { algorithm, key, encoding: KeyEncoding::Text };
+    let signer = Signer { algorithm, key, encoding };
     let token = signer.token(claims, header, lifetime, scope)?;
     Ok(token.value.map(|value| value.expose().to_owned()).unwrap_or_default())
 }
@@ -216,9 +217,17 @@ fn sign(
     Ok(Secret::new(format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))))
 }
 
+/// What makes a signature.
+enum Means {
+    /// A hash with a key that both sides have.
+    Mac(HashAlgorithm),
+    /// A private key.
+    Signature(Scheme),
+}
+
 impl JwtAlgorithm {
     /// Returns its name in the header of a token.
-    pub(crate) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Hs256 => "HS256",
             Self::Hs384 => "HS384",
@@ -236,24 +245,47 @@ impl JwtAlgorithm {
         }
     }
 
-    /// Makes the signature of a message (RFC 7518 §3, RFC 8037 §3.1).
-    fn sign(self, key: &str, encoding: KeyEncoding, message: &[u8], scope: &Scope) -> Result<Vec<u8>, KeyError> {
-        let scheme = match self {
-            Self::Hs256 => return self.mac(HashAlgorithm::Sha256, key, encoding, message),
-            Self::Hs384 => return self.mac(HashAlgorithm::Sha384, key, encoding, message),
-            Self::Hs512 => return self.mac(HashAlgorithm::Sha512, key, encoding, message),
-            Self::Rs256 => Scheme::Pkcs1(HashAlgorithm::Sha256),
-            Self::Rs384 => Scheme::Pkcs1(HashAlgorithm::Sha384),
-            Self::Rs512 => Scheme::Pkcs1(HashAlgorithm::Sha512),
-            Self::Es256 => Scheme::Ecdsa(Curve::P256),
-            Self::Es384 => Scheme::Ecdsa(Curve::P384),
-            Self::Es512 => Scheme::Ecdsa(Curve::P521),
-            Self::Ps256 => Scheme::Pss(HashAlgorithm::Sha256),
-            Self::Ps384 => Scheme::Pss(HashAlgorithm::Sha384),
-            Self::Ps512 => Scheme::Pss(HashAlgorithm::Sha512),
-            Self::EdDsa => Scheme::Ed25519,
+    /// Tells whether both sides have the same key.
+    pub fn is_shared(self) -> bool {
+        matches!(self.means(), Means::Mac(_))
+    }
+
+    /// Returns what makes the signature (RFC 7518 §3, RFC 8037 §3.1).
+    fn means(self) -> Means {
+        match self {
+            Self::Hs256 => Means::Mac(HashAlgorithm::Sha256),
+            Self::Hs384 => Means::Mac(HashAlgorithm::Sha384),
+            Self::Hs512 => Means::Mac(HashAlgorithm::Sha512),
+            Self::Rs256 => Means::Signature(Scheme::Pkcs1(HashAlgorithm::Sha256)),
+            Self::Rs384 => Means::Signature(Scheme::Pkcs1(HashAlgorithm::Sha384)),
+            Self::Rs512 => Means::Signature(Scheme::Pkcs1(HashAlgorithm::Sha512)),
+            Self::Es256 => Means::Signature(Scheme::Ecdsa(Curve::P256)),
+            Self::Es384 => Means::Signature(Scheme::Ecdsa(Curve::P384)),
+            Self::Es512 => Means::Signature(Scheme::Ecdsa(Curve::P521)),
+            Self::Ps256 => Means::Signature(Scheme::Pss(HashAlgorithm::Sha256)),
+            Self::Ps384 => Means::Signature(Scheme::Pss(HashAlgorithm::Sha384)),
+            Self::Ps512 => Means::Signature(Scheme::Pss(HashAlgorithm::Sha512)),
+            Self::EdDsa => Means::Signature(Scheme::Ed25519),
+        }
+    }
+
+    /// Says what is wrong with a key that is written into the spec; nothing of one that is known only while running.
+    pub fn problem(self, key: &Template, encoding: Option<KeyEncoding>) -> Option<EvalError> {
+        let text = key.as_literal()?.text()?;
+        let found = match self.means() {
+            Means::Mac(hash) => self.mac(hash, &text, encoding.unwrap_or_default(), b"").map(drop),
+            Means::Signature(scheme) => PrivateKey::read(&text).and_then(|key| key.fits(scheme, self.name())),
         };
-        PrivateKey::read(key)?.sign(scheme, self.name(), message, &mut HostRandom::of(scope)?)
+        found.err().map(|error| error.at(key.span()))
+    }
+
+    fn sign(self, key: &str, encoding: KeyEncoding, message: &[u8], scope: &Scope) -> Result<Vec<u8>, KeyError> {
+        match self.means() {
+            Means::Mac(hash) => self.mac(hash, key, encoding, message),
+            Means::Signature(scheme) => {
+                PrivateKey::read(key)?.sign(scheme, self.name(), message, &mut HostRandom::of(scope)?)
+            }
+        }
     }
 
     fn mac(self, hash: HashAlgorithm, key: &str, encoding: KeyEncoding, message: &[u8]) -> Result<Vec<u8>, KeyError> {

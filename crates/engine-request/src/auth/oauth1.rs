@@ -109,6 +109,16 @@ impl Authenticate for OAuth1Auth {
     }
 }
 
+impl OAuth1Auth {
+    /// Says what is wrong with a private key that is written into the spec; nothing of one that is known only while running.
+    pub fn problem(&self) -> Option<EvalError> {
+        let method = self.signature_method.filter(|method| *method == OAuth1Method::RsaSha1)?;
+        let text = self.consumer_secret.as_literal()?.text()?;
+        let found = PrivateKey::read(&text).and_then(|key| key.fits(Scheme::Pkcs1(HashAlgorithm::Sha1), method.name()));
+        found.err().map(|error| error.at(self.consumer_secret.span()))
+    }
+}
+
 /// Makes the signature of a base string (RFC 5849 §3.4.2 to §3.4.4).
 fn sign(
     method: OAuth1Method,

@@ -21,7 +21,7 @@ pub(in crate::auth) use self::refusal::{listed, members_of};
 
 use super::bearing::bear;
 use super::jwt::JwtAlgorithm;
-use super::{Authenticate, Held};
+use super::{Authenticate, Held, KeyEncoding};
 use crate::{AnswerPlace, Draft, Method, Named, Period, Place};
 
 /// Fetches a token from an OAuth 2.0 server and sends it with every request (RFC 6749).
@@ -183,6 +183,8 @@ pub struct JwtAssertion {
     pub algorithm: JwtAlgorithm,
     /// The key: the shared one, or the private one in PEM form or as a JSON Web Key.
     pub key: Template,
+    /// How a shared key is written; `text` if not given.
+    pub key_encoding: Option<KeyEncoding>,
     /// What it claims; `iat`, `exp`, `aud` and `jti` are added, and null leaves one out.
     #[serde(default, deserialize_with = "crate::nullable")]
     #[schemars(with = "Option<Map<Dynamic>>")]

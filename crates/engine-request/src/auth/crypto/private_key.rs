@@ -194,6 +194,23 @@ impl PrivateKey {
         }
     }
 
+    /// Fails where it is a key for other signatures.
+    pub(crate) fn fits(&self, scheme: Scheme, algorithm: &str) -> Result<(), KeyError> {
+        let fits = match (self, scheme) {
+            (Self::Rsa(_), Scheme::Pkcs1(_) | Scheme::Pss(_))
+            | (Self::P256(_), Scheme::Ecdsa(Curve::P256))
+            | (Self::P384(_), Scheme::Ecdsa(Curve::P384))
+            | (Self::P521(_), Scheme::Ecdsa(Curve::P521))
+            | (Self::Ed25519(_), Scheme::Ed25519) => true,
+            _ => false,
+        };
+        if fits { Ok(()) } else { Err(self.other_kind(scheme, algorithm)) }
+    }
+
+    fn other_kind(&self, scheme: Scheme, algorithm: &str) -> KeyError {
+        KeyError::OtherKind { found: self.name(), algorithm: algorithm.to_owned(), needed: scheme.needed() }
+    }
+
     fn name(&self) -> &'static str {
         match self {
             Self::Rsa(_) => "an RSA key",

@@ -42,7 +42,7 @@ impl OAuth2Auth {
         takes_claims: bool,
         scope: &Scope,
     ) -> Result<String, EvalError> {
-        let Some(JwtAssertion { algorithm, key, claims, header, lifetime, place: _ }) = &self.assertion else {
+        let Some(JwtAssertion { algorithm, key, key_encoding, claims, header, lifetime, place: _ }) = &self.assertion else {
             let error = EvalError::new("there is no key to sign a token with", self.token_url.span());
             return Err(error.help("add `assertion: {algorithm: RS256, key: \"{{ secrets.key }}\"}`"));
         };
@@ -60,7 +60,7 @@ impl OAuth2Auth {
             own.insert(Arc::clone(&name.value), value.evaluate(scope)?.unwrap_or_default());
         }
         let lifetime = lifetime.as_ref().map(|lifetime| lifetime.resolve(scope)).transpose()?.unwrap_or(LIFETIME);
-        jwt::signed(*algorithm, key, own, header, lifetime, scope)
+        jwt::signed(*algorithm, key, key_encoding.unwrap_or_default(), own, header, lifetime, scope)
     }
 }
 
