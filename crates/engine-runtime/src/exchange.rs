@@ -419,9 +419,13 @@ impl Exchanges {
             }
             Err(error) => {
                 wire::nothing_came(asked, &request, &error, &self.hidden);
+                // All that would be so with any other request too.
                 let is_away = matches!(
                     error,
-                    TransportError::Connect(_) | TransportError::Timeout(_) | TransportError::Broken(_)
+                    TransportError::Connect(_)
+                        | TransportError::Tls(_)
+                        | TransportError::Timeout(_)
+                        | TransportError::Broken(_)
                 );
                 if is_away && !asked.stop.is_stopped() {
                     let why = format!("{} {}: {error}", request.method, request.shown_url);

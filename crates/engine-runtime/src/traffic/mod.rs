@@ -422,7 +422,9 @@ fn refusing(asked: &Asked<'_>, wait: Duration, most: Duration) -> Failure {
     .fatal()
 }
 
-/// Shows a length of time in whole seconds.
+/// Shows a length of time as exactly as anybody wants to know it: in seconds, and from two minutes on in minutes.
 fn shown(time: Duration) -> Period {
-    Period::new(Duration::from_secs(time.as_secs() + u64::from(time.subsec_nanos() > 0)))
+    let unit = if time < Duration::from_mins(2) { 1 } else { 60 };
+    let units = (time.as_secs_f64() / f64::from(unit)).round().max(1.0);
+    Period::new(Duration::try_from_secs_f64(units * f64::from(unit)).unwrap_or(Duration::MAX))
 }
