@@ -1,4 +1,4 @@
-//! Tokens of a certified OpenID provider that none of us wrote: each way to get one, one for all who need it, and none lost.
+//! Tokens of a certified provider that none of us wrote: each way to get one, one for all who need it, and none lost.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -15,7 +15,7 @@ const TARGET: &str = env!("CARGO_TARGET_TMPDIR");
 const ITEMS: &str = "tests/servers/oidc-items.yaml";
 const MANY: &str = "tests/servers/oidc-many.yaml";
 /// What the provider has.
-const ALL: usize = 500;
+const ALL: u64 = 500;
 
 /// A provider, a server between it and the engine that counts the requests for tokens, and a folder for the state.
 struct Stage {
@@ -92,7 +92,7 @@ impl Stage {
         let line = running.line();
         match serde_json::from_str(&line) {
             Ok(asked) => (running, asked),
-            Err(_) => panic!("{line}: {}", running.finish().stderr()),
+            Err(error) => panic!("{error}: {line}: {}", running.finish().stderr()),
         }
     }
 
@@ -123,10 +123,10 @@ fn field(fields: &[(String, String)], name: &str) -> String {
 #[track_caller]
 fn all_items(client: &str, finished: &Finished) {
     assert_eq!(finished.status, Some(0), "{client}: {}", finished.stderr());
-    let mut ids: Vec<usize> = finished
+    let mut ids: Vec<u64> = finished
         .stdout()
         .lines()
-        .map(|line| serde_json::from_str::<Value>(line).unwrap()["id"].as_u64().unwrap() as usize)
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["id"].as_u64().unwrap())
         .collect();
     ids.sort_unstable();
     assert_eq!(ids, (1..=ALL).collect::<Vec<_>>(), "{client}");

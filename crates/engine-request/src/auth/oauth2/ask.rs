@@ -10,7 +10,7 @@ use url::Url;
 use url::form_urlencoded::byte_serialize;
 
 use super::{ClientAuth, Grant, OAuth2Auth, TokenError, TokenRequestBody};
-use crate::auth::Token;
+use crate::auth::{Token, proof};
 use crate::{Body, BodyStep, Draft, Place, Prepared, RequestLine, Target};
 
 /// A request for a token.
@@ -31,7 +31,9 @@ impl OAuth2Auth {
     /// Fails where a user has to allow it first, and where a template does.
     pub fn ask(&self, kept: Option<&Token>, scope: &Scope) -> Result<TokenAsk, TokenError> {
         let first = || match (self.grant, &self.refresh_token) {
-            (Grant::RefreshToken, Some(first)) => self.filled(first, "refresh token", scope).map(Some),
+            (Grant::RefreshToken, Some(first)) => {
+                proof(first, "refresh token", scope).map(|text| Some(Secret::new(text)))
+            }
             _ => Ok(None),
         };
         let refresh = match kept.and_then(|token| token.refresh.clone()) {
@@ -97,11 +99,6 @@ impl OAuth2Auth {
             fields.add("scope", scopes.join(self.scope_separator.as_deref().unwrap_or(" ")));
         }
         Ok(())
-    }
-
-    /// Renders what may not be empty, as a secret.
-    fn filled(&self, template: &Template, what: &str, scope: &Scope) -> Result<Secret, EvalError> {
-        crate::auth::proof(template, what, scope).map(Secret::new)
     }
 
     /// Makes a request to one of the provider's URLs. `fixed` fields are not replaced by those of `request`.

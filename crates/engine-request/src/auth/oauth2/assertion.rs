@@ -1,7 +1,6 @@
 //! The signed tokens that ask for tokens (RFC 7523).
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -13,7 +12,7 @@ use crate::Period;
 use crate::auth::jwt;
 
 /// How long one is valid, if the spec does not say.
-const LIFETIME: Period = Period::new(Duration::from_secs(300));
+const LIFETIME: Period = Period::from_secs(300);
 
 impl OAuth2Auth {
     /// Makes the token that is the grant (RFC 7523 §2.1).

@@ -13,7 +13,7 @@ use url::{Host, Url};
 use crate::failure::Failure;
 
 /// How long somebody may take.
-const PATIENCE: Duration = Duration::from_secs(15 * 60);
+const PATIENCE: Duration = Duration::from_mins(15);
 /// How long a request may take to come in.
 const REQUEST: Duration = Duration::from_secs(10);
 /// How large its head may be.

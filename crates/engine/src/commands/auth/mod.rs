@@ -105,7 +105,7 @@ fn refused(auth: &OAuth2Auth, error: &TokenError, api: &ApiLogin) -> Failure {
 fn unanswered(finding: &Finding) -> Failure {
     let failure = Failure::failed(finding.message.clone());
     match &finding.help {
-        Some(help) => failure.help(help.to_string()),
+        Some(help) => failure.help(help.clone()),
         None => failure,
     }
 }

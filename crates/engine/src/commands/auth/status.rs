@@ -107,13 +107,13 @@ fn table(rows: &[[String; 3]], terminal: &Terminal) -> String {
     let width =
         |at: usize| rows.iter().filter_map(|row| row.get(at)).map(|cell| cell.chars().count()).max().unwrap_or(0);
     let (first, second) = (width(0), width(1));
-    rows.iter()
-        .map(|[api, kind, state]| {
-            let pad = |text: &str, width: usize| " ".repeat(width.saturating_sub(text.chars().count()));
-            let bold = terminal.stdout.paint(Style::Bold, api);
-            format!("{bold}{}  {kind}{}  {state}\n", pad(api, first), pad(kind, second))
-        })
-        .collect()
+    let pad = |text: &str, width: usize| " ".repeat(width.saturating_sub(text.chars().count()));
+    let mut text = String::new();
+    for [api, kind, state] in rows {
+        let bold = terminal.stdout.paint(Style::Bold, api);
+        text.extend([&*bold, &pad(api, first), "  ", kind, &pad(kind, second), "  ", state, "\n"]);
+    }
+    text
 }
 
 #[cfg(test)]
