@@ -21,17 +21,41 @@ macro_rules! scenarios {
 scenarios! {
     answer_broken_json
     answer_empty
+    answer_larger_than_allowed
     answer_not_json
+    answer_of_100_mb
+    answer_of_100_mb_broken
+    answer_of_100_mb_of_csv
     answer_of_5_gb
+    answer_of_a_gz_file
+    answer_of_a_zip_file
+    answer_of_a_zip_file_of_two
     answer_of_another_shape
+    answer_of_bad_shift_jis
     answer_of_bad_utf8
+    answer_of_csv
+    answer_of_csv_by_its_type
+    answer_of_csv_cut_off
+    answer_of_csv_ragged
+    answer_of_json_for_csv
     answer_of_nan
     answer_of_ndjson
+    answer_of_text
+    answer_of_utf_16
+    answer_of_xml
+    answer_of_xml_broken
+    answer_of_xml_in_latin_1
+    answer_of_xml_without_its_element
+    answer_packed_in_other_ways
     answer_that_is_packed
+    answer_that_is_too_large
+    answer_to_a_file
+    answer_to_a_file_outside
     answer_too_deep
     answer_truncated
     answer_truncated_within
     answer_with_duplicate_keys
+    answer_with_its_list_twice
     answer_with_no_list
     answer_without_end
     answer_without_its_member
@@ -53,6 +77,7 @@ scenarios! {
     bodies_and_queries
     body_xml
     broken_pipe
+    call_of_bytes
     call_without_a_body
     calls_in_flight
     connection_refused
@@ -70,6 +95,7 @@ scenarios! {
     headers_in_any_case
     host_of_a_link
     host_that_is_allowed
+    host_that_is_link_local
     imports
     inputs
     inputs_that_are_missing
@@ -102,10 +128,15 @@ scenarios! {
     paginate_repeated_cursor
     paginate_repeated_page
     paginate_without_end
+    proxy
+    proxy_of_the_machine
     rate_limit
     read_of_a_pattern
     read_of_one_step_twice
     redirect
+    redirect_after_a_post
+    redirect_none
+    redirect_same_origin
     redirect_to_another_host
     retry_after_date
     retry_after_seconds
@@ -134,6 +165,7 @@ scenarios! {
     step_that_is_skipped
     steps_by_name
     template_without_its_member
+    tls_files
     upload_dry_run
     upload_without_its_file
     validate_fail

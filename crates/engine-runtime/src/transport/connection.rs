@@ -245,7 +245,7 @@ impl<'a> Pem<'a> {
         // Keys are encrypted whole (PKCS #8) or by a header of their own (what OpenSSL wrote of old).
         if self.text.contains("-----BEGIN ENCRYPTED PRIVATE KEY-----") || self.text.contains("Proc-Type: 4,ENCRYPTED") {
             return Err(self.wrong("has a private key that is encrypted with a password").help(
-                "decrypt it where only the engine reads it, with `openssl pkey -in FILE -out FILE.plain`, or give it as a secret: `key: \"{{ secrets.client_key }}\"`",
+                "decrypt it with `openssl pkey -in FILE -out PLAIN` into a file that only the engine reads, or into a secret: `key: \"{{ secrets.client_key }}\"`",
             ));
         }
         match PrivateKeyDer::from_pem_slice(self.text.as_bytes()) {
@@ -314,6 +314,10 @@ mod tests {
                 Some((_, text)) => Ok(text.clone()),
                 None => Err(io::ErrorKind::NotFound.into()),
             }
+        }
+
+        fn file_length(&self, path: &Path) -> io::Result<u64> {
+            self.read_file(path).map(|text| text.len() as u64)
         }
     }
 
