@@ -167,6 +167,8 @@ scenarios! {
     template_without_its_member
     tls_files
     upload_dry_run
+    upload_file
+    upload_multipart
     upload_without_its_file
     validate_fail
     vars

@@ -131,12 +131,16 @@ impl Draft {
         for (name, value) in values {
             let found = value.evaluate(scope)?.unwrap_or_default();
             let texts = match (&found, value.style()) {
-                (Value::List(list), Some(style @ (Style::Comma | Style::Pipes))) => {
-                    let texts: Vec<_> =
-                        list.items().iter().map(|item| header::text(item, value.span())).collect::<Result<_, _>>()?;
-                    let joined = texts.join(if style == Style::Comma { "," } else { "|" });
+                (Value::List(list), Some(style @ (Style::Comma | Style::Pipes | Style::Spaces))) => {
+                    let items = list.items().iter().filter(|item| !item.is_null());
+                    let texts: Vec<_> = items.map(|item| header::text(item, value.span())).collect::<Result<_, _>>()?;
+                    let joined = texts.join(match style {
+                        Style::Pipes => "|",
+                        Style::Spaces => " ",
+                        _ => ",",
+                    });
                     self.keep(&found);
-                    vec![(joined, holds_secret(&found))]
+                    if texts.is_empty() { Vec::new() } else { vec![(joined, holds_secret(&found))] }
                 }
                 _ => header::texts(&found, value.span())?,
             };
@@ -551,7 +555,8 @@ pub(crate) mod tests {
             "{}",
             "GET https://api.test/v1/a\na: x\na: y\nc: 1.50\nd: true\ne: é",
         );
-        check(&yaml("{A: {value: [x, y], style: comma}}"), "{}", "GET https://api.test/v1/a\na: x,y");
+        check(&yaml("{A: {value: [x, null, y], style: comma}}"), "{}", "GET https://api.test/v1/a\na: x,y");
+        check(&yaml("{A: {value: [], style: comma}}"), "{}", "GET https://api.test/v1/a");
         check(
             &yaml("{A: \"x\\r\\nB: y\"}"),
             "{}",

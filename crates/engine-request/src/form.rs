@@ -53,6 +53,7 @@ mod tests {
 
     use engine_expr::Value;
     use engine_source::Span;
+    use proptest::{prop_assert_eq, proptest};
 
     use super::{encode, pairs};
 
@@ -74,5 +75,20 @@ mod tests {
             assert_eq!(encode(&pairs), expected, "{json}");
         }
         assert!(pairs(&Value::list(vec![]), Span::default()).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_back(name in "\\PC{1,12}", member in "\\PC{0,12}", text in "\\PC{0,20}") {
+            let value = |text: &str| Value::from(text);
+            let form = Value::object([
+                (name.clone(), value(&text)),
+                (format!("{name}x"), Value::object([(member.clone(), Value::list(vec![value(&text), value("")]))])),
+            ]);
+            let written = encode(&pairs(&form, Span::default()).unwrap());
+            let read: Vec<_> = url::form_urlencoded::parse(written.as_bytes()).into_owned().collect();
+            let inner = format!("{name}x[{member}][]");
+            prop_assert_eq!(read, vec![(name, text.clone()), (inner.clone(), text), (inner, String::new())]);
+        }
     }
 }

@@ -41,6 +41,8 @@ pub enum Style {
     Comma,
     /// `a=1|2|3`
     Pipes,
+    /// `a=1 2 3`
+    Spaces,
     /// `a[]=1&a[]=2`
     Brackets,
     /// `a[b]=1&a[c]=2`

@@ -24,7 +24,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use engine_expr::{Condition, Dynamic, DynamicLeaf, JsonPath, Setting, Template};
-use engine_request::QueryValue;
+use engine_request::{QueryValue, Style};
 use engine_source::{Finding, Findings, Map, Node, Sources, Span};
 use engine_spec::{Keyring, Secret, Spec, Step};
 
@@ -284,7 +284,7 @@ impl<'a> Checker<'a> {
 
     /// Checks headers.
     fn headers(&mut self, headers: &'a Map<QueryValue>, names: &Names<'a>) {
-        for (name, _) in headers {
+        for (name, value) in headers {
             let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+.^_`|~-".contains(&byte);
             if name.value.is_empty() || !name.value.bytes().all(is_token) {
                 let better: String =
@@ -293,6 +293,14 @@ impl<'a> Checker<'a> {
                     Finding::error("invalid-value", format!("`{}` is not the name of a header", name.value))
                         .label(name.span, "not a header name")
                         .help(format!("did you mean `{better}`?")),
+                );
+            }
+            if let Some(style @ (Style::Brackets | Style::DeepObject)) = value.style() {
+                let style = if style == Style::Brackets { "brackets" } else { "deep_object" };
+                self.findings.push(
+                    Finding::error("invalid-value", format!("`{style}` is no style of a header"))
+                        .label(name.span, "a header is one text")
+                        .help("use `comma`, or write the value as JSON: `| tojson`"),
                 );
             }
         }
