@@ -196,13 +196,13 @@ impl Draft {
                         draft_body::put(body, steps, value, span)
                     }
                     DraftBody::Xml(body @ Value::Object(_)) => draft_body::put(body, steps, value, span),
-                    DraftBody::Multipart(form) => match &**steps {
-                        [BodyStep::Member(name)] => form.put(name, value, span),
-                        _ => {
-                            let error = EvalError::new(format!("`{place}` is no field of a multipart body"), span);
-                            Err(error.help("name a field: `body.NAME`"))
+                    DraftBody::Multipart(form) => {
+                        if let [BodyStep::Member(name)] = &**steps {
+                            return form.put(name, value, span);
                         }
-                    },
+                        let error = EvalError::new(format!("`{place}` is no field of a multipart body"), span);
+                        Err(error.help("name a field: `body.NAME`"))
+                    }
                     body @ DraftBody::None => {
                         let mut object = Value::object::<&str>([]);
                         draft_body::put(&mut object, steps, value, span)?;

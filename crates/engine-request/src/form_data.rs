@@ -230,7 +230,7 @@ impl Part {
         }
         head.push_str("\r\n");
         if let Some(content_type) = &self.content_type {
-            _ = write!(head, "Content-Type: {}\r\n", content_type);
+            _ = write!(head, "Content-Type: {content_type}\r\n");
         }
         head
     }

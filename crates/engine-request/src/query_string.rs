@@ -93,7 +93,9 @@ fn pairs(name: &str, value: &Value, style: Option<Style>) -> Result<Vec<Pair>, U
     let text = |value: &Value| {
         value.text().map(std::borrow::Cow::into_owned).ok_or_else(|| Unwritable {
             message: format!("`{name}` has {} in a list, which a query can't hold", value.a_kind()),
-            help: Some("say how it is written: `{value: …, style: deep_object}`, or write it as JSON: `| tojson`".to_owned()),
+            help: Some(
+                "say how it is written: `{value: …, style: deep_object}`, or write it as JSON: `| tojson`".to_owned(),
+            ),
         })
     };
     let one =
@@ -197,13 +199,7 @@ mod tests {
             "a%5Bb%5D%5Bc%5D%5B%5D=1&a%5Bb%5D%5Bc%5D%5B%5D=2&a%5Bd%5D=true",
         );
         check("", "a", r#"[{"b": 1}]"#, Some(Style::DeepObject), "a%5B0%5D%5Bb%5D=1");
-        check(
-            "",
-            "a",
-            r#"[{"b": 1}]"#,
-            Some(Style::Brackets),
-            "`a` has an object in a list, which a query can't hold",
-        );
+        check("", "a", r#"[{"b": 1}]"#, Some(Style::Brackets), "`a` has an object in a list, which a query can't hold");
     }
 
     #[test]

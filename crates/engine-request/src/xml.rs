@@ -207,7 +207,8 @@ mod tests {
 
     use engine_expr::Value;
     use engine_source::Span;
-    use proptest::{prop_assert_eq, proptest};
+    use proptest::prelude::{Just, Strategy};
+    use proptest::{collection, option, prop_assert_eq, prop_oneof, proptest};
 
     use super::write;
 
@@ -278,7 +279,29 @@ mod tests {
         );
     }
 
+    /// Makes the inside of an element, as a reader gives it.
+    fn element() -> impl Strategy<Value = Value> {
+        let text = "[^\\p{C}\\p{Z}]([\\PC ]{0,10}[^\\p{C}\\p{Z}])?";
+        let leaf = prop_oneof![Just(Value::from("")), text.prop_map(Value::from)];
+        leaf.prop_recursive(4, 24, 4, move |inner| {
+            let child = prop_oneof![inner.clone(), collection::vec(inner, 2..4).prop_map(Value::list)];
+            let attributes = collection::btree_map("@[a-cé]", "\\PC{0,10}".prop_map(Value::from), 1..3);
+            let children = collection::btree_map("[a-cé]", child, 0..3);
+            (attributes, children, option::of(text.prop_map(Value::from))).prop_map(|(attributes, children, text)| {
+                Value::object(attributes.into_iter().chain(children).chain(text.map(|text| ("#text".to_owned(), text))))
+            })
+        })
+    }
+
     proptest! {
+        #[test]
+        fn what_is_written_is_read_back(inside in element()) {
+            let value = Value::object([("root", inside)]);
+            let written = write(&value, Span::default()).unwrap();
+            let read = crate::Content::Xml.value(written.as_bytes()).unwrap();
+            prop_assert_eq!(read.to_json(), value.to_json(), "{}", written);
+        }
+
         #[test]
         fn no_text_breaks_out(text in "\\PC{0,40}") {
             let value = Value::object([("a", Value::object([("@b", Value::from(text.as_str())), ("#text", Value::from(text.as_str()))]))]);
