@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use engine_expr::{DynamicLeaf, Scope};
 use engine_plan::{Call, Expect, Step, Target};
-use engine_request::{Answer, Content, Format, Needs, derive_key};
+use engine_request::{Answer, Content, Format, Needs};
 use engine_spec::ItemAction;
 use futures_util::stream::{self, Stream, StreamExt};
 
@@ -13,6 +13,7 @@ use crate::asked_of_answers;
 use crate::body::{Beside, Staged, Takes, max_body};
 use crate::exchange::{Asked, Exchanged, Outcome, is_read_only};
 use crate::failure::Failure;
+use crate::idempotency::idempotency_key;
 use crate::item::{Item, Json, Origin};
 use crate::mapping::{Mapper, Scratch};
 use crate::needs::whole_scope;
@@ -161,9 +162,8 @@ impl Caller {
             draft.set_body(body, &item_scope)?;
         }
         if let Some(idempotency) = &endpoint.idempotency {
-            let identity = identity(item);
-            let parts = [&*self.context.id, &*self.step.id].into_iter().chain(identity.iter().map(String::as_str));
-            idempotency.apply(&mut draft, &scope, || derive_key(parts.map(str::as_bytes)))?;
+            let derived = || idempotency_key(&self.context.id, &self.step.id, item);
+            idempotency.apply(&mut draft, &scope, derived)?;
         }
         self.context.find_files(&mut draft)?;
         if self.context.options.dry_run && !is_read_only(draft.method()) {
@@ -266,20 +266,6 @@ fn body_of(call: &Call, exchanged: &Exchanged, base: &Scope) -> Result<Json, Fai
             }
         }
     }
-}
-
-/// Says what tells one record from all others of a run: where it came from, and under what.
-fn identity(item: &Item) -> Vec<String> {
-    let mut parts = Vec::new();
-    let mut next = Some(item);
-    while let Some(item) = next {
-        parts.push(item.origin.stream.to_string());
-        parts.push(item.origin.exchange.clone().unwrap_or_default());
-        parts.push(item.number.to_string());
-        parts.push(item.original.text().to_owned());
-        next = item.parent.as_deref();
-    }
-    parts
 }
 
 /// Checks what a step expects of an answer.

@@ -12,6 +12,7 @@ mod exchange;
 mod failure;
 mod graphql;
 mod hidden;
+mod idempotency;
 mod inputs;
 mod item;
 mod login;
