@@ -59,21 +59,39 @@ scenarios! {
     answer_with_no_list
     answer_without_end
     answer_without_its_member
+    api_that_comes_back
+    api_unavailable
     auth_api_key
     auth_api_key_in_query
+    auth_aws_sigv4
     auth_basic
     auth_bearer
     auth_csrf
+    auth_digest
+    auth_digest_of_rfc_2069
+    auth_digest_refused
+    auth_hmac
     auth_in_the_path
+    auth_jwt
+    auth_jwt_with_a_wrong_key
+    auth_oauth1
     auth_oauth2
     auth_oauth2_401_twice
     auth_oauth2_after_a_401
     auth_oauth2_concurrently
+    auth_oauth2_in_the_query
     auth_oauth2_instance_url
+    auth_oauth2_json_answer_elsewhere
+    auth_oauth2_refresh_refused
     auth_oauth2_refused
+    auth_oauth2_refused_in_a_good_answer
+    auth_oauth2_rotated
+    auth_oauth2_without_a_token
     auth_refresh_by_rule
     auth_session
+    auth_session_without_a_token
     auth_switch
+    auth_switch_without_the_case
     bodies_and_queries
     body_xml
     broken_pipe
@@ -87,6 +105,7 @@ scenarios! {
     errors_fail
     errors_retry
     errors_skip
+    fewer_in_flight_after_a_refusal
     for_each_lists
     for_each_nested
     for_each_step
@@ -131,6 +150,8 @@ scenarios! {
     proxy
     proxy_of_the_machine
     rate_limit
+    rate_limit_by_credential
+    rate_limit_by_headers
     read_of_a_pattern
     read_of_one_step_twice
     redirect
@@ -147,6 +168,7 @@ scenarios! {
     retry_timeout
     retry_too_many_requests
     retry_waits_from_a_header
+    retry_waits_from_each_header
     retry_with_key
     secret_from_a_file
     sink_csv
