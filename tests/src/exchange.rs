@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use regex::Regex;
 use serde::Deserialize;
 
 use crate::answer::Answer;
@@ -14,7 +15,8 @@ use crate::received::Received;
 pub struct Exchange {
     /// `METHOD /path?query`, to the letter.
     pub(crate) request: String,
-    /// Headers that it has, in lower case; null for one that it must not have.
+    /// Headers that it has, in lower case; null for one that it must not have, `@like:REGEX@` for one with a value that matches as a
+    /// whole.
     #[serde(default)]
     headers: BTreeMap<String, Option<String>>,
     /// Its body as a value.
@@ -87,6 +89,10 @@ impl Exchange {
 }
 
 fn fits(expected: &str, found: &str, bound: &mut Bound) -> bool {
+    let pattern = expected.strip_prefix("@like:").and_then(|rest| rest.strip_suffix('@'));
+    if let Some(pattern) = pattern.map(|pattern| Regex::new(&format!("^(?:{pattern})$"))) {
+        return pattern.is_ok_and(|pattern| pattern.is_match(found));
+    }
     let Some(name) = expected.strip_prefix("@any:").and_then(|rest| rest.strip_suffix('@')) else {
         return expected == found;
     };
