@@ -61,6 +61,8 @@ struct Api {
     hosts: Vec<String>,
     /// How its hosts are connected to.
     connection: Arc<Connection>,
+    /// How other hosts are, if the API's own get something that others do not.
+    abroad: Option<Arc<Connection>>,
 }
 
 /// What is known of an endpoint before its first request.
@@ -152,7 +154,7 @@ impl Exchanges {
         for endpoint in &plan.endpoints {
             let settings = &endpoint.api_settings;
             if !apis.contains_key(&endpoint.api) {
-                let mut api = Api { moved: None, hosts: Vec::new(), connection: Arc::default() };
+                let mut api = Api { moved: None, hosts: Vec::new(), connection: Arc::default(), abroad: None };
                 api.moved = options.base_urls.get(&endpoint.api).map(|url| {
                     (url.clone(), Template::literal(url.as_str(), Value::from(url.as_str()), Span::default()))
                 });
@@ -164,6 +166,7 @@ impl Exchanges {
                     Some(_) => Connection::direct(),
                     None => Connection::resolve(settings, base, plan, &*world.environment)?,
                 });
+                api.abroad = api.connection.without_identity().map(Arc::new);
                 apis.insert(endpoint.api.clone(), api);
             }
             let rules = ErrorRules::new(endpoint.errors.iter().cloned());
@@ -298,14 +301,9 @@ impl Exchanges {
     }
 
     /// Makes what goes out of a request.
-    pub(crate) fn outgoing(
-        &self,
-        request: &Prepared,
-        endpoint: &Endpoint,
-        timeout: Duration,
-    ) -> Result<Outgoing, Failure> {
+    pub(crate) fn outgoing(&self, request: &Prepared, endpoint: &Endpoint, timeout: Duration) -> Outgoing {
         let api = self.apis.get(&endpoint.api);
-        Ok(Outgoing {
+        Outgoing {
             method: request.method.clone(),
             url: request.url.clone(),
             headers: request.headers.clone(),
@@ -314,7 +312,7 @@ impl Exchanges {
             max_body: Outgoing::MAX_BODY,
             spool_above: Outgoing::SPOOL_ABOVE,
             connection: api.map(|api| Arc::clone(&api.connection)).unwrap_or_default(),
-        })
+        }
     }
 
     /// Makes an answer of what came in.
@@ -497,8 +495,11 @@ impl Exchanges {
         let mut request = request.clone();
         let mut is_done = false;
         for _ in 0..=MAX_REDIRECTS {
-            let mut outgoing = self.outgoing(&request, asked.endpoint, timeout)?;
+            let mut outgoing = self.outgoing(&request, asked.endpoint, timeout);
             outgoing.max_body = most;
+            if let Some(abroad) = self.abroad(&request.url, asked) {
+                outgoing.connection = abroad;
+            }
             let sent = self.world.transport.send(outgoing);
             let incoming = if is_read_only(&asked_for.method) {
                 tokio::select! {
@@ -532,6 +533,13 @@ impl Exchanges {
         }
         let text = format!("more than {MAX_REDIRECTS} redirects, the last of them to {}", request.shown_url);
         Err(failed("http-status", &text, asked_for, asked).help("the API leads in a circle; check the URL"))
+    }
+
+    /// Returns how another host than the API's own is connected to, where that is another way: a client certificate is a credential.
+    fn abroad(&self, url: &Url, asked: &Asked<'_>) -> Option<Arc<Connection>> {
+        let abroad = self.apis.get(&asked.endpoint.api)?.abroad.as_ref()?;
+        let known = self.endpoints.get(&asked.endpoint.id())?;
+        (!known.home.is(&url.origin(), asked.scope)).then(|| Arc::clone(abroad))
     }
 
     /// Refuses hosts that the spec does not name.

@@ -91,7 +91,7 @@ impl ApiLogin {
             finding.message = self.hidden.redact(&request.redactor().redact(&finding.message));
             Box::new(finding)
         };
-        let outgoing = self.exchanges.outgoing(request, &self.endpoint, TIMEOUT).map_err(|failure| failed(&failure))?;
+        let outgoing = self.exchanges.outgoing(request, &self.endpoint, TIMEOUT);
         let answer = match self.world.transport.send(outgoing).await {
             Ok(incoming) => Exchanges::answer_of(incoming, request.url.clone()).await,
             Err(error) => Err(error),

@@ -158,7 +158,7 @@ impl Exchanges {
             // However long the attempts take, nobody takes the lock meanwhile.
             self.world().state.lock(lock, self.owner(), self.now(), LEASE).await?;
             asked.tally.add(|counts| counts.requests += 1);
-            let sent = self.world().transport.send(self.outgoing(request, asked.endpoint, TIMEOUT)?);
+            let sent = self.world().transport.send(self.outgoing(request, asked.endpoint, TIMEOUT));
             let came = tokio::select! {
                 came = sent => came,
                 () = asked.stop.stopped() => return Err(Failure::interrupted()),

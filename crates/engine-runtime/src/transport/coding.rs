@@ -205,9 +205,9 @@ mod tests {
     async fn sees_where_a_body_ends_in_the_middle_and_what_follows_its_end() {
         let text = "a body of some length, ".repeat(500);
         for (name, mut bytes) in packed(&text).await {
-            let half = bytes.get(..bytes.len() / 2).unwrap();
+            let half = &bytes[..bytes.len() / 2];
             assert!(unpacked(half, 50, name).await.is_err(), "half of {name}");
-            let cut = bytes.get(..bytes.len() - 1).unwrap();
+            let cut = &bytes[..bytes.len() - 1];
             assert!(unpacked(cut, 50, name).await.is_err(), "all but one of {name}");
             bytes.extend_from_slice(b"garbage");
             assert!(unpacked(&bytes, 50, name).await.is_err(), "garbage after {name}");

@@ -95,6 +95,11 @@ impl Connection {
         Ok(connection)
     }
 
+    /// Returns it without the certificate of the client; none if there is none.
+    pub(crate) fn without_identity(&self) -> Option<Self> {
+        self.identity.is_some().then(|| Self { identity: None, ..self.clone() })
+    }
+
     /// Tells whether it is as the machine has it, without anything of an API's own.
     pub(super) fn is_default(&self) -> bool {
         matches!(self, Self { ca: None, identity: None, way: Way::Machine, link_local: false })

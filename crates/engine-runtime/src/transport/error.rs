@@ -197,7 +197,7 @@ mod tests {
     fn looks_into_what_io_errors_wrap() {
         let inner = rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer);
         let outer = io::Error::other(io::Error::other(inner));
-        assert!(causes(&outer).any(|cause| cause.is::<rustls::Error>()));
+        assert!(causes(&outer).any(<dyn Error>::is::<rustls::Error>));
     }
 
     #[test]

@@ -29,7 +29,7 @@ async fn refuses_link_local_addresses_before_it_connects() {
         (false, Err("leads to the link-local address 169.254.169.254".to_owned())),
     ] {
         let way = Way::Through(Proxy::parse(&proxy.to_string()).unwrap());
-        let connection = Arc::new(Connection { link_local, way, ..Connection::default() });
+        let connection = Arc::new(Connection { way, link_local, ..Connection::default() });
         assert_eq!(text(Outgoing { connection, ..get("http://169.254.169.254/") }).await, said);
     }
 }

@@ -1,6 +1,7 @@
 //! Answers that end too early, are too large, or take too long.
 
-use std::time::{Duration, Instant};
+use std::fmt::Write;
+use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
 
@@ -66,11 +67,14 @@ async fn refuses_a_head_of_100_mb_soon() {
         }
     })
     .await;
-    let begun = Instant::now();
+    let begun = tokio::time::Instant::now();
     let error = send(get(&format!("http://{address}/"))).await.unwrap_err();
     assert_eq!(error, TransportError::HeadTooLarge);
     assert!(begun.elapsed() < Duration::from_secs(2));
-    let many: String = (0..101).map(|number| format!("x-{number}: 1\r\n")).collect();
+    let many = (0..101).fold(String::new(), |mut many, number| {
+        write!(many, "x-{number}: 1\r\n").unwrap();
+        many
+    });
     let address = plain(move |_| answer(&many, "")).await;
     assert_eq!(send(get(&format!("http://{address}/"))).await.unwrap_err(), TransportError::HeadTooLarge);
 }

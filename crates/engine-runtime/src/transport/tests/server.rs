@@ -57,7 +57,7 @@ pub(super) async fn talk(mut stream: impl AsyncRead + AsyncWrite + Unpin, answer
         let mut buffer = vec![0; 64 * 1024];
         while left > 0 {
             let most = left.min(buffer.len());
-            let Ok(read @ 1..) = stream.read(buffer.get_mut(..most).unwrap()).await else { return };
+            let Ok(read @ 1..) = stream.read(&mut buffer[..most]).await else { return };
             received.length += read;
             received.sum += buffer.iter().take(read).map(|byte| u64::from(*byte)).sum::<u64>();
             left -= read;
