@@ -89,6 +89,7 @@ impl OAuth2Auth {
                 }
                 _ => return None,
             },
+            TokenError::NoToken { status: 200..=299, .. } => "say where the answer has it: `answer: {token: $.…}`",
             TokenError::NoToken { .. } => return None,
             TokenError::Eval(error) => return error.help.clone(),
         };
