@@ -8,7 +8,8 @@ use super::{Grant, OAuth2Auth};
 impl OAuth2Auth {
     /// Returns what tells these tokens from all others, as texts that may be secret: a store keeps a fingerprint of them.
     ///
-    /// The secret of the client is not among them: a new one asks for the same tokens.
+    /// Where a person allowed the access, the secret of the client is not among them: a new one goes on with the same tokens. Where
+    /// the tokens can be asked for from nothing it is, so that whoever changes it sees at once whether the new one is taken.
     ///
     /// # Errors
     ///
@@ -42,8 +43,12 @@ impl OAuth2Auth {
         if let (Grant::JwtBearer, Some(assertion)) = (self.grant, &self.assertion) {
             add_values(&mut parts, "claim", &assertion.claims, scope);
         }
-        // What else is kept of an answer is there after the next one; where that costs nothing, ask for it at once.
         if self.begins_anew() {
+            let key = self.assertion.as_ref().map(|assertion| &assertion.key);
+            for template in [self.client_secret.as_ref(), self.password.as_ref(), key].into_iter().flatten() {
+                parts.push(format!("proof={}", template.render_text(scope)?));
+            }
+            // What else is kept of an answer is there after the next one; where that costs nothing, ask for it at once.
             parts.extend(self.answer.iter().map(|(name, place)| format!("answer.{}={}", name.value, place.text())));
         }
         Ok(parts)
@@ -96,16 +101,13 @@ mod tests {
         let inputs = r#"{"id": "engine", "account": 1}"#;
         let known = identity(SPEC, inputs);
         assert_eq!(known, identity(SPEC, inputs));
-        let same = [
-            SPEC.replace("[a, b]", "[b, a, a]"),
-            SPEC.replace("'{{ secrets.key }}'", "another"),
-            format!("{SPEC}\nprefix: Token"),
-        ];
+        let same = [SPEC.replace("[a, b]", "[b, a, a]"), format!("{SPEC}\nprefix: Token")];
         for yaml in same {
             assert_eq!(known, identity(&yaml, inputs), "{yaml}");
         }
         let other = [
             SPEC.replace("client_credentials", "password"),
+            SPEC.replace("'{{ secrets.key }}'", "another"),
             SPEC.replace("login.test", "login.eu.test"),
             SPEC.replace("[a, b]", "[a]"),
             SPEC.replace("scopes: [a, b]", "audience: x"),
