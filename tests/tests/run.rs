@@ -28,6 +28,7 @@ scenarios! {
     answer_of_100_mb_of_csv
     answer_of_5_gb
     answer_of_a_gz_file
+    answer_of_a_large_gz_file
     answer_of_a_zip_file
     answer_of_a_zip_file_of_two
     answer_of_another_shape
