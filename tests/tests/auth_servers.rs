@@ -316,3 +316,39 @@ fn a_person_types_a_code_on_another_device() {
     stage.read("device", &[]);
     assert_eq!(stage.grants().last().map(String::as_str), Some("refresh_token"));
 }
+
+#[test]
+fn salesforce_says_where_it_is_and_not_until_when() {
+    let Some(rig) = Rig::start_with("salesforce-mock", Path::new(TARGET), &[("TOKEN_TTL", "1")]) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let (token_url, secret) = (rig.told("TOKEN_URL"), rig.told("CLIENT_SECRET"));
+    let body = format!(
+        "grant_type=password&client_id=ckey&client_secret={secret}&username=user%40example.com&password=pw%2BTOKEN"
+    );
+    let asked = post(token_url, &[("Content-Type", "application/x-www-form-urlencoded")], body.as_bytes());
+    let token: Value = serde_json::from_str(&asked.body).unwrap();
+    assert!(token.get("expires_in").is_none(), "nobody knows when it ends");
+    let bearer = format!("Bearer {}", token["access_token"].as_str().unwrap());
+    let query = format!("{}/services/data/v60.0/query?q=SELECT+COUNT()+FROM+Account", rig.told("INSTANCE_URL"));
+    let counted = engine_tests::get(&query, &[("Authorization", &bearer)]);
+    let total = serde_json::from_str::<Value>(&counted.body).unwrap()["totalSize"].as_u64().unwrap();
+    assert!(total > 2000, "{total} accounts fit few pages");
+    for grant in ["client_credentials", "password", "refresh_token", "jwt_bearer"] {
+        // Six pages take longer than a token holds: the 401 in between has a list as its body.
+        let finished = Engine::new(["run", "tests/servers/salesforce-accounts.yaml", "--input", "rate=1/300ms"])
+            .arguments(["--input", &format!("grant={grant}")])
+            .arguments(["--state", &folder.path().join("state.db").display().to_string()])
+            .variable("HOME", &folder.path().display().to_string())
+            .variable("ENGINE_SALESFORCE_TOKEN_URL", token_url)
+            .variable("ENGINE_SALESFORCE_SECRET", secret)
+            .variable("ENGINE_SALESFORCE_PASSWORD", rig.told("PASSWORD"))
+            .variable("ENGINE_SALESFORCE_REFRESH_TOKEN", token["refresh_token"].as_str().unwrap())
+            .variable("ENGINE_SALESFORCE_KEY", &std::fs::read_to_string(rig.told("JWT_KEY")).unwrap())
+            .finish();
+        assert_eq!(finished.status, Some(0), "{grant}: {}", finished.stderr());
+        let mut lines: Vec<String> = finished.stdout().lines().map(str::to_owned).collect();
+        lines.sort();
+        lines.dedup();
+        assert_eq!(lines.len() as u64, total, "{grant}");
+    }
+}
