@@ -160,6 +160,7 @@ scenarios! {
     redirect_none
     redirect_same_origin
     redirect_to_another_host
+    redirect_to_nowhere_after_a_post
     retry_after_date
     retry_after_seconds
     retry_broken_connection

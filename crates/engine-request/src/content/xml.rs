@@ -192,7 +192,7 @@ fn meaning(reference: &BytesRef<'_>) -> Result<Cow<'static, str>, String> {
 fn told(text: &str, at: u64, message: &str) -> String {
     let at = usize::try_from(at).unwrap_or(usize::MAX).min(text.len());
     let before = text.as_bytes().get(..at).unwrap_or_default();
-    let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+    let line = memchr::memchr_iter(b'\n', before).count() + 1;
     format!("{message}, at line {line}")
 }
 

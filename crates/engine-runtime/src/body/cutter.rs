@@ -52,35 +52,18 @@ pub(crate) enum Cut<'t> {
     Forget,
 }
 
-/// What stands beside the records of a document.
-#[derive(Debug)]
-pub(crate) struct Outline {
-    /// The document with an empty list in the place of the records.
-    pub(crate) skeleton: String,
-    /// What stands where the list was looked for.
-    pub(crate) shape: Option<Start>,
-}
-
-/// Cuts a document at the list of this path, of names and of indexes from the start.
+/// Cuts a document at the list of this path, of names and of indexes from the start. Returns what stands beside the records: the document with
+/// an empty list in their place.
 pub(crate) fn cut(
     source: TextSource<'_>,
     path: &[Segment],
     on: &mut dyn FnMut(Cut<'_>) -> Result<(), CutError>,
-) -> Result<Outline, CutError> {
-    let mut cutter = Cutter {
-        source,
-        text: String::new(),
-        at: 0,
-        passed: 0,
-        ended: false,
-        depth: 0,
-        skeleton: String::new(),
-        shape: None,
-        on,
-    };
+) -> Result<String, CutError> {
+    let mut cutter =
+        Cutter { source, text: String::new(), at: 0, passed: 0, ended: false, depth: 0, skeleton: String::new(), on };
     cutter.walk(path)?;
     match cutter.next()? {
-        None => Ok(Outline { skeleton: cutter.skeleton, shape: cutter.shape }),
+        None => Ok(cutter.skeleton),
         Some(_) => Err(cutter.error("there is more after the end of the JSON value")),
     }
 }
@@ -96,7 +79,6 @@ struct Cutter<'s, 'o> {
     ended: bool,
     depth: u32,
     skeleton: String,
-    shape: Option<Start>,
     on: &'o mut dyn FnMut(Cut<'_>) -> Result<(), CutError>,
 }
 
@@ -105,7 +87,6 @@ impl Cutter<'_, '_> {
     fn walk(&mut self, path: &[Segment]) -> Result<(), CutError> {
         let start = self.start()?;
         let Some((step, below)) = path.split_first() else {
-            self.shape = Some(start);
             if start != Start::List {
                 return self.copy();
             }
@@ -131,7 +112,8 @@ impl Cutter<'_, '_> {
     fn members(&mut self, wanted: &str, below: &[Segment]) -> Result<(), CutError> {
         self.enter("{")?;
         if self.next()? == Some(b'}') {
-            return self.leave("}");
+            self.leave("}");
+            return Ok(());
         }
         loop {
             if self.next()? != Some(b'"') {
@@ -147,7 +129,6 @@ impl Cutter<'_, '_> {
             self.keep(1)?;
             if is_it {
                 // A name that comes twice: the last one counts, with all that is below it.
-                self.shape = None;
                 (self.on)(Cut::Forget)?;
                 self.walk(below)?;
             } else {
@@ -155,7 +136,10 @@ impl Cutter<'_, '_> {
             }
             match self.next()? {
                 Some(b',') => self.keep(1)?,
-                Some(b'}') => return self.leave("}"),
+                Some(b'}') => {
+                    self.leave("}");
+                    return Ok(());
+                }
                 _ => return Err(self.expected("a `,` or `}` is expected")),
             }
         }
@@ -168,7 +152,8 @@ impl Cutter<'_, '_> {
         keeps: bool,
     ) -> Result<(), CutError> {
         if self.next()? == Some(b']') {
-            return self.leave("]");
+            self.leave("]");
+            return Ok(());
         }
         let mut index = 0;
         loop {
@@ -177,7 +162,10 @@ impl Cutter<'_, '_> {
             match self.next()? {
                 Some(b',') if keeps => self.keep(1)?,
                 Some(b',') => self.at += 1,
-                Some(b']') => return self.leave("]"),
+                Some(b']') => {
+                    self.leave("]");
+                    return Ok(());
+                }
                 _ => return Err(self.expected("a `,` or `]` is expected")),
             }
         }
@@ -218,11 +206,10 @@ impl Cutter<'_, '_> {
         Ok(())
     }
 
-    fn leave(&mut self, close: &str) -> Result<(), CutError> {
+    fn leave(&mut self, close: &str) {
         self.depth -= 1;
         self.at += close.len();
         self.skeleton.push_str(close);
-        Ok(())
     }
 
     /// Returns the length of the value at which the cutter stands, once all of it was read.
@@ -230,8 +217,7 @@ impl Cutter<'_, '_> {
         loop {
             let rest = self.text.get(self.at..).unwrap_or_default();
             let mut scanner = Scanner::within(rest, self.depth);
-            let scanned = scanner.start().and_then(|_| scanner.skip());
-            match scanned {
+            match scanner.start().and_then(|_| scanner.skip()) {
                 // A number that ends where the piece does may go on.
                 Ok(()) if scanner.at() < rest.len() || self.ended => return Ok(scanner.at()),
                 Err(error) if self.ended || error.at + UNDECIDED < rest.len() => return Err(self.told(&error)),
@@ -305,19 +291,19 @@ mod tests {
         JsonPath::new(text, Span::default()).singular().unwrap().to_vec()
     }
 
-    /// The records of the last list, what stands beside them, and what is in its place; or the error.
-    fn cut_in(text: &str, at: &str, piece: usize) -> Result<(Vec<String>, String, Option<Start>), String> {
+    /// The records of the last list, and what stands beside them; or the error.
+    fn cut_in(text: &str, at: &str, piece: usize) -> Result<(Vec<String>, String), String> {
         let mut input = text.as_bytes();
         let source = TextSource::in_pieces(&mut input, UTF_8, piece);
         let mut records = Vec::new();
-        let outline = cut(source, &path(at), &mut |cut| {
+        let skeleton = cut(source, &path(at), &mut |cut| {
             match cut {
                 Cut::List | Cut::Forget => records.clear(),
                 Cut::Record(record) => records.push(record.to_owned()),
             }
             Ok(())
         });
-        outline.map(|outline| (records, outline.skeleton, outline.shape)).map_err(|error| error.to_string())
+        skeleton.map(|skeleton| (records, skeleton)).map_err(|error| error.to_string())
     }
 
     fn in_memory(text: &str, at: &str) -> Result<(Vec<String>, Option<Start>), String> {
@@ -331,23 +317,21 @@ mod tests {
 
     #[track_caller]
     fn agrees(text: &str, at: &str, piece: usize) {
-        let found = cut_in(text, at, piece);
-        let expected = in_memory(text, at);
-        if let Ok((_, skeleton, _)) = &found {
-            let (kept, shape) = in_memory(skeleton, at).unwrap();
-            assert_eq!((kept.len(), shape), (0, expected.as_ref().unwrap().1), "{text} {skeleton}");
-        }
-        assert_eq!(found.map(|(records, _, shape)| (records, shape)), expected, "{at} in {piece}: {text}");
+        let found = cut_in(text, at, piece).map(|(records, skeleton)| {
+            let (left, shape) = in_memory(&skeleton, at).unwrap();
+            assert_eq!(left.len(), 0, "{text}: {skeleton}");
+            (records, shape)
+        });
+        assert_eq!(found, in_memory(text, at), "{at} in {piece}: {text}");
     }
 
     #[test]
     fn cuts_a_list_wherever_it_is() {
         let text = r#" {"meta": {"next": "u\"]"}, "data": {"items": [ {"id": 1}, 2 ,"x,]" ], "n": 3}, "z": [true]} "#;
         for piece in [1, 2, 3, 7, 1000] {
-            let (records, skeleton, shape) = cut_in(text, "$.data.items", piece).unwrap();
+            let (records, skeleton) = cut_in(text, "$.data.items", piece).unwrap();
             assert_eq!(records, ["{\"id\": 1}", "2", "\"x,]\""]);
             assert_eq!(skeleton, r#"{"meta":{"next": "u\"]"},"data":{"items":[],"n":3},"z":[true]}"#);
-            assert_eq!(shape, Some(Start::List));
         }
     }
 

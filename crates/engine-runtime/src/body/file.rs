@@ -135,8 +135,12 @@ fn copy(source: &Source, folder: Option<&Path>, most: u64) -> io::Result<(Option
             Some(file.into_temp_path())
         }
     };
-    let sum = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok((written, size, sum))
+    Ok((written, size, hex(&hasher.finalize())))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or_default();
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 #[cfg(test)]

@@ -180,10 +180,7 @@ fn run(
     let mut bounded = Bounded { input, left: most };
     let mut source = TextSource::new(&mut bounded, encoding);
     match kind {
-        Kind::Json { path, .. } => {
-            let outline = cut(source, path, see)?;
-            Ok(outline.skeleton)
-        }
+        Kind::Json { path, .. } => Ok(cut(source, path, see)?),
         Kind::Lines => {
             let mut number = 0;
             walk(&mut source, &mut |text, is_all| {
@@ -223,12 +220,11 @@ fn run(
     }
 }
 
-/// Walks over a text from record to record. `take` is given what was read and whether that is all, and says how much it took; nothing where
-/// it needs more.
-fn walk(
-    source: &mut TextSource<'_>,
-    take: &mut dyn FnMut(&str, bool) -> Result<Option<usize>, LargeError>,
-) -> Result<(), LargeError> {
+/// Takes a record off what was read; the flag says whether that is all. Says how much it took, or nothing where it needs more.
+type Take<'t> = dyn FnMut(&str, bool) -> Result<Option<usize>, LargeError> + 't;
+
+/// Walks over a text from record to record.
+fn walk(source: &mut TextSource<'_>, take: &mut Take<'_>) -> Result<(), LargeError> {
     let (mut text, mut at, mut ended) = (String::new(), 0, false);
     loop {
         while at < text.len() {

@@ -108,7 +108,7 @@ pub(crate) async fn receive(incoming: Incoming, url: Url, asked: &Asked<'_>) -> 
                 && !matches!(content, Content::Binary)
                 && encoding_of(said, content_type, &content, bytes) == UTF_8);
         if is_plain && !matches!(content, Content::Binary) {
-            let answer = Answer::new(status, headers.clone(), url, Bytes::clone(bytes)).with_content(content);
+            let answer = Answer::new(status, headers, url, Bytes::clone(bytes)).with_content(content);
             return Ok(Received { answer, beside: Beside::Nothing });
         }
     }
@@ -252,19 +252,15 @@ impl Taker<'_> {
     }
 
     fn unreadable(&self, error: &io::Error) -> Failure {
-        match error.kind() {
-            io::ErrorKind::FileTooLarge => self.too_large(self.most),
-            _ => {
-                let kind = self.content_type.unwrap_or("no content type");
-                let failure =
-                    Failure::new("invalid-body", format!("the answer ({kind}) cannot be read: {error}"), self.span);
-                if error.to_string().contains("where one is expected") {
-                    failure.help("ask the API for one file at a time, or keep the archive with `format: binary`")
-                } else {
-                    failure
-                }
-            }
+        if error.kind() == io::ErrorKind::FileTooLarge {
+            return self.too_large(self.most);
         }
+        let kind = self.content_type.unwrap_or("no content type");
+        let failure = Failure::new("invalid-body", format!("the answer ({kind}) cannot be read: {error}"), self.span);
+        if error.to_string().contains("where one is expected") {
+            return failure.help("ask the API for one file at a time, or keep the archive with `format: binary`");
+        }
+        failure
     }
 }
 

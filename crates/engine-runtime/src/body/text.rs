@@ -72,9 +72,9 @@ impl<'r> TextSource<'r> {
         self.filled += read;
         let before = out.len();
         if self.decoder.is_some() {
-            self.decode(out)?
+            self.decode(out)?;
         } else {
-            self.take(out)?
+            self.take(out)?;
         }
         if self.is_first && out.len() > before {
             self.is_first = false;
@@ -195,7 +195,8 @@ mod tests {
 
     #[test]
     fn finds_the_encoding() {
-        let cases: [(Option<&str>, Option<&str>, &[u8], &str); 8] = [
+        type Case<'a> = (Option<&'a str>, Option<&'a str>, &'a [u8], &'a str);
+        let cases: [Case<'_>; 8] = [
             (None, None, b"{}", "UTF-8"),
             (None, Some("text/csv; charset=latin1"), b"a", "windows-1252"),
             (None, Some("text/csv; charset=latin1"), b"\xEF\xBB\xBFa", "UTF-8"),
