@@ -4,7 +4,15 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use engine_expr::Secret;
 
+/// So many characters of a secret are as bad as the whole, where a text is cut off within it.
+const CUT: usize = 4;
+/// What stands where a text was cut off.
+const MARK: &str = "…";
+
 /// Takes secrets out of texts: as they are, percent-encoded, form-encoded, escaped as in JSON, and in base64.
+///
+/// A summary joins blanks and ends with `…`: so any blanks of a secret are any in the text, and the beginning of a secret before that
+/// mark is taken out too.
 #[derive(Clone, Default)]
 pub struct Redactor {
     needles: Vec<Needle>,
@@ -93,7 +101,11 @@ impl Redactor {
     }
 
     fn matched(&self, text: &str, at: usize) -> Option<(usize, bool)> {
-        self.needles.iter().find_map(|needle| needle.matched(text.as_bytes(), at).map(|end| (end, needle.is_base64)))
+        let bytes = text.as_bytes();
+        let whole = |needle: &Needle| needle.matched(bytes, at).map(|end| (end, needle.is_base64));
+        let cut = |needle: &Needle| needle.cut(bytes, at).map(|end| (end, needle.is_base64));
+        let found = self.needles.iter().find_map(whole);
+        found.or_else(|| if text.contains(MARK) { self.needles.iter().find_map(cut) } else { None })
     }
 }
 
@@ -112,22 +124,54 @@ impl Needle {
             return None;
         }
         let mut ends = vec![start];
-        let mut next = Vec::new();
-        for char in &self.chars {
-            for end in &ends {
-                forms(text, *end, *char, &mut |end| {
-                    if !next.contains(&end) {
-                        next.push(end);
-                    }
-                });
-            }
-            if next.is_empty() {
-                return None;
-            }
-            std::mem::swap(&mut ends, &mut next);
-            next.clear();
+        for at in 0..self.chars.len() {
+            ends = self.step(text, &ends, at)?;
         }
         ends.into_iter().max()
+    }
+
+    /// Returns where the beginning of the secret ends that stands here, if the text was cut off within it: before the mark, but for an escape
+    /// that was cut in two.
+    fn cut(&self, text: &[u8], start: usize) -> Option<usize> {
+        const ESCAPE: usize = 6;
+        let mut ends = vec![start];
+        for at in 0..self.chars.len() {
+            ends = self.step(text, &ends, at)?;
+            for end in ends.iter().filter(|_| at + 1 >= CUT) {
+                let rest = text.get(*end..).unwrap_or_default();
+                if let Some(mark) = rest.windows(MARK.len()).take(ESCAPE + 1).position(|bytes| bytes == MARK.as_bytes())
+                {
+                    return Some(end + mark);
+                }
+            }
+        }
+        None
+    }
+
+    /// Returns where the next character of the secret may end; nothing if it does not stand there.
+    fn step(&self, text: &[u8], ends: &[usize], at: usize) -> Option<Vec<usize>> {
+        let char = *self.chars.get(at)?;
+        // A blank at the end belongs to the text around.
+        let end = self.chars.iter().rposition(|char| !char.is_whitespace()).unwrap_or_default();
+        let is_blank = |at: usize| at < end && self.chars.get(at).is_some_and(|char| char.is_whitespace());
+        let mut next = Vec::new();
+        let mut found = |end| {
+            if !next.contains(&end) {
+                next.push(end);
+            }
+        };
+        for end in ends {
+            forms(text, *end, char, &mut found);
+            if is_blank(at) {
+                let blanks = text.iter().skip(*end).take_while(|byte| byte.is_ascii_whitespace()).count();
+                (1..=blanks).for_each(|count| found(end + count));
+                // One blank may stand for several.
+                if at > 0 && is_blank(at - 1) {
+                    found(*end);
+                }
+            }
+        }
+        (!next.is_empty()).then_some(next)
     }
 }
 
@@ -315,6 +359,23 @@ mod tests {
             assert!(!redactor(SECRET).finds(text));
         }
         assert_eq!(redactor("").redact("text"), "text");
+    }
+
+    #[test]
+    fn knows_what_a_summary_makes_of_a_text() {
+        let key = redactor("-----BEGIN KEY-----\nAb+c/d\n\n  ef%g\n-----END KEY-----");
+        assert_eq!(key.redact("x -----BEGIN KEY----- Ab+c/d ef%g -----END KEY----- y"), "x *** y");
+        assert_eq!(redactor("a  b").redact("<a b> <a+b> <a%20%20b> <a \n b> <ab>"), "<***> <***> <***> <***> <ab>");
+        assert_eq!(redactor("ab cd").redact("ab\n\n cd, ab  cd"), "***, ***");
+        let cut = redactor("p+a/s%s\"w\\ord");
+        for shown in ["p+a/…", "p%2Ba%2Fs…", "p+a/s%s\\…", "p%2Ba%2Fs%2…", "p+a/s%s\"w\\…", "p%2Ba%2Fs%25s\u{fffd}…"]
+        {
+            assert_eq!(cut.redact(&format!("xx {shown}")), "xx ***…", "{shown}");
+        }
+        assert_eq!(cut.redact("p+a… p+a/s"), "p+a… p+a/s");
+        let base64 = STANDARD.encode("user:p+a/s%s\"w\\ord");
+        let (begin, _) = base64.split_at(20);
+        assert_eq!(cut.redact(&format!("Basic {begin}…")), "Basic ***…");
     }
 
     #[test]
