@@ -14,8 +14,8 @@ use super::connection::Way;
 use super::error::{MAX_HEAD, said};
 use super::{Connection, Proxies, TransportError};
 
-/// How long a connection may take to come about.
-const CONNECT: Duration = Duration::from_secs(30);
+/// How long a connection may take to come about: less than an answer mostly may, so that it is known that nothing was sent.
+const CONNECT: Duration = Duration::from_secs(20);
 /// How long a connection is kept that nobody uses.
 const IDLE: Duration = Duration::from_mins(1);
 

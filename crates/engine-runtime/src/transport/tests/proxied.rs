@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use engine_request::Proxy;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy_bidirectional};
 use tokio::net::TcpStream;
 
 use super::super::{Connection, Transport, Way};
@@ -14,34 +14,33 @@ use super::{HttpTransport, Outgoing, Proxies, get, text};
 /// What a proxy was asked.
 type Asked = Arc<Mutex<Vec<String>>>;
 
-/// Starts a proxy that connects to `target` whatever it is asked for, if the credentials are `me:p@ss`.
+/// Plays a proxy that connects to `target` whatever it is asked for, if the credentials are `me:p@ss`.
+async fn forward(mut stream: impl AsyncRead + AsyncWrite + Unpin, target: SocketAddr, asked: Asked) {
+    let Some(head) = head(&mut stream).await else { return };
+    asked.lock().unwrap().push(head.lines().next().unwrap_or_default().to_owned());
+    // me:p@ss
+    if !head.contains("proxy-authorization: basic bwu6cebzcw==") {
+        _ = stream.write_all(b"HTTP/1.1 407 No\r\ncontent-length: 0\r\n\r\n").await;
+        return;
+    }
+    if head.starts_with("connect nowhere") {
+        _ = stream.write_all(b"HTTP/1.1 502 No\r\ncontent-length: 0\r\n\r\n").await;
+        return;
+    }
+    if !head.starts_with("connect ") {
+        _ = stream.write_all(&ok("forwarded")).await;
+        return;
+    }
+    _ = stream.write_all(b"HTTP/1.1 200 Go\r\n\r\n").await;
+    let mut target = TcpStream::connect(target).await.unwrap();
+    _ = copy_bidirectional(&mut stream, &mut target).await;
+}
+
+/// Starts such a proxy.
 async fn tunnel(target: SocketAddr) -> (SocketAddr, Asked) {
     let asked = Asked::default();
     let kept = Arc::clone(&asked);
-    let address = accept(move |mut stream| {
-        let asked = Arc::clone(&kept);
-        async move {
-            let Some(head) = head(&mut stream).await else { return };
-            asked.lock().unwrap().push(head.lines().next().unwrap_or_default().to_owned());
-            // me:p@ss
-            if !head.contains("proxy-authorization: basic bwu6cebzcw==") {
-                _ = stream.write_all(b"HTTP/1.1 407 No\r\ncontent-length: 0\r\n\r\n").await;
-                return;
-            }
-            if head.starts_with("connect nowhere") {
-                _ = stream.write_all(b"HTTP/1.1 502 No\r\ncontent-length: 0\r\n\r\n").await;
-                return;
-            }
-            if !head.starts_with("connect ") {
-                _ = stream.write_all(&ok("forwarded")).await;
-                return;
-            }
-            _ = stream.write_all(b"HTTP/1.1 200 Go\r\n\r\n").await;
-            let mut target = TcpStream::connect(target).await.unwrap();
-            _ = copy_bidirectional(&mut stream, &mut target).await;
-        }
-    })
-    .await;
+    let address = accept(move |stream| forward(stream, target, Arc::clone(&kept))).await;
     (address, asked)
 }
 
@@ -72,6 +71,31 @@ async fn goes_through_a_proxy_with_credentials() {
     assert_eq!(said, "no connection: the proxy asks for other credentials");
     let said = with("https://nowhere.example/", "me:p%40ss@").await.unwrap_err();
     assert_eq!(said, "no connection: the proxy does not connect to that host");
+}
+
+#[tokio::test]
+async fn goes_through_a_proxy_that_is_itself_secured() {
+    let authority = Authority::new();
+    let target = secure(authority.acceptor(&["shop.example"], None, &[]), |_| ok("hello")).await;
+    let acceptor = authority.acceptor(&["127.0.0.1"], None, &[]);
+    let asked = Asked::default();
+    let kept = Arc::clone(&asked);
+    let proxy = accept(move |stream| {
+        let (acceptor, asked) = (acceptor.clone(), Arc::clone(&kept));
+        async move {
+            if let Ok(stream) = acceptor.accept(stream).await {
+                forward(stream, target, asked).await;
+            }
+        }
+    })
+    .await;
+    let with = |url: &str| {
+        let connection = through(&format!("https://me:p%40ss@{proxy}"), Some(&authority.pem()));
+        text(Outgoing { connection, ..get(url) })
+    };
+    assert_eq!(with("https://shop.example/").await.unwrap(), "hello");
+    assert_eq!(with("http://shop.example/").await.unwrap(), "forwarded");
+    assert_eq!(asked.lock().unwrap().len(), 2);
 }
 
 #[tokio::test]
