@@ -72,6 +72,7 @@ scenarios! {
     auth_digest_of_rfc_2069
     auth_digest_refused
     auth_hmac
+    auth_hmac_redirected
     auth_in_the_path
     auth_jwt
     auth_jwt_with_a_wrong_key

@@ -390,7 +390,8 @@ impl Exchanges {
         wire::sent(asked, &request, &self.hidden);
         // What was waited for before it was this request's turn is none of the time that its attempts take.
         let begun = self.now();
-        let came = self.follow(&request, asked).await?;
+        let signing = if own_origin { held.as_slice() } else { &[] };
+        let came = self.follow(&request, asked, signing).await?;
         let took = Duration::try_from(self.now().duration_since(begun)).unwrap_or_default();
         attempt.elapsed = attempt.elapsed.saturating_add(took);
         let attempt = &Attempt { has_key: attempt.has_key && (own_origin || named), ..*attempt };
@@ -480,11 +481,12 @@ impl Exchanges {
         renewed.token
     }
 
-    /// Sends a request and follows where its answer leads.
+    /// Sends a request and follows where its answer leads; what is at home there is signed anew.
     async fn follow(
         &self,
         request: &Prepared,
         asked: &Asked<'_>,
+        mut signing: &[(Proof, Held)],
     ) -> Result<Result<(Incoming, Url), TransportError>, Failure> {
         let timeout = match &asked.endpoint.timeout {
             Some(timeout) => timeout.resolve(asked.scope)?.duration(),
@@ -528,7 +530,13 @@ impl Exchanges {
             request.shown_url = self.hidden.redact(request.url.as_str());
             if leaves {
                 strip(&mut request);
+                // Whoever comes back from elsewhere comes without credentials.
+                signing = &[];
                 self.check_host(&request.url, asked, asked_for)?;
+            }
+            // What was signed is another request now.
+            for (proof, holds) in signing {
+                proof.auth.sign(&mut request, asked.scope, holds)?;
             }
         }
         let text = format!("more than {MAX_REDIRECTS} redirects, the last of them to {}", request.shown_url);

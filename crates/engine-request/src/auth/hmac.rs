@@ -139,20 +139,16 @@ impl HmacAuth {
         members.insert("timestamp", now.as_second().into());
         members.insert("nonce", nonce.into());
         let body = request.body.as_bytes().and_then(|bytes| String::from_utf8(bytes.into()).ok());
-        match body {
+        if let Some(body) = body {
             // It may have secrets in it, and is used to sign only.
-            Some(body) => members.insert("body", Value::Secret(Secret::new(body))),
-            None => {
-                members.remove("body");
-                let is_named = |template: &Template| {
-                    template.names().iter().any(|name| {
-                        name.root() == "request" && name.path.get(1).is_none_or(|member| &**member == "body")
-                    })
-                };
-                if is_named(&self.message) {
-                    let error = EvalError::new("the body is no text, so that it can't be signed", self.message.span());
-                    return Err(error.help("sign something else than `request.body`"));
-                }
+            members.insert("body", Value::Secret(Secret::new(body)));
+        } else {
+            members.remove("body");
+            let names = self.message.names().iter();
+            let mut members = names.filter(|name| name.root() == "request").map(|name| name.path.get(1));
+            if members.any(|member| member.is_none_or(|member| &**member == "body")) {
+                let error = EvalError::new("the body is no text, so that it can't be signed", self.message.span());
+                return Err(error.help("sign something else than `request.body`"));
             }
         }
         Ok(Value::Object(members.into()))

@@ -57,11 +57,12 @@ impl Unsigned<'_> {
             .collect();
         pairs.sort();
         let query = pairs.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&");
-        let mut headers = String::new();
-        for name in names(self.headers) {
+        let lines = names(self.headers).into_iter().map(|name| {
             let values = self.headers.iter().filter(|(known, _)| known == name).map(|(_, value)| plain(value));
-            headers.push_str(&format!("{name}:{}\n", values.collect::<Vec<_>>().join(",")));
-        }
+            format!("{name}:{}\n", values.collect::<Vec<_>>().join(","))
+        });
+        let headers: Vec<String> = lines.collect();
+        let headers = headers.concat();
         let signed_headers = signed_headers(self.headers);
         let Self { method, payload, .. } = self;
         Canonical { text: format!("{method}\n{path}\n{query}\n{headers}\n{signed_headers}\n{payload}"), signed_headers }

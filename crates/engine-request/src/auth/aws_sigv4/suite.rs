@@ -45,12 +45,11 @@ fn request(text: &str) -> Request {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let mut headers: Vec<(String, String)> = Vec::new();
     for line in lines.filter(|line| !line.is_empty()) {
-        match line.split_once(':').filter(|_| !line.starts_with(' ')) {
-            Some((name, value)) => headers.push((name.to_ascii_lowercase(), value.trim().to_owned())),
-            None => {
-                let (_, value) = headers.last_mut().unwrap();
-                *value = format!("{value} {}", line.trim());
-            }
+        if let Some((name, value)) = line.split_once(':').filter(|_| !line.starts_with(' ')) {
+            headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
+        } else {
+            let (_, value) = headers.last_mut().unwrap();
+            *value = format!("{value} {}", line.trim());
         }
     }
     Request { method: method.into(), path: path.into(), query: query.into(), headers, body: body.trim_end().to_owned() }
@@ -88,7 +87,7 @@ impl Case {
         let mut request = self.request.clone();
         let mut add = |name: &str, value: &str| {
             let start = if request.query.is_empty() { "" } else { "&" };
-            request.query.push_str(&format!("{start}{name}={}", encoding::query(value)));
+            request.query = format!("{}{start}{name}={}", request.query, encoding::query(value));
         };
         add("X-Amz-Algorithm", super::ALGORITHM);
         add("X-Amz-Credential", &signer.credential());
@@ -108,7 +107,7 @@ impl Case {
 
     /// Compares the signature with the `Authorization` header of the request that the suite signed.
     fn check_authorization(&self, signer: &Signer, canonical: &Canonical) {
-        let signed = format!(
+        let own = format!(
             "{} Credential={}, SignedHeaders={}, Signature={}",
             super::ALGORITHM,
             signer.credential(),
@@ -117,7 +116,7 @@ impl Case {
         );
         let expected = request(&self.file("header-signed-request.txt"));
         let (_, expected) = expected.headers.iter().find(|(name, _)| name == "authorization").unwrap();
-        assert_eq!(&signed, expected, "{}", self.folder.display());
+        assert_eq!(&own, expected, "{}", self.folder.display());
     }
 
     /// The two cases that are older have no context: theirs is in what they expect.
@@ -134,8 +133,8 @@ impl Case {
         let time = expected.lines().find_map(|line| line.strip_prefix("x-amz-date:")).unwrap();
         assert_eq!(at(time, &self.request).text, expected, "{name}");
 
-        let signed = request(&self.file("header-signed-request.txt"));
-        let of = |name: &str| signed.headers.iter().find(|(known, _)| known == name).unwrap().1.clone();
+        let expected = request(&self.file("header-signed-request.txt"));
+        let of = |name: &str| expected.headers.iter().find(|(known, _)| known == name).unwrap().1.clone();
         let (authorization, time) = (of("authorization"), of("x-amz-date"));
         let credential = authorization.split_once("Credential=").unwrap().1.split_once(',').unwrap().0.to_owned();
         let [access_key, day, region, service, _] = credential.split('/').collect::<Vec<_>>().try_into().unwrap();
@@ -154,7 +153,7 @@ impl Case {
             is_storage: false,
             moment: Moment { day: day.into(), time: time.clone() },
         };
-        let canonical = at(&time, &signed_part(&signed));
+        let canonical = at(&time, &signed_part(&expected));
         if self.folder.join("header-string-to-sign.txt").exists() {
             assert_eq!(signer.text(&canonical), self.file("header-string-to-sign.txt"), "{name}");
         }

@@ -196,14 +196,14 @@ impl PrivateKey {
 
     /// Fails where it is a key for other signatures.
     pub(crate) fn fits(&self, scheme: Scheme, algorithm: &str) -> Result<(), KeyError> {
-        let fits = match (self, scheme) {
+        let fits = matches!(
+            (self, scheme),
             (Self::Rsa(_), Scheme::Pkcs1(_) | Scheme::Pss(_))
-            | (Self::P256(_), Scheme::Ecdsa(Curve::P256))
-            | (Self::P384(_), Scheme::Ecdsa(Curve::P384))
-            | (Self::P521(_), Scheme::Ecdsa(Curve::P521))
-            | (Self::Ed25519(_), Scheme::Ed25519) => true,
-            _ => false,
-        };
+                | (Self::P256(_), Scheme::Ecdsa(Curve::P256))
+                | (Self::P384(_), Scheme::Ecdsa(Curve::P384))
+                | (Self::P521(_), Scheme::Ecdsa(Curve::P521))
+                | (Self::Ed25519(_), Scheme::Ed25519)
+        );
         if fits { Ok(()) } else { Err(self.other_kind(scheme, algorithm)) }
     }
 

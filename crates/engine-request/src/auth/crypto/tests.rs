@@ -178,7 +178,7 @@ fn reads_keys_as_variables_have_them() {
         PKCS8.replace('\n', "\r\n"),
         PKCS8.replace('\n', " "),
         format!("\n  {PKCS8}\n\n"),
-        PKCS8.lines().map(|line| format!("    {line}\n")).collect(),
+        format!("    {}", PKCS8.replace('\n', "\n    ")),
         format!("Bag Attributes\n{PUBLIC}\n{SEC1}"),
     ] {
         assert_eq!(sign(&key(&text), Scheme::Ecdsa(Curve::P256), b"m").unwrap(), expected, "{text}");
