@@ -28,8 +28,13 @@ pub(crate) fn came(asked: &Asked<'_>, request: &Prepared, answer: &Answer, hidde
         return;
     }
     let mut text = format!("< {} {} {}{}", answer.status, request.method, request.shown_url, asked.place);
-    headers(&mut text, '<', &answer.headers);
-    body(&mut text, '<', &answer.body);
+    if asked.without.is_empty() || !answer.is_success() {
+        headers(&mut text, '<', &answer.headers);
+        body(&mut text, '<', &answer.body);
+    } else {
+        // Nobody knows yet which of it is the token.
+        text.push_str("\n< what a login gives is not shown");
+    }
     show(&text, request, hidden);
 }
 
