@@ -191,6 +191,12 @@ scenarios! {
     steps_by_name
     template_without_its_member
     tls_files
+    until_done
+    until_fails
+    until_interrupted
+    until_mocked
+    until_timeout
+    until_too_long
     upload_dry_run
     upload_file
     upload_multipart

@@ -12,7 +12,8 @@ use engine_spec::{EndpointPattern, EndpointRef, ForEach, JsonSchemaSource, MapUs
 use crate::catalog::Catalog;
 use crate::check::{At, Checked, StepUse, all};
 use crate::plan::{
-    Call, Endpoint, Expect, Items, Kept, OnError, Plan, Read, Schema, Sink, Source, Step, Target, Validate, Write,
+    Call, Endpoint, Expect, Items, Kept, OnError, Plan, Read, Schema, Sink, Source, Step, Target, Until, Validate,
+    Write,
 };
 
 /// Something is not there that the checks have seen.
@@ -204,6 +205,11 @@ impl Builder<'_> {
                 query: call.query.clone(),
                 headers: call.headers.clone(),
                 body: call.body.clone(),
+                until: call.until.as_ref().map(|until| Until {
+                    condition: until.clone(),
+                    every: call.every.clone(),
+                    timeout: call.timeout.clone(),
+                }),
                 span: call.endpoint.span,
             })));
         }

@@ -24,7 +24,7 @@ use crate::load::Loaded;
 pub use files::{Disk, Files};
 pub use plan::{
     ApiSettings, Call, Endpoint, Expect, Items, Kept, Limit, OnError, Plan, Read, Schema, SchemaError, Sink, Source,
-    Step, Target, Validate, Write,
+    Step, Target, Until, Validate, Write,
 };
 pub use rules::{RULES, Rule, Stage, explain};
 

@@ -3,7 +3,7 @@
 
 use engine_source::{Entry, Finding, Findings, Node, Span};
 
-use self::Object::{Api, Call, Endpoint, ErrorRule, OnError, Pagination, Read, Secret, Sink, Step, Top, Validate};
+use self::Object::{Api, Endpoint, ErrorRule, OnError, Pagination, Read, Secret, Sink, Step, Top, Validate};
 use self::Sign::{Is, IsOther, There};
 
 /// The objects of a spec in which there is something that does not run.
@@ -18,7 +18,6 @@ enum Object {
     Step,
     Read,
     Validate,
-    Call,
     OnError,
     Sink,
 }
@@ -76,7 +75,6 @@ const TABLE: &[(Object, &str, Sign, &str, &str)] = &[
     (Read, "incremental", There, "`incremental`", STATE),
     (Read, "sink", There, "a read from a sink", "read the endpoint that the records came from"),
     (Validate, "on_invalid", Is("dead_letter"), "`dead_letter`", REJECTS),
-    (Call, "until", There, "`until`", "call once, and look at the answer in `expect`"),
     (Sink, "type", Is("parquet"), "a `parquet` sink", OTHER_SINK),
     (Sink, "type", Is("postgres"), "a `postgres` sink", OTHER_SINK),
     (Sink, "compression", IsOther("none"), "`compression` of a sink", "pack the file afterwards"),
@@ -151,7 +149,6 @@ fn step(node: &Node, findings: &mut Found) {
     };
     within(Read, "read", findings);
     within(Validate, "validate", findings);
-    within(Call, "call", findings);
     within(OnError, "on_error", findings);
     if let Some(paginate) = node.get("read").and_then(|read| read.get("paginate")) {
         object(Pagination, paginate, findings);

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use engine_expr::{DynamicLeaf, Scope};
 use engine_plan::{Call, Expect, Step, Target};
-use engine_request::{Answer, Content, Format, Needs};
+use engine_request::{Answer, Content, Format, Needs, derive_key};
 use engine_spec::ItemAction;
 use futures_util::stream::{self, Stream, StreamExt};
 
@@ -20,7 +20,8 @@ use crate::needs::whole_scope;
 use crate::outlet::Outlet;
 use crate::page::excerpt;
 use crate::params::params_of;
-use crate::report::Event;
+use crate::poll::Poll;
+use crate::report::{Event, WaitingFor};
 use crate::run::RunContext;
 use crate::shape::Shaped;
 use crate::tally::Tally;
@@ -143,6 +144,57 @@ impl Caller {
         }
         let params = params_of(&endpoint.params, &call.params, &item_scope, call.span)?;
         let scope = self.base.with("params", params);
+        let mut poll = match &call.until {
+            Some(until) => {
+                let is_mocked = self.context.options.placeholders;
+                Some(Poll::new(until, &item_scope, self.context.exchanges.now(), is_mocked)?)
+            }
+            None => None,
+        };
+        let (mut exchanged, scope) = loop {
+            let answers = poll.as_ref().map_or(0, Poll::answers);
+            let Some((exchanged, scope)) = self.ask(call, item, &item_scope, &scope, answers).await? else {
+                return Ok(None);
+            };
+            let Some(poll) = &mut poll else { break (exchanged, scope) };
+            match poll.take(&exchanged, &item_scope, self.context.exchanges.now())? {
+                None => break (exchanged, scope),
+                Some(wait) => {
+                    self.tally.event(Event::Waiting {
+                        step: Arc::clone(self.tally.step()),
+                        wait,
+                        why: WaitingFor::Until,
+                    });
+                    if !self.context.exchanges.sleep(wait, &self.context.stop).await {
+                        return Err(Failure::interrupted());
+                    }
+                }
+            }
+        };
+        let staged = self.stage(call, &mut exchanged, &scope).await.map_err(|failure| exchanged.hide(failure))?;
+        if let Some(expect) = &self.step.expect {
+            check(expect, &exchanged, &item_scope).map_err(|failure| exchanged.hide(failure))?;
+        }
+        let handed_on = self.hand_on(call, item, base, &exchanged).map_err(|failure| exchanged.hide(failure))?;
+        if let Some(staged) = staged {
+            staged.place().map_err(|failure| exchanged.hide(failure))?;
+        }
+        self.tally.add(|counts| counts.sent += 1);
+        Ok(Some(handed_on))
+    }
+
+    /// Asks once; nothing where an error rule leaves the item out, or where nothing is sent.
+    ///
+    /// After `answers` others this is a request of its own, with an idempotency key of its own.
+    async fn ask(
+        &self,
+        call: &Call,
+        item: &Item,
+        item_scope: &Scope,
+        scope: &Scope,
+        answers: u64,
+    ) -> Result<Option<(Box<Exchanged>, Scope)>, Failure> {
+        let endpoint = &call.endpoint;
         let asked = |scope| Asked {
             endpoint,
             scope,
@@ -154,15 +206,18 @@ impl Caller {
             takes: if endpoint.response.format == Some(Format::Binary) { &Takes::File } else { &Takes::Whole },
             without: &[],
         };
-        let scope = self.context.exchanges.with_auth(&asked(&scope)).await?;
+        let scope = self.context.exchanges.with_auth(&asked(scope)).await?;
         let mut draft = self.context.exchanges.draft(endpoint, &scope)?;
-        draft.set_query(&call.query, &item_scope)?;
-        draft.set_headers(&call.headers, &item_scope)?;
+        draft.set_query(&call.query, item_scope)?;
+        draft.set_headers(&call.headers, item_scope)?;
         if let Some(body) = &call.body {
-            draft.set_body(body, &item_scope)?;
+            draft.set_body(body, item_scope)?;
         }
         if let Some(idempotency) = &endpoint.idempotency {
-            let derived = || idempotency_key(&self.context.id, &self.step.id, item);
+            let derived = || {
+                let key = idempotency_key(&self.context.id, &self.step.id, item);
+                if answers == 0 { key } else { derive_key([key.as_bytes(), answers.to_string().as_bytes()]) }
+            };
             idempotency.apply(&mut draft, &scope, derived)?;
         }
         self.context.find_files(&mut draft)?;
@@ -176,24 +231,14 @@ impl Caller {
                 .event(Event::Log { step: self.step.id.as_str().into(), message: self.context.redact(&message) });
             return Ok(None);
         }
-        let mut exchanged = match self.context.exchanges.send(draft, &asked(&scope)).await? {
-            Outcome::Answer(exchanged) => exchanged,
+        match self.context.exchanges.send(draft, &asked(&scope)).await? {
+            Outcome::Answer(exchanged) => Ok(Some((exchanged, scope))),
             Outcome::Skipped => {
                 self.tally.add(|counts| counts.skipped += 1);
-                return Ok(None);
+                Ok(None)
             }
-            Outcome::Stopped => return Err(Failure::interrupted()),
-        };
-        let staged = self.stage(call, &mut exchanged, &scope).await.map_err(|failure| exchanged.hide(failure))?;
-        if let Some(expect) = &self.step.expect {
-            check(expect, &exchanged, &item_scope).map_err(|failure| exchanged.hide(failure))?;
+            Outcome::Stopped => Err(Failure::interrupted()),
         }
-        let handed_on = self.hand_on(call, item, base, &exchanged).map_err(|failure| exchanged.hide(failure))?;
-        if let Some(staged) = staged {
-            staged.place().map_err(|failure| exchanged.hide(failure))?;
-        }
-        self.tally.add(|counts| counts.sent += 1);
-        Ok(Some(handed_on))
     }
 
     /// Writes a body that becomes a file beside its place; what is told of it is the body from then on.

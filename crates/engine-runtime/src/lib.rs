@@ -22,6 +22,7 @@ mod origin;
 mod outlet;
 mod page;
 mod params;
+mod poll;
 mod read;
 mod record;
 mod redirect;

@@ -139,6 +139,8 @@ pub enum WaitingFor {
     RateLimit,
     /// An API that does not work.
     Api,
+    /// An answer for which the `until` of a call holds.
+    Until,
 }
 
 /// Takes what a run says.

@@ -314,8 +314,25 @@ impl<'a> Checker<'a> {
             self.body(body, names);
         }
         self.condition(until.as_ref(), &names.and(&[RESPONSE, REQUEST]));
-        self.setting(every.as_ref(), names);
-        self.setting(timeout.as_ref(), names);
+        for (key, time) in [("every", every), ("timeout", timeout)] {
+            self.setting(time.as_ref(), names);
+            let Some(time) = time else { continue };
+            if until.is_none() {
+                self.findings.push(
+                    Finding::error("missing-field", format!("`{key}` of a call belongs to `until`, which is missing"))
+                        .label(at.key(key).unwrap_or_else(|| time.span()), "nothing is repeated")
+                        .help("add `until: response.body.status == 'done'`; how long one request may take is the `timeout` of the endpoint"),
+                );
+                break;
+            }
+            if time.as_value().is_some_and(|time| time.duration().is_zero()) {
+                self.findings.push(
+                    Finding::error("invalid-value", format!("`{key}` is no time at all"))
+                        .label(time.span(), "nothing would be waited for")
+                        .help("write a time such as `5s`, or leave it out"),
+                );
+            }
+        }
     }
 
     fn switch(&mut self, cases: &'a [Case], at: At<'a>, names: &Names<'a>) {

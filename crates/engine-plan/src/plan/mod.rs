@@ -18,7 +18,7 @@ pub(crate) use endpoint::is_required;
 pub use endpoint::{ApiSettings, Endpoint, Limit};
 pub use schema::{Schema, SchemaError};
 pub use step::{Items, Kept, OnError, Read, Source, Step, Validate};
-pub use target::{Call, Expect, Sink, Target, Write};
+pub use target::{Call, Expect, Sink, Target, Until, Write};
 
 /// A flow that can run.
 #[derive(Debug)]

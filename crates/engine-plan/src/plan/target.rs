@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use engine_expr::{Dynamic, Setting, Template};
-use engine_request::{Body, Key, QueryValue, StatusPattern};
+use engine_expr::{Condition, Dynamic, Setting, Template};
+use engine_request::{Body, Key, Period, QueryValue, StatusPattern};
 use engine_source::{Map, Span};
 use engine_spec::step::{Rule, WriteMode};
 
@@ -39,8 +39,22 @@ pub struct Call {
     pub headers: Map<QueryValue>,
     /// What is sent, instead of the endpoint's body.
     pub body: Option<Body>,
+    /// How long it is called again and again.
+    pub until: Option<Until>,
     /// Where the endpoint is named.
     pub span: Span,
+}
+
+/// How long an endpoint is called again and again.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Until {
+    /// What must hold for the answer, over `response` and `request`.
+    pub condition: Condition,
+    /// How long to wait between two calls; `10s` if not given.
+    pub every: Option<Setting<Period>>,
+    /// How long to call again at most; `1h` if not given.
+    pub timeout: Option<Setting<Period>>,
 }
 
 /// A target of `write`.

@@ -49,6 +49,7 @@ pub(super) fn waiting_for(why: WaitingFor) -> &'static str {
     match why {
         WaitingFor::RateLimit => "the rate limit",
         WaitingFor::Api => "the API",
+        WaitingFor::Until => "`until`",
     }
 }
 
