@@ -13,9 +13,9 @@ use engine_request::pagination::{
 };
 use engine_request::{
     Auth, Auths, Backoff, Body, CsvFormat, CsvHeader, ErrorAction, ErrorRule, Format, GraphqlBody, Idempotency,
-    Incremental, Method, MultipartContent, MultipartField, MultipartFile, OneOrMany, Pagination, Place, Proxy,
-    QueryValue, RateLimit, RateLimits, Records, RecordsFrom, Removable, RequestLine, Response, Retry, RetryOn,
-    StatusPattern, StyledValue, Target, Tls, charset,
+    Incremental, Method, MultipartContent, MultipartField, MultipartFile, OneOrMany, Pagination, Place, Proxy, QueryValue,
+    RateLimit, RateLimits, Records, RecordsFrom, Removable, RequestLine, Response, Retry, RetryOn, StatusPattern,
+    StyledValue, Target, Tls, charset,
 };
 use engine_source::{Finding, Map, similar, suggest};
 use engine_spec::{Api, Endpoint, Param};
@@ -735,8 +735,7 @@ impl<'a> Checker<'a> {
         for template in templates.into_iter().flatten().chain(scopes) {
             self.template(template, names);
         }
-        if let Some(JwtAssertion { algorithm: _, key, key_encoding: _, claims, header, lifetime, place: _ }) = assertion
-        {
+        if let Some(JwtAssertion { algorithm: _, key, key_encoding: _, claims, header, lifetime, place: _ }) = assertion {
             self.template(key, names);
             for (_, value) in claims.iter().chain(header) {
                 self.dynamic(value, names);
