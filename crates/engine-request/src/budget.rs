@@ -313,6 +313,7 @@ fn age(then: Timestamp, now: Timestamp) -> Duration {
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test may panic")]
+    #![expect(clippy::float_cmp, reason = "the times are whole milliseconds")]
 
     use std::time::Duration;
 

@@ -24,9 +24,9 @@ pub struct Retry {
     pub on: Option<Vec<Setting<RetryOn>>>,
     /// Where the answer says when to send again, such as `header.X-Reset-At`: seconds, an epoch or a date.
     ///
-    /// `Retry-After`, `RateLimit-Reset` and `X-RateLimit-Reset` are obeyed without it.
+    /// `Retry-After`, `RateLimit`, `RateLimit-Reset`, `X-RateLimit-Reset` and their like are obeyed without it.
     pub wait_from: Option<AnswerPlace>,
-    /// How long all attempts may take together; `10m` if not given.
+    /// How long all attempts may take together, and how long an API may be down; `10m` if not given.
     pub max_elapsed: Option<Setting<Period>>,
 }
 

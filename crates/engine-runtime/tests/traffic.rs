@@ -528,7 +528,7 @@ async fn a_stop_breaks_all_waits_off() {
         let stop = Stop::new();
         let yaml = calls(50, 4, api, "");
         let (report, ()) = tokio::join!(rig.run_as(&yaml, &[], RunOptions::default(), stop.clone()), async {
-            rig.api.clock.sleep(Duration::from_secs(300)).await;
+            rig.api.clock.sleep(Duration::from_mins(5)).await;
             stop.stop();
         });
         assert_eq!(report.status, Status::Interrupted, "{api}: {}", failure(&report));

@@ -229,10 +229,11 @@ impl Traffic {
 
     /// Takes note that no answer came, or one that says that the API does not work. `why` is what was asked and what went wrong.
     pub(crate) fn failed(&self, pass: Pass, asked: &Asked<'_>, why: &str) {
-        let circuit = &pass.route.circuit;
+        let Pass { route, probe, .. } = pass;
+        let circuit = &route.circuit;
         let trouble = {
             let mut breaker = circuit.breaker();
-            breaker.failed(pass.probe.is_some(), why, self.clock.now()).then(|| breaker.trouble()).flatten()
+            breaker.failed(probe.is_some(), why, self.clock.now()).then(|| breaker.trouble()).flatten()
         };
         if let Some(Trouble { failures, wait, last, .. }) = trouble {
             let (step, api) = (Arc::clone(asked.tally.step()), asked.endpoint.api.clone());
@@ -304,7 +305,7 @@ impl Traffic {
         if waited >= most {
             return Err(unavailable(asked, &route.origin, &trouble, now));
         }
-        Ok(Turn::Wait(wait.min(most - waited), why))
+        Ok(Turn::Wait(wait.min(most.saturating_sub(waited)), why))
     }
 
     fn learn(&self, pass: &Pass, asked: &Asked<'_>, answer: &Answer, now: Timestamp) -> Result<(), Failure> {
