@@ -201,7 +201,7 @@ X-Refresh: r2
         check(
             "",
             &format!("{form}error=bad_verification_code&error_description=The+code+is+wrong."),
-            "the token URL refuses: bad_verification_code (The code is wrong.), status 200",
+            "the provider refuses: bad_verification_code (The code is wrong.), status 200",
         );
     }
 
@@ -210,24 +210,24 @@ X-Refresh: r2
         let cases = [
             (
                 "400\n\n{\"error\": \"invalid_grant\", \"error_description\": \"gone\"}",
-                "the token URL refuses: invalid_grant (gone), status 400",
+                "the provider refuses: invalid_grant (gone), status 400",
             ),
-            ("401\n\n{\"error\": \"invalid_client\"}", "the token URL refuses: invalid_client, status 401"),
-            ("200\n\n{\"ok\": false, \"error\": \"invalid_code\"}", "the token URL refuses: invalid_code, status 200"),
+            ("401\n\n{\"error\": \"invalid_client\"}", "the provider refuses: invalid_client, status 401"),
+            ("200\n\n{\"ok\": false, \"error\": \"invalid_code\"}", "the provider refuses: invalid_code, status 200"),
             (
                 "503\n\n{\"error\": \"temporarily_unavailable\"}",
-                "the token URL refuses: temporarily_unavailable, status 503 (temporary)",
+                "the provider refuses: temporarily_unavailable, status 503 (temporary)",
             ),
-            ("400\n\n{\"error\": \"server_error\"}", "the token URL refuses: server_error, status 400 (temporary)"),
+            ("400\n\n{\"error\": \"server_error\"}", "the provider refuses: server_error, status 400 (temporary)"),
             (
                 "401\n\n{\"error\": {\"code\": 401, \"message\": \"bad key\", \"status\": \"UNAUTHENTICATED\"}}",
-                "the token URL refuses: 401 (bad key), status 401",
+                "the provider refuses: 401 (bad key), status 401",
             ),
             (
                 "400\n\n{\"errorCode\": \"E0000004\", \"errorSummary\": \"Authentication failed\"}",
-                "the token URL refuses: E0000004 (Authentication failed), status 400",
+                "the provider refuses: E0000004 (Authentication failed), status 400",
             ),
-            ("403\n\n{\"message\": \"Forbidden\"}", "the token URL refuses: Forbidden, status 403"),
+            ("403\n\n{\"message\": \"Forbidden\"}", "the provider refuses: Forbidden, status 403"),
             (
                 "502\n\n<html>\n Bad   gateway</html>",
                 "the token URL answered 502: <html> Bad gateway</html> (temporary)",
@@ -279,7 +279,7 @@ X-Refresh: r2
             r#"400
 
 {"error": "invalid_client", "error_description": "s/3+c r%t\"é is wrong, pa55word too, and old-refresh"}"#,
-            "the token URL refuses: invalid_client (*** is wrong, *** too, and ***), status 400",
+            "the provider refuses: invalid_client (*** is wrong, *** too, and ***), status 400",
         );
     }
 

@@ -41,7 +41,8 @@ impl OAuth2Auth {
         takes_claims: bool,
         scope: &Scope,
     ) -> Result<String, EvalError> {
-        let Some(JwtAssertion { algorithm, key, key_encoding, claims, header, lifetime, place: _ }) = &self.assertion else {
+        let Some(JwtAssertion { algorithm, key, key_encoding, claims, header, lifetime, place: _ }) = &self.assertion
+        else {
             let error = EvalError::new("there is no key to sign a token with", self.token_url.span());
             return Err(error.help("add `assertion: {algorithm: RS256, key: \"{{ secrets.key }}\"}`"));
         };

@@ -204,7 +204,7 @@ mod tests {
             "200\n\n{\"device_code\": \"hush\"}",
             "the answer of the device URL has no `user_code`: it has `device_code`",
         );
-        check("400\n\n{\"error\": \"invalid_client\"}", "the token URL refuses: invalid_client, status 400");
+        check("400\n\n{\"error\": \"invalid_client\"}", "the provider refuses: invalid_client, status 400");
     }
 
     #[test]
@@ -224,7 +224,7 @@ mod tests {
         check("200\n\n{\"error\": \"authorization_pending\"}", "pending");
         check("400\n\n{\"error\": \"slow_down\"}", "slow down");
         check("200\n\n{\"access_token\": \"a\"}", "a");
-        check("400\n\n{\"error\": \"expired_token\"}", "the token URL refuses: expired_token, status 400");
-        check("400\n\n{\"error\": \"access_denied\"}", "the token URL refuses: access_denied, status 400");
+        check("400\n\n{\"error\": \"expired_token\"}", "the provider refuses: expired_token, status 400");
+        check("400\n\n{\"error\": \"access_denied\"}", "the provider refuses: access_denied, status 400");
     }
 }

@@ -121,7 +121,7 @@ impl Login {
         }
         if let Some(error) = member("error") {
             let description = member("error_description").map(str::to_owned);
-            return Err(TokenError::Refused { error: error.to_owned(), description, status: 302 });
+            return Err(TokenError::Refused { error: error.to_owned(), description, status: 0 });
         }
         match member("code") {
             Some(code) if !code.is_empty() => Ok(Secret::new(code)),
@@ -208,7 +208,7 @@ mod tests {
         check("code=c&state=other", other);
         check(
             "/callback?error=access_denied&error_description=no%20way&state=STATE",
-            "! the token URL refuses: access_denied (no way), status 302",
+            "! the provider refuses: access_denied (no way)",
         );
         for nothing in ["/callback?state=STATE", "/callback?code=&state=STATE", "", "two words", "https://x.test/cb"] {
             check(nothing, "! there is no code in it");

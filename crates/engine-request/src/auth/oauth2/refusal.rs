@@ -14,13 +14,13 @@ pub enum TokenError {
     #[error("nobody has allowed the access yet")]
     LoginNeeded,
     /// The server refuses, and says why (RFC 6749 §5.2).
-    #[error("the token URL refuses: {}", Refusal(error, description.as_deref(), *status))]
+    #[error("the provider refuses: {}", Refusal(error, description.as_deref(), *status))]
     Refused {
         /// The code, such as `invalid_grant`.
         error: String,
         /// What the server says about it.
         description: Option<String>,
-        /// The status of the answer.
+        /// The status of the answer; 0 where a browser brought it back.
         status: u16,
     },
     /// The answer is none that gives a token.
@@ -45,6 +45,9 @@ impl fmt::Display for Refusal<'_> {
         f.write_str(error)?;
         if let Some(description) = description {
             write!(f, " ({description})")?;
+        }
+        if *status == 0 {
+            return Ok(());
         }
         write!(f, ", status {status}")
     }
