@@ -6,8 +6,8 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use engine_request::Proxy;
 use futures_util::stream::try_unfold;
-use http::HeaderValue;
 use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, RANGE};
+use http::{HeaderValue, Method};
 use reqwest::Response;
 use tokio::io::AsyncReadExt;
 
@@ -53,7 +53,9 @@ impl HttpTransport {
         if !headers.contains_key(ACCEPT_ENCODING) && !headers.contains_key(RANGE) {
             headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(coding::ACCEPTED));
         }
-        let is_empty_body = !body.is_empty() && body.length() == 0;
+        // A method that usually brings something says that it brings nothing: servers ask for it by 411 (RFC 9110 §8.6).
+        let usually_brings = matches!(method, Method::POST | Method::PUT | Method::PATCH);
+        let is_empty_body = body.length() == 0 && (usually_brings || !body.is_empty());
         let mut request = client.request(method, url).headers(headers);
         if let Some(body) = upload::body(body, &pace).await? {
             request = request.body(body);

@@ -49,6 +49,17 @@ async fn sends_an_empty_file_as_a_body_of_no_bytes() {
 }
 
 #[tokio::test]
+async fn says_that_nothing_is_sent_where_something_is_usual() {
+    for (method, expected) in
+        [("POST", "true"), ("PUT", "true"), ("PATCH", "true"), ("GET", "false"), ("DELETE", "false")]
+    {
+        let address = plain(|received| ok(received.head.contains("content-length: 0\r\n").to_string())).await;
+        let outgoing = Outgoing { method: method.parse().unwrap(), ..get(&format!("http://{address}/")) };
+        assert_eq!(text(outgoing).await.unwrap(), expected, "{method}");
+    }
+}
+
+#[tokio::test]
 async fn sends_no_file_that_became_another() {
     let address = plain(|_| ok("done")).await;
     let url = format!("http://{address}/");
