@@ -43,8 +43,9 @@ pub(super) fn register(env: &mut Environment<'static>) {
     });
     both(env, "hash", |value: Jinja, algorithm: Option<String>, kwargs: Kwargs| -> Result<String, Error> {
         let algorithm = algorithm.or(kwargs.get("algorithm")?).unwrap_or_else(|| "sha256".to_owned());
+        let encoding: Option<String> = kwargs.get("encoding")?;
         kwargs.assert_all_used()?;
-        digest(&algorithm, text_of(&value, "hash")?.as_bytes()).map(|bytes| hex(&bytes))
+        written(&digest(&algorithm, text_of(&value, "hash")?.as_bytes())?, encoding.as_deref(), "hash")
     });
     both(
         env,
@@ -54,11 +55,7 @@ pub(super) fn register(env: &mut Environment<'static>) {
             let encoding: Option<String> = kwargs.get("encoding")?;
             kwargs.assert_all_used()?;
             let bytes = sign(&algorithm, key.as_bytes(), text_of(&value, "hmac")?.as_bytes())?;
-            match encoding.as_deref() {
-                None | Some("hex") => Ok(hex(&bytes)),
-                Some("base64") => Ok(STANDARD.encode(bytes)),
-                Some(other) => Err(wrong(format!("`hmac` knows no encoding `{other}`; there are hex and base64"))),
-            }
+            written(&bytes, encoding.as_deref(), "hmac")
         },
     );
 }
@@ -86,8 +83,18 @@ fn urlencode(value: &Value) -> Result<String, Error> {
     }
 }
 
+/// Writes bytes as a text.
+fn written(bytes: &[u8], encoding: Option<&str>, name: &str) -> Result<String, Error> {
+    match encoding {
+        None | Some("hex") => Ok(hex(bytes)),
+        Some("base64") => Ok(STANDARD.encode(bytes)),
+        Some(other) => Err(wrong(format!("`{name}` knows no encoding `{other}`; there are hex and base64"))),
+    }
+}
+
 fn digest(algorithm: &str, data: &[u8]) -> Result<Vec<u8>, Error> {
     Ok(match algorithm {
+        "md5" => md5::Md5::digest(data).to_vec(),
         "sha1" => sha1::Sha1::digest(data).to_vec(),
         "sha256" => sha2::Sha256::digest(data).to_vec(),
         "sha384" => sha2::Sha384::digest(data).to_vec(),
@@ -103,6 +110,7 @@ fn sign(algorithm: &str, key: &[u8], data: &[u8]) -> Result<Vec<u8>, Error> {
         Ok(mac.finalize().into_bytes().to_vec())
     }
     match algorithm {
+        "md5" => with::<hmac::Hmac<md5::Md5>>(key, data),
         "sha1" => with::<hmac::Hmac<sha1::Sha1>>(key, data),
         "sha256" => with::<hmac::Hmac<sha2::Sha256>>(key, data),
         "sha384" => with::<hmac::Hmac<sha2::Sha384>>(key, data),
@@ -112,7 +120,7 @@ fn sign(algorithm: &str, key: &[u8], data: &[u8]) -> Result<Vec<u8>, Error> {
 }
 
 fn unknown(algorithm: &str) -> Error {
-    wrong(format!("there is no algorithm `{algorithm}`; there are sha1, sha256, sha384 and sha512"))
+    wrong(format!("there is no algorithm `{algorithm}`; there are md5, sha1, sha256, sha384 and sha512"))
 }
 
 fn hex(bytes: &[u8]) -> String {
