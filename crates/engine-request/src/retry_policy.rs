@@ -390,6 +390,56 @@ X-RateLimit-Reset: 30",
 Retry-After: 3600",
                 "3600s > 600s",
             ),
+            (
+                "429
+Retry-After: 99999999999999999999",
+                "250.00ms",
+            ),
+            (
+                "429
+Retry-After: 900000000",
+                "900000000s > 600s",
+            ),
+            (
+                "429
+Retry-After: -5",
+                "250.00ms",
+            ),
+            (
+                "429
+Retry-After: NaN",
+                "250.00ms",
+            ),
+            (
+                "429
+Retry-After: 1.5",
+                "1.50s",
+            ),
+            (
+                "429
+Retry-After-Ms: 1500",
+                "1.50s",
+            ),
+            (
+                "429
+RateLimit: \"default\";r=0;t=9",
+                "9.00s",
+            ),
+            (
+                "429
+RateLimit: limit=10, remaining=0, reset=8",
+                "8.00s",
+            ),
+            (
+                "429
+RateLimit: \"hour\";r=0;t=7, \"day\";r=90;t=50000",
+                "7.00s",
+            ),
+            (
+                "503
+RateLimit: \"hour\";r=3;t=7",
+                "250.00ms",
+            ),
         ];
         for (answer, expected) in cases {
             assert_eq!(decide("{}", Method::Get, 1, answer), expected, "{answer}");

@@ -8,7 +8,7 @@ use engine_expr::{Scope, Template, Value};
 use engine_plan::{Endpoint, Plan};
 use engine_request::{
     Answer, Attempt, Auth, Authenticate, Challenge, Decision, Draft, ErrorAction, ErrorRules, GiveUp, Held,
-    Outcome as RetryOutcome, Prepared, RetryPolicy, Token,
+    Outcome as RetryOutcome, Prepared, RetryPolicy, Ruling, Token,
 };
 use engine_source::Span;
 use http::header::WWW_AUTHENTICATE;
@@ -405,12 +405,16 @@ impl Exchanges {
         match came {
             Ok(Received { answer, beside }) => {
                 wire::came(asked, &request, &answer, &self.hidden);
-                self.traffic
-                    .answered(pass, asked, &answer, || self.shown(&request, &describe(&request, answer.status)))?;
+                let ruling = ruling(known, &request, &answer, asked)?;
+                // What a rule takes as it is says nothing against the API.
+                let is_taken =
+                    ruling.as_ref().is_some_and(|it| matches!(it.action, ErrorAction::Accept | ErrorAction::Skip));
+                let what = || self.shown(&request, &describe(&request, answer.status));
+                self.traffic.answered(pass, asked, &answer, is_taken, what)?;
                 if self.renews(&answer, &held, renewed) {
                     return Ok(Verdict::Anew);
                 }
-                let mut verdict = self.judge(request, answer, asked, attempt, known, &held, renewed)?;
+                let mut verdict = self.judge(request, answer, asked, attempt, ruling, &held, renewed)?;
                 if let Verdict::Done(Outcome::Answer(exchanged)) = &mut verdict {
                     exchanged.beside = beside;
                 }
@@ -592,22 +596,10 @@ impl Exchanges {
         answer: Answer,
         asked: &Asked<'_>,
         attempt: &Attempt,
-        known: Option<&Known>,
+        ruling: Option<Ruling>,
         held: &[(Proof, Held)],
         renewed: &mut Renewed,
     ) -> Result<Verdict, Failure> {
-        let ruling = match known {
-            Some(known) if !known.rules.is_empty() => {
-                known.rules.judge(&answer, &request, asked.scope).map_err(|error| {
-                    told(
-                        Failure::from(error),
-                        &format!("{} after status {}", shown(&request, asked), answer.status),
-                        &request,
-                    )
-                })?
-            }
-            _ => None,
-        };
         let (now, random) = (self.world.clock.now(), self.world.clock.random());
         let status = answer.status;
         let Some(ruling) = ruling else {
@@ -730,6 +722,18 @@ impl Exchanges {
 /// Returns how a request is tried again: asked only when one did not succeed, and with that request's params.
 fn policy(asked: &Asked<'_>) -> Result<Option<RetryPolicy>, Failure> {
     Ok(asked.endpoint.retry.as_ref().map(|retry| retry.resolve(asked.scope)).transpose()?)
+}
+
+/// Returns what the endpoint's rules say about an answer.
+fn ruling(
+    known: Option<&Known>,
+    request: &Prepared,
+    answer: &Answer,
+    asked: &Asked<'_>,
+) -> Result<Option<Ruling>, Failure> {
+    let Some(known) = known.filter(|known| !known.rules.is_empty()) else { return Ok(None) };
+    let place = || format!("{} after status {}", shown(request, asked), answer.status);
+    known.rules.judge(answer, request, asked.scope).map_err(|error| told(Failure::from(error), &place(), request))
 }
 
 /// Says what went wrong with a request, without its secrets.

@@ -496,6 +496,10 @@ async fn bad_requests_do_not_look_like_a_dead_api() {
         assert_eq!(report.status, Status::Partial, "{code}");
         assert_eq!(rig.asked().len(), 100, "{code}");
     }
+    // Nor does what a rule takes as it is.
+    let rig = Rig::new(|_| status(500, &[]));
+    let report = rig.run(&calls(100, 8, "    errors: [{status: 500, action: skip}]", "")).await;
+    assert_eq!((report.status, rig.asked().len()), (Status::Ok, 100));
     // Nor do ever so many 500s among which one goes well now and then.
     let rig = Rig::new(|asked| if asked.path.ends_with('5') { ok() } else { status(500, &[]) });
     let report = rig.run(&calls(200, 8, "    retry: none", "    on_error: skip")).await;

@@ -191,17 +191,19 @@ impl Traffic {
         }
     }
 
-    /// Learns from an answer: what is left, whether the API has enough, that it is there. `shown` is what was asked and came.
+    /// Learns from an answer: what is left, whether the API has enough, whether it works. One that a rule takes as it is says
+    /// nothing against it, whatever its status. `shown` is what was asked and came.
     pub(crate) fn answered(
         &self,
         pass: Pass,
         asked: &Asked<'_>,
         answer: &Answer,
+        is_taken: bool,
         shown: impl FnOnce() -> String,
     ) -> Result<(), Failure> {
         let now = self.clock.now();
         let is_refused = answer.status == 429;
-        let is_failed = answer.status >= 500 && answer.status != 501;
+        let is_failed = answer.status >= 500 && answer.status != 501 && !is_taken;
         self.learn(&pass, asked, answer, now)?;
         for place in &pass.places {
             if is_refused {
