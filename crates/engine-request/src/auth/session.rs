@@ -82,7 +82,7 @@ impl SessionAuth {
                     }
                 }
                 "expires_in" | "expires_at" => token.expires_at = end_of(&value, now).or(token.expires_at),
-                _ => fields.insert(&*name.value, value),
+                _ => fields.insert(&*name.value, Token::field(&name.value, value)),
             }
         }
         token.fields = Value::Object(fields.into());

@@ -1,8 +1,9 @@
 //! Tokens: what a token server or a login gave, and until when it holds.
 
 use std::fmt;
+use std::sync::Arc;
 
-use engine_expr::{Secret, Value};
+use engine_expr::{Members, Secret, Value};
 use jiff::{SignedDuration, Timestamp};
 
 /// What a token server or a login gave.
@@ -25,6 +26,10 @@ pub struct Token {
 /// How long before its end a token is taken for old, at most.
 const AHEAD: SignedDuration = SignedDuration::from_secs(60);
 
+/// What names of secrets have in them.
+const SECRET: [&str; 11] =
+    ["token", "secret", "passw", "ticket", "session", "csrf", "xsrf", "cookie", "jwt", "apikey", "api_key"];
+
 impl Token {
     /// Tells whether it may still be used: until a tenth of its life is left, and at most a minute before its end.
     pub fn is_fresh(&self, now: Timestamp) -> bool {
@@ -36,7 +41,20 @@ impl Token {
 
     /// Returns all that must not be shown.
     pub fn secrets(&self) -> impl Iterator<Item = &Secret> {
-        self.value.iter().chain(&self.refresh).chain(self.cookies.iter().map(|(_, value)| value))
+        let fields = self.fields.as_object().into_iter().flat_map(Members::iter).filter_map(|(_, value)| match value {
+            Value::Secret(secret) => Some(secret),
+            _ => None,
+        });
+        self.value.iter().chain(&self.refresh).chain(self.cookies.iter().map(|(_, value)| value)).chain(fields)
+    }
+
+    /// Returns what is kept of an answer under a name: hidden, where the name says that it is secret.
+    pub(in crate::auth) fn field(name: &str, value: Value) -> Value {
+        let name = name.to_ascii_lowercase();
+        match value.text() {
+            Some(text) if SECRET.iter().any(|word| name.contains(word)) => Value::Secret(Secret::new(&*text)),
+            _ => value,
+        }
     }
 
     /// Writes it down, secrets and all: for a store that encrypts it.
@@ -65,7 +83,13 @@ impl Token {
             expires_at: time("expires_at"),
             fetched_at: time("fetched_at")?,
             refresh: secret("refresh"),
-            fields: kept.get("fields")?.clone(),
+            fields: match kept.get("fields")? {
+                Value::Object(fields) => {
+                    let field = |(name, value): (&Arc<str>, &Value)| (name.clone(), Self::field(name, value.clone()));
+                    Value::Object(Arc::new(fields.iter().map(field).collect()))
+                }
+                other => other.clone(),
+            },
             cookies: cookies
                 .iter()
                 .filter_map(|(name, value)| Some((name.to_string(), Secret::new(value.as_str()?))))
@@ -103,7 +127,11 @@ mod tests {
 
     #[test]
     fn is_written_and_read() {
-        let fields = Value::object([("instance_url", Value::from("https://eu1.test"))]);
+        let fields = Value::object([
+            ("instance_url", Value::from("https://eu1.test")),
+            ("XsrfToken", Value::Secret(Secret::new("x"))),
+            ("realm", Value::from(7_i64)),
+        ]);
         let token = Token {
             value: Some(Secret::new("a\"b")),
             expires_at: Some(at(7)),
@@ -113,6 +141,8 @@ mod tests {
             cookies: vec![("s".to_owned(), Secret::new("c"))],
         };
         assert_eq!(Token::from_json(&token.to_json()).unwrap(), token);
+        let hidden: Vec<_> = token.secrets().map(Secret::expose).collect();
+        assert_eq!(hidden, ["a\"b", "r", "c", "x"]);
         assert_eq!(Token::from_json("{}"), None);
         assert!(!format!("{token:?}").contains('"'));
     }

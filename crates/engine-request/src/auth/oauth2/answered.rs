@@ -43,7 +43,7 @@ impl OAuth2Auth {
                 continue;
             }
             if let Some(value) = place.take(answer, scope)?.filter(|value| !value.is_null()) {
-                fields.insert(&*name.value, value);
+                fields.insert(&*name.value, Token::field(&name.value, value));
             }
         }
         let expires_in = match self.value("expires_in", "expires_in", answer, scope)? {
