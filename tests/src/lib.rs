@@ -7,27 +7,36 @@
 
 mod answer;
 mod client;
+mod echo_server;
 mod engine;
 mod exchange;
 mod expected;
 mod fault;
 mod hidden;
 mod part;
+mod person;
 mod received;
 mod repository;
 mod rig;
+mod running;
 mod scenario;
 mod script;
 mod server;
+mod spill;
 
-pub use client::{Fetched, basic, get, head};
+pub use client::{Fetched, basic, get, head, post};
+pub use echo_server::{Echo, EchoServer};
 pub use engine::{Engine, Finished};
 pub use exchange::Exchange;
 pub use expected::Expected;
 pub use fault::{Group, table};
 pub use hidden::shown_forms;
+pub use person::Person;
+pub use received::Received;
 pub use repository::{files_below, root};
 pub use rig::Rig;
+pub use running::Running;
 pub use scenario::{check, names};
 pub use script::Script;
 pub use server::Server;
+pub use spill::spills;

@@ -4,7 +4,7 @@ use std::io::{self, BufRead};
 
 /// A request.
 #[derive(Clone, Debug)]
-pub(crate) struct Received {
+pub struct Received {
     pub(crate) method: String,
     /// The path with its query, as sent.
     pub(crate) target: String,
@@ -41,13 +41,28 @@ impl Received {
         Ok(Some(received))
     }
 
+    /// Returns the method.
+    pub fn method(&self) -> &str {
+        &self.method
+    }
+
+    /// Returns the path with its query, as sent.
+    pub fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// Returns the body.
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
     /// Returns a header by its name in lower case.
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+    pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
     /// Tells the request in a message.
-    pub(crate) fn describe(&self) -> String {
+    pub fn describe(&self) -> String {
         let mut text = format!("{} {}", self.method, self.target);
         for (name, value) in &self.headers {
             text.extend(["\n      ", name, ": ", value]);

@@ -27,23 +27,43 @@ pub(super) fn cases() -> Vec<Case> {
     broken("a status of two digits", |_| Reply::raw("HTTP/1.1 20 OK\r\nContent-Length: 14\r\n\r\n{\"orders\": []}"));
     broken("a status of four digits", |_| Reply::raw("HTTP/1.1 2000 OK\r\nContent-Length: 14\r\n\r\n{\"orders\": []}"));
     broken("a status that is a word", |_| Reply::raw("HTTP/1.1 OK\r\nContent-Length: 14\r\n\r\n{\"orders\": []}"));
-    broken("a header of 100 MB", |_| {
-        Reply::raw("HTTP/1.1 200 OK\r\nX-Large: ").flood("x".repeat(1024), 100 * 1024).send("\r\n\r\n{\"orders\": []}")
-    });
-    broken("100,000 headers", |_| {
-        Reply::raw("HTTP/1.1 200 OK\r\n")
-            .flood("X-Many: 1\r\n", 100_000)
-            .send("Content-Length: 14\r\n\r\n{\"orders\": []}")
-    });
-    broken("10,000 cookies", |_| {
-        Reply::raw("HTTP/1.1 200 OK\r\n")
-            .flood("Set-Cookie: many=1; Path=/\r\n", 10_000)
-            .send("Content-Length: 14\r\n\r\n{\"orders\": []}")
-    });
     broken("a header with a NUL", |asked| with(asked, "X-Bad: a\0b\r\n"));
     broken("a header without a colon", |asked| with(asked, "no colon here\r\n"));
     broken("a header whose name has a blank", |asked| with(asked, "X Bad: 1\r\n"));
     cases.extend([
+        page_two(
+            "10,000 cookies",
+            "body-too-large",
+            "the answer has more than 100 headers, more than 400 KB of them, or an impossible length",
+            |_| {
+                Reply::raw("HTTP/1.1 200 OK\r\n")
+                    .flood("Set-Cookie: many=1; Path=/\r\n", 10_000)
+                    .send("Content-Length: 14\r\n\r\n{\"orders\": []}")
+            },
+        )
+        .requests(2),
+        page_two(
+            "100,000 headers",
+            "body-too-large",
+            "the answer has more than 100 headers, more than 400 KB of them, or an impossible length",
+            |_| {
+                Reply::raw("HTTP/1.1 200 OK\r\n")
+                    .flood("X-Many: 1\r\n", 100_000)
+                    .send("Content-Length: 14\r\n\r\n{\"orders\": []}")
+            },
+        )
+        .requests(2),
+        page_two(
+            "a header of 100 MB",
+            "body-too-large",
+            "the answer has more than 100 headers, more than 400 KB of them, or an impossible length",
+            |_| {
+                Reply::raw("HTTP/1.1 200 OK\r\nX-Large: ")
+                    .flood("x".repeat(1024), 100 * 1024)
+                    .send("\r\n\r\n{\"orders\": []}")
+            },
+        )
+        .requests(2),
         Case::new("a header with bytes that are no UTF-8")
             .on(2, ALWAYS, |asked| {
                 let body = asked.body();

@@ -25,7 +25,6 @@ pub(super) fn cases() -> Vec<Case> {
         cases.extend(once_and_always(fault, "connection", broke, move |_| reply.clone()));
     };
     broken("`Content-Length` is too large, then the connection is closed", announced("1000").close());
-    broken("`Content-Length` is the largest number there is", announced("18446744073709551615").close());
     broken("`Content-Length` is a number that no machine has", announced("99999999999999999999999").close());
     broken("`Content-Length` is negative", announced("-5"));
     broken("`Content-Length` is no number", announced("many"));
@@ -49,6 +48,9 @@ pub(super) fn cases() -> Vec<Case> {
         .close(),
     );
     cases.extend([
+        page_two("`Content-Length` is the largest number there is", "body-too-large", "an impossible length", |_| {
+            announced("18446744073709551615").close()
+        }),
         page_two("`Content-Length` is too large, and the connection stays open", "timeout", "no answer within 0.7 s", |_| {
             announced("1000").stall()
         })
@@ -104,9 +106,10 @@ pub(super) fn cases() -> Vec<Case> {
                 Reply::raw(format!("{CHUNKED}{:x};name=value\r\n{body}\r\n0\r\nX-Sum: 1\r\n\r\n", body.len()))
             })
             .complete("all records come"),
-        page_two("a body without end", "body-too-large", "the body is larger than 256 MB", |_| {
+        page_two("a body without end, with `max_size: 16MB`", "body-too-large", "the body is larger than 16 MB", |_| {
             Reply::headed(&[("Transfer-Encoding", "chunked")], "").flood(format!("400\r\n{}\r\n", " ".repeat(1024)), 600_000)
-        }),
+        })
+        .api("response: {max_size: 16MB}"),
     ]);
     cases
 }
