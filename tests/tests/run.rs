@@ -92,6 +92,7 @@ scenarios! {
     auth_refresh_by_rule
     auth_session
     auth_session_without_a_token
+    auth_signed_mock
     auth_switch
     auth_switch_without_the_case
     bodies_and_queries
