@@ -10,7 +10,7 @@ use engine_spec::ItemAction;
 use futures_util::stream::{self, Stream, StreamExt};
 
 use crate::asked_of_answers;
-use crate::body::{Beside, Staged, Takes, max_body};
+use crate::body::{self, Beside, Staged, Takes, max_body};
 use crate::exchange::{Asked, Exchanged, Outcome, is_read_only};
 use crate::failure::Failure;
 use crate::idempotency::idempotency_key;
@@ -278,9 +278,9 @@ fn body_of(call: &Call, exchanged: &Exchanged, base: &Scope) -> Result<Json, Fai
     let answer = &exchanged.answer;
     let value = answer.parsed().map_err(|error| {
         let asked = format!("{} {}", exchanged.request.method, exchanged.request.shown_url);
-        let content_type = answer.header("content-type");
+        let (content_type, coding) = (answer.header("content-type"), answer.header("content-encoding"));
         let is_json = matches!(answer.content(), Content::Json | Content::Ndjson);
-        let kind = content_type.as_deref().unwrap_or("no content type");
+        let kind = body::kind(content_type.as_deref(), coding.as_deref());
         let text = format!("{asked}: the answer ({kind}) {error}: {}", excerpt(&answer.body));
         let failure = Failure::new(if is_json { "not-json" } else { "invalid-body" }, text, call.span);
         match answer.content() {

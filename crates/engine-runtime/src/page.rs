@@ -14,7 +14,7 @@ use engine_source::{Span, suggest};
 use tokio::sync::mpsc;
 
 use crate::asked_of_answers;
-use crate::body::{Beside, Large, LargeError, Part, Takes, not_as_expected};
+use crate::body::{Beside, Large, LargeError, Part, Takes, kind, not_as_expected};
 use crate::failure::Failure;
 use crate::item::{Json, Row, Rows};
 
@@ -241,8 +241,9 @@ impl PageReader {
     }
 
     fn not_as_expected(&self, answer: &Answer, why: &str) -> Failure {
-        let content_type = answer.header("content-type");
-        not_as_expected(answer.content(), content_type.as_deref(), why, &answer.body, self.span)
+        let (content_type, coding) = (answer.header("content-type"), answer.header("content-encoding"));
+        let kind = kind(content_type.as_deref(), coding.as_deref());
+        not_as_expected(answer.content(), &kind, why, &answer.body, self.span)
     }
 
     /// Says what is there instead of the records; nothing at all may mean an empty page.

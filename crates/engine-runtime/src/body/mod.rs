@@ -14,7 +14,7 @@ use encoding_rs::{Encoding, UTF_8};
 use engine_expr::{Scope, Segment};
 use engine_request::{Answer, Content, Format, Response};
 use engine_source::Span;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use url::Url;
 
 pub(crate) use self::file::Staged;
@@ -96,7 +96,8 @@ pub(crate) async fn receive(incoming: Incoming, url: Url, asked: &Asked<'_>) -> 
     } else {
         Content::said_by(content_type.unwrap_or_default())
     };
-    let taker = Taker { content: &content, content_type, span: takes.span().unwrap_or(span), most };
+    let coding = headers.get(CONTENT_ENCODING).and_then(|value| value.to_str().ok());
+    let taker = Taker { content: &content, content_type, coding, span: takes.span().unwrap_or(span), most };
     if succeeded {
         taker.check_type(response.format)?;
     }
@@ -197,6 +198,8 @@ impl Takes {
 struct Taker<'a> {
     content: &'a Content,
     content_type: Option<&'a str>,
+    /// The coding that is left, because it is not known.
+    coding: Option<&'a str>,
     span: Span,
     most: u64,
 }
@@ -238,7 +241,7 @@ impl Taker<'_> {
             input.take(START as u64 + 1).read_to_end(&mut start).map(|_| start)
         });
         let start: Vec<u8> = start.unwrap_or_else(|_: io::Error| Vec::new());
-        not_as_expected(self.content, self.content_type, &message, &start, self.span)
+        not_as_expected(self.content, &kind(self.content_type, self.coding), &message, &start, self.span)
     }
 
     fn too_large(&self, most: u64) -> Failure {
@@ -255,7 +258,7 @@ impl Taker<'_> {
         if error.kind() == io::ErrorKind::FileTooLarge {
             return self.too_large(self.most);
         }
-        let kind = self.content_type.unwrap_or("no content type");
+        let kind = kind(self.content_type, self.coding);
         let failure = Failure::new("invalid-body", format!("the answer ({kind}) cannot be read: {error}"), self.span);
         if error.to_string().contains("where one is expected") {
             return failure.help("ask the API for one file at a time, or keep the archive with `format: binary`");
@@ -264,15 +267,23 @@ impl Taker<'_> {
     }
 }
 
+/// Says what an answer is by its own word: its content type, and the coding that is left because it is not known.
+pub(crate) fn kind(content_type: Option<&str>, coding: Option<&str>) -> String {
+    let kind = content_type.unwrap_or("no content type");
+    match coding {
+        Some(coding) => format!("{kind}, packed as `{coding}`, which is not known"),
+        None => kind.to_owned(),
+    }
+}
+
 /// Says that a body is not what it should be, with its beginning.
 pub(crate) fn not_as_expected(
     content: &Content,
-    content_type: Option<&str>,
+    kind: &str,
     message: &str,
     body: &[u8],
     span: Span,
 ) -> Failure {
-    let kind = content_type.unwrap_or("no content type");
     let is_json = content.is_json() || matches!(content, Content::Ndjson);
     let (code, format) = if is_json { ("not-json", "JSON") } else { ("invalid-body", content.error("").format) };
     Failure::new(code, format!("the answer ({kind}) is not {format}: {message}: {}", excerpt(body)), span)

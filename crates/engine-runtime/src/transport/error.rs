@@ -39,8 +39,8 @@ pub enum TransportError {
         /// Whether it came packed.
         is_packed: bool,
     },
-    /// The status line and the headers are larger than allowed.
-    #[error("the answer has more than 100 headers, or more than {} KB of them", MAX_HEAD / 1024)]
+    /// The status line and the headers are larger than allowed, or say a length that no body has: hyper makes one of both.
+    #[error("the answer has more than 100 headers, more than {} KB of them, or an impossible length", MAX_HEAD / 1024)]
     HeadTooLarge,
     /// A file that is to be sent cannot be sent as it was when the request was made.
     #[error("`{}` cannot be sent: {what}", .path.display())]

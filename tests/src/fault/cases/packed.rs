@@ -50,7 +50,7 @@ pub(super) fn cases() -> Vec<Case> {
             .on(2, ALWAYS, |asked| Reply::answer(200, &[("Content-Encoding", "x-own")], asked.body()))
             .complete("all records come"),
         Case::new("a coding that nobody knows")
-            .on(2, ALWAYS, |asked| Reply::answer(200, &[("Content-Encoding", "x-own")], gzip(asked.body())))
+            .on(2, ALWAYS, |asked| Reply::answer(200, &[("Content-Encoding", "x-own")], deflate(asked.body())))
             .fails(2, "not-json", "packed as `x-own`, which is not known"),
         Case::new("says `identity`, and is plain")
             .plays(|asked| Reply::answer(200, &[("Content-Encoding", "identity")], asked.body()))
