@@ -1,6 +1,6 @@
 //! Checks of APIs and their endpoints.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use engine_expr::{Setting, Template};
 use engine_request::auth::{
@@ -13,9 +13,9 @@ use engine_request::pagination::{
 };
 use engine_request::{
     Auth, Auths, Backoff, Body, CsvFormat, CsvHeader, ErrorAction, ErrorRule, Format, GraphqlBody, Idempotency,
-    Incremental, Method, MultipartContent, MultipartField, MultipartFile, OneOrMany, Pagination, Place, Proxy, QueryValue,
-    RateLimit, RateLimits, Records, RecordsFrom, Removable, RequestLine, Response, Retry, RetryOn, StatusPattern,
-    StyledValue, Target, Tls, charset,
+    Incremental, Method, MultipartContent, MultipartField, MultipartFile, OneOrMany, Pagination, Place, Proxy,
+    QueryValue, Rate, RateLimit, RateLimits, Records, RecordsFrom, Removable, RequestLine, Response, Retry, RetryOn,
+    StatusPattern, StyledValue, Target, Tls, charset,
 };
 use engine_source::{Finding, Map, similar, suggest};
 use engine_spec::{Api, Endpoint, Param};
@@ -77,7 +77,8 @@ impl<'a> Checker<'a> {
         self.retry(retry.as_ref().and_then(Removable::as_set), &names);
         self.setting(timeout.as_ref(), &names);
         self.rate_limit(rate_limit.as_ref(), &names);
-        self.positive(concurrency.as_ref(), "concurrency", &names);
+        self.groups(entry);
+        self.positive(concurrency.as_ref(), "concurrency", &names.less(&[PARAMS, WINDOW]));
         if let Some(Tls { ca, cert, key }) = tls {
             for file in [ca, cert, key].into_iter().flatten() {
                 self.template(file, &names);
@@ -190,7 +191,7 @@ impl<'a> Checker<'a> {
         self.retry(retry.as_ref().and_then(Removable::as_set), &names);
         self.setting(timeout.as_ref(), &names);
         self.rate_limit(rate_limit.as_ref(), &names);
-        self.positive(concurrency.as_ref(), "concurrency", &names);
+        self.positive(concurrency.as_ref(), "concurrency", &names.less(&[PARAMS, WINDOW]));
         self.retried(entry);
         self.file(entry, api);
         self.lost_params = HashSet::new();
@@ -570,13 +571,35 @@ impl<'a> Checker<'a> {
     }
 
     fn rate_limit(&mut self, limits: Option<&'a RateLimits>, names: &Names<'a>) {
+        // It is the same for all requests, which only differ in what they cost.
+        let fixed = &names.less(&[PARAMS, WINDOW]);
         for limit in limits.and_then(Removable::as_set).into_iter().flatten() {
             let RateLimit { rate, burst, remaining, reset, group: _, share: _, cost } = limit;
-            self.setting(rate.as_ref(), names);
-            self.positive(burst.as_ref(), "burst", names);
+            self.setting(rate.as_ref(), fixed);
+            self.positive(burst.as_ref(), "burst", fixed);
             self.answer_place(remaining.as_ref(), names);
             self.answer_place(reset.as_ref(), names);
             self.setting(cost.as_ref(), names);
+        }
+    }
+
+    /// Checks that each group has one rate: its endpoints share it.
+    fn groups(&mut self, entry: &'a ApiEntry<'a>) {
+        let own = entry.endpoints.iter().filter_map(|endpoint| endpoint.model.rate_limit.as_ref());
+        let limits = entry.model.rate_limit.iter().chain(own).filter_map(Removable::as_set).flatten();
+        let mut known: HashMap<&str, &Setting<Rate>> = HashMap::new();
+        for limit in limits {
+            let (Some(group), Some(rate)) = (&limit.group, &limit.rate) else { continue };
+            let first = *known.entry(group).or_insert(rate);
+            if let (Some(one), Some(other)) = (first.as_value(), rate.as_value())
+                && one != other
+            {
+                self.findings.push(
+                    Finding::error("conflicting-keys", format!("the group `{group}` has two rates: `{one}` and `{other}`"))
+                        .label(rate.span(), "not the rate of the group")
+                        .help("say the rate at one endpoint of the group, or name another group"),
+                );
+            }
         }
     }
 
@@ -735,7 +758,8 @@ impl<'a> Checker<'a> {
         for template in templates.into_iter().flatten().chain(scopes) {
             self.template(template, names);
         }
-        if let Some(JwtAssertion { algorithm: _, key, key_encoding: _, claims, header, lifetime, place: _ }) = assertion {
+        if let Some(JwtAssertion { algorithm: _, key, key_encoding: _, claims, header, lifetime, place: _ }) = assertion
+        {
             self.template(key, names);
             for (_, value) in claims.iter().chain(header) {
                 self.dynamic(value, names);
