@@ -175,6 +175,8 @@ scenarios! {
     retry_waits_from_each_header
     retry_with_key
     secret_from_a_file
+    secret_of_a_command
+    secret_that_fails
     sink_csv
     sink_jsonl
     sink_sqlite

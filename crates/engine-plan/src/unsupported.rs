@@ -3,14 +3,13 @@
 
 use engine_source::{Entry, Finding, Findings, Node, Span};
 
-use self::Object::{Api, Endpoint, ErrorRule, OnError, Pagination, Read, Secret, Sink, Step, Top, Validate};
+use self::Object::{Api, Endpoint, ErrorRule, OnError, Pagination, Read, Sink, Step, Top, Validate};
 use self::Sign::{Is, IsOther, There};
 
 /// The objects of a spec in which there is something that does not run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Object {
     Top,
-    Secret,
     Api,
     Endpoint,
     Pagination,
@@ -53,8 +52,6 @@ const OTHER_SINK: &str = "use `sqlite`, `csv` or `jsonl`";
 const TABLE: &[(Object, &str, Sign, &str, &str)] = &[
     (Top, "on_failure", There, "`on_failure`", "look at the exit status of the run"),
     (Top, "finally", There, "`finally`", "add the steps to `steps`"),
-    (Secret, "command", There, "`command`", "use `env` or `file`"),
-    (Secret, "keyring", There, "`keyring`", "use `env` or `file`"),
     (Api, "incremental", There, "`incremental`", STATE),
     (Endpoint, "incremental", There, "`incremental`", STATE),
     (Endpoint, "steps", There, "an endpoint made of `steps`", "write the steps where it is used"),
@@ -108,9 +105,6 @@ pub(crate) fn find(root: &Node, others: &Findings) -> Vec<Finding> {
 
 fn all(root: &Node, findings: &mut Found) {
     object(Top, root, findings);
-    for entry in members(root, "secrets") {
-        object(Secret, &entry.value, findings);
-    }
     for entry in members(root, "sinks") {
         object(Sink, &entry.value, findings);
     }

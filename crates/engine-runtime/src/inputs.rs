@@ -1,18 +1,17 @@
-//! Inputs, secrets and vars of a run: gathered and checked before the first request.
+//! Inputs of a run: gathered and checked before the first request.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
-use engine_expr::{Members, Number, Scope, Secret, Value, parse_moment};
+use engine_expr::{Members, Number, Scope, Value, parse_moment};
 use engine_request::Period;
-use engine_source::{Finding, Findings, Map, Sources, Span, suggest};
+use engine_source::{Finding, Findings, Map, Span, suggest};
 use engine_spec::{Input, InputType, Literal};
 
 use crate::world::Environment;
 
 /// The text that stands for a secret or an input that a mocked run does not need.
-const PLACEHOLDER: &str = "mock";
+pub(crate) const PLACEHOLDER: &str = "mock";
 
 /// Gathers the inputs: what was given, else the environment, else the default.
 pub(crate) fn inputs(
@@ -205,83 +204,5 @@ fn shown(value: &Value) -> String {
     match value {
         Value::List(_) | Value::Object(_) => value.a_kind().to_owned(),
         other => format!("{other:?}"),
-    }
-}
-
-/// Gathers the secrets; the second value has the texts that must never be shown.
-pub(crate) fn secrets(
-    declared: &Map<engine_spec::Secret>,
-    sources: &Sources,
-    environment: &dyn Environment,
-    scope: &Scope,
-    placeholders: bool,
-    findings: &mut Findings,
-) -> (Value, Vec<Secret>) {
-    let mut members = Members::new();
-    let mut texts = Vec::new();
-    for (name, secret) in declared {
-        let found = match secret_text(secret, name.span, sources, environment, scope) {
-            Ok(found) => found,
-            Err(finding) => {
-                findings.push(*finding);
-                continue;
-            }
-        };
-        let optional = secret.optional.as_ref().is_some_and(|optional| optional.resolve(scope).unwrap_or(false));
-        match found {
-            Some(text) => {
-                let secret = Secret::new(text);
-                texts.push(secret.clone());
-                members.insert(Arc::clone(&name.value), Value::Secret(secret));
-            }
-            None if placeholders => members.insert(Arc::clone(&name.value), Value::Secret(Secret::new(PLACEHOLDER))),
-            None if optional => members.insert(Arc::clone(&name.value), Value::Null),
-            None => {
-                let way = match (&secret.env, &secret.file) {
-                    (Some(env), _) => {
-                        format!(
-                            "set the environment variable `{env}`, or write `{env}=…` into a file `.env` beside the spec"
-                        )
-                    }
-                    (None, Some(file)) => format!("write it into the file `{}`", file.text()),
-                    (None, None) => "say where it comes from: `env` or `file`".to_owned(),
-                };
-                findings.push(
-                    Finding::error("missing-secret", format!("secret `{}` is not given", name.value))
-                        .label(name.span, "not set")
-                        .help(way),
-                );
-            }
-        }
-    }
-    (Value::Object(Arc::new(members)), texts)
-}
-
-fn secret_text(
-    secret: &engine_spec::Secret,
-    span: Span,
-    sources: &Sources,
-    environment: &dyn Environment,
-    scope: &Scope,
-) -> Result<Option<String>, Box<Finding>> {
-    if let Some(env) = &secret.env
-        && let Some(text) = environment.variable(env)
-    {
-        // An empty variable is one that was not set.
-        return Ok(Some(text).filter(|text| !text.is_empty()));
-    }
-    let Some(file) = &secret.file else { return Ok(None) };
-    let path = file.render_text(scope).map_err(|error| Box::new(failed(&error.message, error.span)))?;
-    let base = Path::new(sources.get(span.source).name()).parent().map(Path::to_path_buf).unwrap_or_default();
-    match environment.read_file(&base.join(path)) {
-        Ok(text) => Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned())),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Box::new(
-            Finding::error(
-                "missing-secret",
-                format!("the file of a secret cannot be read: {}", error.to_string().to_lowercase()),
-            )
-            .label(file.span(), "this file"),
-        )),
     }
 }

@@ -28,6 +28,7 @@ mod record;
 mod redirect;
 mod report;
 mod run;
+mod secrets;
 mod shape;
 mod sink;
 mod state;
@@ -54,4 +55,4 @@ pub use crate::transport::{
     Body, Connection, HttpTransport, Incoming, MAX_WHOLE, Outgoing, Proxies, Spool, SpoolReader, Transport,
     TransportError, Way,
 };
-pub use crate::world::{BoxFuture, Clock, Environment, SystemClock, World};
+pub use crate::world::{BoxFuture, Clock, Environment, Ran, SystemClock, World};

@@ -15,6 +15,7 @@ use crate::hidden::Hidden;
 use crate::inputs;
 use crate::mapping::StepRecords;
 use crate::outlet::{Delivery, Kept, Outlet, Printed, WAITING};
+use crate::secrets::SecretsFrom;
 use crate::report::{Counts, Event, Observer, RunReport, Status, StepReport};
 use crate::sink::Sinks;
 use crate::step::{StepRun, run_step};
@@ -180,8 +181,13 @@ pub(crate) fn base_scope(
     let inputs =
         inputs::inputs(&plan.inputs, &options.inputs, &*environment, &scope, options.placeholders, &mut findings);
     let scope = scope.with("inputs", inputs);
-    let (secrets, texts) =
-        inputs::secrets(&plan.secrets, &plan.sources, &*environment, &scope, options.placeholders, &mut findings);
+    let from = SecretsFrom {
+        environment: &*environment,
+        folder: &|span| plan.folder(span),
+        scope: &scope,
+        placeholders: options.placeholders,
+    };
+    let (secrets, texts) = from.gather(&plan.secrets, &mut findings);
     let scope = scope.with("secrets", secrets);
     if findings.has_errors() {
         return Err(findings);

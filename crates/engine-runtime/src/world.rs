@@ -47,6 +47,38 @@ pub trait Environment: Send + Sync {
     ///
     /// Fails where there is no such file, where it is a folder, and where it cannot be read.
     fn file_length(&self, path: &Path) -> io::Result<u64>;
+
+    /// Runs a program that prints a secret, in a folder: without a shell, without input, and not for longer than 30 s.
+    ///
+    /// # Errors
+    ///
+    /// Fails where there is no such program, and where it does not end; not where it says itself that it failed.
+    fn run(&self, command: &[String], folder: &Path) -> io::Result<Ran> {
+        _ = (command, folder);
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Returns a password of the system's keyring; nothing if it has none.
+    ///
+    /// # Errors
+    ///
+    /// Fails where there is no keyring, and where it cannot be read.
+    fn password(&self, service: &str, user: &str) -> io::Result<Option<String>> {
+        _ = (service, user);
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+/// What a program did.
+pub struct Ran {
+    /// Whether it says that it did what it should.
+    pub success: bool,
+    /// How it ended: `exit status: 1`.
+    pub status: String,
+    /// What it printed: a secret.
+    pub output: Vec<u8>,
+    /// The beginning of what it said on stderr.
+    pub errors: Vec<u8>,
 }
 
 /// What a run takes from outside.

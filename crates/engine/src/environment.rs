@@ -8,9 +8,10 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use engine_request::Proxy;
-use engine_runtime::{Environment, Proxies};
+use engine_runtime::{Environment, Proxies, Ran};
 
 use crate::failure::Failure;
+use crate::{keyring, program};
 
 /// Returns a variable of the process, if it is set and not empty.
 pub(crate) fn set_variable(name: &str) -> Option<OsString> {
@@ -133,6 +134,14 @@ impl Environment for Variables {
             return Err(io::ErrorKind::IsADirectory.into());
         }
         Ok(fs::File::open(path)?.metadata()?.len())
+    }
+
+    fn run(&self, command: &[String], folder: &Path) -> io::Result<Ran> {
+        program::run(command, folder)
+    }
+
+    fn password(&self, service: &str, user: &str) -> io::Result<Option<String>> {
+        keyring::password(service, user)
     }
 }
 
