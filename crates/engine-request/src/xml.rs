@@ -229,7 +229,7 @@ mod tests {
         check(r#"{"a": {"b": null, "c": []}, "d": null}"#, "<a/>");
         check(r#"{"a": {"c": true, "b": [1, {"d": "x"}, null]}}"#, "<a><c>true</c><b>1</b><b><d>x</d></b></a>");
         check(r##"{"a": {"@id": 7, "@no": null, "#text": "x"}}"##, r#"<a id="7">x</a>"#);
-        check(r##"{"a": {"b": 1, "@id": "x"}}"##, r#"<a id="x"><b>1</b></a>"#);
+        check(r#"{"a": {"b": 1, "@id": "x"}}"#, r#"<a id="x"><b>1</b></a>"#);
         check(
             r#"{"soap:Envelope": {"@xmlns:soap": "http://s", "soap:Body": {"m:x": {"@xmlns:m": "u", "m:y": 1}}}}"#,
             r#"<soap:Envelope xmlns:soap="http://s"><soap:Body><m:x xmlns:m="u"><m:y>1</m:y></m:x></soap:Body></soap:Envelope>"#,

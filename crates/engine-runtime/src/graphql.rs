@@ -1,5 +1,6 @@
 //! What an answer of GraphQL says of its own failure, whatever its status (GraphQL §7.1.2).
 
+use std::fmt::Write;
 use std::sync::OnceLock;
 
 use engine_expr::{JsonPath, Scope, Value};
@@ -35,7 +36,7 @@ fn describe(error: &Value) -> String {
     let mut place = String::new();
     for step in error.get("path").and_then(Value::as_list).unwrap_or_default() {
         match step {
-            Value::Number(number) => place.push_str(&format!("[{number}]")),
+            Value::Number(number) => _ = write!(place, "[{number}]"),
             name => {
                 place.push_str(if place.is_empty() { "" } else { "." });
                 place.push_str(&text(name));

@@ -34,7 +34,7 @@ impl SecretsFrom<'_> {
             let span = name.span;
             let found = self.text(secret, span, &texts).and_then(|found| {
                 let optional = secret.optional.as_ref().map_or(Ok(false), |optional| optional.resolve(self.scope));
-                Ok((found, optional.map_err(|error| failed(&error))?))
+                Ok((found, optional.map_err(|error| Box::new(failed(&error)))?))
             });
             match found {
                 Ok((Some(text), _)) => {
@@ -91,7 +91,7 @@ impl SecretsFrom<'_> {
             Ok(text) => Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned())),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => {
-                Err(unfit(format!("its file cannot be read: {}", said(&error)), file.span(), "check its permissions"))
+                unfit(format!("its file cannot be read: {}", said(&error)), file.span(), "check its permissions")
             }
         }
     }
@@ -100,7 +100,7 @@ impl SecretsFrom<'_> {
     fn command(&self, command: &[Template], span: Span, others: &[Secret]) -> Result<Option<String>, Box<Finding>> {
         let words: Vec<String> = command.iter().map(|word| self.render(word)).collect::<Result<_, _>>()?;
         let (Some(program), at) = (words.first(), command.first().map_or(span, Template::span)) else {
-            return Err(unfit("its command has no program".to_owned(), span, "write `command: [program, argument]`"));
+            return unfit("its command has no program".to_owned(), span, "write `command: [program, argument]`");
         };
         let ran = match self.environment.run(&words, (self.folder)(at)) {
             Ok(ran) => ran,
@@ -114,21 +114,17 @@ impl SecretsFrom<'_> {
                     }
                     _ => (said(&error), "run it by itself to see why"),
                 };
-                return Err(unfit(format!("`{program}` cannot be run: {why}"), at, help));
+                return unfit(format!("`{program}` cannot be run: {why}"), at, help);
             }
         };
         if !ran.success {
             let errors = if ran.errors.is_empty() { String::new() } else { format!(": {}", excerpt(&ran.errors)) };
             let errors = Redactor::new(others.iter().cloned()).redact(&errors);
             let message = format!("`{program}` ended with {}{errors}", ran.status);
-            return Err(unfit(message, at, "run it by itself to see why"));
+            return unfit(message, at, "run it by itself to see why");
         }
         let Ok(text) = String::from_utf8(ran.output) else {
-            return Err(unfit(
-                format!("what `{program}` prints is no text in UTF-8"),
-                at,
-                "let it print the secret only",
-            ));
+            return unfit(format!("what `{program}` prints is no text in UTF-8"), at, "let it print the secret only");
         };
         let text = text.strip_suffix('\n').map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
         Ok(Some(text.to_owned()).filter(|text| !text.is_empty()))
@@ -140,13 +136,13 @@ impl SecretsFrom<'_> {
             Ok(found) => Ok(found.filter(|text| !text.is_empty())),
             Err(error) => {
                 let help = "use `command` with the program that your keyring comes with, or `env`";
-                Err(unfit(format!("the keyring cannot be read: {}", said(&error)), span, help))
+                unfit(format!("the keyring cannot be read: {}", said(&error)), span, help)
             }
         }
     }
 
     fn render(&self, template: &Template) -> Result<String, Box<Finding>> {
-        template.render_text(self.scope).map_err(|error| failed(&error))
+        template.render_text(self.scope).map_err(|error| Box::new(failed(&error)))
     }
 }
 
@@ -171,14 +167,14 @@ fn way(secret: &engine_spec::Secret) -> String {
     }
 }
 
-fn unfit(message: String, span: Span, help: &str) -> Box<Finding> {
-    Box::new(Finding::error("missing-secret", message).label(span, "taken from here").help(help))
+fn unfit<T>(message: String, span: Span, help: &str) -> Result<T, Box<Finding>> {
+    Err(Box::new(Finding::error("missing-secret", message).label(span, "taken from here").help(help)))
 }
 
-fn failed(error: &EvalError) -> Box<Finding> {
+fn failed(error: &EvalError) -> Finding {
     let mut finding = Finding::error("template-failed", error.message.clone()).label(error.span, "evaluated here");
     finding.help.clone_from(&error.help);
-    Box::new(finding)
+    finding
 }
 
 fn said(error: &io::Error) -> String {

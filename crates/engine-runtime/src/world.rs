@@ -73,7 +73,7 @@ pub trait Environment: Send + Sync {
 pub struct Ran {
     /// Whether it says that it did what it should.
     pub success: bool,
-    /// How it ended: `exit status: 1`.
+    /// How it ended: `exit status 1`.
     pub status: String,
     /// What it printed: a secret.
     pub output: Vec<u8>,

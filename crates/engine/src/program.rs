@@ -54,12 +54,12 @@ fn run_for(command: &[String], folder: &Path, time: Duration) -> io::Result<Ran>
         thread::sleep(LOOK);
         waited += LOOK;
     };
-    let got = |from: Option<Receiver<Vec<u8>>>| from.map(gather).unwrap_or_default();
+    let got = |from: Option<Receiver<Vec<u8>>>| from.as_ref().map(gather).unwrap_or_default();
     let (output, errors) = (got(output), got(errors));
     if output.len() as u64 > OUTPUT {
         return Err(io::Error::other("it prints more than 1 MB"));
     }
-    Ok(Ran { success: status.success(), status: status.to_string(), output, errors })
+    Ok(Ran { success: status.success(), status: status.to_string().replacen(": ", " ", 1), output, errors })
 }
 
 /// Reads in the background, so that a program never waits for a reader; what is over the bound is thrown away.
@@ -83,7 +83,7 @@ fn read(mut from: impl Read + Send + 'static, most: u64) -> Receiver<Vec<u8>> {
 }
 
 /// Takes what was read, and what still comes at once.
-fn gather(from: Receiver<Vec<u8>>) -> Vec<u8> {
+fn gather(from: &Receiver<Vec<u8>>) -> Vec<u8> {
     let mut all = Vec::new();
     while let Ok(chunk) = from.recv_timeout(AFTER) {
         all.extend(chunk);
@@ -106,7 +106,7 @@ mod tests {
     fn takes_what_is_printed_and_how_it_ended() {
         let ran = shell("printf 'a b\\n'; echo no >&2; exit 3", TIME).unwrap();
         assert_eq!((ran.output.as_slice(), ran.errors.as_slice(), ran.success), (&b"a b\n"[..], &b"no\n"[..], false));
-        assert_eq!(ran.status, "exit status: 3");
+        assert_eq!(ran.status, "exit status 3");
         assert!(shell("cat", TIME).unwrap().output.is_empty(), "there is no input");
     }
 
