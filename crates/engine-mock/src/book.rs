@@ -6,10 +6,10 @@ use engine_expr::{Expr, Value, walk};
 use http::StatusCode;
 
 use crate::asked::Asked;
-use crate::example::{Content, ndjson};
+use crate::example::Content;
 use crate::flags::{Facts, settle};
 use crate::location::{Location, of_expr, of_list, with};
-use crate::reply::{JSON, Reply};
+use crate::reply::Reply;
 use crate::turning::{Saying, Turning};
 
 /// An example whose records are read page by page.
@@ -17,8 +17,8 @@ use crate::turning::{Saying, Turning};
 pub(crate) struct Book {
     /// The example, whole.
     body: Value,
-    /// Whether the body is lines rather than one value.
-    lines: bool,
+    /// The example as it is written.
+    content: Content,
     /// Where the list of records is.
     list: Location,
     /// The items of the list.
@@ -45,11 +45,7 @@ impl Book {
         records: &Expr,
         pagination: &engine_request::Pagination,
     ) -> Option<Self> {
-        let (body, lines) = match content {
-            Content::Json(body) => (body.clone(), false),
-            Content::Ndjson(lines) => (Value::list(lines.clone()), true),
-            Content::Csv(_) | Content::Other(..) => return None,
-        };
+        let body = content.value()?;
         let unwrapped = unwrap.and_then(|unwrap| of_expr(unwrap, &body, &[])).unwrap_or_default();
         let list = of_list(records, &body, &unwrapped)?;
         let turning = Turning::new(pagination, &body, &unwrapped)?;
@@ -57,7 +53,7 @@ impl Book {
         let found = records.as_path().and_then(|path| path.items(walk(&body, &unwrapped)?)?.ok());
         let found: Vec<Value> = found.into_iter().flatten().cloned().collect();
         let records = if found.len() == items.len() { found } else { items.clone() };
-        Some(Self { body, lines, list, items, records, turning })
+        Some(Self { content: content.clone(), body, list, items, records, turning })
     }
 
     /// Answers with the page that a request wants.
@@ -65,11 +61,7 @@ impl Book {
         let length = self.length(self.turning.size(asked, captured), asked);
         let start = self.turning.start(asked, captured, length, &self.records);
         let saying = self.page(&self.cut(start, length), asked);
-        let (content_type, body) = if self.lines {
-            ("application/x-ndjson", ndjson(saying.body.as_list().unwrap_or_default()))
-        } else {
-            (JSON, saying.body.to_json())
-        };
+        let (content_type, body) = self.content.with_value(saying.body).to_body();
         Reply { headers: saying.headers, ..Reply::new(status, content_type, body) }
     }
 

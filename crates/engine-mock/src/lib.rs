@@ -6,6 +6,7 @@
 mod asked;
 mod book;
 mod detail;
+mod dress;
 mod example;
 mod flags;
 mod location;

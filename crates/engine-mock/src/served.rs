@@ -12,6 +12,7 @@ use http::StatusCode;
 use crate::asked::{self, Asked};
 use crate::book::Book;
 use crate::detail::{Detail, one_of};
+use crate::dress::Dress;
 use crate::example::Content;
 use crate::location::of_expr;
 use crate::pattern::Pattern;
@@ -45,6 +46,7 @@ pub(crate) struct Served {
     params: Vec<(String, String)>,
     body: Option<Body>,
     status: StatusCode,
+    dress: Dress,
     answer: Answer,
     /// The records of the example, where it is a list of them.
     records: Vec<Value>,
@@ -105,6 +107,7 @@ impl Served {
             params,
             body: parts.body.cloned(),
             status: if creates { StatusCode::CREATED } else { StatusCode::OK },
+            dress: Dress::new(parts.response),
             answer,
             records,
             detail: detail.flatten(),
@@ -158,7 +161,11 @@ impl Served {
     }
 
     /// Answers a request; `captured` are the params in its path, `siblings` the records of the list that it gives one of.
-    pub(crate) fn answer(&self, asked: &Asked, mut captured: HashMap<String, String>, siblings: &[Value]) -> Reply {
+    pub(crate) fn answer(&self, asked: &Asked, captured: HashMap<String, String>, siblings: &[Value]) -> Reply {
+        self.dress.put_on(self.plain(asked, captured, siblings))
+    }
+
+    fn plain(&self, asked: &Asked, mut captured: HashMap<String, String>, siblings: &[Value]) -> Reply {
         for (param, name) in &self.params {
             if let Some(value) = asked.param(name) {
                 captured.entry(param.clone()).or_insert_with(|| value.to_owned());
@@ -209,7 +216,7 @@ impl Answer {
         let lines = Expr::Path(engine_expr::JsonPath::new("$", engine_source::Span::default()));
         let records = match parts.records {
             Some(records) => Some(records.from()),
-            None => (parts.response.format == Some(Format::Ndjson)).then_some(&lines),
+            None => matches!(parts.response.format, Some(Format::Ndjson | Format::Csv)).then_some(&lines),
         };
         let Some(records) = records else { return (Self::Whole(content), Vec::new()) };
         let unwrap = parts.response.body.as_ref();

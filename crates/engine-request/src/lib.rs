@@ -118,3 +118,4 @@ pub use text::Text;
 pub use tls::Tls;
 pub use unit::{Period, Rate, Size, Status, StatusPattern, Window};
 pub use wait::{asked_wait, wait_of};
+pub use xml::write as write_xml;

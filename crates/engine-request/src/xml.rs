@@ -10,7 +10,11 @@ use engine_source::Span;
 const MAX_DEPTH: usize = 128;
 
 /// Writes an object with one member, the root element.
-pub(crate) fn write(value: &Value, span: Span) -> Result<String, EvalError> {
+///
+/// # Errors
+///
+/// Fails with what XML can't hold; `span` is where the value is written.
+pub fn write(value: &Value, span: Span) -> Result<String, EvalError> {
     let wrong = |message: String, help: &str| Err(EvalError::new(message, span).help(help));
     let one = "write one element around the others: `xml: {order: {…}}`";
     let Value::Object(members) = value else {
