@@ -128,6 +128,7 @@ scenarios! {
     mapping_in_full
     mapping_required
     mapping_type
+    mock_of_other_formats
     null_in_a_text
     on_error_skip
     output_csv
@@ -163,6 +164,7 @@ scenarios! {
     redirect_same_origin
     redirect_to_another_host
     redirect_to_nowhere_after_a_post
+    refused_for_too_long
     retry_after_date
     retry_after_seconds
     retry_broken_connection
