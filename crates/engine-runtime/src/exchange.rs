@@ -713,6 +713,9 @@ impl Exchanges {
             404 => failure.help(
                 "check the path and its params; `errors: [{status: 404, action: skip}]` leaves out what is not there",
             ),
+            429 if matches!(reason, Some(GiveUp::TooLong { .. })) => {
+                failure.help("raise `max_elapsed` of `retry` to wait that long, or run it again later")
+            }
             429 => failure.help("the API wants fewer requests: set `rate_limit`"),
             300..=399 => failure
                 .help("this redirect is not followed, by `redirects` or since the request changes something: write the URL that it leads to"),
