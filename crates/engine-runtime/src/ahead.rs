@@ -50,8 +50,7 @@ impl Asker<'_> {
         let mut draft = self.draft(&scope)?;
         changes.apply(&mut draft).map_err(|error| {
             let failure = Failure::from(error);
-            let request = format!("{} {}", draft.method(), endpoint.id());
-            Failure { message: format!("{request}: page {number} can't be asked for: {}", failure.message), ..failure }
+            Failure { message: format!("{draft:?}{place}: can't be asked for: {}", failure.message), ..failure }
         })?;
         self.context.find_files(&mut draft)?;
         if self.context.options.dry_run && !is_read_only(draft.method()) {
