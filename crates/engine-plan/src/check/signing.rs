@@ -32,7 +32,12 @@ impl<'a> Checker<'a> {
                 self.signature_home(auth, at);
             }
             Auth::Oauth1(auth) => self.key_problem(auth.problem()),
-            Auth::None(_) | Auth::Basic(_) | Auth::Bearer(_) | Auth::AwsSigv4(_) | Auth::Digest(_) | Auth::Switch(_) => {}
+            Auth::None(_)
+            | Auth::Basic(_)
+            | Auth::Bearer(_)
+            | Auth::AwsSigv4(_)
+            | Auth::Digest(_)
+            | Auth::Switch(_) => {}
         }
     }
 
@@ -48,9 +53,12 @@ impl<'a> Checker<'a> {
         if encoding.is_some() && !algorithm.is_shared() {
             let name = algorithm.name();
             self.findings.push(
-                Finding::error("invalid-value", format!("`key_encoding` is for shared keys, and `{name}` has a private one"))
-                    .label(at.key("key_encoding").unwrap_or_else(|| at.span()), "not for a private key")
-                    .help("leave it out: the key is in PEM form or a JSON Web Key"),
+                Finding::error(
+                    "invalid-value",
+                    format!("`key_encoding` is for shared keys, and `{name}` has a private one"),
+                )
+                .label(at.key("key_encoding").unwrap_or_else(|| at.span()), "not for a private key")
+                .help("leave it out: the key is in PEM form or a JSON Web Key"),
             );
         }
     }
