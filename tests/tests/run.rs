@@ -209,4 +209,5 @@ scenarios! {
     validate_fail
     vars
     where_map_validate
+    write_if_unchanged
 }
