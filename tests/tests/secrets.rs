@@ -32,6 +32,11 @@ fn percent(text: &str) -> String {
     utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }
 
+/// Encodes all but what no URL has to encode (RFC 3986 §2.3).
+fn strict(text: &str) -> String {
+    percent(text).replace("%2E", ".").replace("%2D", "-").replace("%5F", "_").replace("%7E", "~")
+}
+
 fn form(text: &str) -> String {
     percent(text).replace("%20", "+")
 }
@@ -162,7 +167,12 @@ fn check(kind: &Kind) {
         let asked = Mutex::new(BTreeSet::new());
         let secret = kind.secret;
         let gives_token = kind.api.contains("type: oauth2") || kind.api.contains("type: session");
+        let is_digest = kind.api.contains("type: digest");
         let server = EchoServer::start(move |received| {
+            if is_digest && received.header("authorization").is_none() {
+                let challenge = "Digest realm=\"shop\", nonce=\"n0nce\", algorithm=SHA-256, qop=\"auth\"".to_owned();
+                return (401, vec![("WWW-Authenticate", challenge)], Vec::new());
+            }
             let is_again = !asked.lock().unwrap().insert(page(received));
             say(secret, gives_token, received, is_again)
         });
@@ -329,6 +339,46 @@ kinds! {
     key_of_a_jwt: SECRET, |it, _| it.header("authorization").is_some_and(|it| it.split('.').count() == 3), r#"
     base_url: "{{ inputs.url }}"
     auth: {type: jwt, algorithm: HS256, key: "{{ secrets.secret }}", claims: {sub: ada}}
+    endpoints: {list_things: {request: GET /things}}"#;
+
+    cookie: SECRET, |it, secret| {
+        let sent = it.header("cookie").and_then(|it| it.strip_prefix("sid=")).unwrap_or_default();
+        percent_decode_str(sent).decode_utf8_lossy() == secret
+    }, r#"
+    base_url: "{{ inputs.url }}"
+    auth: {type: api_key, value: "{{ secrets.secret | urlencode }}", in: cookie.sid}
+    endpoints: {list_things: {request: GET /things}}"#;
+
+    multipart_body: SECRET, |it, secret| String::from_utf8_lossy(it.body()).contains(&format!("\r\n\r\n{secret}\r\n")), r#"
+    base_url: "{{ inputs.url }}"
+    endpoints: {list_things: {request: POST /things, records: $.things, paginate: {type: page}, body: {multipart: {password: "{{ secrets.secret }}"}}}}"#;
+
+    graphql_body: SECRET, |it, secret| String::from_utf8_lossy(it.body()).contains(&json(secret)), r#"
+    base_url: "{{ inputs.url }}"
+    endpoints: {list_things: {request: POST /things, records: $.things, paginate: {type: page}, body: {graphql: {query: "query($p: String) {things(p: $p)}", variables: {p: "{{ secrets.secret }}"}}}}}"#;
+
+    xml_body: SECRET, |it, _| String::from_utf8_lossy(it.body()).contains("&lt;8"), r#"
+    base_url: "{{ inputs.url }}"
+    endpoints: {list_things: {request: POST /things, records: $.things, paginate: {type: page}, body: {xml: {Login: {Password: "{{ secrets.secret }}"}}}}}"#;
+
+    key_of_aws: SECRET, |it, _| it.header("authorization").is_some_and(|it| it.starts_with("AWS4-HMAC-SHA256")), r#"
+    base_url: "{{ inputs.url }}"
+    auth: {type: aws_sigv4, access_key: AKIDEXAMPLE, secret_key: "{{ secrets.secret }}", region: eu-central-1, service: execute-api}
+    endpoints: {list_things: {request: GET /things}}"#;
+
+    session_token_of_aws: IN_HEADER, |it, secret| it.header("x-amz-security-token") == Some(secret), r#"
+    base_url: "{{ inputs.url }}"
+    auth: {type: aws_sigv4, access_key: AKIDEXAMPLE, secret_key: key, session_token: "{{ secrets.secret }}", region: eu-central-1, service: execute-api}
+    endpoints: {list_things: {request: GET /things}}"#;
+
+    oauth1: SECRET, |it, secret| it.header("authorization").is_some_and(|it| it.contains(&format!("oauth_token=\"{}\"", strict(secret)))), r#"
+    base_url: "{{ inputs.url }}"
+    auth: {type: oauth1, consumer_key: engine, consumer_secret: "{{ secrets.secret }}", token: "{{ secrets.secret }}", token_secret: "{{ secrets.secret }}", signature_method: HMAC-SHA256}
+    endpoints: {list_things: {request: GET /things}}"#;
+
+    digest: SECRET, |it, _| it.header("authorization").is_some_and(|it| it.contains("response=")), r#"
+    base_url: "{{ inputs.url }}"
+    auth: {type: digest, username: ada, password: "{{ secrets.secret }}"}
     endpoints: {list_things: {request: GET /things}}"#;
 }
 
