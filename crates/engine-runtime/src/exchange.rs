@@ -51,6 +51,8 @@ pub(crate) struct Exchanges {
     is_mocked: bool,
     /// By what name locks of the store are taken.
     owner: String,
+    /// The file of the spec, as it was named.
+    spec: String,
 }
 
 /// What is known of an API before its first request.
@@ -195,6 +197,7 @@ impl Exchanges {
             base: base.clone(),
             is_mocked: options.placeholders,
             owner,
+            spec: plan.path.display().to_string(),
         })
     }
 
@@ -278,6 +281,11 @@ impl Exchanges {
     /// Returns by what name locks of the store are taken.
     pub(crate) fn owner(&self) -> &str {
         &self.owner
+    }
+
+    /// Returns the file of the spec, as it was named.
+    pub(crate) fn spec(&self) -> &str {
+        &self.spec
     }
 
     /// Tells whether nobody has to log in, since the APIs are not asked themselves.
@@ -413,10 +421,11 @@ impl Exchanges {
                     ruling.as_ref().is_some_and(|it| matches!(it.action, ErrorAction::Accept | ErrorAction::Skip));
                 let what = || self.shown(&request, &describe(&request, answer.status));
                 self.traffic.answered(pass, asked, &answer, is_taken, what)?;
-                if self.renews(&answer, &held, renewed) {
+                let asks_anew = ruling.as_ref().is_some_and(|it| it.action == ErrorAction::RefreshAuth);
+                if self.renews(&answer, &held, renewed) || (asks_anew && self.refuse(&held, renewed)) {
                     return Ok(Verdict::Anew);
                 }
-                let mut verdict = self.judge(request, answer, asked, attempt, ruling, &held, renewed)?;
+                let mut verdict = self.judge(request, answer, asked, attempt, ruling)?;
                 if let Verdict::Done(Outcome::Answer(exchanged)) = &mut verdict {
                     exchanged.beside = beside;
                 }
@@ -599,8 +608,6 @@ impl Exchanges {
         asked: &Asked<'_>,
         attempt: &Attempt,
         ruling: Option<Ruling>,
-        held: &[(Proof, Held)],
-        renewed: &mut Renewed,
     ) -> Result<Verdict, Failure> {
         let (now, random) = (self.world.clock.now(), self.world.clock.random());
         let status = answer.status;
@@ -643,7 +650,6 @@ impl Exchanges {
                     }
                 }
             }
-            ErrorAction::RefreshAuth if self.refuse(held, renewed) => Ok(Verdict::Anew),
             ErrorAction::Fail | ErrorAction::RefreshAuth | ErrorAction::Restart | ErrorAction::ResetCursor => {
                 Err(Self::refused(&request, &answer, asked, ruling.message, None))
             }

@@ -118,7 +118,7 @@ impl Exchanges {
         loop {
             let ask = match oauth2.ask(kept.as_ref(), asked.scope) {
                 Ok(ask) => ask,
-                Err(error) => return Err(token_failure(&error, oauth2, api)),
+                Err(error) => return Err(self.token_failure(&error, oauth2, api)),
             };
             let told = |failure: Failure| {
                 let message = ask.request.redactor().redact(&failure.message);
@@ -133,8 +133,23 @@ impl Exchanges {
                 {
                     kept = None;
                 }
-                Err(error) => return Err(told(token_failure(&error, oauth2, api))),
+                Err(error) => return Err(told(self.token_failure(&error, oauth2, api))),
             }
+        }
+    }
+
+    /// Says why there is no token.
+    fn token_failure(&self, error: &TokenError, oauth2: &OAuth2Auth, api: &str) -> Failure {
+        let code = match error {
+            TokenError::LoginNeeded => "login-needed",
+            TokenError::Refused { error, .. } if error == "invalid_grant" && oauth2.needs_login() => "login-needed",
+            TokenError::Eval(error) => return Failure::from(error.clone()).fatal(),
+            TokenError::Refused { .. } | TokenError::NoToken { .. } => "auth-failed",
+        };
+        let failure = Failure::new(code, format!("token for `{api}`: {error}"), oauth2.token_url.span()).fatal();
+        match oauth2.remedy(error) {
+            Some(help) => failure.help(help.replace("SPEC API", &format!("{} {api}", self.spec()))),
+            None => failure,
         }
     }
 
@@ -260,21 +275,6 @@ impl Exchanges {
             }
         }
         Ok(token.unwrap_or_default())
-    }
-}
-
-/// Says why there is no token.
-fn token_failure(error: &TokenError, oauth2: &OAuth2Auth, api: &str) -> Failure {
-    let code = match error {
-        TokenError::LoginNeeded => "login-needed",
-        TokenError::Refused { error, .. } if error == "invalid_grant" && oauth2.needs_login() => "login-needed",
-        TokenError::Eval(error) => return Failure::from(error.clone()).fatal(),
-        TokenError::Refused { .. } | TokenError::NoToken { .. } => "auth-failed",
-    };
-    let failure = Failure::new(code, format!("token for `{api}`: {error}"), oauth2.token_url.span()).fatal();
-    match oauth2.remedy(error) {
-        Some(help) => failure.help(help),
-        None => failure,
     }
 }
 
