@@ -46,6 +46,26 @@ pub fn check(name: &str) {
         ]
     };
     let mut faults = Vec::new();
+    for (at, before) in script.before.iter().enumerate() {
+        server.play(before.exchanges.clone(), script.any_order, words());
+        let mut earlier = script.clone();
+        earlier.run.args.extend(before.args.iter().cloned());
+        earlier.run.env.extend(before.env.clone());
+        let finished = run(&earlier, place.path(), &server, &other);
+        let said = normal(&finished.stderr(), &server, &other, place.path());
+        let mut fault = |text: String| faults.push(format!("run {}: {text}", at + 1));
+        server.faults().into_iter().for_each(&mut fault);
+        if finished.status != Some(before.exit) {
+            fault(format!("the exit status is {:?}, not {}: {said}", finished.status, before.exit));
+        }
+        let printed = normal(&finished.stdout(), &server, &other, place.path());
+        if before.printed.as_ref().is_some_and(|expected| expected.trim() != printed.trim()) {
+            fault(format!("it printed\n{printed}"));
+        }
+        for part in before.said.iter().filter(|part| !said.contains(*part)) {
+            fault(format!("`{part}` is not said:\n{said}"));
+        }
+    }
     let mut finished = None;
     for _ in 0..script.run.times {
         server.play(script.exchanges.clone(), script.any_order, words());

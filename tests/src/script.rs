@@ -11,6 +11,8 @@ use crate::exchange::Exchange;
 #[serde(deny_unknown_fields, default)]
 pub struct Script {
     pub(crate) run: Run,
+    /// Runs before the one that is compared, in the same folder.
+    pub(crate) before: Vec<Before>,
     /// Whether the exchanges happen in the order written, or in any.
     pub(crate) any_order: bool,
     /// What the server plays: its URL is in the variable `SERVER_URL`, and is `@server@` in here.
@@ -18,6 +20,24 @@ pub struct Script {
     /// What a second server plays, whose URL is in `OTHER_URL`, and is `@other@` in here.
     pub(crate) other: Vec<Exchange>,
     pub(crate) expect: Expect,
+}
+
+/// A run before the one that is compared.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Before {
+    /// What follows the arguments of the run that is compared.
+    pub(crate) args: Vec<String>,
+    /// More variables than the run that is compared has.
+    pub(crate) env: BTreeMap<String, String>,
+    /// What the server plays.
+    pub(crate) exchanges: Vec<Exchange>,
+    /// The exit status.
+    pub(crate) exit: i32,
+    /// What is printed.
+    pub(crate) printed: Option<String>,
+    /// Parts of what is said.
+    pub(crate) said: Vec<String>,
 }
 
 /// How the program is run.

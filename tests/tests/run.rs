@@ -101,6 +101,8 @@ scenarios! {
     call_of_bytes
     call_without_a_body
     calls_in_flight
+    conditional
+    conditional_changed
     connection_refused
     decimals
     dry_run
@@ -119,6 +121,14 @@ scenarios! {
     host_that_is_allowed
     host_that_is_link_local
     imports
+    incremental
+    incremental_failed
+    incremental_for_each
+    incremental_full_refresh
+    incremental_of_all_parents
+    incremental_other_inputs
+    incremental_token
+    incremental_without_its_member
     inputs
     inputs_that_are_missing
     interrupt
@@ -165,6 +175,9 @@ scenarios! {
     redirect_to_another_host
     redirect_to_nowhere_after_a_post
     refused_for_too_long
+    restart_after
+    restart_by_rule
+    restart_out_of_order
     retry_after_date
     retry_after_seconds
     retry_broken_connection
@@ -189,6 +202,7 @@ scenarios! {
     sink_that_fails
     sink_without_its_key
     spec_without_steps
+    status_304
     status_401
     status_404
     status_with_a_long_body

@@ -251,6 +251,13 @@ impl Builder<'_> {
                         Arc::new(Endpoint { paginate, ..Endpoint::clone(&endpoint) })
                     }
                 };
+                let endpoint = match &long.incremental {
+                    None => endpoint,
+                    Some(own) => {
+                        let incremental = own.as_set().map(|own| own.over(endpoint.incremental.as_ref()));
+                        Arc::new(Endpoint { incremental, ..Endpoint::clone(&endpoint) })
+                    }
+                };
                 Some(vec![Read {
                     endpoint,
                     params: long.params.clone(),

@@ -1,7 +1,7 @@
 //! All endpoints of a spec by name, each with what it inherits from its API.
 //!
 //! Maps merge by member, null and `none` take things off, other values replace; an endpoint's `errors` come before the API's,
-//! its `rate_limit` holds in addition; `records`, `key` and `incremental` of an API hold for its GETs.
+//! its `rate_limit` holds in addition; `records`, `key`, `incremental` and `conditional` of an API hold for its GETs.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -189,6 +189,11 @@ fn effective(
             own.incremental.as_ref(),
             at.is_null("incremental"),
             api.incremental.as_ref().filter(|_| is_get),
+        ),
+        conditional: inherited(
+            own.conditional.as_ref(),
+            at.is_null("conditional"),
+            api.conditional.as_ref().filter(|_| is_get),
         ),
         paginate: paginate.filter(|paginate| !matches!(paginate, Pagination::None(_))),
         errors: own.errors.iter().chain(&api.errors).cloned().collect(),

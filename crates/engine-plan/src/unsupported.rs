@@ -3,7 +3,7 @@
 
 use engine_source::{Entry, Finding, Findings, Node, Span};
 
-use self::Object::{Api, Endpoint, ErrorRule, OnError, Pagination, Read, Sink, Step, Top, Validate};
+use self::Object::{Api, Endpoint, Incremental, OnError, Read, Sink, Step, Top, Validate};
 use self::Sign::{Is, IsOther, There};
 
 /// The objects of a spec in which there is something that does not run.
@@ -12,8 +12,7 @@ enum Object {
     Top,
     Api,
     Endpoint,
-    Pagination,
-    ErrorRule,
+    Incremental,
     Step,
     Read,
     Validate,
@@ -43,7 +42,6 @@ pub(crate) struct Unsupported {
 pub(crate) const PARTITION: Unsupported =
     Unsupported { what: "a file or a table per item", instead: "name one, or use a step with `where` for each" };
 
-const STATE: &str = "leave it out to read everything each time";
 const WRITE_OUT: &str = "write the steps one after another";
 const REJECTS: &str = "use `skip`, which counts them, or `fail`";
 const OTHER_SINK: &str = "use `sqlite`, `csv` or `jsonl`";
@@ -52,12 +50,7 @@ const OTHER_SINK: &str = "use `sqlite`, `csv` or `jsonl`";
 const TABLE: &[(Object, &str, Sign, &str, &str)] = &[
     (Top, "on_failure", There, "`on_failure`", "look at the exit status of the run"),
     (Top, "finally", There, "`finally`", "add the steps to `steps`"),
-    (Api, "incremental", There, "`incremental`", STATE),
-    (Endpoint, "incremental", There, "`incremental`", STATE),
     (Endpoint, "steps", There, "an endpoint made of `steps`", "write the steps where it is used"),
-    (Pagination, "restart_after", There, "`restart_after`", "read by smaller spans, one endpoint param each"),
-    (ErrorRule, "action", Is("restart"), "the action `restart`", "use `retry` or `fail`"),
-    (ErrorRule, "action", Is("reset_cursor"), "the action `reset_cursor`", "use `retry` or `fail`"),
     (Step, "explode", There, "`explode`", "take the list in `map`, or in `for_each` of a template over `steps.ID.item`"),
     (Step, "batch", There, "`batch`", "send the items one by one"),
     (Step, "switch", There, "`switch`", "write a step with `where` for each case"),
@@ -69,7 +62,8 @@ const TABLE: &[(Object, &str, Sign, &str, &str)] = &[
     (OnError, "action", Is("dead_letter"), "`dead_letter`", REJECTS),
     (OnError, "steps", There, "`steps` in `on_error`", "use `skip` or `fail`"),
     (OnError, "retry", There, "`retry` of a whole item", "use `retry` of the endpoint"),
-    (Read, "incremental", There, "`incremental`", STATE),
+    (Incremental, "window", There, "`window`", "leave it out to read the whole span at once"),
+    (Incremental, "concurrency", There, "`concurrency` of windows", "leave it out"),
     (Read, "sink", There, "a read from a sink", "read the endpoint that the records came from"),
     (Validate, "on_invalid", Is("dead_letter"), "`dead_letter`", REJECTS),
     (Sink, "type", Is("parquet"), "a `parquet` sink", OTHER_SINK),
@@ -126,11 +120,8 @@ fn all(root: &Node, findings: &mut Found) {
 
 /// Looks at what APIs and endpoints have in common.
 fn parts(node: &Node, findings: &mut Found) {
-    if let Some(paginate) = node.get("paginate") {
-        object(Pagination, paginate, findings);
-    }
-    for rule in node.get("errors").map(Node::items).unwrap_or_default() {
-        object(ErrorRule, rule, findings);
+    if let Some(incremental) = node.get("incremental") {
+        object(Incremental, incremental, findings);
     }
 }
 
@@ -144,8 +135,8 @@ fn step(node: &Node, findings: &mut Found) {
     within(Read, "read", findings);
     within(Validate, "validate", findings);
     within(OnError, "on_error", findings);
-    if let Some(paginate) = node.get("read").and_then(|read| read.get("paginate")) {
-        object(Pagination, paginate, findings);
+    if let Some(incremental) = node.get("read").and_then(|read| read.get("incremental")) {
+        object(Incremental, incremental, findings);
     }
 }
 

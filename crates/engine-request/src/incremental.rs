@@ -44,6 +44,31 @@ pub struct Incremental {
     pub concurrency: Option<Setting<u32>>,
 }
 
+impl Incremental {
+    /// Lays what a read says over what its endpoint says.
+    #[must_use]
+    pub fn over(&self, endpoint: Option<&Self>) -> Self {
+        let Some(below) = endpoint else { return self.clone() };
+        let own = self.clone();
+        let below = below.clone();
+        Self {
+            cursor: own.cursor.or(below.cursor),
+            start: own.start.or(below.start),
+            end: own.end.or(below.end),
+            format: own.format.or(below.format),
+            window: own.window.or(below.window),
+            granularity: own.granularity.or(below.granularity),
+            lookback: own.lookback.or(below.lookback),
+            send: own.send.or(below.send),
+            send_end: own.send_end.or(below.send_end),
+            client: own.client.or(below.client),
+            per: own.per.or(below.per),
+            sorted: own.sorted.or(below.sorted),
+            concurrency: own.concurrency.or(below.concurrency),
+        }
+    }
+}
+
 /// Who shares a cursor under `for_each`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
 #[serde(rename = "per", rename_all = "snake_case")]

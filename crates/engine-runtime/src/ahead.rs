@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use engine_expr::{Scope, Value};
 use engine_plan::Read;
-use engine_request::{Changes, Draft, Pager};
+use engine_request::{Changes, Draft, Pager, Prepared};
 use futures_util::stream::{FuturesOrdered, StreamExt};
 
 use crate::body::Takes;
@@ -24,6 +24,10 @@ pub(crate) struct Asker<'a> {
     /// The names that the read's own query and headers may use.
     pub(crate) item_scope: &'a Scope,
     pub(crate) params: &'a Value,
+    /// What every request of the read sends, beside what each page changes.
+    pub(crate) sent: &'a Changes,
+    /// What the first one sends beside.
+    pub(crate) conditions: &'a Changes,
     /// Whether there is more than one page, so that messages number them.
     pub(crate) has_pages: bool,
     /// What is done with the body of a page.
@@ -44,10 +48,14 @@ impl Asker<'_> {
     /// Asks for one page.
     pub(crate) async fn ask(&self, changes: &Changes, number: u64) -> Result<Came, Failure> {
         let endpoint = &self.read.endpoint;
-        let scope = self.base.with("params", changes.params(self.params));
+        let scope = self.base.with("params", changes.params(&self.sent.params(self.params)));
         let place = if self.has_pages { format!(", page {number}") } else { String::new() };
         let scope = self.context.exchanges.with_auth(&self.asked(&scope, &place)).await?;
         let mut draft = self.draft(&scope)?;
+        self.sent.apply(&mut draft)?;
+        if number == 1 {
+            self.conditions.apply(&mut draft)?;
+        }
         changes.apply(&mut draft).map_err(|error| {
             let failure = Failure::from(error);
             Failure { message: format!("{draft:?}{place}: can't be asked for: {}", failure.message), ..failure }
@@ -60,6 +68,16 @@ impl Asker<'_> {
         }
         let outcome = self.context.exchanges.send(draft, &self.asked(&scope, &place)).await?;
         Ok(Came { outcome: Some(outcome), scope, place })
+    }
+
+    /// Makes the request of a page as it would be sent, but for the proof of who is asking.
+    pub(crate) async fn prepared(&self, base: &Scope, sent: &Changes, changes: &Changes) -> Result<Prepared, Failure> {
+        let scope = base.with("params", changes.params(&sent.params(self.params)));
+        let scope = self.context.exchanges.with_auth(&self.asked(&scope, "")).await?;
+        let mut draft = self.draft(&scope)?;
+        sent.apply(&mut draft)?;
+        changes.apply(&mut draft)?;
+        Ok(draft.finish()?)
     }
 
     fn asked<'s>(&'s self, scope: &'s Scope, place: &'s str) -> Asked<'s> {

@@ -237,6 +237,7 @@ impl Caller {
                 self.tally.add(|counts| counts.skipped += 1);
                 Ok(None)
             }
+            Outcome::Refused(refusal) => Err(refusal.failure),
             Outcome::Stopped => Err(Failure::interrupted()),
         }
     }

@@ -11,7 +11,7 @@ use engine_request::{
     Outcome as RetryOutcome, Prepared, RetryPolicy, Ruling, Token,
 };
 use engine_source::Span;
-use http::header::WWW_AUTHENTICATE;
+use http::header::{IF_MODIFIED_SINCE, IF_NONE_MATCH, WWW_AUTHENTICATE};
 use jiff::Timestamp;
 use url::{Origin, Url};
 
@@ -112,8 +112,28 @@ pub(crate) enum Outcome {
     Answer(Box<Exchanged>),
     /// An error rule says to leave this out.
     Skipped,
+    /// The API refused, and the spec says how a read goes on from that.
+    Refused(Box<Refusal>),
     /// The run was stopped while waiting.
     Stopped,
+}
+
+/// An answer that is none, but for a read that knows how to go on.
+pub(crate) struct Refusal {
+    /// What it is for all others.
+    pub(crate) failure: Failure,
+    pub(crate) meaning: Meaning,
+}
+
+/// What a read does about a refusal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Meaning {
+    /// It begins anew from the largest value of its cursor.
+    Restart,
+    /// It forgets its cursor, and begins from its start.
+    Reset,
+    /// There is nothing new (RFC 9110 §15.4.5).
+    NotModified,
 }
 
 /// A request and its answer.
@@ -627,6 +647,12 @@ impl Exchanges {
                     beside: Beside::Nothing,
                 }))));
             }
+            if status == 304 && [IF_NONE_MATCH, IF_MODIFIED_SINCE].iter().any(|name| request.headers.contains_key(name))
+            {
+                let failure = Self::refused(&request, &answer, asked, None, None);
+                let refusal = Refusal { failure, meaning: Meaning::NotModified };
+                return Ok(Verdict::Done(Outcome::Refused(Box::new(refusal))));
+            }
             let decision = match policy(asked)? {
                 Some(policy) => policy.decide(attempt, RetryOutcome::Answer(&answer), asked.scope, now, random)?,
                 None => Decision::GiveUp(GiveUp::NotRetried),
@@ -650,8 +676,13 @@ impl Exchanges {
                     }
                 }
             }
-            ErrorAction::Fail | ErrorAction::RefreshAuth | ErrorAction::Restart | ErrorAction::ResetCursor => {
+            ErrorAction::Fail | ErrorAction::RefreshAuth => {
                 Err(Self::refused(&request, &answer, asked, ruling.message, None))
+            }
+            action @ (ErrorAction::Restart | ErrorAction::ResetCursor) => {
+                let failure = Self::refused(&request, &answer, asked, ruling.message, None);
+                let meaning = if action == ErrorAction::Restart { Meaning::Restart } else { Meaning::Reset };
+                Ok(Verdict::Done(Outcome::Refused(Box::new(Refusal { failure, meaning }))))
             }
         }
     }
@@ -723,6 +754,7 @@ impl Exchanges {
                 failure.help("raise `max_elapsed` of `retry` to wait that long, or run it again later")
             }
             429 => failure.help("the API wants fewer requests: set `rate_limit`"),
+            304 => failure.help("nobody asked whether it has changed; for a read that does, write `conditional: true`"),
             300..=399 => failure
                 .help("this redirect is not followed, by `redirects` or since the request changes something: write the URL that it leads to"),
             _ => failure,

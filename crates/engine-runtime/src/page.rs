@@ -82,6 +82,7 @@ impl PageReader {
                 // Who looks into the list itself has to have it whole.
                 let is_seen = paging.as_ref().is_some_and(|paging| paging.reaches(path, unwrapped))
                     || response.is_some_and(|needs| needs.reaches(path, 0))
+                    || cursor_needs(endpoint).is_some_and(|needs| needs.reaches(path, 0))
                     || ErrorRules::new(endpoint.errors.iter().cloned()).reaches(path);
                 if is_seen { Takes::Whole } else { Takes::Records { path: Arc::clone(path), span } }
             }
@@ -291,6 +292,14 @@ impl PageReader {
         Err(Failure::new("unexpected-shape", format!("`{path}` is {found} in the answer, not a list"), self.span)
             .help(help))
     }
+}
+
+/// Returns what a cursor that is taken from the page needs of it.
+fn cursor_needs(endpoint: &Endpoint) -> Option<Needs> {
+    let template = endpoint.incremental.as_ref()?.cursor.as_ref().filter(|cursor| cursor.as_path().is_none())?;
+    let mut needs = Needs::default();
+    needs.add_expr(template);
+    Some(needs)
 }
 
 /// Joins the path that unwraps a body and that of the records, if both are singular.

@@ -4,19 +4,21 @@ use std::sync::Arc;
 
 use engine_expr::{Scope, Slots, Wanted};
 use engine_plan::{Read, Source, Step};
-use engine_request::{Last, Needs, Next, Page, Pager, PagerError};
+use engine_request::{Changes, CursorPlan, Last, Needs, Next, Page, Pager, PagerError};
 use engine_spec::ItemAction;
 use tokio::sync::mpsc;
 
 use crate::ahead::{Ahead, Asker, Came};
 use crate::asked_of_answers;
-use crate::exchange::Outcome;
+use crate::exchange::{Meaning, Outcome, Refusal};
 use crate::failure::Failure;
 use crate::item::{Item, Origin};
 use crate::needs::whole_scope;
 use crate::outlet::Batch;
 use crate::page::PageReader;
 use crate::params::params_of;
+use crate::progress::{self, Progress};
+use crate::report::Event;
 use crate::run::RunContext;
 use crate::stop::Stop;
 use crate::tally::Tally;
@@ -84,6 +86,18 @@ pub(crate) struct Reader {
     pages: Vec<PageReader>,
     /// What the step's expressions use of pages as `response`, if anything.
     response: Option<Needs>,
+    /// What each endpoint says of its cursor.
+    cursors: Vec<Option<Arc<CursorPlan>>>,
+}
+
+/// How reading from one beginning on ended.
+enum Passed {
+    /// At the end of the records.
+    End,
+    /// Before it: as many came as were wanted, or the rest was skipped.
+    Cut,
+    /// It begins anew.
+    Anew,
 }
 
 impl Reader {
@@ -104,6 +118,7 @@ impl Reader {
             tally: Arc::clone(tally),
             pages: step.reads().iter().map(reader).collect(),
             response,
+            cursors: progress::cursors(step.reads()),
         }
     }
 
@@ -118,6 +133,7 @@ impl Reader {
                 Err(failure) => match &parent {
                     Some(item) if self.step.on_error.action == ItemAction::Skip && !failure.is_fatal => {
                         self.tally.add(|counts| counts.failed += 1);
+                        self.context.pending.hold(self.step.index);
                         self.context.reject(&self.step.id, &failure.about(item));
                         Paged::End
                     }
@@ -133,8 +149,8 @@ impl Reader {
 
     async fn all(&self, parent: Option<&Arc<Item>>, sender: &mpsc::Sender<Paged>) -> Result<(), Failure> {
         let Source::Read { reads, .. } = &self.step.source else { return Ok(()) };
-        for (read, page) in reads.iter().zip(&self.pages) {
-            self.pages(read, page, parent, sender).await?;
+        for ((read, page), cursor) in reads.iter().zip(&self.pages).zip(&self.cursors) {
+            self.pages(read, page, cursor.as_ref(), parent, sender).await?;
         }
         Ok(())
     }
@@ -143,6 +159,7 @@ impl Reader {
         &self,
         read: &Read,
         reader: &PageReader,
+        cursor: Option<&Arc<CursorPlan>>,
         parent: Option<&Arc<Item>>,
         sender: &mpsc::Sender<Paged>,
     ) -> Result<(), Failure> {
@@ -158,14 +175,7 @@ impl Reader {
             None => None,
         };
         let mut left = step_limit.into_iter().chain(self.context.options.limit).min().unwrap_or(u64::MAX);
-        let mut pager = match &reader.paging {
-            Some(paging) => Some(Pager::new(Arc::clone(paging), &first)?),
-            None => None,
-        };
-        let mut changes = pager.as_ref().map(Pager::first).unwrap_or_default();
-        let mut slots = Slots::default();
-        let mut number = 0_u64;
-        let stream: Arc<str> = endpoint.name.as_str().into();
+        let nothing = Changes::default();
         let asker = Asker {
             context: &self.context,
             tally: &self.tally,
@@ -173,15 +183,52 @@ impl Reader {
             base: &self.base,
             item_scope: &item_scope,
             params: &params,
+            sent: &nothing,
+            conditions: &nothing,
             has_pages: reader.paging.is_some(),
             takes: reader.takes(),
         };
+        let pager = reader.paging.as_ref().map(|paging| Pager::new(Arc::clone(paging), &first)).transpose()?;
+        let beginning = pager.as_ref().map(Pager::first).unwrap_or_default();
+        let mut progress = Progress::begin(&asker, &self.step, cursor, &beginning).await?;
+        loop {
+            let (base, sent, conditions) = (progress.base(&self.base), progress.sent().clone(), progress.conditions());
+            let asker = Asker { base: &base, sent: &sent, conditions: &conditions, ..asker };
+            match self.pass(&asker, reader, parent, &mut left, &mut progress, sender).await? {
+                Passed::Anew => {}
+                Passed::End => return progress.end(&asker),
+                Passed::Cut => {
+                    progress.cut(&asker);
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    /// Reads from one beginning on.
+    async fn pass(
+        &self,
+        asker: &Asker<'_>,
+        reader: &PageReader,
+        parent: Option<&Arc<Item>>,
+        left: &mut u64,
+        progress: &mut Progress,
+        sender: &mpsc::Sender<Paged>,
+    ) -> Result<Passed, Failure> {
+        let read = asker.read;
+        let endpoint = &read.endpoint;
+        let first = asker.base.with("params", asker.params.clone());
+        let mut pager = reader.paging.as_ref().map(|paging| Pager::new(Arc::clone(paging), &first)).transpose()?;
+        let mut changes = pager.as_ref().map(Pager::first).unwrap_or_default();
+        let mut slots = Slots::default();
+        let mut number = 0_u64;
+        let stream: Arc<str> = endpoint.name.as_str().into();
         let at_once = match &endpoint.concurrency {
             Some(concurrency) => concurrency.resolve(&first)?.max(1) as usize,
             None => 1,
         };
-        let mut ahead = Ahead::new(&asker, at_once);
-        while left > 0 {
+        let mut ahead = Ahead::new(asker, at_once);
+        while *left > 0 {
             if self.context.stop.is_stopped() {
                 return Err(Failure::interrupted());
             }
@@ -191,10 +238,11 @@ impl Reader {
                 Some(Outcome::Answer(exchanged)) => exchanged,
                 Some(Outcome::Skipped) => {
                     self.tally.add(|counts| counts.skipped += 1);
-                    return Ok(());
+                    return Ok(Passed::Cut);
                 }
+                Some(Outcome::Refused(refusal)) => return self.refused(*refusal, asker, progress).await,
                 Some(Outcome::Stopped) => return Err(Failure::interrupted()),
-                None => return Ok(()),
+                None => return Ok(Passed::Cut),
             };
             let shown = format!("{} {}{place}", exchanged.request.method, exchanged.request.shown_url);
             let told = |failure: Failure| exchanged.told(failure, &shown);
@@ -202,7 +250,7 @@ impl Reader {
             let next = match &mut pager {
                 None => Next::End,
                 // With this page there are as many records as were asked for.
-                Some(_) if records.len() >= left => Next::End,
+                Some(_) if records.len() >= *left && !progress.drops() => Next::End,
                 Some(pager) => {
                     let last = records.last().map_or(Last::None, Last::Raw);
                     let page = Page {
@@ -225,42 +273,65 @@ impl Reader {
                 is_keyed: endpoint.key.is_some(),
                 place: read.span,
             });
-            let taken = records.len().min(left);
-            left -= taken;
-            if let (Some(pager), Next::Request(_)) = (&pager, &next) {
-                ahead.plan(pager, number, left.div_ceil(taken.max(1)));
+            let count = records.len();
+            // Where records may be left out, more of a page may be needed than are wanted.
+            let taken = if progress.drops() { count } else { count.min(*left) };
+            if let (Some(pager), Next::Request(_), false) = (&pager, &next, progress.is_bounded()) {
+                ahead.plan(pager, number, left.saturating_sub(taken).div_ceil(taken.max(1)));
             }
             let mut deliveries = records.deliver(read.span);
-            let mut delivered = 0;
-            while let Some(part) = deliveries.next().await {
-                let wanted = usize::try_from(taken - delivered).unwrap_or(usize::MAX);
-                let items: Vec<Item> = part
-                    .map_err(told)?
-                    .into_json(wanted)
-                    .zip(delivered + 1..)
-                    .map(|((json, row), number)| Item {
-                        row,
-                        ..Item::new(json, parent.cloned(), Arc::clone(&origin), number)
-                    })
-                    .collect();
-                delivered += items.len() as u64;
+            let mut seen = 0;
+            while seen < taken
+                && *left > 0
+                && let Some(part) = deliveries.next().await
+            {
+                let mut items = Vec::new();
+                for (json, row) in part.map_err(told)?.into_json(usize::try_from(taken - seen).unwrap_or(usize::MAX)) {
+                    seen += 1;
+                    if *left > 0 && progress.keep(json.text()).map_err(told)? {
+                        *left -= 1;
+                        items.push(Item { row, ..Item::new(json, parent.cloned(), Arc::clone(&origin), seen) });
+                    }
+                }
                 if sender.send(Paged::Page(Arc::new(items))).await.is_err() {
                     return Err(Failure::interrupted());
                 }
-                if delivered == taken {
-                    break;
-                }
             }
-            if delivered < taken {
-                let text = format!("{taken} records were counted, and {delivered} came");
+            if seen < taken && *left > 0 {
+                let text = format!("{taken} records were counted, and {seen} came");
                 return Err(told(Failure::new("internal-error", text, read.span)));
             }
+            progress.page(number, &exchanged.answer, &scope).map_err(told)?;
             match next {
-                Next::End => return Ok(()),
+                _ if *left == 0 => return Ok(Passed::Cut),
+                Next::End => return Ok(Passed::End),
+                Next::Request(_) if progress.is_too_deep(count) => {
+                    progress.restart().map_err(told)?;
+                    return Ok(Passed::Anew);
+                }
                 Next::Request(next) => changes = next,
             }
         }
-        Ok(())
+        Ok(Passed::Cut)
+    }
+
+    /// Goes on from where the API refused to, as the spec says.
+    async fn refused(&self, refusal: Refusal, asker: &Asker<'_>, progress: &mut Progress) -> Result<Passed, Failure> {
+        let Refusal { failure, meaning } = refusal;
+        let done = match meaning {
+            Meaning::Restart => progress.restart(),
+            Meaning::Reset => progress.reset(asker).await,
+            Meaning::NotModified if progress.is_unmodified(asker) => {
+                let message = format!("{} has not changed since the last run", asker.read.endpoint.id());
+                self.tally.event(Event::Log { step: Arc::clone(self.tally.step()), message });
+                return Ok(Passed::Cut);
+            }
+            Meaning::NotModified => return Err(failure),
+        };
+        match done {
+            Ok(()) => Ok(Passed::Anew),
+            Err(why) => Err(Failure { message: format!("{}; {}", failure.message, why.message), ..why }),
+        }
     }
 }
 

@@ -15,6 +15,7 @@ use crate::hidden::Hidden;
 use crate::inputs;
 use crate::mapping::StepRecords;
 use crate::outlet::{Delivery, Kept, Outlet, Printed, WAITING};
+use crate::pending::Pending;
 use crate::secrets::SecretsFrom;
 use crate::report::{Counts, Event, Observer, RunReport, Status, StepReport};
 use crate::sink::Sinks;
@@ -29,6 +30,8 @@ pub struct RunOptions {
     pub inputs: BTreeMap<String, Value>,
     /// How many records each read takes at most.
     pub limit: Option<u64>,
+    /// Whether everything is read, as if no run had been before.
+    pub full_refresh: bool,
     /// Whether nothing is written or changed: sinks stay closed, and only GET and HEAD requests are sent.
     pub dry_run: bool,
     /// Where APIs are instead of their `base_url`, by their names.
@@ -56,6 +59,8 @@ pub(crate) struct RunContext {
     pub(crate) kept: Vec<Arc<Kept>>,
     /// The records of steps that lookups ask for, as lists.
     pub(crate) lists: HashMap<String, Arc<OnceLock<Value>>>,
+    /// What reads keep for the next run, once all was delivered.
+    pub(crate) pending: Pending,
     failure: Mutex<Option<Box<Finding>>>,
     hidden: Hidden,
 }
@@ -99,6 +104,11 @@ pub async fn run(
             break;
         }
         steps.extend(run_group(&context, &group).await);
+    }
+    if let Err((step, failure)) = context.pending.save(&context).await
+        && let Some(step) = context.plan.steps.get(step)
+    {
+        context.fail(&step.id, &failure);
     }
     let error = context.failure.lock().unwrap_or_else(PoisonError::into_inner).take();
     let partial = steps.iter().any(|step| step.counts.invalid + step.counts.failed + step.counts.dead_lettered > 0);
@@ -151,6 +161,7 @@ fn prepare(
         ends,
         kept,
         lists,
+        pending: Pending::default(),
         failure: Mutex::default(),
         hidden,
     })
@@ -327,7 +338,7 @@ fn groups(plan: &Plan) -> Vec<Vec<usize>> {
 }
 
 /// Returns the step whose stream a step takes.
-fn stream_of(step: &engine_plan::Step) -> Option<usize> {
+pub(crate) fn stream_of(step: &engine_plan::Step) -> Option<usize> {
     match step.for_each() {
         Some(Items::Step(index)) => Some(*index),
         _ => None,

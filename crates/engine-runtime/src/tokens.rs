@@ -271,6 +271,7 @@ impl Exchanges {
                     let text = format!("the login `{}` was skipped by an error rule", endpoint.id());
                     return Err(Failure::new("auth-failed", text, name.span()).fatal());
                 }
+                Outcome::Refused(refusal) => return Err(refusal.failure.fatal()),
                 Outcome::Stopped => return Err(Failure::interrupted()),
             }
         }

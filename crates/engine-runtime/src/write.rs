@@ -214,6 +214,12 @@ impl Writer {
         let Some(spec) = self.spec.clone().filter(|_| self.order.is_empty() && !self.context.options.dry_run) else {
             return Ok(());
         };
+        // Rows that have not changed stay.
+        if write.mode == Some(WriteMode::Replace)
+            && self.context.pending.is_unmodified(&self.context.plan, self.step.index)
+        {
+            return Ok(());
+        }
         let table = match (&spec.kind, &write.table, self.step.reads()) {
             (SinkKind::Sqlite { .. }, Some(table), _) => {
                 table.as_literal().and_then(engine_expr::Value::text).map(std::borrow::Cow::into_owned)

@@ -14,7 +14,7 @@ use crate::Endpoint;
 /// An API: what holds for all its endpoints, and the endpoints.
 ///
 /// An endpoint inherits what is said here: maps merge by member, null removes, other values replace. Its `errors` come before
-/// these, its `rate_limit` holds in addition; `records`, `key` and `incremental` hold for its GETs.
+/// these, its `rate_limit` holds in addition; `records`, `key`, `incremental` and `conditional` hold for its GETs.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(rename = "an api", deny_unknown_fields)]
 #[schemars(rename = "Api")]
@@ -43,6 +43,9 @@ pub struct Api {
     pub key: Option<Removable<Key>>,
     /// How only what is new is read.
     pub incremental: Option<Removable<Incremental>>,
+    /// Asks whether anything has changed since the last complete read (`ETag`, `Last-Modified`): if not, the answer is 304 and the read
+    /// ends without records; false if not given.
+    pub conditional: Option<Setting<bool>>,
     /// How the pages of a list follow each other.
     pub paginate: Option<Removable<Pagination>>,
     /// What answers mean; the first rule that matches wins.

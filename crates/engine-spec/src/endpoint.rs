@@ -56,6 +56,9 @@ pub struct Endpoint {
     pub key: Option<Removable<Key>>,
     /// How only what is new is read.
     pub incremental: Option<Removable<Incremental>>,
+    /// Asks whether anything has changed since the last complete read (`ETag`, `Last-Modified`): if not, the answer is 304 and the read
+    /// ends without records; false if not given.
+    pub conditional: Option<Setting<bool>>,
     /// How the pages of a list follow each other.
     pub paginate: Option<Removable<Pagination>>,
     /// What answers mean; the first rule that matches wins.

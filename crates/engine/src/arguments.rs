@@ -73,6 +73,9 @@ pub(crate) struct Run {
     /// Read and shape, but change nothing: sinks stay closed, and only GET and HEAD requests are sent
     #[arg(long = "dry-run")]
     pub(crate) dry: bool,
+    /// Read everything, as if no run had been before
+    #[arg(long)]
+    pub(crate) full_refresh: bool,
     /// Where tokens and cursors are kept between runs: a path, or `sqlite:PATH`
     #[arg(long, value_name = "URL", default_value = crate::state::PLACE)]
     pub(crate) state: String,

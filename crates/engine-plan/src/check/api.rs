@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use engine_expr::{Setting, Template};
+use engine_expr::{Expr, Setting, Template};
 use engine_request::auth::{
     ApiKeyAuth, AwsSigV4Auth, BasicAuth, BearerAuth, DigestAuth, HmacAuth, JwtAssertion, JwtAuth, OAuth1Auth,
     OAuth2Auth, SessionAuth, SwitchAuth, TokenRequest,
@@ -51,6 +51,7 @@ impl<'a> Checker<'a> {
             records,
             key,
             incremental,
+            conditional,
             paginate,
             errors,
             retry,
@@ -72,6 +73,7 @@ impl<'a> Checker<'a> {
         self.records(records.as_ref(), &names);
         self.key(key.as_ref().and_then(Removable::as_set), &names);
         self.incremental(incremental.as_ref(), &names, None);
+        self.setting(conditional.as_ref(), &names);
         self.paginate(paginate.as_ref(), &names, None);
         self.errors(errors, &names);
         self.retry(retry.as_ref().and_then(Removable::as_set), &names);
@@ -134,6 +136,7 @@ impl<'a> Checker<'a> {
             records,
             key,
             incremental,
+            conditional,
             paginate,
             errors,
             retry,
@@ -186,6 +189,7 @@ impl<'a> Checker<'a> {
         self.records(records.as_ref(), &names);
         self.key(key.as_ref().and_then(Removable::as_set), &names);
         self.incremental(incremental.as_ref(), &names, Some(home));
+        self.setting(conditional.as_ref(), &names);
         self.paginate(paginate.as_ref(), &names, Some(home));
         self.errors(errors, &names);
         self.retry(retry.as_ref().and_then(Removable::as_set), &names);
@@ -193,6 +197,7 @@ impl<'a> Checker<'a> {
         self.rate_limit(rate_limit.as_ref(), &names);
         self.positive(concurrency.as_ref(), "concurrency", &names.less(&[PARAMS, WINDOW]));
         self.retried(entry);
+        self.restarted(entry);
         self.file(entry, api);
         self.lost_params = HashSet::new();
     }
@@ -402,7 +407,7 @@ impl<'a> Checker<'a> {
             cursor,
             start,
             end,
-            format: _,
+            format,
             window,
             granularity,
             lookback,
@@ -428,6 +433,73 @@ impl<'a> Checker<'a> {
         self.setting(client.as_ref(), names);
         self.setting(sorted.as_ref(), names);
         self.setting(concurrency.as_ref(), names);
+        let (lookback, granularity) = (lookback.as_ref().map(Setting::span), granularity.as_ref().map(Setting::span));
+        if let Some(form @ ("integer" | "string")) = format.as_deref() {
+            let timed =
+                [("lookback", lookback), ("granularity", granularity), ("window", window.as_ref().map(Setting::span))];
+            for (key, span) in timed.into_iter().filter_map(|(key, span)| Some((key, span?))) {
+                self.findings.push(
+                    Finding::error(
+                        "conflicting-keys",
+                        format!("`{key}` is for cursors that are times, not for `format: {form}`"),
+                    )
+                    .label(span, "not a number of these")
+                    .help(format!("take `{key}` away")),
+                );
+            }
+        }
+        if let Some(Expr::Template(_)) = cursor {
+            let of_records = [
+                ("lookback", lookback),
+                ("client", client.as_ref().map(Setting::span)),
+                ("sorted", sorted.as_ref().map(Setting::span)),
+            ];
+            for (key, span) in of_records.into_iter().filter_map(|(key, span)| Some((key, span?))) {
+                self.findings.push(
+                    Finding::error(
+                        "conflicting-keys",
+                        format!("`{key}` is for cursors that are values of the records, not of the page"),
+                    )
+                    .label(span, "has nothing to compare")
+                    .help(format!("take `{key}` away, or give the `cursor` as a path: `$.updated_at`")),
+                );
+            }
+        }
+    }
+
+    /// Checks that a read that begins anew knows from where, and knows records again.
+    fn restarted(&mut self, entry: &'a EndpointEntry<'a>) {
+        let Some(effective) = &entry.effective else { return };
+        let after = effective.paginate.as_ref().and_then(Pagination::restart_after).map(Setting::span);
+        let rules = entry.model.errors.iter().enumerate().filter_map(|(index, rule)| {
+            let span = entry.at.get("errors").item(index).get("action").span();
+            Some((
+                rule.action.filter(|action| matches!(action, ErrorAction::Restart | ErrorAction::ResetCursor))?,
+                span,
+            ))
+        });
+        let begins = after.map(|span| (ErrorAction::Restart, span)).into_iter().chain(rules);
+        for (action, span) in begins.collect::<Vec<_>>() {
+            let (message, help) = match (&effective.incremental, action) {
+                (None, ErrorAction::ResetCursor) => {
+                    (format!("`{}` has no cursor to forget", entry.id()), "add `incremental: {cursor: …, send: …}`")
+                }
+                (_, ErrorAction::ResetCursor) => continue,
+                (Some(Incremental { cursor: Some(Expr::Path(_)), .. }), _) if effective.key.is_some() => continue,
+                (Some(Incremental { cursor: Some(Expr::Path(_)), .. }), _) => (
+                    format!(
+                        "`{}` begins anew, and has no `key` by which it knows the records that come again",
+                        entry.id()
+                    ),
+                    "add the members that identify a record: `key: [id]`",
+                ),
+                _ => (
+                    format!("`{}` begins anew, and has no `cursor` to do so from", entry.id()),
+                    "add `incremental: {cursor: $.updated_at, send: query.since}`",
+                ),
+            };
+            self.findings.push(Finding::error("missing-field", message).label(span, "begins the read anew").help(help));
+        }
     }
 
     pub(super) fn paginate(

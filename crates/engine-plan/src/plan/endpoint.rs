@@ -40,8 +40,10 @@ pub struct Endpoint {
     pub records: Option<Records>,
     /// The members that identify a record.
     pub key: Option<Key>,
-    /// How only what is new is read. Never given in this version.
+    /// How only what is new is read.
     pub incremental: Option<Incremental>,
+    /// Whether it is asked if anything has changed since the last complete read.
+    pub conditional: Option<Setting<bool>>,
     /// How pages follow each other; none if there is one page.
     pub paginate: Option<Pagination>,
     /// What answers mean, the endpoint's own rules before those of its API; the first that matches wins.

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use super::advance_error::AdvanceError;
 use super::repeats::{Known, Repeats};
 use super::watermark::{CursorForm, Watermark};
-use crate::{Answer, Changes, CursorScope, Incremental, Key, KeyMember, Needs, Place, Window};
+use crate::{Answer, Changes, CursorScope, Incremental, Key, KeyMember, Needs, Window};
 
 /// What `incremental` says of an endpoint, made ready once per plan.
 #[derive(Clone, Debug)]
@@ -138,9 +138,15 @@ impl CursorPlan {
         }
     }
 
-    /// Returns the places that the start and the end are sent to.
-    pub fn places(&self) -> impl Iterator<Item = &Place> {
-        self.incremental.send.iter().chain(&self.incremental.send_end)
+    /// Returns what stands for `window` where a request is made only to see what else it sends: the same in every run.
+    pub fn placeholder(&self) -> Value {
+        let value = match (&self.cursor, &self.form) {
+            (Cursor::Page { .. }, _) | (_, CursorForm::Text) => Value::from(""),
+            (_, CursorForm::Integer) => Value::from(0_u32),
+            (_, CursorForm::AsRead) => Value::from(Timestamp::UNIX_EPOCH.to_string()),
+            (_, form) => form.sent(&CursorForm::moment(Timestamp::UNIX_EPOCH)).unwrap_or_default(),
+        };
+        Value::object([("start", value.clone()), ("end", value)])
     }
 
     /// Returns the larger of two cursors, as [`Reached`] has them.
@@ -438,7 +444,7 @@ impl Advance {
             .help("write the `key` by which records are known"));
         }
         if let Some(why) = &self.pass.unordered {
-            return Err(AdvanceError::value(format!("the read can't begin anew: {why}"), span)
+            return Err(AdvanceError::stuck(format!("the read can't begin anew: {why}"), span)
                 .help(format!("ask the API for records in ascending order of `{}`", path.text())));
         }
         self.check_overlap()?;
@@ -468,7 +474,7 @@ impl Advance {
             return Ok(());
         }
         let from = self.pass.sent.as_ref().map(Value::to_json).unwrap_or_default();
-        Err(AdvanceError::value(
+        Err(AdvanceError::stuck(
             format!("the read began anew from {from}, and no record came that had come before: those of the same value may be missing"),
             self.plan.span,
         )

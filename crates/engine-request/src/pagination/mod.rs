@@ -94,6 +94,11 @@ impl Pagination {
         }
     }
 
+    /// Returns after how many records a read begins anew.
+    pub fn restart_after(&self) -> Option<&Setting<u64>> {
+        self.guards().restart_after
+    }
+
     /// Returns the place in every answer that says how to go on, for the kinds that have one.
     fn watched(&self) -> Option<&AnswerPlace> {
         match self {

@@ -42,12 +42,9 @@ impl Pager {
     ///
     /// # Errors
     ///
-    /// Fails where a template of the pagination does, and for `restart_after`, which is not supported yet.
+    /// Fails where a template of the pagination does.
     pub fn new(paging: Arc<Paging>, scope: &Scope) -> Result<Self, EvalError> {
         let guards = paging.pagination.guards();
-        if let Some(setting) = guards.restart_after {
-            return Err(EvalError::new("`restart_after` is not supported by this version", setting.span()));
-        }
         let max_pages = guards.max_pages.map(|setting| setting.resolve(scope)).transpose()?;
         let turn = paging.pagination.turn(scope)?;
         Ok(Self {
@@ -404,10 +401,5 @@ pub(super) mod tests {
             &["[1]"],
             &["/v1/items?limit=2&page=1", "error[template-failed]: `response.body` is a list, it has no member `nope`"],
         );
-    }
-
-    #[test]
-    fn restart_after_is_not_supported_yet() {
-        check("{type: page, restart_after: 100}", &[], &["error: `restart_after` is not supported by this version"]);
     }
 }

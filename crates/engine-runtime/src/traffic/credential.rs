@@ -5,12 +5,12 @@ use std::borrow::Cow;
 use engine_expr::{EvalError, Members, Scope, Template, Value};
 use engine_request::{Auth, derive_key};
 
-/// Returns what tells the credential of these auths from others; `None` where there is none. It is kept in memory only.
+/// Returns what tells the credential of these auths from others; `None` where there is none. Whoever keeps it on disk makes a fingerprint of it that only the store knows how to make.
 ///
 /// # Errors
 ///
 /// Fails where a template of them does.
-pub(super) fn fingerprint<'a>(
+pub(crate) fn fingerprint<'a>(
     auths: impl IntoIterator<Item = &'a Auth>,
     scope: &Scope,
 ) -> Result<Option<String>, EvalError> {

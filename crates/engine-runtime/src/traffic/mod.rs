@@ -17,6 +17,7 @@ use jiff::Timestamp;
 use self::breaker::{Trouble, Way};
 use self::gate::{Gate, Place};
 use self::shared::Circuit;
+pub(crate) use self::credential::fingerprint as credential_of;
 pub use self::shared::Shared;
 use crate::exchange::Asked;
 use crate::failure::Failure;

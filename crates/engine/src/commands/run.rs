@@ -54,8 +54,13 @@ fn run(arguments: &Run, terminal: &Terminal) -> Result<Status, Failure> {
     console.report(&warnings);
     let begun = Instant::now();
     let report = runtime.block_on(async {
-        let mut options =
-            RunOptions { inputs, limit: arguments.limit, dry_run: arguments.dry, ..RunOptions::default() };
+        let mut options = RunOptions {
+            inputs,
+            limit: arguments.limit,
+            full_refresh: arguments.full_refresh,
+            dry_run: arguments.dry,
+            ..RunOptions::default()
+        };
         let mock = arguments.mock.then(|| Mock::start(&plan, SocketAddr::from(([127, 0, 0, 1], 0)))).transpose();
         let mock = mock.map_err(|error| Failure::failed(format!("cannot serve the examples: {error}")))?;
         if let Some(mock) = &mock {

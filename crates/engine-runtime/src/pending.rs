@@ -1,0 +1,122 @@
+//! What a run has to keep for the next one, held back until what it stands for was delivered.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use engine_plan::{Plan, Target};
+use engine_request::{CursorPlan, Reached};
+use engine_spec::WriteMode;
+
+use crate::failure::Failure;
+use crate::report::Status;
+use crate::run::RunContext;
+use crate::state::Kind;
+
+/// What the reads of a run want to keep.
+#[derive(Default)]
+pub(crate) struct Pending {
+    keepings: Mutex<Vec<Keeping>>,
+    /// The steps of which a read was not complete: what its reads share is not kept.
+    held: Mutex<HashSet<usize>>,
+    /// The steps whose API said that nothing has changed.
+    unmodified: Mutex<HashSet<usize>>,
+}
+
+/// Something that a read wants to keep.
+pub(crate) struct Keeping {
+    /// The step, by its number.
+    pub(crate) step: usize,
+    pub(crate) kind: Kind,
+    pub(crate) key: String,
+    /// What it is, in words.
+    pub(crate) label: String,
+    pub(crate) value: Kept,
+}
+
+/// What is kept.
+pub(crate) enum Kept {
+    /// How far a read came.
+    Cursor(Arc<CursorPlan>, Reached),
+    /// Anything else.
+    Text(String),
+}
+
+impl Pending {
+    /// Takes something that is kept once all was delivered.
+    pub(crate) fn add(&self, keeping: Keeping) {
+        let mut keepings = self.keepings.lock().unwrap_or_else(PoisonError::into_inner);
+        let same = keepings.iter_mut().find(|known| known.kind == keeping.kind && known.key == keeping.key);
+        match (same, keeping) {
+            (None, keeping) => keepings.push(keeping),
+            // Reads that share a cursor: the largest of them counts.
+            (
+                Some(Keeping { value: Kept::Cursor(_, known), .. }),
+                Keeping { value: Kept::Cursor(plan, reached), .. },
+            ) if reached.is_largest => *known = plan.larger(known.clone(), reached),
+            (Some(known), keeping) => *known = keeping,
+        }
+    }
+
+    /// Takes note that a read of a step was not complete.
+    pub(crate) fn hold(&self, step: usize) {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).insert(step);
+    }
+
+    /// Takes note that there was nothing new for a step.
+    pub(crate) fn set_unmodified(&self, step: usize) {
+        self.unmodified.lock().unwrap_or_else(PoisonError::into_inner).insert(step);
+    }
+
+    /// Tells whether a step has no items because nothing has changed.
+    pub(crate) fn is_unmodified(&self, plan: &Plan, step: usize) -> bool {
+        let unmodified = self.unmodified.lock().unwrap_or_else(PoisonError::into_inner);
+        let above = |step: &usize| crate::run::stream_of(plan.steps.get(*step)?);
+        std::iter::successors(Some(step), above).any(|step| unmodified.contains(&step))
+    }
+
+    /// Keeps what was delivered, now that the run is at its end.
+    ///
+    /// # Errors
+    ///
+    /// Gives the step for which something could not be kept.
+    pub(crate) async fn save(&self, context: &RunContext) -> Result<(), (usize, Failure)> {
+        let keepings = std::mem::take(&mut *self.keepings.lock().unwrap_or_else(PoisonError::into_inner));
+        let held = std::mem::take(&mut *self.held.lock().unwrap_or_else(PoisonError::into_inner));
+        let world = context.exchanges.world();
+        for Keeping { step, kind, key, label, value } in keepings {
+            let is_whole = match &value {
+                Kept::Cursor(plan, _) => !(plan.is_shared() && held.contains(&step)),
+                Kept::Text(_) => true,
+            };
+            if !is_whole || !is_delivered(context, step) {
+                continue;
+            }
+            let value = match value {
+                Kept::Cursor(_, reached) => reached.cursor,
+                Kept::Text(text) => text,
+            };
+            let saved = world.state.save(kind, &key, &label, value.as_bytes(), world.clock.now()).await;
+            saved.map_err(|error| (step, Failure::from(error)))?;
+        }
+        Ok(())
+    }
+}
+
+/// Tells whether all that a step handed on came to its end: the steps that take its stream ran, and those that use its records too.
+fn is_delivered(context: &RunContext, step: usize) -> bool {
+    let status = |step: usize| context.ends.get(step).and_then(|end| end.borrow().as_ref().map(|end| end.status));
+    let Some(source) = context.plan.steps.get(step) else { return false };
+    let is_kept = source.kept.all || source.kept.last;
+    let mut users = context.plan.steps.iter().filter(|other| is_kept && other.waits_for.contains(&step));
+    status(step) == Some(Status::Ok)
+        && source.consumers.iter().all(|&consumer| is_delivered(context, consumer))
+        // One that its `when` skips has decided by what it knows of this step.
+        && users.all(|user| status(user.index) == Some(Status::Skipped) || is_delivered(context, user.index))
+}
+
+/// Tells whether rows are replaced by what a step hands on.
+pub(crate) fn is_replacing(plan: &Plan, step: usize) -> bool {
+    let Some(step) = plan.steps.get(step) else { return false };
+    let replaces = matches!(&step.target, Target::Write(write) if write.mode == Some(WriteMode::Replace));
+    replaces || step.consumers.iter().any(|&consumer| is_replacing(plan, consumer))
+}

@@ -1,0 +1,340 @@
+//! What one read goes on from, and what it keeps for the next run: its cursor, and what its first page is known by.
+
+use std::sync::Arc;
+
+use engine_expr::{Scope, Value};
+use engine_plan::{Endpoint, Read, Step};
+use engine_request::{
+    Advance, AdvanceError, Answer, Changes, CursorPlan, ErrorAction, Method, Pagination, Place, Prepared, Target,
+    derive_key,
+};
+use engine_source::Span;
+
+use crate::ahead::Asker;
+use crate::failure::Failure;
+use crate::pending::{Keeping, Kept, is_replacing};
+use crate::state::Kind;
+use crate::traffic;
+
+/// A read in progress.
+pub(crate) struct Progress {
+    step: usize,
+    /// What tells the read from all others.
+    identity: Identity,
+    cursor: Option<(Arc<CursorPlan>, Advance)>,
+    validators: Option<Validators>,
+    /// What every request sends.
+    sent: Changes,
+    after: Option<u64>,
+    span: Span,
+}
+
+/// What tells a read from others.
+struct Identity {
+    key: String,
+    label: String,
+}
+
+/// What the first page is known by.
+struct Validators {
+    key: String,
+    label: String,
+    /// The request that they are for.
+    request: String,
+    /// What is sent with it.
+    conditions: Vec<(Place, Value)>,
+    /// What its answer says.
+    next: Option<Value>,
+}
+
+impl Progress {
+    /// Begins a read: finds what the run before has kept for it.
+    pub(crate) async fn begin(
+        asker: &Asker<'_>,
+        step: &Step,
+        plan: Option<&Arc<CursorPlan>>,
+        first: &Changes,
+    ) -> Result<Self, Failure> {
+        let (context, read) = (asker.context, asker.read);
+        let endpoint = &read.endpoint;
+        let scope = asker.item_scope.with("params", asker.params.clone());
+        let after = endpoint.paginate.as_ref().and_then(Pagination::restart_after);
+        let after = after.map(|setting| setting.resolve(&scope)).transpose()?;
+        let is_conditional = match &endpoint.conditional {
+            Some(setting) => setting.resolve(&scope)?,
+            None => false,
+        };
+        let mut progress = Self {
+            step: step.index,
+            identity: Identity { key: String::new(), label: String::new() },
+            cursor: None,
+            validators: None,
+            sent: Changes::default(),
+            after,
+            span: read.span,
+        };
+        if plan.is_none() && after.is_some() {
+            let text = "`restart_after` needs a cursor to begin anew from";
+            return Err(Failure::new("unexpected-shape", text, read.span)
+                .help("write `incremental: {cursor: $.…, send: …}`, or take `restart_after` away"));
+        }
+        if plan.is_none() && !is_conditional {
+            return Ok(progress);
+        }
+        progress.identity = identity(asker, step, plan).await?;
+        if let Some(plan) = plan {
+            let world = context.exchanges.world();
+            let saved = match context.options.full_refresh {
+                true => None,
+                false => world.state.load(Kind::Cursor, &progress.identity.key).await?,
+            };
+            let saved = saved.and_then(|bytes| String::from_utf8(bytes).ok());
+            let can_restart =
+                after.is_some() || endpoint.errors.iter().any(|rule| rule.action == Some(ErrorAction::Restart));
+            let advance =
+                Advance::new(plan, saved.as_deref(), can_restart, &scope, world.clock.now()).map_err(failure)?;
+            progress.cursor = Some((Arc::clone(plan), advance));
+            progress.resend();
+        }
+        if is_conditional && progress.may_ask(asker, step) {
+            progress.validators = Some(progress.validators(asker, first).await?);
+        }
+        Ok(progress)
+    }
+
+    /// Tells whether a page that has not changed may be left out: nothing must depend on its records being there.
+    fn may_ask(&self, asker: &Asker<'_>, step: &Step) -> bool {
+        let context = asker.context;
+        let reads_once = step.reads().len() == 1 && step.for_each().is_none();
+        keeps(asker)
+            && matches!(asker.read.endpoint.request.method(), Method::Get | Method::Head)
+            && !step.kept.all
+            && !step.kept.last
+            && (reads_once || !is_replacing(&context.plan, step.index))
+    }
+
+    /// Finds what the first page was known by when all of it was last delivered.
+    async fn validators(&self, asker: &Asker<'_>, first: &Changes) -> Result<Validators, Failure> {
+        let context = asker.context;
+        let world = context.exchanges.world();
+        let first = asker.prepared(&self.base(asker.base), &self.sent, first).await?;
+        let credential = traffic::credential_of(&asker.read.endpoint.auth, asker.item_scope)?.unwrap_or_default();
+        let body = first.body.as_bytes().unwrap_or_default();
+        let body = String::from_utf8_lossy(&body);
+        let request = world.state.fingerprint(&[first.method.as_str(), first.url.as_str(), &body])?;
+        let key = world.state.fingerprint(&["validators", &self.identity.key, &credential])?;
+        let saved = match context.options.full_refresh {
+            true => None,
+            false => world.state.load(Kind::Validator, &key).await?,
+        };
+        let saved = saved.and_then(|bytes| Value::from_json(std::str::from_utf8(&bytes).ok()?).ok());
+        let saved = saved.filter(|saved| saved.get("request").and_then(Value::as_str) == Some(&request));
+        let condition = |header: &str, member: &str| {
+            let value = saved.as_ref()?.get(member)?.clone();
+            Some((Place::new(Target::Header(header.into())), value))
+        };
+        let conditions = condition("If-None-Match", "etag").into_iter();
+        let conditions = conditions.chain(condition("If-Modified-Since", "last_modified")).collect();
+        Ok(Validators { key, label: self.identity.label.clone(), request, conditions, next: None })
+    }
+
+    /// Returns the names that the endpoint sees: with `window`, where the read is incremental.
+    pub(crate) fn base(&self, base: &Scope) -> Scope {
+        match &self.cursor {
+            Some((_, advance)) => base.with("window", advance.window()),
+            None => base.clone(),
+        }
+    }
+
+    /// Returns what every request sends.
+    pub(crate) fn sent(&self) -> &Changes {
+        &self.sent
+    }
+
+    /// Returns what the first request sends beside, so that it is answered only if something has changed.
+    pub(crate) fn conditions(&self) -> Changes {
+        Changes::new(self.validators.as_ref().map(|it| it.conditions.clone()).unwrap_or_default())
+    }
+
+    fn resend(&mut self) {
+        if let Some((_, advance)) = &self.cursor {
+            self.sent = advance.changes();
+        }
+        // What was asked for is another thing than what is known.
+        if let Some(validators) = &mut self.validators {
+            validators.conditions.clear();
+        }
+    }
+
+    /// Tells whether records may be left out.
+    pub(crate) fn drops(&self) -> bool {
+        self.cursor.is_some()
+    }
+
+    /// Takes note of a record; tells whether it is handed on.
+    pub(crate) fn keep(&mut self, json: &str) -> Result<bool, Failure> {
+        match &mut self.cursor {
+            Some((_, advance)) => advance.record(json).map_err(failure),
+            None => Ok(true),
+        }
+    }
+
+    /// Takes note of a page, after its records.
+    pub(crate) fn page(&mut self, number: u64, answer: &Answer, scope: &Scope) -> Result<(), Failure> {
+        if let Some(validators) = self.validators.as_mut().filter(|_| number == 1) {
+            let member = |name: &'static str, header| Some((name, Value::from(answer.header(header)?)));
+            let known: Vec<_> =
+                member("etag", "etag").into_iter().chain(member("last_modified", "last-modified")).collect();
+            if !known.is_empty() {
+                let request = ("request", Value::from(validators.request.as_str()));
+                validators.next = Some(Value::object(known.into_iter().chain([request]).collect::<Vec<_>>()));
+            }
+        }
+        match &mut self.cursor {
+            Some((_, advance)) => advance.page(answer, scope).map_err(failure),
+            None => Ok(()),
+        }
+    }
+
+    /// Tells whether the next page, of about this many records, would be beyond what the API gives from one beginning.
+    pub(crate) fn is_too_deep(&self, count: u64) -> bool {
+        match (&self.cursor, self.after) {
+            (Some((_, advance)), Some(after)) => advance.received().saturating_add(count) > after,
+            _ => false,
+        }
+    }
+
+    /// Tells whether the API gives no more than so many records from one beginning.
+    pub(crate) fn is_bounded(&self) -> bool {
+        self.after.is_some()
+    }
+
+    /// Begins anew from the largest value of the cursor.
+    pub(crate) fn restart(&mut self) -> Result<(), Failure> {
+        let Some((_, advance)) = &mut self.cursor else {
+            return Err(Failure::new("unexpected-shape", "the read has no cursor to begin anew from", self.span));
+        };
+        advance.restart().map_err(failure)?;
+        self.resend();
+        Ok(())
+    }
+
+    /// Begins anew without the cursor that was kept.
+    pub(crate) async fn reset(&mut self, asker: &Asker<'_>) -> Result<(), Failure> {
+        let Some((_, advance)) = &mut self.cursor else {
+            return Err(Failure::new("unexpected-shape", "the read has no cursor to forget", self.span));
+        };
+        let reset = advance.reset();
+        if keeps(asker) {
+            asker.context.exchanges.world().state.remove(Kind::Cursor, &self.identity.key).await?;
+        }
+        reset.map_err(failure)?;
+        self.resend();
+        Ok(())
+    }
+
+    /// Takes note that nothing has changed since the run before.
+    pub(crate) fn is_unmodified(&self, asker: &Asker<'_>) -> bool {
+        let was_asked = self.validators.as_ref().is_some_and(|validators| !validators.conditions.is_empty());
+        if was_asked {
+            asker.context.pending.set_unmodified(self.step);
+        }
+        was_asked
+    }
+
+    /// Hands over what is to be kept, now that the read is at its end.
+    pub(crate) fn end(self, asker: &Asker<'_>) -> Result<(), Failure> {
+        let Self { step, identity, cursor, validators, .. } = self;
+        let reached = match &cursor {
+            Some((_, advance)) => advance.reached().map_err(failure)?,
+            None => None,
+        };
+        if !keeps(asker) {
+            return Ok(());
+        }
+        let pending = &asker.context.pending;
+        if let (Some((plan, _)), Some(reached)) = (cursor, reached) {
+            let Identity { key, label } = identity;
+            pending.add(Keeping { step, kind: Kind::Cursor, key, label, value: Kept::Cursor(plan, reached) });
+        }
+        if let Some(Validators { key, label, next: Some(next), .. }) = validators {
+            pending.add(Keeping { step, kind: Kind::Validator, key, label, value: Kept::Text(next.to_json()) });
+        }
+        Ok(())
+    }
+
+    /// Takes note that the read was not complete.
+    pub(crate) fn cut(self, asker: &Asker<'_>) {
+        asker.context.pending.hold(self.step);
+    }
+}
+
+/// Tells whether a run moves anything on: one that is tried out does not.
+fn keeps(asker: &Asker<'_>) -> bool {
+    !asker.context.options.dry_run && asker.context.options.limit.is_none()
+}
+
+/// Makes what tells a read from others, by what it sends: without the cursor, without proofs of who is asking, and without what is another thing
+/// each time.
+async fn identity(asker: &Asker<'_>, step: &Step, plan: Option<&Arc<CursorPlan>>) -> Result<Identity, Failure> {
+    let (context, read) = (asker.context, asker.read);
+    let endpoint: &Endpoint = &read.endpoint;
+    let (flow, id) = (context.plan.name.as_str(), endpoint.id());
+    let is_shared = plan.is_some_and(|plan| plan.is_shared());
+    let window = plan.map(|plan| plan.placeholder()).unwrap_or_default();
+    let base = asker.base.with("window", window);
+    let nothing = Changes::default();
+    let mut parts = vec![flow.to_owned(), step.id.clone(), id.clone()];
+    let drafts = (asker.prepared(&base, &nothing, &nothing).await, asker.prepared(&base, &nothing, &nothing).await);
+    if let (Ok(one), Ok(other)) = drafts {
+        if is_shared {
+            parts.extend(["all".to_owned(), one.url.origin().ascii_serialization()]);
+        } else {
+            parts.extend(stable_parts(&one, &other));
+        }
+    } else {
+        // A template that takes no other start than a real one: what it is made of has to do.
+        let inputs = asker.base.get("inputs").map(Value::to_json).unwrap_or_default();
+        let params = if is_shared { String::new() } else { asker.params.to_json() };
+        parts.extend([inputs, params].map(|text| context.redact(&text)));
+    }
+    let params = match asker.params.as_object() {
+        Some(members) if !is_shared && members.names().next().is_some() => format!(" {}", asker.params.to_json()),
+        _ => String::new(),
+    };
+    let label = context.redact(&format!("{flow}, step {}: {id}{params}", step.id));
+    Ok(Identity { key: derive_key(parts.iter().map(String::as_bytes)), label })
+}
+
+/// Returns what is the same in two requests that were made for the same thing, without their secrets.
+fn stable_parts(one: &Prepared, other: &Prepared) -> Vec<String> {
+    let redactor = one.redactor();
+    let mut parts = vec![one.method.to_string()];
+    let pairs =
+        |request: &Prepared| -> Vec<String> { request.shown_url.split(['?', '&']).map(str::to_owned).collect() };
+    let others = pairs(other);
+    parts.extend(pairs(one).into_iter().filter(|pair| others.contains(pair)));
+    for (name, value) in &one.headers {
+        if other.headers.get_all(name).iter().any(|same| same == value) {
+            parts.push(format!("{name}: {}", redactor.redact(&String::from_utf8_lossy(value.as_bytes()))));
+        }
+    }
+    if let Some(body) = one.body.as_bytes() {
+        parts.push(redactor.redact(&String::from_utf8_lossy(&body)));
+    }
+    parts
+}
+
+fn failure(error: AdvanceError) -> Failure {
+    Failure { range: error.range, help: error.help, ..Failure::new(error.code, error.message, error.span) }
+}
+
+/// Makes ready the cursors of the reads of a step.
+pub(crate) fn cursors(reads: &[Read]) -> Vec<Option<Arc<CursorPlan>>> {
+    let cursor = |read: &Read| {
+        let endpoint = &read.endpoint;
+        let incremental = endpoint.incremental.as_ref()?;
+        Some(Arc::new(CursorPlan::new(incremental, endpoint.key.as_ref(), endpoint.span)))
+    };
+    reads.iter().map(cursor).collect()
+}
