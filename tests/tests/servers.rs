@@ -152,14 +152,13 @@ fn a_customer_is_made_once_though_each_answer_is_lost_once() {
     let keeper = EchoServer::start(move |received| {
         let mut known = known.lock().unwrap();
         let key = received.header("idempotency-key").unwrap().to_owned();
-        let answer = match known.get(&key) {
-            Some((status, body)) => (*status, body.clone()),
-            None => {
-                let headers = ["authorization", "content-type"].map(|name| (name, received.header(name).unwrap()));
-                let made = post(&format!("{behind}{}", received.target()), &headers, received.body());
-                known.insert(key, (made.status, made.body));
-                (500, "{}".to_owned())
-            }
+        let answer = if let Some((status, body)) = known.get(&key) {
+            (*status, body.clone())
+        } else {
+            let headers = ["authorization", "content-type"].map(|name| (name, received.header(name).unwrap()));
+            let made = post(&format!("{behind}{}", received.target()), &headers, received.body());
+            known.insert(key, (made.status, made.body));
+            (500, "{}".to_owned())
         };
         (answer.0, vec![("Content-Type", "application/json".to_owned())], answer.1.into_bytes())
     });
