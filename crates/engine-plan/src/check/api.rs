@@ -667,9 +667,12 @@ impl<'a> Checker<'a> {
                 && one != other
             {
                 self.findings.push(
-                    Finding::error("conflicting-keys", format!("the group `{group}` has two rates: `{one}` and `{other}`"))
-                        .label(rate.span(), "not the rate of the group")
-                        .help("say the rate at one endpoint of the group, or name another group"),
+                    Finding::error(
+                        "conflicting-keys",
+                        format!("the group `{group}` has two rates: `{one}` and `{other}`"),
+                    )
+                    .label(rate.span(), "not the rate of the group")
+                    .help("say the rate at one endpoint of the group, or name another group"),
                 );
             }
         }

@@ -127,7 +127,12 @@ pub static RULES: &[Rule] = &[
     rule!("invalid-record", Error, Running, "a record breaks a rule of its step"),
     rule!("pagination-loop", Error, Running, "a page came that was already read"),
     rule!("too-many-pages", Error, Running, "a read reached its `max_pages`"),
-    rule!("api-unavailable", Error, Running, "an API does not work, or wants no requests, for longer than anybody waits"),
+    rule!(
+        "api-unavailable",
+        Error,
+        Running,
+        "an API does not work, or wants no requests, for longer than anybody waits"
+    ),
     rule!("auth-failed", Error, Running, "a token or a login could not be had"),
     rule!("login-needed", Error, Running, "a person has to allow the access first"),
     rule!("host-not-allowed", Error, Running, "a request would go to a host that the spec does not name"),

@@ -277,13 +277,7 @@ pub(crate) fn kind(content_type: Option<&str>, coding: Option<&str>) -> String {
 }
 
 /// Says that a body is not what it should be, with its beginning.
-pub(crate) fn not_as_expected(
-    content: &Content,
-    kind: &str,
-    message: &str,
-    body: &[u8],
-    span: Span,
-) -> Failure {
+pub(crate) fn not_as_expected(content: &Content, kind: &str, message: &str, body: &[u8], span: Span) -> Failure {
     let is_json = content.is_json() || matches!(content, Content::Ndjson);
     let (code, format) = if is_json { ("not-json", "JSON") } else { ("invalid-body", content.error("").format) };
     Failure::new(code, format!("the answer ({kind}) is not {format}: {message}: {}", excerpt(body)), span)

@@ -15,9 +15,9 @@ use engine_request::{Answer, Budget, Hold, Period, RateLimit, Retry, Share, aske
 use jiff::Timestamp;
 
 use self::breaker::{Trouble, Way};
+pub(crate) use self::credential::fingerprint as credential_of;
 use self::gate::{Gate, Place};
 use self::shared::Circuit;
-pub(crate) use self::credential::fingerprint as credential_of;
 pub use self::shared::Shared;
 use crate::exchange::Asked;
 use crate::failure::Failure;

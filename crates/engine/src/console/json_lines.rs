@@ -151,12 +151,12 @@ mod tests {
 
     #[test]
     fn names_each_event_with_its_members() {
-        let event = Event::Waiting {
-            step: "orders".into(),
-            wait: Duration::from_millis(1500),
-            why: WaitingFor::RateLimit,
-        };
-        assert_eq!(fields(&event), Some(("info", "waiting", json!({"step": "orders", "wait_s": 1.5, "for": "rate_limit"}))));
+        let event =
+            Event::Waiting { step: "orders".into(), wait: Duration::from_millis(1500), why: WaitingFor::RateLimit };
+        assert_eq!(
+            fields(&event),
+            Some(("info", "waiting", json!({"step": "orders", "wait_s": 1.5, "for": "rate_limit"})))
+        );
         let finished = Event::StepFinished {
             step: "orders".into(),
             status: Status::Partial,
