@@ -84,9 +84,10 @@ impl Progress {
         progress.identity = identity(asker, step, plan).await?;
         if let Some(plan) = plan {
             let world = context.exchanges.world();
-            let saved = match context.options.full_refresh {
-                true => None,
-                false => world.state.load(Kind::Cursor, &progress.identity.key).await?,
+            let saved = if context.options.full_refresh {
+                None
+            } else {
+                world.state.load(Kind::Cursor, &progress.identity.key).await?
             };
             let saved = saved.and_then(|bytes| String::from_utf8(bytes).ok());
             let can_restart =
@@ -96,21 +97,10 @@ impl Progress {
             progress.cursor = Some((Arc::clone(plan), advance));
             progress.resend();
         }
-        if is_conditional && progress.may_ask(asker, step) {
+        if is_conditional && may_ask(asker, step) {
             progress.validators = Some(progress.validators(asker, first).await?);
         }
         Ok(progress)
-    }
-
-    /// Tells whether a page that has not changed may be left out: nothing must depend on its records being there.
-    fn may_ask(&self, asker: &Asker<'_>, step: &Step) -> bool {
-        let context = asker.context;
-        let reads_once = step.reads().len() == 1 && step.for_each().is_none();
-        keeps(asker)
-            && matches!(asker.read.endpoint.request.method(), Method::Get | Method::Head)
-            && !step.kept.all
-            && !step.kept.last
-            && (reads_once || !is_replacing(&context.plan, step.index))
     }
 
     /// Finds what the first page was known by when all of it was last delivered.
@@ -123,10 +113,7 @@ impl Progress {
         let body = String::from_utf8_lossy(&body);
         let request = world.state.fingerprint(&[first.method.as_str(), first.url.as_str(), &body])?;
         let key = world.state.fingerprint(&["validators", &self.identity.key, &credential])?;
-        let saved = match context.options.full_refresh {
-            true => None,
-            false => world.state.load(Kind::Validator, &key).await?,
-        };
+        let saved = if context.options.full_refresh { None } else { world.state.load(Kind::Validator, &key).await? };
         let saved = saved.and_then(|bytes| Value::from_json(std::str::from_utf8(&bytes).ok()?).ok());
         let saved = saved.filter(|saved| saved.get("request").and_then(Value::as_str) == Some(&request));
         let condition = |header: &str, member: &str| {
@@ -267,6 +254,17 @@ impl Progress {
     pub(crate) fn cut(self, asker: &Asker<'_>) {
         asker.context.pending.hold(self.step);
     }
+}
+
+/// Tells whether a page that has not changed may be left out: nothing must depend on its records being there.
+fn may_ask(asker: &Asker<'_>, step: &Step) -> bool {
+    let context = asker.context;
+    let reads_once = step.reads().len() == 1 && step.for_each().is_none();
+    keeps(asker)
+        && matches!(asker.read.endpoint.request.method(), Method::Get | Method::Head)
+        && !step.kept.all
+        && !step.kept.last
+        && (reads_once || !is_replacing(&context.plan, step.index))
 }
 
 /// Tells whether a run moves anything on: one that is tried out does not.
