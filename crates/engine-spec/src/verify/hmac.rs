@@ -1,6 +1,7 @@
 //! Events with a signature that is described part by part.
 
 use engine_expr::{Setting, Template};
+use engine_request::auth::KeyEncoding;
 use engine_request::{HashAlgorithm, OneOrMany, Period, Place, Text};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -25,18 +26,4 @@ pub struct HmacVerify {
     pub format: Option<Text>,
     /// How old its timestamp may be; `5m` if not given.
     pub tolerance: Option<Setting<Period>>,
-}
-
-/// How the bytes of a key are written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
-#[serde(rename = "key_encoding", rename_all = "snake_case")]
-#[schemars(rename = "KeyEncoding")]
-pub enum KeyEncoding {
-    /// As they are.
-    #[default]
-    Text,
-    /// Two hexadecimal digits for each byte.
-    Hex,
-    /// Base64 (RFC 4648 §4).
-    Base64,
 }

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 pub use basic::BasicVerify;
 pub use bearer::BearerVerify;
 pub use github::GitHubVerify;
-pub use hmac::{HmacVerify, KeyEncoding};
+pub use hmac::HmacVerify;
 pub use shopify::ShopifyVerify;
 pub use slack::SlackVerify;
 pub use standard_webhooks::StandardWebhooksVerify;
