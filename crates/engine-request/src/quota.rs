@@ -130,15 +130,16 @@ impl Headers {
     }
 }
 
-/// Reads a number of requests: of several the first, which is the nearest; parts of one don't count.
+/// Reads a number of requests: of several the first, which is the nearest; parts of one don't count. One below zero says
+/// nothing: some mean by it that there is no limit.
 pub(crate) fn count_of(text: &str) -> Option<u64> {
     let number: f64 = text.split([',', ';']).next()?.trim().parse().ok()?;
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
-        reason = "below zero is none, and the largest number is as good as one that is larger"
+        reason = "it is not below zero, and the largest number is as good as one that is larger"
     )]
-    number.is_finite().then(|| number.max(0.0) as u64)
+    (number.is_finite() && number >= 0.0).then_some(number as u64)
 }
 
 /// A limit as `RateLimit-Policy` tells it.
@@ -380,7 +381,7 @@ mod tests {
         check("RateLimit: \"a\";r=9999999999999999999", "");
         check("X-RateLimit-Remaining: NaN", "");
         check("X-RateLimit-Remaining: inf\nX-RateLimit-Reset: NaN", "");
-        check("X-RateLimit-Remaining: -3\nX-RateLimit-Reset: -7", "x-ratelimit-remaining 0 in 0ns");
+        check("X-RateLimit-Remaining: -3\nX-RateLimit-Reset: -7", "x-ratelimit-remaining in 0ns");
         check("X-RateLimit-Remaining: 1e300\nX-RateLimit-Reset: 1e300", "x-ratelimit-remaining 18446744073709551615");
         check("X-RateLimit-Remaining: unlimited\nX-RateLimit-Limit: none", "");
         check("X-Shopify-Shop-Api-Call-Limit: 1/0", "shopify 0/1 in 20s");

@@ -188,7 +188,12 @@ impl Slot {
 
     /// Holds a token from now on.
     pub(crate) fn put(&self, token: &Arc<Token>) {
-        self.inner().token = Some(Arc::clone(token));
+        let mut inner = self.inner();
+        // Some servers give the same token for as long as it holds: whoever has just given it stands by it.
+        if inner.refused.as_ref().is_some_and(|refused| refused.value == token.value) {
+            inner.refused = None;
+        }
+        inner.token = Some(Arc::clone(token));
     }
 
     /// Holds what the server asks for.

@@ -53,6 +53,8 @@ pub(crate) struct Exchanges {
     owner: String,
     /// The file of the spec, as it was named.
     spec: String,
+    /// Whoever fetches a token has this: a run does not end before what came is kept.
+    pub(crate) fetching: tokio::sync::RwLock<()>,
 }
 
 /// What is known of an API before its first request.
@@ -85,6 +87,14 @@ enum Home {
     ByLogin(Template),
     /// Nobody says.
     Nowhere,
+}
+
+/// What came in the end, after redirects.
+struct Followed {
+    incoming: Incoming,
+    url: Url,
+    /// Whether what was asked for is done, and only its answer leads elsewhere (303).
+    is_done: bool,
 }
 
 /// What is asked, and for whom.
@@ -218,6 +228,7 @@ impl Exchanges {
             is_mocked: options.placeholders,
             owner,
             spec: plan.path.display().to_string(),
+            fetching: tokio::sync::RwLock::default(),
         })
     }
 
@@ -281,6 +292,11 @@ impl Exchanges {
                 }
             }
         }
+    }
+
+    /// Waits until all tokens that are being fetched are kept.
+    pub(crate) async fn settle(&self) {
+        _ = self.fetching.write().await;
     }
 
     /// Returns the time now.
@@ -416,6 +432,12 @@ impl Exchanges {
             (false, false) => strip(&mut request),
         }
         self.check_host(&request.url, asked, &request)?;
+        let body = request.body.as_bytes().unwrap_or_default();
+        if !own_origin && !named && request.redactor().finds(&String::from_utf8_lossy(&body)) {
+            let text = "a secret in the body would go to another host than the API's own";
+            return Err(failed("host-not-allowed", text, &request, asked)
+                .help("give the other host an API of its own, with what it may know"));
+        }
         asked.tally.add(|counts| counts.requests += 1);
         wire::sent(asked, &request, &self.hidden);
         // What was waited for before it was this request's turn is none of the time that its attempts take.
@@ -425,8 +447,10 @@ impl Exchanges {
         let took = Duration::try_from(self.now().duration_since(begun)).unwrap_or_default();
         attempt.elapsed = attempt.elapsed.saturating_add(took);
         let attempt = &Attempt { has_key: attempt.has_key && (own_origin || named), ..*attempt };
+        let mut is_done = false;
         let came = match came {
-            Ok((incoming, url)) => {
+            Ok(Followed { incoming, url, is_done: done }) => {
+                is_done = done;
                 let received = receive(incoming, url, asked).await;
                 Ok(received.map_err(|failure| told(failure, &shown(&request, asked), &request))?)
             }
@@ -436,18 +460,34 @@ impl Exchanges {
             Ok(Received { answer, beside }) => {
                 wire::came(asked, &request, &answer, &self.hidden);
                 let ruling = ruling(known, &request, &answer, asked)?;
-                // What a rule takes as it is says nothing against the API.
-                let is_taken =
-                    ruling.as_ref().is_some_and(|it| matches!(it.action, ErrorAction::Accept | ErrorAction::Skip));
+                // Where a rule says what it means, it says nothing against the API as a whole.
+                let is_taken = ruling
+                    .as_ref()
+                    .is_some_and(|it| matches!(it.action, ErrorAction::Accept | ErrorAction::Skip | ErrorAction::Fail));
                 let what = || self.shown(&request, &describe(&request, answer.status));
                 self.traffic.answered(pass, asked, &answer, is_taken, what)?;
                 let asks_anew = ruling.as_ref().is_some_and(|it| it.action == ErrorAction::RefreshAuth);
-                if self.renews(&answer, &held, renewed) || (asks_anew && self.refuse(&held, renewed)) {
+                // Another origin says nothing about what is held for this one.
+                let is_home = answer.url.origin() == request.url.origin();
+                let may_renew = is_home && !is_done;
+                if may_renew && (self.renews(&answer, &held, renewed) || (asks_anew && self.refuse(&held, renewed))) {
                     return Ok(Verdict::Anew);
                 }
+                if answer.status == 206 && ruling.is_none() {
+                    let range = answer.header("content-range").unwrap_or_else(|| "no `Content-Range`".to_owned());
+                    let text = format!("answered 206 Partial Content ({range}), though no part was asked for");
+                    return Err(failed("http-status", &text, &request, asked)
+                        .help("if that is all there is, say so: `errors: [{status: 206, action: accept}]`"));
+                }
+                let shown_request = is_done.then(|| request.clone());
                 let mut verdict = self.judge(request, answer, asked, attempt, ruling)?;
                 if let Verdict::Done(Outcome::Answer(exchanged)) = &mut verdict {
                     exchanged.beside = beside;
+                }
+                if let (Some(request), Verdict::Again { why, .. }) = (shown_request, &verdict) {
+                    let text = format!("what was asked for is done, but not what its answer leads to: {why}");
+                    return Err(failed("http-status", &text, &request, asked)
+                        .help("it is not sent again: with `redirects: none` the answer itself counts"));
                 }
                 Ok(verdict)
             }
@@ -522,7 +562,7 @@ impl Exchanges {
         request: &Prepared,
         asked: &Asked<'_>,
         mut signing: &[(Proof, Held)],
-    ) -> Result<Result<(Incoming, Url), TransportError>, Failure> {
+    ) -> Result<Result<Followed, TransportError>, Failure> {
         let timeout = match &asked.endpoint.timeout {
             Some(timeout) => timeout.resolve(asked.scope)?.duration(),
             None => TIMEOUT,
@@ -557,7 +597,7 @@ impl Exchanges {
             };
             let policy = asked.endpoint.api_settings.redirects;
             let Some(redirect) = Redirect::of(policy, &request, incoming.status, &incoming.headers) else {
-                return Ok(Ok((incoming, request.url)));
+                return Ok(Ok(Followed { incoming, url: request.url, is_done }));
             };
             is_done |= redirect.is_done;
             let leaves = redirect.url.origin() != request.url.origin();

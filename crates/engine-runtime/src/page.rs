@@ -161,6 +161,12 @@ impl PageReader {
                 }
             }
             List::Evaluated { unwrap, records } => {
+                // One element is no list there, so that its own children would be taken for records.
+                if matches!(content, Content::Xml) && records.as_path().is_some_and(|path| path.text().contains('*')) {
+                    let text = format!("`{}` takes all members, and in XML one element is not a list", self.path);
+                    return Err(Failure::new("unexpected-shape", text, self.span)
+                        .help("write the path of the element without `[*]`: it gives one, several or none"));
+                }
                 if !self.wanted.is_empty() {
                     self.wanted.fill(&body, slots).map_err(|error| self.not_as_expected(answer, &error.to_string()))?;
                 }
@@ -172,7 +178,8 @@ impl PageReader {
         }
     }
 
-    /// In XML one element is a list of one, and none below an element that is there is a list of none.
+    /// In XML one element is a list of one, and none below an element that has nothing else in it is a list of none. Where there
+    /// is something else, it may be what the API says instead.
     fn element(
         &self,
         answer: &Answer,
@@ -187,7 +194,7 @@ impl PageReader {
         if let Some((Segment::Name(_), above)) = path.split_last()
             // The document itself is always there, whatever it says.
             && !above.is_empty()
-            && walk(value, above).is_some_and(|above| matches!(above, Value::Object(_) | Value::String(_)))
+            && walk(value, above).is_some_and(is_bare)
         {
             return Ok(Records::none(body));
         }
@@ -227,6 +234,11 @@ impl PageReader {
             if !record.is_empty() {
                 check_json(record)
                     .map_err(|error| self.not_as_expected(answer, &format!("line {}: {error}", at + 1)))?;
+                if record.starts_with('[') {
+                    let why = format!("line {} is a list, not a record", at + 1);
+                    let failure = self.not_as_expected(answer, &why);
+                    return Err(failure.help("if the whole body is one list, it is JSON: write `format: json`"));
+                }
                 let offset = start + line.find(record).unwrap_or(0);
                 ranges.push(offset..offset + record.len());
             }
@@ -300,6 +312,15 @@ fn cursor_needs(endpoint: &Endpoint) -> Option<Needs> {
     let mut needs = Needs::default();
     needs.add_expr(template);
     Some(needs)
+}
+
+/// Tells whether an element of XML has nothing in it but attributes.
+fn is_bare(element: &Value) -> bool {
+    match element {
+        Value::String(text) => text.trim().is_empty(),
+        Value::Object(members) => members.iter().all(|(name, _)| name.starts_with('@')),
+        _ => false,
+    }
 }
 
 /// Joins the path that unwraps a body and that of the records, if both are singular.

@@ -80,7 +80,8 @@ impl<'p> Poll<'p> {
         let passed = Duration::try_from(now.duration_since(self.started)).unwrap_or_default();
         let left = self.timeout.saturating_sub(passed);
         let asks = asked_wait(&exchanged.answer, now);
-        let wait = asks.unwrap_or(self.every.min(left));
+        // An API that says `0` does not mean to be asked without a pause.
+        let wait = asks.unwrap_or_default().max(self.every.min(left));
         if left.is_zero() || wait > left || self.is_mocked {
             return Err(self.given_up(exchanged, asks));
         }

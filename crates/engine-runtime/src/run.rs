@@ -110,6 +110,7 @@ pub async fn run(
     {
         context.fail(&step.id, &failure);
     }
+    context.exchanges.settle().await;
     let error = context.failure.lock().unwrap_or_else(PoisonError::into_inner).take();
     let partial = steps.iter().any(|step| step.counts.invalid + step.counts.failed + step.counts.dead_lettered > 0);
     let status = match &error {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine_expr::{Secret, Value};
-use engine_request::auth::{JwtAuth, OAuth2Auth, SessionAuth, TokenError};
-use engine_request::{Answer, Attempt, Auth, Decision, Held, Method, Outcome as RetryOutcome, Prepared, Retry, Token};
+use engine_request::auth::{JwtAuth, OAuth2Auth, SessionAuth, TokenAsk, TokenError};
+use engine_request::{Answer, Attempt, Auth, Decision, Held, Method, Outcome as RetryOutcome, Retry, Token};
 use engine_source::Map;
 
 use crate::body::Takes;
@@ -21,7 +21,11 @@ use crate::world::BoxFuture;
 /// How long to wait for the answer of a token server.
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a process may be at fetching a token before others take it for dead.
-const LEASE: Duration = Duration::from_secs(90);
+const LEASE: Duration = Duration::from_secs(30);
+/// How often it says that it is still at it.
+const STILL: Duration = Duration::from_secs(10);
+/// How often it is tried to keep a token: one that was rotated and not kept is lost for good.
+const SAVES: usize = 6;
 /// How long to wait before looking again whether another process has fetched the token.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
@@ -77,11 +81,16 @@ impl Exchanges {
         }
         let lock = format!("token:{}", slot.id);
         let store = &self.world().state;
+        let mut is_told = false;
         while !store.lock(&lock, self.owner(), self.now(), LEASE).await? {
+            if !std::mem::replace(&mut is_told, true) {
+                tracing::info!("{}: waits for another process that is at fetching its token", slot.label);
+            }
             if !self.sleep(LOOK_AGAIN, asked.stop).await {
                 return Err(Failure::interrupted());
             }
         }
+        let _fetching = self.fetching.read().await;
         let fetched = async {
             let kept = self.kept(slot).await?;
             if let Some(kept) = kept.clone().filter(is_usable) {
@@ -89,7 +98,17 @@ impl Exchanges {
             }
             let token = self.ask_for_token(oauth2, kept, &lock, asked).await?;
             self.hide(&token);
-            store.save(Kind::Token, &slot.id, &slot.label, token.to_json().as_bytes(), self.now()).await?;
+            let mut saves = 1;
+            while let Err(error) =
+                store.save(Kind::Token, &slot.id, &slot.label, token.to_json().as_bytes(), self.now()).await
+            {
+                if saves == SAVES {
+                    return Err(error.into());
+                }
+                saves += 1;
+                tracing::info!("{}: the token is not kept yet: {error}", slot.label);
+                self.world().clock.sleep(LOOK_AGAIN).await;
+            }
             Ok(token)
         };
         let fetched = fetched.await;
@@ -124,8 +143,12 @@ impl Exchanges {
                 let message = ask.request.redactor().redact(&failure.message);
                 Failure { message: self.hidden().redact(&message), ..failure }.fatal()
             };
-            let answer = self.token_answer(&ask.request, lock, oauth2, asked).await.map_err(told)?;
+            let answer = self.token_answer(&ask, lock, oauth2, asked).await.map_err(told)?;
             match oauth2.answered(&answer, kept.as_ref(), asked.scope) {
+                Ok(token) if token.value.as_ref().is_some_and(|value| value.expose().contains(char::is_control)) => {
+                    let text = format!("token for `{api}`: the token has a line break or another control character");
+                    return Err(Failure::new("auth-failed", text, oauth2.token_url.span()).fatal());
+                }
                 Ok(token) => return Ok(token),
                 // What was kept is worth nothing any more.
                 Err(TokenError::Refused { error, .. })
@@ -153,14 +176,29 @@ impl Exchanges {
         }
     }
 
+    /// Waits for something, and says meanwhile to other processes that this one is still at it.
+    async fn keeping<T>(&self, lock: &str, work: impl Future<Output = T>) -> T {
+        let mut work = std::pin::pin!(work);
+        loop {
+            tokio::select! {
+                done = &mut work => return done,
+                () = self.world().clock.sleep(STILL) => {
+                    // If that fails the next use of the store says so.
+                    _ = self.world().state.lock(lock, self.owner(), self.now(), LEASE).await;
+                }
+            }
+        }
+    }
+
     /// Asks the token server, again where that may help.
     async fn token_answer(
         &self,
-        request: &Prepared,
+        ask: &TokenAsk,
         lock: &str,
         oauth2: &OAuth2Auth,
         asked: &Asked<'_>,
     ) -> Result<Answer, Failure> {
+        let request = &ask.request;
         let policy = Retry::default().resolve(asked.scope)?;
         let started = self.now();
         let mut number = 0;
@@ -174,9 +212,15 @@ impl Exchanges {
             self.world().state.lock(lock, self.owner(), self.now(), LEASE).await?;
             asked.tally.add(|counts| counts.requests += 1);
             let sent = self.world().transport.send(self.outgoing(request, asked.endpoint, TIMEOUT));
-            let came = tokio::select! {
-                came = sent => came,
-                () = asked.stop.stopped() => return Err(Failure::interrupted()),
+            let sent = self.keeping(lock, sent);
+            let came = if ask.is_refresh {
+                // What rotates a token is let finish: the old one may be worth nothing already.
+                sent.await
+            } else {
+                tokio::select! {
+                    came = sent => came,
+                    () = asked.stop.stopped() => return Err(Failure::interrupted()),
+                }
             };
             // A token server that is asked twice gives two tokens: nothing is lost by it.
             let elapsed = Duration::try_from(self.now().duration_since(started)).unwrap_or_default();
@@ -211,7 +255,7 @@ impl Exchanges {
                         wait,
                         attempt: number + 1,
                     });
-                    if !self.sleep(wait, asked.stop).await {
+                    if !self.keeping(lock, self.sleep(wait, asked.stop)).await {
                         return Err(Failure::interrupted());
                     }
                 }

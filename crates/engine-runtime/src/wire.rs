@@ -28,7 +28,7 @@ pub(crate) fn came(asked: &Asked<'_>, request: &Prepared, answer: &Answer, hidde
         return;
     }
     let mut text = format!("< {} {} {}{}", answer.status, request.method, request.shown_url, asked.place);
-    if asked.without.is_empty() || !answer.is_success() {
+    if asked.without.is_empty() {
         headers(&mut text, '<', &answer.headers);
         body(&mut text, '<', &answer.body);
     } else {

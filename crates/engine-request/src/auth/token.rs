@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use engine_expr::{Members, Secret, Value};
+use engine_expr::{Secret, Value};
 use jiff::{SignedDuration, Timestamp};
 
 /// What a token server or a login gave.
@@ -41,20 +41,15 @@ impl Token {
 
     /// Returns all that must not be shown.
     pub fn secrets(&self) -> impl Iterator<Item = &Secret> {
-        let fields = self.fields.as_object().into_iter().flat_map(Members::iter).filter_map(|(_, value)| match value {
-            Value::Secret(secret) => Some(secret),
-            _ => None,
-        });
+        let mut fields = Vec::new();
+        hidden_in(&self.fields, &mut fields);
         self.value.iter().chain(&self.refresh).chain(self.cookies.iter().map(|(_, value)| value)).chain(fields)
     }
 
     /// Returns what is kept of an answer under a name: hidden, where the name says that it is secret.
     pub(in crate::auth) fn field(name: &str, value: Value) -> Value {
         let name = name.to_ascii_lowercase();
-        match value.text() {
-            Some(text) if SECRET.iter().any(|word| name.contains(word)) => Value::Secret(Secret::new(&*text)),
-            _ => value,
-        }
+        if SECRET.iter().any(|word| name.contains(word)) { hide(value) } else { value }
     }
 
     /// Writes it down, secrets and all: for a store that encrypts it.
@@ -98,6 +93,33 @@ impl Token {
     }
 }
 
+/// Makes secrets of all texts and numbers in a value, but for the shortest.
+fn hide(value: Value) -> Value {
+    match &value {
+        Value::List(list) => Value::list(list.items().iter().cloned().map(hide).collect()),
+        Value::Object(members) => {
+            let hidden = members.iter().map(|(name, value)| (Arc::clone(name), hide(value.clone())));
+            Value::object(hidden.collect::<Vec<_>>())
+        }
+        // `true` or `12` would hide half of what is said.
+        Value::String(_) | Value::Number(_) => match value.text().filter(|text| text.len() > 3) {
+            Some(text) => Value::Secret(Secret::new(&*text)),
+            None => value,
+        },
+        _ => value,
+    }
+}
+
+/// Gathers the secrets in a value.
+fn hidden_in<'v>(value: &'v Value, found: &mut Vec<&'v Secret>) {
+    match value {
+        Value::Secret(secret) => found.push(secret),
+        Value::List(list) => list.items().iter().for_each(|item| hidden_in(item, found)),
+        Value::Object(members) => members.iter().for_each(|(_, member)| hidden_in(member, found)),
+        _ => {}
+    }
+}
+
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Token").field("expires_at", &self.expires_at).finish_non_exhaustive()
@@ -129,7 +151,8 @@ mod tests {
     fn is_written_and_read() {
         let fields = Value::object([
             ("instance_url", Value::from("https://eu1.test")),
-            ("XsrfToken", Value::Secret(Secret::new("x"))),
+            ("XsrfToken", Value::Secret(Secret::new("xsrf-1"))),
+            ("session", Value::object([("id", Value::Secret(Secret::new("id-of-it")))])),
             ("realm", Value::from(7_i64)),
         ]);
         let token = Token {
@@ -142,7 +165,7 @@ mod tests {
         };
         assert_eq!(Token::from_json(&token.to_json()).unwrap(), token);
         let hidden: Vec<_> = token.secrets().map(Secret::expose).collect();
-        assert_eq!(hidden, ["a\"b", "r", "c", "x"]);
+        assert_eq!(hidden, ["a\"b", "r", "c", "xsrf-1", "id-of-it"]);
         assert_eq!(Token::from_json("{}"), None);
         assert!(!format!("{token:?}").contains('"'));
     }

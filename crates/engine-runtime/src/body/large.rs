@@ -189,6 +189,9 @@ fn run(
                 number += 1;
                 let record = trim_line(text.get(..end).unwrap_or_default());
                 if !record.is_empty() {
+                    if record.starts_with('[') {
+                        return Err(LargeError::Line(format!("line {number} is a list, not a record")));
+                    }
                     if checks {
                         check_json(record).map_err(|error| LargeError::Line(format!("line {number}: {error}")))?;
                     }

@@ -100,6 +100,7 @@ pub(crate) async fn receive(incoming: Incoming, url: Url, asked: &Asked<'_>) -> 
     let taker = Taker { content: &content, content_type, coding, span: takes.span().unwrap_or(span), most };
     if succeeded {
         taker.check_type(response.format)?;
+        taker.check_start(&body)?;
     }
     let packing = response.compression.filter(|_| succeeded);
     let said = response.encoding.as_deref();
@@ -219,6 +220,21 @@ impl Taker<'_> {
                 ));
         }
         Ok(())
+    }
+
+    /// What begins as XML, HTML or JSON does is not taken for rows, whatever it is called.
+    fn check_start(&self, body: &Body) -> Result<(), Failure> {
+        let (Content::Csv(_), Body::Bytes(bytes)) = (self.content, body) else { return Ok(()) };
+        let start = bytes.trim_ascii_start();
+        let is_json = || {
+            start.starts_with(b"{") && serde_json::from_slice::<serde::de::IgnoredAny>(start.trim_ascii_end()).is_ok()
+        };
+        if !start.starts_with(b"<") && !is_json() {
+            return Ok(());
+        }
+        let kind = kind(self.content_type, self.coding);
+        let failure = not_as_expected(self.content, &kind, "it begins as another format does", bytes, self.span);
+        Err(failure.help("if it means something else, say so by an `errors` rule"))
     }
 
     fn failure(&self, error: &LargeError, source: &Source) -> Failure {

@@ -13,6 +13,8 @@ use crate::auth::Token;
 use crate::auth::expiry::end_of;
 use crate::{Answer, Prepared};
 
+/// How many seconds a server may ask to wait between two questions, to be believed.
+const LONGEST: f64 = 300.0;
 /// How long to wait between two questions, if the provider does not say (RFC 8628 §3.2).
 const INTERVAL: Duration = Duration::from_secs(5);
 
@@ -78,7 +80,9 @@ impl OAuth2Auth {
         let redactor = self.redactor(None, scope);
         let value = answer.value();
         let text = |name: &str| {
-            value.get(name).and_then(Value::text).filter(|text| !text.is_empty()).map(std::borrow::Cow::into_owned)
+            // What is shown on a terminal must not control it.
+            let plain = |text: std::borrow::Cow<'_, str>| text.chars().filter(|char| !char.is_control()).collect();
+            value.get(name).and_then(Value::text).map(plain).filter(|text: &String| !text.is_empty())
         };
         let lacks = |wanted: &str| {
             refusal(answer, &redactor).unwrap_or_else(|| match no_token(answer, wanted, &redactor) {
@@ -93,8 +97,7 @@ impl OAuth2Auth {
         }
         let now = now(scope, self.token_url.span())?;
         let seconds = value.get("interval").and_then(Value::text).and_then(|text| text.trim().parse::<f64>().ok());
-        let interval =
-            seconds.filter(|seconds| *seconds > 0.0).and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        let interval = seconds.filter(|seconds| *seconds > 0.0 && *seconds <= LONGEST).map(Duration::from_secs_f64);
         Ok(DeviceCode {
             code: Secret::new(text("device_code").ok_or_else(|| lacks("device_code"))?),
             user_code: text("user_code").ok_or_else(|| lacks("user_code"))?,

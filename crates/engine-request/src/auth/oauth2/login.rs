@@ -115,7 +115,9 @@ impl Login {
         let pairs: Vec<_> = url::form_urlencoded::parse(query.as_bytes()).collect();
         let member = |name: &str| pairs.iter().find(|(known, _)| known == name).map(|(_, value)| &**value);
         let state = member("state");
-        if state.is_some_and(|state| state != self.state.expose()) || (state.is_none() && text.contains("://")) {
+        if state.is_some_and(|state| state != self.state.expose())
+            || (state.is_none() && (text.contains("://") || text.starts_with('/')))
+        {
             let error = no_code("the login that came back is not the one that was begun here");
             return Err(error.help("begin again, and use the URL that is shown then").into());
         }
