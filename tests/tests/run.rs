@@ -38,14 +38,18 @@ scenarios! {
     answer_of_csv_by_its_type
     answer_of_csv_cut_off
     answer_of_csv_ragged
+    answer_of_csv_that_is_html
     answer_of_json_for_csv
     answer_of_nan
     answer_of_ndjson
+    answer_of_ndjson_that_is_json
+    answer_of_part_of_a_page
     answer_of_text
     answer_of_utf_16
     answer_of_xml
     answer_of_xml_broken
     answer_of_xml_in_latin_1
+    answer_of_xml_that_says_no
     answer_of_xml_without_its_element
     answer_packed_in_other_ways
     answer_that_is_packed
@@ -170,6 +174,7 @@ scenarios! {
     read_of_one_step_twice
     redirect
     redirect_after_a_post
+    redirect_after_a_post_401
     redirect_none
     redirect_same_origin
     redirect_to_another_host

@@ -480,7 +480,16 @@ impl Exchanges {
                         .help("if that is all there is, say so: `errors: [{status: 206, action: accept}]`"));
                 }
                 let shown_request = is_done.then(|| request.clone());
-                let mut verdict = self.judge(request, answer, asked, attempt, ruling)?;
+                let led_to = is_done.then(|| self.hidden.redact(answer.url.as_str()));
+                let verdict = self.judge(request, answer, asked, attempt, ruling);
+                let mut verdict = match (verdict, led_to) {
+                    (Err(failure), Some(url)) => {
+                        let advice = "what was asked for is done; with `redirects: none` its own answer counts";
+                        let message = format!("{} (from {url}, to which the answer leads)", failure.message);
+                        return Err(Failure { message, help: Some(advice.to_owned()), ..failure });
+                    }
+                    (verdict, _) => verdict?,
+                };
                 if let Verdict::Done(Outcome::Answer(exchanged)) = &mut verdict {
                     exchanged.beside = beside;
                 }
