@@ -95,6 +95,7 @@ scenarios! {
     auth_oauth2_without_a_token
     auth_refresh_by_rule
     auth_session
+    auth_session_by_redirect
     auth_session_without_a_token
     auth_signed_mock
     auth_switch

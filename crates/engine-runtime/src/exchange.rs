@@ -11,7 +11,8 @@ use engine_request::{
     Outcome as RetryOutcome, Prepared, RetryPolicy, Ruling, Token,
 };
 use engine_source::Span;
-use http::header::{IF_MODIFIED_SINCE, IF_NONE_MATCH, WWW_AUTHENTICATE};
+use http::header::{COOKIE, IF_MODIFIED_SINCE, IF_NONE_MATCH, SET_COOKIE, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderValue};
 use jiff::Timestamp;
 use url::{Origin, Url};
 
@@ -580,6 +581,8 @@ impl Exchanges {
         let asked_for = request;
         let mut request = request.clone();
         let mut is_done = false;
+        // What a login sets on its way belongs to it.
+        let mut cookies: Vec<HeaderValue> = Vec::new();
         for _ in 0..=MAX_REDIRECTS {
             let mut outgoing = self.outgoing(&request, asked.endpoint, timeout);
             outgoing.max_body = most;
@@ -596,7 +599,7 @@ impl Exchanges {
                 // What changes something is let finish: only its answer tells whether it was done.
                 sent.await
             };
-            let incoming = match incoming {
+            let mut incoming = match incoming {
                 Ok(incoming) => incoming,
                 // Nothing was sent where it leads, but what was asked for is done: it must not be asked for again.
                 Err(TransportError::Connect(why)) if is_done => {
@@ -606,6 +609,7 @@ impl Exchanges {
             };
             let policy = asked.endpoint.api_settings.redirects;
             let Some(redirect) = Redirect::of(policy, &request, incoming.status, &incoming.headers) else {
+                add_cookies(&mut incoming.headers, cookies);
                 return Ok(Ok(Followed { incoming, url: request.url, is_done }));
             };
             is_done |= redirect.is_done;
@@ -617,6 +621,12 @@ impl Exchanges {
                 // Whoever comes back from elsewhere comes without credentials.
                 signing = &[];
                 self.check_host(&request.url, asked, asked_for)?;
+                cookies.clear();
+            } else if !asked.without.is_empty() {
+                for cookie in incoming.headers.get_all(SET_COOKIE) {
+                    send_cookie(&mut request.headers, cookie);
+                    cookies.push(cookie.clone());
+                }
             }
             // What was signed is another request now.
             for (proof, holds) in signing {
@@ -790,7 +800,10 @@ impl Exchanges {
         } else {
             let name = http::StatusCode::from_u16(status).ok().and_then(|code| code.canonical_reason());
             let name = name.map(|name| format!(" {name}")).unwrap_or_default();
-            format!("answered {status}{name}{}: {}", tried(reason), excerpt(&answer.body))
+            // In a good answer of a login there may be a token that nobody knows yet.
+            let is_shown = asked.without.is_empty() || !answer.is_success();
+            let body = if is_shown { excerpt(&answer.body) } else { "what a login gives is not shown".to_owned() };
+            format!("answered {status}{name}{}: {body}", tried(reason))
         };
         let failure = failed("http-status", &text, request, asked);
         match status {
@@ -917,6 +930,31 @@ fn unsendable(error: &TransportError, request: &Prepared, asked: &Asked<'_>) -> 
         TransportError::Tls(why) if why.contains("authorit") => failure("connection")
             .help("name the file of the authority that signs the host's certificate: `tls: {ca: ca.pem}`"),
         _ => failure("connection").help("check that the host is right"),
+    }
+}
+
+/// Puts cookies that were set on the way before those of the answer itself.
+fn add_cookies(headers: &mut HeaderMap, cookies: Vec<HeaderValue>) {
+    if cookies.is_empty() {
+        return;
+    }
+    let own: Vec<HeaderValue> = headers.get_all(SET_COOKIE).iter().cloned().collect();
+    headers.remove(SET_COOKIE);
+    for cookie in cookies.into_iter().chain(own) {
+        headers.append(SET_COOKIE, cookie);
+    }
+}
+
+/// Sends a cookie along that an answer has just set.
+fn send_cookie(headers: &mut HeaderMap, cookie: &HeaderValue) {
+    let pair = cookie.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    let Some((name, _)) = pair.split_once('=') else { return };
+    let known = headers.get(COOKIE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let is_other = |known: &&str| !known.is_empty() && known.split_once('=').is_none_or(|(other, _)| other != name);
+    let pairs: Vec<&str> = known.split("; ").filter(is_other).chain([pair]).collect();
+    if let Ok(mut value) = HeaderValue::from_str(&pairs.join("; ")) {
+        value.set_sensitive(true);
+        headers.insert(COOKIE, value);
     }
 }
 
