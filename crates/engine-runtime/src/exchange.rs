@@ -1,4 +1,8 @@
-//! One exchange with an API: rate limits, credentials, redirects, retries and what the answer means.
+//! One exchange with an API: credentials, a turn to go, attempts until one counts.
+
+mod follow;
+mod home;
+mod judge;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,36 +11,30 @@ use std::time::Duration;
 use engine_expr::{Scope, Template, Value};
 use engine_plan::{Endpoint, Plan};
 use engine_request::{
-    Answer, Attempt, Auth, Authenticate, Challenge, Decision, Draft, ErrorAction, ErrorRules, GiveUp, Held,
-    Outcome as RetryOutcome, Prepared, RetryPolicy, Ruling, Token,
+    Answer, Attempt, Auth, Authenticate, Challenge, Draft, ErrorAction, ErrorRules, Held, Prepared, Token,
 };
 use engine_source::Span;
-use http::header::{COOKIE, IF_MODIFIED_SINCE, IF_NONE_MATCH, SET_COOKIE, WWW_AUTHENTICATE};
-use http::{HeaderMap, HeaderValue};
+use http::header::WWW_AUTHENTICATE;
 use jiff::Timestamp;
 use url::{Origin, Url};
 
-use crate::body::{Beside, Received, Takes, max_body, receive};
+use self::follow::Followed;
+use self::home::{Home, origin_of};
+use self::judge::ruling;
+pub(crate) use self::judge::tried;
+use crate::body::{Beside, Received, Takes, receive};
 use crate::credentials::{Credentials, Proof, kept};
 use crate::failure::Failure;
-use crate::graphql;
 use crate::hidden::Hidden;
 use crate::origin::{hide_secrets, named_origin, strip};
-use crate::page::excerpt;
-use crate::redirect::Redirect;
 use crate::report::Event;
 use crate::run::RunOptions;
 use crate::stop::Stop;
 use crate::tally::Tally;
 use crate::traffic::Traffic;
-use crate::transport::{Connection, Incoming, MAX_WHOLE, Outgoing, TransportError};
+use crate::transport::{Connection, Incoming, Outgoing, TransportError};
 use crate::wire;
 use crate::world::World;
-
-/// How long to wait for an answer, if the spec does not say.
-const TIMEOUT: Duration = Duration::from_secs(30);
-/// How many redirects are followed.
-const MAX_REDIRECTS: usize = 10;
 
 /// Makes exchanges for all steps of a run.
 pub(crate) struct Exchanges {
@@ -78,24 +76,6 @@ struct Known {
     /// The origin that the request line itself names.
     named: Option<Origin>,
     rules: ErrorRules,
-}
-
-/// Where an API is at home.
-enum Home {
-    /// Known from the start.
-    At(Origin),
-    /// What the `base_url` gives where the answer of a login is known.
-    ByLogin(Template),
-    /// Nobody says.
-    Nowhere,
-}
-
-/// What came in the end, after redirects.
-struct Followed {
-    incoming: Incoming,
-    url: Url,
-    /// Whether what was asked for is done, and only its answer leads elsewhere (303).
-    is_done: bool,
 }
 
 /// What is asked, and for whom.
@@ -433,8 +413,7 @@ impl Exchanges {
             (false, false) => strip(&mut request),
         }
         self.check_host(&request.url, asked, &request)?;
-        let body = request.body.as_bytes().unwrap_or_default();
-        if !own_origin && !named && request.redactor().finds(&String::from_utf8_lossy(&body)) {
+        if !own_origin && !named && has_secret_body(&request) {
             let text = "a secret in the body would go to another host than the API's own";
             return Err(failed("host-not-allowed", text, &request, asked)
                 .help("give the other host an API of its own, with what it may know"));
@@ -565,280 +544,6 @@ impl Exchanges {
         }
         renewed.token
     }
-
-    /// Sends a request and follows where its answer leads; what is at home there is signed anew.
-    async fn follow(
-        &self,
-        request: &Prepared,
-        asked: &Asked<'_>,
-        mut signing: &[(Proof, Held)],
-    ) -> Result<Result<Followed, TransportError>, Failure> {
-        let timeout = match &asked.endpoint.timeout {
-            Some(timeout) => timeout.resolve(asked.scope)?.duration(),
-            None => TIMEOUT,
-        };
-        let most = max_body(&asked.endpoint.response, asked.scope)?;
-        let asked_for = request;
-        let mut request = request.clone();
-        let mut is_done = false;
-        // What a login sets on its way belongs to it.
-        let mut cookies: Vec<HeaderValue> = Vec::new();
-        for _ in 0..=MAX_REDIRECTS {
-            let mut outgoing = self.outgoing(&request, asked.endpoint, timeout);
-            outgoing.max_body = most;
-            if let Some(abroad) = self.abroad(&request.url, asked) {
-                outgoing.connection = abroad;
-            }
-            let sent = self.world.transport.send(outgoing);
-            let incoming = if is_read_only(&asked_for.method) {
-                tokio::select! {
-                    incoming = sent => incoming,
-                    () = asked.stop.stopped() => return Ok(Err(TransportError::Broken("the run was stopped".to_owned()))),
-                }
-            } else {
-                // What changes something is let finish: only its answer tells whether it was done.
-                sent.await
-            };
-            let mut incoming = match incoming {
-                Ok(incoming) => incoming,
-                // Nothing was sent where it leads, but what was asked for is done: it must not be asked for again.
-                Err(TransportError::Connect(why)) if is_done => {
-                    return Ok(Err(TransportError::Broken(format!("no connection where the answer leads: {why}"))));
-                }
-                Err(error) => return Ok(Err(error)),
-            };
-            let policy = asked.endpoint.api_settings.redirects;
-            let Some(redirect) = Redirect::of(policy, &request, incoming.status, &incoming.headers) else {
-                add_cookies(&mut incoming.headers, cookies);
-                return Ok(Ok(Followed { incoming, url: request.url, is_done }));
-            };
-            is_done |= redirect.is_done;
-            let leaves = redirect.url.origin() != request.url.origin();
-            redirect.turn(&mut request);
-            request.shown_url = self.hidden.redact(request.url.as_str());
-            if leaves {
-                strip(&mut request);
-                // Whoever comes back from elsewhere comes without credentials.
-                signing = &[];
-                self.check_host(&request.url, asked, asked_for)?;
-                cookies.clear();
-            } else if !asked.without.is_empty() {
-                for cookie in incoming.headers.get_all(SET_COOKIE) {
-                    send_cookie(&mut request.headers, cookie);
-                    cookies.push(cookie.clone());
-                }
-            }
-            // What was signed is another request now.
-            for (proof, holds) in signing {
-                proof.auth.sign(&mut request, asked.scope, holds)?;
-            }
-        }
-        let text = format!("more than {MAX_REDIRECTS} redirects, the last of them to {}", request.shown_url);
-        Err(failed("http-status", &text, asked_for, asked).help("the API leads in a circle; check the URL"))
-    }
-
-    /// Returns how another host than the API's own is connected to, where that is another way: a client certificate is a credential.
-    fn abroad(&self, url: &Url, asked: &Asked<'_>) -> Option<Arc<Connection>> {
-        let abroad = self.apis.get(&asked.endpoint.api)?.abroad.as_ref()?;
-        let known = self.endpoints.get(&asked.endpoint.id())?;
-        (!known.home.is(&url.origin(), asked.scope)).then(|| Arc::clone(abroad))
-    }
-
-    /// Refuses hosts that the spec does not name.
-    fn check_host(&self, url: &Url, asked: &Asked<'_>, request: &Prepared) -> Result<(), Failure> {
-        let Some(api) = self.apis.get(&asked.endpoint.api) else { return Ok(()) };
-        let known = self.endpoints.get(&asked.endpoint.id());
-        let origin = url.origin();
-        let own =
-            known.is_some_and(|known| known.home.is(&origin, asked.scope) || known.named.as_ref() == Some(&origin));
-        let host = url.host_str().unwrap_or_default();
-        let with_port = url.port().map(|port| format!("{host}:{port}"));
-        let allowed = api.hosts.iter().any(|allowed| {
-            allowed == host
-                || Some(allowed) == with_port.as_ref()
-                || allowed
-                    .strip_prefix("*.")
-                    .is_some_and(|domain| host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.')))
-        });
-        if own || allowed {
-            return Ok(());
-        }
-        if !matches!(url.scheme(), "http" | "https") {
-            let text = format!("leads to `{}`, which is no HTTP URL", self.hidden.redact(url.as_str()));
-            return Err(failed("host-not-allowed", &text, request, asked));
-        }
-        let shown = with_port.unwrap_or_else(|| host.to_owned());
-        Err(failed(
-            "host-not-allowed",
-            &format!("leads to the host `{shown}`, which the spec does not name"),
-            request,
-            asked,
-        )
-        .help(format!(
-            "if it may be talked to, add `allow_hosts: [\"{shown}\"]` to the API; credentials do not go there"
-        )))
-    }
-
-    /// Decides what an answer means.
-    fn judge(
-        &self,
-        request: Prepared,
-        answer: Answer,
-        asked: &Asked<'_>,
-        attempt: &Attempt,
-        ruling: Option<Ruling>,
-    ) -> Result<Verdict, Failure> {
-        let (now, random) = (self.world.clock.now(), self.world.clock.random());
-        let status = answer.status;
-        let Some(ruling) = ruling else {
-            if answer.is_success() {
-                if request.is_graphql()
-                    && let Some(errors) = graphql::errors(&answer, asked.scope)
-                {
-                    let text = format!("the answer has GraphQL errors: {errors}");
-                    return Err(failed("graphql-errors", &text, &request, asked).help(
-                        "to take what came nevertheless, write `errors: [{when: response.body.data is not none, action: accept}]`",
-                    ));
-                }
-                return Ok(Verdict::Done(Outcome::Answer(Box::new(Exchanged {
-                    request,
-                    answer,
-                    beside: Beside::Nothing,
-                }))));
-            }
-            if status == 304 && [IF_NONE_MATCH, IF_MODIFIED_SINCE].iter().any(|name| request.headers.contains_key(name))
-            {
-                let failure = Self::refused(&request, &answer, asked, None, None);
-                let refusal = Refusal { failure, meaning: Meaning::NotModified };
-                return Ok(Verdict::Done(Outcome::Refused(Box::new(refusal))));
-            }
-            let decision = match policy(asked)? {
-                Some(policy) => policy.decide(attempt, RetryOutcome::Answer(&answer), asked.scope, now, random)?,
-                None => Decision::GiveUp(GiveUp::NotRetried),
-            };
-            return match decision {
-                Decision::After(wait) => Ok(Verdict::Again { wait, why: describe(&request, status) }),
-                Decision::GiveUp(reason) => Err(Self::refused(&request, &answer, asked, None, Some(reason))),
-            };
-        };
-        match ruling.action {
-            ErrorAction::Accept => {
-                Ok(Verdict::Done(Outcome::Answer(Box::new(Exchanged { request, answer, beside: Beside::Nothing }))))
-            }
-            ErrorAction::Skip => Ok(Verdict::Done(Outcome::Skipped)),
-            ErrorAction::Retry => {
-                let policy = policy(asked)?.unwrap_or(engine_request::Retry::default().resolve(asked.scope)?);
-                match policy.again(attempt, RetryOutcome::Answer(&answer), ruling.wait, asked.scope, now, random)? {
-                    Decision::After(wait) => Ok(Verdict::Again { wait, why: describe(&request, status) }),
-                    Decision::GiveUp(reason) => {
-                        Err(Self::refused(&request, &answer, asked, ruling.message, Some(reason)))
-                    }
-                }
-            }
-            ErrorAction::Fail | ErrorAction::RefreshAuth => {
-                Err(Self::refused(&request, &answer, asked, ruling.message, None))
-            }
-            action @ (ErrorAction::Restart | ErrorAction::ResetCursor) => {
-                let failure = Self::refused(&request, &answer, asked, ruling.message, None);
-                let meaning = if action == ErrorAction::Restart { Meaning::Restart } else { Meaning::Reset };
-                Ok(Verdict::Done(Outcome::Refused(Box::new(Refusal { failure, meaning }))))
-            }
-        }
-    }
-
-    /// Decides what to do without an answer.
-    fn unanswered(
-        &self,
-        request: &Prepared,
-        error: &TransportError,
-        asked: &Asked<'_>,
-        attempt: &Attempt,
-    ) -> Result<Verdict, Failure> {
-        if asked.stop.is_stopped() && is_read_only(&request.method) {
-            return Ok(Verdict::Done(Outcome::Stopped));
-        }
-        let (outcome, code) = match error {
-            TransportError::Connect(_) => (RetryOutcome::Connect, "connection"),
-            TransportError::Timeout(_) => (RetryOutcome::Timeout, "timeout"),
-            TransportError::Broken(_) => (RetryOutcome::Broken, "connection"),
-            _ => return Err(unsendable(error, request, asked)),
-        };
-        let (now, random) = (self.world.clock.now(), self.world.clock.random());
-        let decision = match policy(asked)? {
-            Some(policy) => policy.decide(attempt, outcome, asked.scope, now, random)?,
-            None => Decision::GiveUp(GiveUp::NotRetried),
-        };
-        match decision {
-            Decision::After(wait) => {
-                Ok(Verdict::Again { wait, why: format!("{} {}: {error}", request.method, request.shown_url) })
-            }
-            Decision::GiveUp(reason) => {
-                let failure = failed(code, &format!("{error}{}", tried(Some(reason))), request, asked);
-                Err(match (error, reason) {
-                    (_, GiveUp::MightRepeat) => failure.help(
-                        "nobody knows whether the API has done it; with `idempotency: {in: header.Idempotency-Key}` it can be tried again safely",
-                    ),
-                    (TransportError::Connect(_), _) => failure.help("check that the host is right and can be reached from here"),
-                    (TransportError::Timeout(_), _) => failure.help("give it more time with `timeout`, or ask for less at once"),
-                    _ => failure,
-                })
-            }
-        }
-    }
-
-    /// Says that an answer is an error.
-    fn refused(
-        request: &Prepared,
-        answer: &Answer,
-        asked: &Asked<'_>,
-        message: Option<String>,
-        reason: Option<GiveUp>,
-    ) -> Failure {
-        let status = answer.status;
-        let text = if let Some(message) = message {
-            format!("{message} (status {status})")
-        } else {
-            let name = http::StatusCode::from_u16(status).ok().and_then(|code| code.canonical_reason());
-            let name = name.map(|name| format!(" {name}")).unwrap_or_default();
-            // In a good answer of a login there may be a token that nobody knows yet.
-            let is_shown = asked.without.is_empty() || !answer.is_success();
-            let body = if is_shown { excerpt(&answer.body) } else { "what a login gives is not shown".to_owned() };
-            format!("answered {status}{name}{}: {body}", tried(reason))
-        };
-        let failure = failed("http-status", &text, request, asked);
-        match status {
-            401 => failure.help("the API does not take these credentials: check the secrets that `auth` names"),
-            403 => failure.help("these credentials may not do this: check their rights"),
-            404 => failure.help(
-                "check the path and its params; `errors: [{status: 404, action: skip}]` leaves out what is not there",
-            ),
-            429 if matches!(reason, Some(GiveUp::TooLong { .. })) => {
-                failure.help("raise `max_elapsed` of `retry` to wait that long, or run it again later")
-            }
-            429 => failure.help("the API wants fewer requests: set `rate_limit`"),
-            304 => failure.help("nobody asked whether it has changed; for a read that does, write `conditional: true`"),
-            300..=399 => failure
-                .help("this redirect is not followed, by `redirects` or since the request changes something: write the URL that it leads to"),
-            _ => failure,
-        }
-    }
-}
-
-/// Returns how a request is tried again: asked only when one did not succeed, and with that request's params.
-fn policy(asked: &Asked<'_>) -> Result<Option<RetryPolicy>, Failure> {
-    Ok(asked.endpoint.retry.as_ref().map(|retry| retry.resolve(asked.scope)).transpose()?)
-}
-
-/// Returns what the endpoint's rules say about an answer.
-fn ruling(
-    known: Option<&Known>,
-    request: &Prepared,
-    answer: &Answer,
-    asked: &Asked<'_>,
-) -> Result<Option<Ruling>, Failure> {
-    let Some(known) = known.filter(|known| !known.rules.is_empty()) else { return Ok(None) };
-    let place = || format!("{} after status {}", shown(request, asked), answer.status);
-    known.rules.judge(answer, request, asked.scope).map_err(|error| told(Failure::from(error), &place(), request))
 }
 
 /// Says what went wrong with a request, without its secrets.
@@ -862,31 +567,6 @@ fn told(failure: Failure, exchange: &str, request: &Prepared) -> Failure {
     Failure { message, ..failure }
 }
 
-impl Home {
-    /// Tells whether an origin is this one.
-    fn is(&self, origin: &Origin, scope: &Scope) -> bool {
-        match self {
-            Self::At(home) => home == origin,
-            Self::ByLogin(base_url) => origin_of(base_url, scope).as_ref() == Some(origin),
-            Self::Nowhere => false,
-        }
-    }
-
-    /// Returns where it is, where that is known.
-    fn origin(&self, scope: &Scope) -> Option<Origin> {
-        match self {
-            Self::At(home) => Some(home.clone()),
-            Self::ByLogin(base_url) => origin_of(base_url, scope),
-            Self::Nowhere => None,
-        }
-    }
-}
-
-/// Returns the origin of the URL that a template gives.
-fn origin_of(base_url: &Template, scope: &Scope) -> Option<Origin> {
-    base_url.render_text(scope).ok().and_then(|text| Url::parse(&text).ok()).map(|url| url.origin())
-}
-
 /// Tells whether a request is to come without an auth.
 fn is_without(proof: &Proof, asked: &Asked<'_>) -> bool {
     proof.slot.as_ref().is_some_and(|slot| asked.without.contains(&slot.id))
@@ -904,58 +584,14 @@ impl Exchanged {
     }
 }
 
+/// Tells whether the body of a request has a secret in it.
+fn has_secret_body(request: &Prepared) -> bool {
+    let body = request.body.as_bytes().unwrap_or_default();
+    !body.is_empty() && request.redactor().finds(&String::from_utf8_lossy(&body))
+}
+
 fn describe(request: &Prepared, status: u16) -> String {
     format!("{} {} answered {status}", request.method, request.shown_url)
-}
-
-/// Says why there is no answer, and will be none however often it is tried.
-fn unsendable(error: &TransportError, request: &Prepared, asked: &Asked<'_>) -> Failure {
-    let failure = |code| failed(code, &error.to_string(), request, asked);
-    match error {
-        TransportError::TooLarge { most, .. } if *most == MAX_WHOLE => failure("body-too-large").help("ask for smaller pages"),
-        TransportError::TooLarge { .. } => {
-            failure("body-too-large").help("ask for smaller pages, or allow more with `response: {max_size: 5GB}`")
-        }
-        TransportError::HeadTooLarge => failure("body-too-large").help("ask the API for fewer or shorter headers"),
-        TransportError::NotAllowed(_) => failure("host-not-allowed").help(
-            "clouds hand out the credentials of the machine there; if the spec is meant to ask for them, write the address itself into `base_url` or `allow_hosts`",
-        ),
-        TransportError::File { .. } => failure("unreadable-file").help("leave files alone while they are sent"),
-        TransportError::Disk(_) => {
-            failure("body-too-large").help("make room in the folder for temporary files, or name another in the variable `TMPDIR`").fatal()
-        }
-        TransportError::Tls(why) if why.contains("client certificate") => {
-            failure("connection").help("name the files of the certificate: `tls: {cert: client.pem, key: client.key}`")
-        }
-        TransportError::Tls(why) if why.contains("authorit") => failure("connection")
-            .help("name the file of the authority that signs the host's certificate: `tls: {ca: ca.pem}`"),
-        _ => failure("connection").help("check that the host is right"),
-    }
-}
-
-/// Puts cookies that were set on the way before those of the answer itself.
-fn add_cookies(headers: &mut HeaderMap, cookies: Vec<HeaderValue>) {
-    if cookies.is_empty() {
-        return;
-    }
-    let own: Vec<HeaderValue> = headers.get_all(SET_COOKIE).iter().cloned().collect();
-    headers.remove(SET_COOKIE);
-    for cookie in cookies.into_iter().chain(own) {
-        headers.append(SET_COOKIE, cookie);
-    }
-}
-
-/// Sends a cookie along that an answer has just set.
-fn send_cookie(headers: &mut HeaderMap, cookie: &HeaderValue) {
-    let pair = cookie.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
-    let Some((name, _)) = pair.split_once('=') else { return };
-    let known = headers.get(COOKIE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let is_other = |known: &&str| !known.is_empty() && known.split_once('=').is_none_or(|(other, _)| other != name);
-    let pairs: Vec<&str> = known.split("; ").filter(is_other).chain([pair]).collect();
-    if let Ok(mut value) = HeaderValue::from_str(&pairs.join("; ")) {
-        value.set_sensitive(true);
-        headers.insert(COOKIE, value);
-    }
 }
 
 /// Says that a request was not answered.
@@ -963,15 +599,4 @@ pub(crate) fn connection_failed(error: &TransportError, method: &http::Method, s
     let code = if let TransportError::Timeout(_) = error { "timeout" } else { "connection" };
     Failure::new(code, format!("{method} {shown_url}: {error}"), span)
         .help("check that the host is right and can be reached from here")
-}
-
-/// Says how often it was tried.
-pub(crate) fn tried(reason: Option<GiveUp>) -> String {
-    match reason {
-        Some(GiveUp::Attempts(attempts)) if attempts > 1 => format!(" (tried {attempts} times)"),
-        Some(GiveUp::TooLong { wait, .. }) => {
-            format!(" (it asks to wait {} s, which is longer than `max_elapsed`)", wait.as_secs())
-        }
-        _ => String::new(),
-    }
 }
