@@ -7,6 +7,7 @@ mod ahead;
 mod asked_of_answers;
 mod body;
 mod call;
+mod claim;
 mod credentials;
 mod exchange;
 mod failure;
