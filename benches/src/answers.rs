@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Lines};
 use std::path::Path;
 
+use rusqlite::Connection;
 use serde_json::Value;
 
 /// How two outputs differ.
@@ -30,6 +31,19 @@ pub enum Difference {
         expected: String,
         /// By the engine.
         got: String,
+    },
+    /// A database cannot be read.
+    #[error("cannot read a database: {0}")]
+    Database(#[from] rusqlite::Error),
+    /// Two tables have not the same rows.
+    #[error("expected {expected} rows, got {got}; {same} of them are the same")]
+    Rows {
+        /// By hand.
+        expected: i64,
+        /// By the engine.
+        got: i64,
+        /// In both.
+        same: i64,
     },
     /// There are fewer, or more.
     #[error("expected {expected} records, got {got}")]
@@ -62,6 +76,19 @@ pub fn compare(expected: &Path, got: &Path) -> Result<usize, Difference> {
             }
         }
     }
+}
+
+/// Compares the orders in two databases, and gives their number: the same columns, the same rows by their ids.
+pub fn compare_tables(expected: &Path, got: &Path) -> Result<i64, Difference> {
+    let connection = Connection::open(expected)?;
+    connection.execute("ATTACH DATABASE ?1 AS got", [got.to_string_lossy()])?;
+    let count = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
+    let columns = "id, number, state, ordered_at, customer, email, city, total, sku";
+    let (expected, got) = (count("SELECT count(*) FROM main.orders")?, count("SELECT count(*) FROM got.orders")?);
+    let same = count(&format!(
+        "SELECT count(*) FROM (SELECT {columns} FROM main.orders INTERSECT SELECT {columns} FROM got.orders)"
+    ))?;
+    if expected == got && same == got { Ok(got) } else { Err(Difference::Rows { expected, got, same }) }
 }
 
 fn parse(line: usize, text: &str) -> Result<Value, Difference> {

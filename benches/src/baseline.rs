@@ -1,10 +1,14 @@
 //! The program that a careful engineer would write for this one API: reqwest, typed structs that borrow from the
 //! page, a buffered writer, one thread. What the engine is measured against.
 
+mod children;
+mod upsert;
+
 use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::os::fd::AsFd;
+use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 use reqwest::Client;
@@ -13,17 +17,34 @@ use serde::ser::Error as _;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
-/// Reads every page from `url` and writes nine fields of each order as a JSON line.
+pub(crate) use children::AT_ONCE;
+
+/// Reads every page from `url` and writes nine fields of each order as a JSON line, or does another work by hand.
 #[derive(Clone, Debug, Parser)]
 pub struct Baseline {
-    /// Which nine fields.
-    pub fields: Fields,
-    /// The first page.
+    /// What to do.
+    pub work: Work,
+    /// The first page, or the API.
     pub url: String,
+    /// The database, for the work that writes one.
+    pub database: Option<PathBuf>,
+}
+
+/// What is done by hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Work {
+    /// Prints nine members, as they are.
+    Paths,
+    /// Prints six members, and three that are computed.
+    Templates,
+    /// Upserts nine members into a table, page by page.
+    Upsert,
+    /// Reads the children of each parent, 32 at once, and prints them.
+    Children,
 }
 
 /// What the nine fields are made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fields {
     /// Nine members, as they are.
     Paths,
@@ -43,6 +64,12 @@ pub enum BaselineError {
     /// The output.
     #[error("cannot write")]
     Io(#[from] io::Error),
+    /// The database.
+    #[error("cannot write the table: {0}")]
+    Database(#[from] rusqlite::Error),
+    /// The command line.
+    #[error("name the database")]
+    NoDatabase,
     /// A price.
     #[error("a price is not a decimal")]
     Decimal(#[from] rust_decimal::Error),
@@ -57,9 +84,11 @@ impl Baseline {
         // Not `stdout()` itself: that one looks for line ends in everything.
         let mut out = BufWriter::with_capacity(64 * 1024, File::from(io::stdout().as_fd().try_clone_to_owned()?));
         runtime.block_on(async {
-            match self.fields {
-                Fields::Paths => read(self.url, &mut out, paths).await,
-                Fields::Templates => read(self.url, &mut out, templates).await,
+            match self.work {
+                Work::Paths => read(self.url, &mut out, paths).await,
+                Work::Templates => read(self.url, &mut out, templates).await,
+                Work::Upsert => upsert::run(self.url, &self.database.ok_or(BaselineError::NoDatabase)?).await,
+                Work::Children => children::run(&self.url, &mut out).await,
             }
         })?;
         Ok(out.flush()?)

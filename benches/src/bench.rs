@@ -113,6 +113,8 @@ impl Bench {
             report: Report { runs: usize::from(self.runs), ..Report::default() },
         };
         session.reads(self.long)?;
+        session.upserts()?;
+        session.children()?;
         session.start_up()?;
         session.validation()?;
         write!(io::stdout(), "{}", session.report)?;

@@ -1,4 +1,4 @@
-//! The specs that do what the baseline does: read all orders, map nine fields, print them.
+//! The specs that do what the baseline does: read all orders, map nine fields, print or upsert them; read the children of each parent.
 
 use crate::baseline::Fields;
 
@@ -46,6 +46,48 @@ steps:
   - id: orders
     read: shop.list_orders
     map: order
+"#
+    )
+}
+
+/// The spec that reads `pages` pages and upserts the orders into the table of a database; its one input is `base_url`.
+pub fn upsert(pages: usize, database: &str) -> String {
+    let sinks = format!("sinks:\n  shop: {{type: sqlite, path: {database}}}\n\nsteps:");
+    spec(Fields::Paths, pages)
+        .replace("steps:", &sinks)
+        .replace("    map: order\n", "    map: order\n    write: {sink: shop, table: orders, key: [id]}\n")
+        .replace("id: $.id", "id: {from: $.id, type: integer}")
+}
+
+/// The spec that reads the children of each parent, `at_once` of them at once.
+pub fn children(at_once: usize) -> String {
+    format!(
+        r#"version: 1
+name: children-of-parents
+description: Reads the children of each parent and prints them.
+
+inputs:
+  base_url: {{type: string, required: true, description: Where the API is}}
+
+apis:
+  family:
+    base_url: "{{{{ inputs.base_url }}}}"
+    endpoints:
+      list_parents:
+        request: GET /parents
+        records: $.data
+      list_children:
+        request: GET /parents/{{id}}/children
+        params: {{id: {{type: integer, required: true}}}}
+        records: $.data
+
+steps:
+  - id: parents
+    read: family.list_parents
+  - id: children
+    for_each: parents
+    read: {{endpoint: family.list_children, params: {{id: $.id}}}}
+    concurrency: {at_once}
 "#
     )
 }

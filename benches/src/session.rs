@@ -3,20 +3,27 @@
 use std::path::Path;
 
 use crate::answers::{self, Difference};
-use crate::baseline::Fields;
+use crate::baseline::{AT_ONCE, Fields};
 use crate::bench::say;
 use crate::catalogue;
 use crate::cost::{Cost, CostError, Program, median};
 use crate::flow;
 use crate::orders::PER_PAGE;
 use crate::report::{Bound, Report, Row};
-use crate::server::PAGES;
+use crate::server::{CHILDREN, PAGES, PARENTS};
 
 const LONGER: usize = 10;
 const START_UPS: usize = 20;
 const SPECS: u64 = 1_000;
 const VALIDATIONS: usize = 3;
 const MOST_MEMORY: f64 = 25.0;
+/// Pages of the read that is written into a table: a million orders.
+const UPSERT_PAGES: usize = 10_000;
+const MOST_UPSERT_MEMORY: f64 = 40.0;
+const UPSERTS: usize = 3;
+const CHILD_READS: usize = 3;
+/// The best that 2,000 answers after 20 ms can do, 32 at once.
+const IDEAL: f64 = 1.25;
 
 /// One run of the benchmark.
 pub(crate) struct Session<'a> {
@@ -32,8 +39,8 @@ impl Session<'_> {
         let templates = self.pair(Fields::Templates, PAGES)?;
         let mut paths = Measured::of(paths);
         let mut templates = Measured::of(templates);
-        paths.checked = self.check(&paths.pair, "nine paths")?;
-        templates.checked = self.check(&templates.pair, "three templates")?;
+        paths.checked = self.check(&paths.pair, "nine paths", PAGES * PER_PAGE)?;
+        templates.checked = self.check(&templates.pair, "three templates", PAGES * PER_PAGE)?;
         for run in 1..=self.report.runs {
             say(&format!("reading {PAGES} pages, run {run} of {}", self.report.runs));
             self.measure(&mut paths)?;
@@ -87,14 +94,13 @@ impl Session<'_> {
 
     /// Runs both once, keeps what they write, and tells whether the engine may be measured: a wrong answer is no
     /// answer, however fast.
-    fn check(&mut self, pair: &Pair, name: &str) -> Result<bool, CostError> {
+    fn check(&mut self, pair: &Pair, name: &str, wanted: usize) -> Result<bool, CostError> {
         say(&format!("comparing the records of {name}"));
         let (expected, got) = (self.folder.join("expected.jsonl"), self.folder.join("got.jsonl"));
         pair.by_hand.measure(self.folder, Some(&expected))?;
         let Some(engine) = &pair.by_engine else {
             return Ok(false);
         };
-        let wanted = PAGES * PER_PAGE;
         let failure = match engine.measure(self.folder, Some(&got)) {
             Err(error) => error.to_string(),
             Ok(_) => match answers::compare(&expected, &got) {
@@ -115,6 +121,69 @@ impl Session<'_> {
                 Err(error) => self.fail(&error),
             }
         }
+        Ok(())
+    }
+
+    /// A million orders into a table of `SQLite`, page by page.
+    pub(crate) fn upserts(&mut self) -> Result<(), CostError> {
+        let (mut hand, mut engine) = (Vec::new(), Vec::new());
+        let url = format!("{}/reads/{UPSERT_PAGES}", self.base);
+        let input = format!("base_url={}", self.base);
+        let spec = "upsert.yaml";
+        std::fs::write(self.folder.join(spec), flow::upsert(UPSERT_PAGES, "./engine.db"))?;
+        for run in 1..=UPSERTS {
+            say(&format!("upserting {} orders, run {run} of {UPSERTS}", UPSERT_PAGES * PER_PAGE));
+            let (by_hand, by_engine) = (self.folder.join("hand.db"), self.folder.join("engine.db"));
+            let words = ["baseline".as_ref(), "upsert".as_ref(), url.as_ref(), by_hand.as_os_str()];
+            hand.push(Program::new(&std::env::current_exe()?, words).measure(self.folder, None)?);
+            if let Some(program) = self.engine.map(|engine| Program::new(engine, ["run", spec, "--input", &input])) {
+                match program.measure(self.folder, None) {
+                    Ok(cost) => engine.push(cost),
+                    Err(error) => self.fail(&error),
+                }
+                if let Err(difference) = answers::compare_tables(&by_hand, &by_engine) {
+                    self.report.failures.push(format!("upserts: {difference}"));
+                }
+            }
+            for name in ["hand.db", "engine.db"] {
+                for end in ["", "-wal", "-shm"] {
+                    // The log of a database that was closed is gone already.
+                    let _ = std::fs::remove_file(self.folder.join(format!("{name}{end}")));
+                }
+            }
+            let _ = std::fs::remove_dir_all(self.folder.join(".engine"));
+        }
+        let of = |costs: &[Cost], part: fn(&Cost) -> f64| (!costs.is_empty()).then(|| median(costs.iter().map(part)));
+        let name = "a million orders into SQLite";
+        let (by_hand, by_engine) = (of(&hand, |cost| cost.cpu), of(&engine, |cost| cost.cpu));
+        self.row(&format!("{name}, CPU"), "s", by_hand, by_engine, Some(Bound::Ratio(1.5)));
+        let (by_hand, by_engine) = (of(&hand, |cost| cost.wall), of(&engine, |cost| cost.wall));
+        self.row(&format!("{name}, wall"), "s", by_hand, by_engine, None);
+        let (by_hand, by_engine) = (of(&hand, |cost| cost.peak), of(&engine, |cost| cost.peak));
+        self.row(&format!("{name}, peak memory"), "MB", by_hand, by_engine, Some(Bound::Below(MOST_UPSERT_MEMORY)));
+        Ok(())
+    }
+
+    /// The children of 2,000 parents, each answered after 20 ms, 32 at once.
+    pub(crate) fn children(&mut self) -> Result<(), CostError> {
+        let spec = "children.yaml";
+        std::fs::write(self.folder.join(spec), flow::children(AT_ONCE))?;
+        let input = format!("base_url={}", self.base);
+        let pair = Pair {
+            by_hand: Program::new(&std::env::current_exe()?, ["baseline", "children", self.base]),
+            by_engine: self
+                .engine
+                .map(|engine| Program::new(engine, ["run", spec, "--input", &input, "--output", "jsonl"])),
+        };
+        let mut measured = Measured::of(pair);
+        measured.checked = self.check(&measured.pair, "children", PARENTS * CHILDREN)?;
+        for run in 1..=CHILD_READS {
+            say(&format!("reading the children of {PARENTS} parents, run {run} of {CHILD_READS}"));
+            self.measure(&mut measured)?;
+        }
+        let (by_hand, by_engine) = (measured.by_hand(|cost| cost.wall), measured.by_engine(|cost| cost.wall));
+        let name = format!("{PARENTS} child reads of 20 ms, {AT_ONCE} at once, wall");
+        self.row(&name, "s", by_hand, by_engine, Some(Bound::Below(1.2 * IDEAL)));
         Ok(())
     }
 
