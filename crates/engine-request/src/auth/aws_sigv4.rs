@@ -149,6 +149,8 @@ impl Signer {
         let headers = headers_of(request);
         let signed_headers = canonical::signed_headers(&headers);
         let expires = EXPIRES.to_string();
+        // A link or a redirect may say an older signature back; all else that is of it is replaced.
+        request.put_query("X-Amz-Signature", &Value::Null, span)?;
         for (name, value) in [
             ("X-Amz-Algorithm", ALGORITHM),
             ("X-Amz-Credential", &self.credential()),
@@ -293,6 +295,25 @@ mod tests {
         let mut empty = request("GET https://api.test/a", "", "");
         sign(&yaml("service: execute-api, session_token: '{{ secrets.none }}'"), &mut empty, &scope).unwrap();
         assert_eq!(header(&empty, "x-amz-security-token"), "");
+    }
+
+    #[test]
+    fn a_signature_that_is_said_back_is_not_signed() {
+        let scope = |now| scope_at(now, SECRETS);
+        for service in
+            ["service: execute-api", "service: s3", "service: execute-api, session_token: '{{ secrets.token }}'"]
+        {
+            let yaml = yaml(&format!("{service}, in: query"));
+            let mut fresh = request("GET https://api.test/b?c=%C3%BC&d", "", "");
+            sign(&yaml, &mut fresh, &scope("2013-05-24T00:10:00Z")).unwrap();
+            let mut again = request("GET https://api.test/b?c=%C3%BC&d", "", "");
+            sign(&yaml, &mut again, &scope("2013-05-24T00:00:00Z")).unwrap();
+            let first = again.url.clone();
+            sign(&yaml, &mut again, &scope("2013-05-24T00:10:00Z")).unwrap();
+            assert_ne!(first, again.url);
+            assert_eq!(fresh.url, again.url);
+            assert_eq!(fresh.shown_url, again.shown_url);
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod answered;
 mod ask;
 mod assertion;
+mod base;
 mod device;
 mod identity;
 mod login;

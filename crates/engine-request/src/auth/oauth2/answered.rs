@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use url::form_urlencoded;
 
 use super::OAuth2Auth;
-use super::refusal::{TokenError, no_token, refusal};
+use super::refusal::{TokenError, no_token, redirect, refusal};
 use crate::auth::Token;
 use crate::auth::expiry::end_of;
 use crate::{Answer, AnswerPlace, Redactor};
@@ -28,7 +28,13 @@ impl OAuth2Auth {
             Some(token) if answer.is_success() => token,
             _ => {
                 let wanted = self.answer.get("token").map_or(Cow::from("$.access_token"), AnswerPlace::text);
-                return Err(refusal(answer, &redactor).unwrap_or_else(|| no_token(answer, &wanted, &redactor)));
+                if let Some(leads) = redirect(answer) {
+                    return Err(leads);
+                }
+                let found = self.found("token", "access_token", answer, scope)?;
+                return Err(
+                    refusal(answer, &redactor).unwrap_or_else(|| no_token(answer, &wanted, found.as_ref(), &redactor))
+                );
             }
         };
         let now = now(scope, self.token_url.span())?;
@@ -63,16 +69,21 @@ impl OAuth2Auth {
 
     /// Takes something out of an answer: from the place that the spec gives, else by the name of RFC 6749.
     fn value(&self, name: &str, usual: &str, answer: &Answer, scope: &Scope) -> Result<Option<Value>, EvalError> {
-        let found = match self.answer.get(name) {
-            Some(place) => place.take(answer, scope)?,
-            None => JsonPath::new(format!("$.{usual}"), Span::default()).value(answer.value())?,
-        };
-        Ok(found.filter(|value| !value.is_null()))
+        Ok(self.found(name, usual, answer, scope)?.filter(|value| !value.is_null()))
+    }
+
+    /// Finds something in an answer, null too.
+    fn found(&self, name: &str, usual: &str, answer: &Answer, scope: &Scope) -> Result<Option<Value>, EvalError> {
+        match self.answer.get(name) {
+            Some(place) => place.take(answer, scope),
+            None => JsonPath::new(format!("$.{usual}"), Span::default()).value(answer.value()),
+        }
     }
 
     /// Takes a text out of an answer that is never shown.
     fn taken(&self, name: &str, usual: &str, answer: &Answer, scope: &Scope) -> Result<Option<Secret>, EvalError> {
-        let found = self.value(name, usual, answer, scope)?;
+        // `true` is no token: it says that there is one somewhere else.
+        let found = self.value(name, usual, answer, scope)?.filter(|value| !matches!(value, Value::Bool(_)));
         let text = found.as_ref().and_then(Value::text).filter(|text| !text.is_empty());
         Ok(text.map(|text| Secret::new(&*text)))
     }
@@ -233,7 +244,12 @@ X-Refresh: r2
                 "the token URL answered 502: <html> Bad gateway</html> (temporary)",
             ),
             ("500\n\n", "the token URL answered 500 (temporary)"),
-            ("302\nLocation: /login\n\n", "the token URL answered 302"),
+            ("302\nLocation: /login?state=hush\n\n", "the token URL answered 302, a redirect to `api.test`"),
+            (
+                "307\nLocation: https://sso.test:8443/hush\n\n{\"message\": \"moved\"}",
+                "the token URL answered 307, a redirect to `sso.test:8443`",
+            ),
+            ("302\n\n", "the token URL answered 302"),
             // A token in an answer that fails is no token.
             ("400\n\n{\"access_token\": \"a\"}", "the token URL answered 400: it has `access_token`"),
         ];
@@ -255,11 +271,23 @@ X-Refresh: r2
             ("200\n\n<html>hush</html>", "the answer of the token URL has no `$.access_token`: it is not JSON"),
             (
                 "200\n\n{\"access_token\": \"\", \"error\": \"\"}",
-                "the answer of the token URL has no `$.access_token`: it has `access_token`, `error`",
+                "`$.access_token` in the answer of the token URL is empty: it has `access_token`, `error`",
             ),
             (
                 "200\n\n{\"access_token\": {\"v\": \"hush\"}}",
-                "the answer of the token URL has no `$.access_token`: it has `access_token.v`",
+                "`$.access_token` in the answer of the token URL is an object, not a text: it has `access_token.v`",
+            ),
+            (
+                "200\n\n{\"access_token\": null, \"jwt\": \"hush\"}",
+                "`$.access_token` in the answer of the token URL is null: it has `access_token`, `jwt`",
+            ),
+            (
+                "200\n\n{\"access_token\": true}",
+                "`$.access_token` in the answer of the token URL is a boolean, not a text: it has `access_token`",
+            ),
+            (
+                "200\n\n{\"access_token\": [\"hush\"]}",
+                "`$.access_token` in the answer of the token URL is a list, not a text: it has `access_token`",
             ),
         ];
         for (text, expected) in cases {

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::answered::{form_of, now};
 use super::ask::Fields;
-use super::refusal::{no_token, refusal};
+use super::refusal::{no_token, redirect, refusal};
 use super::{OAuth2Auth, TokenAsk, TokenError};
 use crate::auth::Token;
 use crate::auth::expiry::end_of;
@@ -85,12 +85,13 @@ impl OAuth2Auth {
             value.get(name).and_then(Value::text).map(plain).filter(|text: &String| !text.is_empty())
         };
         let lacks = |wanted: &str| {
-            refusal(answer, &redactor).unwrap_or_else(|| match no_token(answer, wanted, &redactor) {
+            let error = redirect(answer).or_else(|| refusal(answer, &redactor));
+            match error.unwrap_or_else(|| no_token(answer, wanted, None, &redactor)) {
                 TokenError::NoToken { message, status } => {
                     TokenError::NoToken { message: message.replace("the token URL", "the device URL"), status }
                 }
                 other => other,
-            })
+            }
         };
         if !answer.is_success() {
             return Err(lacks("device_code"));

@@ -3,8 +3,10 @@
 use std::fmt;
 
 use engine_expr::{EvalError, Value};
+use http::header::LOCATION;
 
 use super::OAuth2Auth;
+use crate::auth::host_of;
 use crate::{Answer, Redactor};
 
 /// Why there is no token. No secret stands in it.
@@ -30,6 +32,14 @@ pub enum TokenError {
         message: String,
         /// The status of the answer.
         status: u16,
+    },
+    /// There is a token, but it can't be used without something else that the answer lacks.
+    #[error("{message}")]
+    Lacks {
+        /// What is missing, and who needs it.
+        message: String,
+        /// The name that the spec has for it.
+        name: String,
     },
     /// Something in the spec gives no value.
     #[error(transparent)]
@@ -58,7 +68,7 @@ impl TokenError {
     pub fn code(&self) -> Option<&str> {
         match self {
             Self::Refused { error, .. } => Some(error),
-            Self::LoginNeeded | Self::NoToken { .. } | Self::Eval(_) => None,
+            Self::LoginNeeded | Self::NoToken { .. } | Self::Lacks { .. } | Self::Eval(_) => None,
         }
     }
 
@@ -70,7 +80,7 @@ impl TokenError {
                 matches!(error.as_str(), "temporarily_unavailable" | "server_error") || is_busy(*status)
             }
             Self::NoToken { status, .. } => is_busy(*status),
-            Self::LoginNeeded | Self::Eval(_) => false,
+            Self::LoginNeeded | Self::Lacks { .. } | Self::Eval(_) => false,
         }
     }
 }
@@ -93,7 +103,13 @@ impl OAuth2Auth {
                 _ => return None,
             },
             TokenError::NoToken { status: 200..=299, .. } => "say where the answer has it: `answer: {token: $.…}`",
+            TokenError::NoToken { status: 300..=399, .. } => {
+                "a request with credentials is not sent on: write the URL itself that answers it"
+            }
             TokenError::NoToken { .. } => return None,
+            TokenError::Lacks { name, .. } => {
+                return Some(format!("say where the answer has it: `answer: {{{name}: $.…}}`"));
+            }
             TokenError::Eval(error) => return error.help.clone(),
         };
         Some(help.to_owned())
@@ -123,7 +139,9 @@ pub(super) fn refusal(answer: &Answer, redactor: &Redactor) -> Option<TokenError
 }
 
 /// Says what an answer is that is neither a token nor a refusal.
-pub(super) fn no_token(answer: &Answer, wanted: &str, redactor: &Redactor) -> TokenError {
+///
+/// `found` is what stands where the token should.
+pub(super) fn no_token(answer: &Answer, wanted: &str, found: Option<&Value>, redactor: &Redactor) -> TokenError {
     let status = answer.status;
     let value = answer.value();
     let has = match value {
@@ -134,12 +152,31 @@ pub(super) fn no_token(answer: &Answer, wanted: &str, redactor: &Redactor) -> To
         Value::String(_) => "it is not JSON".to_owned(),
         other => format!("it is {}", other.a_kind()),
     };
+    let is = found.map(|found| match found {
+        Value::Null => "null".to_owned(),
+        Value::String(_) => "empty".to_owned(),
+        other => format!("{}, not a text", other.a_kind()),
+    });
     let message = match (answer.is_success(), value) {
+        (true, Value::Object(_)) if let Some(is) = is => {
+            format!("`{wanted}` in the answer of the token URL is {is}: {has}")
+        }
         (true, _) => format!("the answer of the token URL has no `{wanted}`: {has}"),
         (false, Value::Null) => format!("the token URL answered {status}"),
         (false, _) => format!("the token URL answered {status}: {has}"),
     };
     TokenError::NoToken { message, status }
+}
+
+/// Says where an answer leads that is a redirect: to which host, and no more of it.
+pub(super) fn redirect(answer: &Answer) -> Option<TokenError> {
+    let status = answer.status;
+    if !(300..=399).contains(&status) {
+        return None;
+    }
+    let target = answer.url.join(&answer.header(LOCATION.as_str())?).ok()?;
+    let host = target.host().map(|_| host_of(&target))?;
+    Some(TokenError::NoToken { message: format!("the token URL answered {status}, a redirect to `{host}`"), status })
 }
 
 /// Names the members of an answer, those of its members too, without their values.
