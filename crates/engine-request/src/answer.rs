@@ -9,7 +9,7 @@ use http::header::{CONTENT_TYPE, SET_COOKIE};
 use url::Url;
 
 use crate::needs::{Needs, Part};
-use crate::{Content, ContentError};
+use crate::{Content, ContentError, SetCookie};
 
 /// An answer of an API, its body unpacked.
 #[derive(Debug)]
@@ -70,12 +70,8 @@ impl Answer {
 
     /// Returns the value of a cookie that the answer sets (RFC 6265 §4.1).
     pub fn cookie(&self, name: &str) -> Option<String> {
-        self.headers.get_all(SET_COOKIE).iter().find_map(|value| {
-            let text = String::from_utf8_lossy(value.as_bytes());
-            let pair = text.split(';').next().unwrap_or_default();
-            let (known, value) = pair.split_once('=')?;
-            (known.trim() == name).then(|| value.trim().trim_matches('"').to_owned())
-        })
+        let mut all = self.headers.get_all(SET_COOKIE).iter().filter_map(SetCookie::parse);
+        all.find(|cookie| cookie.name == name).map(|cookie| cookie.value.trim_matches('"').to_owned())
     }
 
     /// Returns the whole body as a value, read once: what it is in its format, else its text; null where it is empty.

@@ -16,7 +16,7 @@ use crate::query_string::QueryString;
 use crate::veiled::Veiled;
 use crate::{
     Body, BodyStep, DraftBody, DraftFile, Place, Prepared, QueryValue, Redactor, RequestLine, Style, Target, address,
-    draft_body, graphql, header,
+    draft_body, graphql, header, raw_text,
 };
 
 /// A request that is being built.
@@ -30,6 +30,8 @@ pub struct Draft {
     shown: String,
     query: QueryString,
     headers: HeaderMap,
+    /// The headers that the API says, and not the endpoint itself.
+    inherited: Vec<HeaderName>,
     cookies: Vec<(Arc<str>, String)>,
     body: DraftBody,
     /// Where the body is written.
@@ -61,6 +63,7 @@ impl Draft {
             shown,
             query,
             headers: HeaderMap::new(),
+            inherited: Vec::new(),
             cookies: Vec::new(),
             body: DraftBody::None,
             body_span: request.span(),
@@ -85,6 +88,11 @@ impl Draft {
         &self.headers
     }
 
+    /// Returns the secrets that are in it so far.
+    pub fn secrets(&self) -> &[Secret] {
+        &self.secrets
+    }
+
     /// Returns whether there is such a header already.
     pub fn has_header(&self, name: &str) -> bool {
         self.headers.contains_key(name)
@@ -107,6 +115,30 @@ impl Draft {
         self.is_link = true;
         self.url = bare;
         self.query = QueryString::parse(&Veiled::open(url.query().unwrap_or_default()));
+    }
+
+    /// Moves it to where the API is instead; the query stays.
+    pub fn relocate(&mut self, url: &Url) {
+        let mut bare = url.clone();
+        bare.set_query(None);
+        bare.set_fragment(None);
+        self.shown = address::without_password(&bare);
+        self.url = bare;
+    }
+
+    /// Says which headers are those of the API, until others are put in their place.
+    pub fn inherit_headers<'n>(&mut self, names: impl IntoIterator<Item = &'n str>) {
+        self.inherited.extend(names.into_iter().filter_map(|name| HeaderName::from_bytes(name.as_bytes()).ok()));
+    }
+
+    /// Takes the headers of the API out, but for `harmless` ones without a secret.
+    pub fn disinherit(&mut self, harmless: &[HeaderName]) {
+        for name in std::mem::take(&mut self.inherited) {
+            let is_open = self.headers.get_all(&name).iter().all(|value| !value.is_sensitive());
+            if !(is_open && harmless.contains(&name)) {
+                self.headers.remove(&name);
+            }
+        }
     }
 
     /// Puts values into the query, over those of the same names.
@@ -268,7 +300,7 @@ impl Draft {
             }
         }
         if !self.cookies.is_empty() {
-            let before = self.headers.get(COOKIE).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+            let before = self.headers.get(COOKIE).map(|value| raw_text::decode(value.as_bytes()));
             let pairs = before.into_iter().chain(self.cookies.iter().map(|(name, value)| format!("{name}={value}")));
             let mut value = header::value("Cookie", &pairs.collect::<Vec<_>>().join("; "), self.span)?;
             value.set_sensitive(true);
@@ -299,6 +331,7 @@ impl Draft {
         let key = HeaderName::from_bytes(name.as_bytes())
             .map_err(|_| EvalError::new(format!("`{name}` is not the name of a header"), span))?;
         self.headers.remove(&key);
+        self.inherited.retain(|known| *known != key);
         for (text, is_secret) in texts {
             let mut value = header::value(name, text, span)?;
             if *is_secret {

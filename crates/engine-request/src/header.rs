@@ -4,9 +4,11 @@ use engine_expr::{EvalError, Value};
 use engine_source::Span;
 use http::HeaderValue;
 
-/// Makes the value of a header.
+use crate::raw_text;
+
+/// Makes the value of a header; a byte that [came](raw_text) in one is that byte again.
 pub(crate) fn value(name: &str, text: &str, span: Span) -> Result<HeaderValue, EvalError> {
-    HeaderValue::from_bytes(text.as_bytes()).map_err(|_| {
+    HeaderValue::from_bytes(&raw_text::encode(text)).map_err(|_| {
         let what = if text.contains(['\r', '\n']) { "a line break" } else { "a control character" };
         let error = EvalError::new(format!("the value of the header `{name}` has {what}"), span);
         if text.trim().contains(char::is_control) {

@@ -4,6 +4,8 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use engine_expr::Secret;
 
+use crate::raw_text;
+
 /// So many characters of a secret are as bad as the whole, where a text is cut off within it.
 const CUT: usize = 4;
 /// What stands where a text was cut off.
@@ -185,6 +187,14 @@ fn forms(text: &[u8], at: usize, char: char, found: &mut impl FnMut(usize)) {
     }
     if char == ' ' && rest.first() == Some(&b'+') {
         found(at + 1);
+    }
+    if let Some(byte) = raw_text::byte_of(char) {
+        // As who reads the byte as Latin-1 shows it, who reads it as UTF-8, and who encodes it.
+        let shown = [char::from(byte), char::REPLACEMENT_CHARACTER];
+        for shown in shown.map(|shown| shown.to_string()).iter().filter(|shown| rest.starts_with(shown.as_bytes())) {
+            found(at + shown.len());
+        }
+        ["%", "%25"].iter().filter_map(|sign| percent(rest, &[byte], sign)).for_each(|length| found(at + length));
     }
     if rest.first() == Some(&b'%') {
         // What was encoded twice has an encoded sign.

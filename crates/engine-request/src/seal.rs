@@ -45,7 +45,7 @@ impl Prepared {
     /// Adds a cookie to those that are there.
     pub(crate) fn put_cookie(&mut self, name: &str, value: &Value, span: Span) -> Result<(), EvalError> {
         let text = header::text(value, span)?;
-        let before = self.headers.get(COOKIE).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+        let before = self.headers.get(COOKIE).map(|value| crate::raw_text::decode(value.as_bytes()));
         let is_other = |pair: &&str| pair.split('=').next().is_none_or(|known| known.trim() != name);
         let others = before.iter().flat_map(|text| text.split(';')).filter(is_other).map(|pair| pair.trim().to_owned());
         let pairs: Vec<String> = others.chain([format!("{name}={text}")]).collect();

@@ -23,7 +23,7 @@ impl Redirect {
     /// the same origin; after 303 what came of it is read. A 301 or 302 of it is not followed: browsers make a GET of it, which would do
     /// nothing and look like success.
     pub(crate) fn of(policy: Redirects, request: &Prepared, status: u16, headers: &HeaderMap) -> Option<Self> {
-        let target = headers.get(LOCATION)?.to_str().ok()?;
+        let target = std::str::from_utf8(headers.get(LOCATION)?.as_bytes()).ok()?;
         let mut url = request.url.join(target).ok()?;
         let is_at_home = url.origin() == request.url.origin();
         let is_followed = match (status, policy) {

@@ -1,48 +1,20 @@
 //! Cookies that logins set, gathered to be sent with what follows.
 
-use engine_expr::{Secret, parse_moment};
+use engine_expr::Secret;
 use http::header::SET_COOKIE;
 use jiff::Timestamp;
 
-use crate::Answer;
+use crate::{Answer, SetCookie};
 
 /// Takes over the cookies that an answer sets, and drops those that it removes (RFC 6265 §5.2, §5.3).
 ///
 /// A cookie goes to the API that set it, whatever its path says. Their ends are not kept: a 401 tells.
 pub(in crate::auth) fn gather(cookies: &mut Vec<(String, Secret)>, answer: &Answer, now: Timestamp) {
-    for header in answer.headers.get_all(SET_COOKIE) {
-        let text = String::from_utf8_lossy(header.as_bytes());
-        let mut parts = text.split(';');
-        let Some((name, value)) = parts.next().and_then(|pair| pair.split_once('=')) else { continue };
-        let (name, value) = (name.trim(), value.trim());
-        if name.is_empty() {
-            continue;
+    for cookie in answer.headers.get_all(SET_COOKIE).iter().filter_map(SetCookie::parse) {
+        cookies.retain(|(known, _)| *known != cookie.name);
+        if !cookie.is_removal(now) {
+            cookies.push((cookie.name, Secret::new(cookie.value)));
         }
-        cookies.retain(|(known, _)| known != name);
-        if !is_removal(parts, now) {
-            cookies.push((name.to_owned(), Secret::new(value)));
-        }
-    }
-}
-
-/// Tells whether the attributes of a cookie end it at once; `Max-Age` counts before `Expires`.
-fn is_removal<'a>(attributes: impl Iterator<Item = &'a str>, now: Timestamp) -> bool {
-    let mut max_age = None;
-    let mut expires = None;
-    for attribute in attributes {
-        let (name, value) = attribute.split_once('=').unwrap_or((attribute, ""));
-        let (name, value) = (name.trim(), value.trim().trim_matches('"'));
-        if name.eq_ignore_ascii_case("max-age") {
-            max_age = value.parse::<i64>().ok().or(max_age);
-        } else if name.eq_ignore_ascii_case("expires") {
-            // Netscape's form has dashes: `Thu, 01-Jan-1970 00:00:00 GMT`.
-            let text = value.replace('-', " ");
-            expires = parse_moment(&text.into()).and_then(|moment| moment.timestamp()).or(expires);
-        }
-    }
-    match max_age {
-        Some(seconds) => seconds <= 0,
-        None => expires.is_some_and(|end| end <= now),
     }
 }
 
