@@ -24,7 +24,7 @@ pub use crate::expr::Expr;
 pub use crate::functions::{FILTERS, FUNCTIONS, Moment, TESTS, parse_moment};
 pub use crate::json::{JsonError, Scanner, Start, write_string};
 pub use crate::leaves::{Leaf, LeafKind, leaves};
-pub use crate::path::{JsonPath, Segment, Selection, Slots, Wanted, walk};
+pub use crate::path::{JsonPath, Outline, Segment, Selection, Slots, Wanted, walk};
 pub use crate::problem::{EvalError, Problem};
 pub use crate::scope::{Host, PARENTS, Scope};
 pub use crate::setting::{Scalar, Setting};

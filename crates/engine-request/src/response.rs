@@ -1,5 +1,7 @@
 //! How an answer is read.
 
+use std::ops::RangeInclusive;
+
 use engine_expr::{Expr, Setting, Template};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -19,12 +21,25 @@ pub struct Response {
     pub encoding: Option<Text>,
     /// How CSV is written.
     pub csv: Option<CsvFormat>,
+    /// How XML is read.
+    pub xml: Option<XmlFormat>,
     /// The file that a binary body is written to, such as `./out/{{ params.id }}.pdf`.
     pub to: Option<Template>,
     /// A path to what is taken as the body, such as `$.data`.
     pub body: Option<Expr>,
-    /// How large the body may be, unpacked, such as `5GB`; `1GB` if not given.
+    /// How large the body may be, unpacked, such as `5GB`; if not given `1GB`, and less for what is taken as a whole.
     pub max_size: Option<Setting<Size>>,
+    /// How many headers an answer may have; 100 if not given.
+    pub max_headers: Option<Setting<u32>>,
+    /// How large the headers of an answer may be together, such as `1MB`; `400KiB` if not given.
+    pub max_header_size: Option<Setting<Size>>,
+}
+
+impl Response {
+    /// How many headers a spec may allow.
+    pub const HEADERS: RangeInclusive<u32> = 1..=10_000;
+    /// How many bytes of headers a spec may allow.
+    pub const HEADER_SIZES: RangeInclusive<u64> = 1_000..=16_000_000;
 }
 
 /// What a body is.
@@ -76,4 +91,13 @@ pub struct CsvFormat {
     pub header: Option<CsvHeader>,
     /// How many lines to pass over before the first row; 0 if not given.
     pub skip: Option<Setting<u64>>,
+}
+
+/// How XML is read.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
+#[serde(rename = "xml format", deny_unknown_fields)]
+#[schemars(rename = "XmlFormat")]
+pub struct XmlFormat {
+    /// The elements that are lists even where there is one, by their names as they are written; those that a path takes as lists are anyway.
+    pub lists: Vec<Text>,
 }

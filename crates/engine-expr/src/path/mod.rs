@@ -5,6 +5,7 @@
 //! each hit.
 
 mod check;
+mod outline;
 mod query;
 mod raw;
 mod regexp;
@@ -16,6 +17,7 @@ use engine_source::{Scalar, ScalarKind, Span};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+pub use outline::Outline;
 pub use raw::{Slots, Wanted};
 
 use crate::problem::{EvalError, Problem};

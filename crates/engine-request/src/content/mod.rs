@@ -2,6 +2,8 @@
 
 mod csv;
 mod xml;
+mod xml_lists;
+mod xml_members;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -9,6 +11,7 @@ use std::sync::Arc;
 use engine_expr::{EvalError, Scanner, Scope, Value};
 
 pub use csv::{CsvError, CsvReader, CsvRules, CsvStep};
+pub use xml_lists::{ElementStep, XmlLists};
 
 use crate::{Format, Response};
 
@@ -27,7 +30,7 @@ pub enum Content {
     /// Rows.
     Csv(Arc<CsvRules>),
     /// An XML document.
-    Xml,
+    Xml(Arc<XmlLists>),
     /// A text.
     Text,
     /// Bytes.
@@ -99,10 +102,15 @@ impl Content {
             (Some(Format::Csv), _) | (None, Self::Csv(_)) => {
                 Self::Csv(Arc::new(CsvRules::new(response.csv.as_ref(), content_type, scope)?))
             }
+            (Some(Format::Xml), _) | (None, Self::Xml(_)) => {
+                let mut lists = XmlLists::default();
+                let named = response.xml.iter().flat_map(|xml| &xml.lists);
+                named.for_each(|name| lists.add_name(name));
+                Self::Xml(Arc::new(lists))
+            }
             (None, said) => said,
             (Some(Format::Json), _) => Self::Json,
             (Some(Format::Ndjson), _) => Self::Ndjson,
-            (Some(Format::Xml), _) => Self::Xml,
             (Some(Format::Text), _) => Self::Text,
             (Some(Format::Binary), _) => Self::Binary,
         })
@@ -114,13 +122,22 @@ impl Content {
             Some(Format::Json) => Self::Json,
             Some(Format::Ndjson) => Self::Ndjson,
             Some(Format::Csv) => Self::Csv(Arc::new(CsvRules::said_by(content_type))),
-            Some(Format::Xml) => Self::Xml,
+            Some(Format::Xml) => Self::Xml(Arc::default()),
             Some(Format::Text) => Self::Text,
             Some(Format::Binary) => Self::Binary,
             None => {
                 let is_text = content_type.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("text/"));
                 if is_text || content_type.contains("xml") { Self::TextUnlessJson } else { Self::Unsaid }
             }
+        }
+    }
+
+    /// Makes these elements lists too, where it is XML.
+    #[must_use]
+    pub fn with_lists(self, asked: &XmlLists) -> Self {
+        match self {
+            Self::Xml(said) => Self::Xml(Arc::new(XmlLists::clone(&said).and(asked))),
+            other => other,
         }
     }
 
@@ -131,7 +148,7 @@ impl Content {
             Self::Json => Format::Json,
             Self::Ndjson => Format::Ndjson,
             Self::Csv(_) => Format::Csv,
-            Self::Xml => Format::Xml,
+            Self::Xml(_) => Format::Xml,
             Self::Text => Format::Text,
             Self::Binary => Format::Binary,
         })
@@ -176,7 +193,10 @@ impl Content {
                 let json = self.to_json(text, rules)?;
                 Value::from_json(&json).map_err(|error| self.error(error.to_string()))
             }
-            Self::Xml => xml::parse(text).map_err(|error| self.error(error)),
+            Self::Xml(lists) => {
+                let json = xml::to_json(text, lists).map_err(|error| self.error(error))?;
+                Value::from_json(&json).map_err(|error| self.error(error.message))
+            }
             Self::Text | Self::Binary => Ok(text.into()),
         }
     }
@@ -189,7 +209,8 @@ impl Content {
     pub fn json(&self, text: &str) -> Result<Option<String>, ContentError> {
         match self {
             Self::Csv(rules) => self.to_json(text, rules).map(Some),
-            Self::Ndjson | Self::Xml | Self::Text => self.value(text.as_bytes()).map(|value| Some(value.to_json())),
+            Self::Xml(lists) => xml::to_json(without_mark(text), lists).map(Some).map_err(|error| self.error(error)),
+            Self::Ndjson | Self::Text => self.value(text.as_bytes()).map(|value| Some(value.to_json())),
             Self::Json | Self::Unsaid | Self::TextUnlessJson | Self::Binary => Ok(None),
         }
     }
@@ -279,7 +300,7 @@ mod tests {
             (&Content::Text, "", "null"),
             (&Content::Ndjson, "{\"a\": 1}\n\n\u{1e}2\r\n", "[{\"a\":1},2]"),
             (&csv, "a,b\n1,\n", "[{\"a\":\"1\",\"b\":\"\"}]"),
-            (&Content::Xml, "<a><b>1</b></a>", "{\"a\":{\"b\":\"1\"}}"),
+            (&Content::Xml(Arc::default()), "<a><b>1</b></a>", "{\"a\":{\"b\":\"1\"}}"),
             (&Content::Binary, "x", "null"),
             (&Content::Json, "\u{feff}{}", "{}"),
         ];

@@ -1,167 +1,188 @@
-//! XML documents as values: an element is its text, or an object of what is in it.
+//! XML documents as JSON: an element is its text, or an object of what is in it. It is written while it is read, without a tree.
 //!
-//! | in XML | as a value |
+//! | in XML | in JSON |
 //! |---|---|
 //! | an element with text only | the text; `""` if there is none, or blanks only |
 //! | an attribute | the member `@name`; declarations of namespaces are left out |
 //! | a child element | the member of its name, with its prefix as it is written |
-//! | several children of one name | a list, where the first stands |
+//! | several children of one name, and one that is [asked for as a list](XmlLists) | a list, where the first stands |
 //! | text beside attributes or children | the member `#text`, without blanks around it |
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
-use engine_expr::{Members, Value};
+use engine_expr::write_string;
 use quick_xml::XmlVersion;
 use quick_xml::events::{BytesRef, BytesStart, Event};
 use quick_xml::reader::Reader;
+
+use super::xml_lists::XmlLists;
+use super::xml_members::{Members, TooLarge};
 
 /// How deep elements may be nested.
 const MAX_DEPTH: usize = 128;
 
 /// An element whose end is still to come.
-struct Open {
-    name: Arc<str>,
-    attributes: Vec<(Arc<str>, Value)>,
-    children: Members,
-    /// Names of children that came more than once, and all of their values.
-    repeated: Vec<(Arc<str>, Vec<Value>)>,
+struct Element {
+    name: Box<str>,
+    members: Members,
     text: String,
     /// Whether blanks in the text are meant: part of it is in a CDATA section.
     is_literal: bool,
 }
 
-/// Reads a document: an object with the root element.
-pub(super) fn parse(text: &str) -> Result<Value, String> {
+/// The elements that are open, and the document once its root is closed.
+struct Document<'l> {
+    lists: &'l XmlLists,
+    open: Vec<Element>,
+    json: Option<Vec<u8>>,
+}
+
+/// Writes a document as JSON: an object with the root element.
+pub(super) fn to_json(text: &str, lists: &XmlLists) -> Result<String, String> {
     let mut reader = Reader::from_str(text);
-    let mut open: Vec<Open> = Vec::new();
-    let mut root: Option<(Arc<str>, Value)> = None;
+    let mut document = Document { lists, open: Vec::new(), json: None };
     loop {
         let event = reader.read_event().map_err(|error| told(text, reader.error_position(), &problem(&error)))?;
         let at = reader.buffer_position();
-        let failed = |message: &str| told(text, at, message);
+        if matches!(event, Event::Eof) {
+            break;
+        }
+        document.take(event).map_err(|message| told(text, at, &message))?;
+    }
+    if let Some(element) = document.open.last() {
+        return Err(told(text, text.len() as u64, &format!("`<{}>` does not end", element.name)));
+    }
+    let json = document.json.ok_or_else(|| "there is no element".to_owned())?;
+    String::from_utf8(json).map_err(|_| "it cannot be written as JSON".to_owned())
+}
+
+impl Document<'_> {
+    fn take(&mut self, event: Event<'_>) -> Result<(), String> {
         match event {
             Event::Start(start) => {
-                if open.is_empty() && root.is_some() {
-                    return Err(failed("a second element follows the root"));
+                self.begins()?;
+                if self.open.len() == MAX_DEPTH {
+                    return Err("elements are nested deeper than 128 levels".to_owned());
                 }
-                if open.len() == MAX_DEPTH {
-                    return Err(failed("elements are nested deeper than 128 levels"));
-                }
-                open.push(Open::new(&start).map_err(|error| failed(&error))?);
+                self.open.push(Element::new(&start)?);
+                Ok(())
             }
             Event::Empty(start) => {
-                if open.is_empty() && root.is_some() {
-                    return Err(failed("a second element follows the root"));
-                }
-                let (name, value) = Open::new(&start).map_err(|error| failed(&error))?.close();
-                match open.last_mut() {
-                    Some(parent) => parent.add(name, value),
-                    None => root = Some((name, value)),
-                }
+                self.begins()?;
+                self.close(Element::new(&start)?)
             }
             Event::End(_) => {
-                let Some(element) = open.pop() else { return Err(failed("an element ends that did not begin")) };
-                let (name, value) = element.close();
-                match open.last_mut() {
-                    Some(parent) => parent.add(name, value),
-                    None => root = Some((name, value)),
-                }
+                let Some(element) = self.open.pop() else {
+                    return Err("an element ends that did not begin".to_owned());
+                };
+                self.close(element)
             }
             Event::Text(piece) => {
                 let piece = piece.xml10_content();
-                match open.last_mut() {
+                match self.open.last_mut() {
                     Some(element) => element.text.push_str(&piece),
                     None if is_blank(&piece) => {}
-                    None => return Err(failed("there is text outside of the root element")),
+                    None => return Err(outside()),
                 }
+                Ok(())
             }
             Event::CData(piece) => {
-                let Some(element) = open.last_mut() else {
-                    return Err(failed("there is text outside of the root element"));
-                };
+                let element = self.open.last_mut().ok_or_else(outside)?;
                 element.text.push_str(&piece.xml10_content());
                 element.is_literal = true;
+                Ok(())
             }
             Event::GeneralRef(reference) => {
-                let Some(element) = open.last_mut() else {
-                    return Err(failed("there is text outside of the root element"));
-                };
-                element.text.push_str(&meaning(&reference).map_err(|error| failed(&error))?);
+                let element = self.open.last_mut().ok_or_else(outside)?;
+                element.text.push_str(&meaning(&reference)?);
                 element.is_literal |= reference.is_char_ref();
+                Ok(())
             }
             // What is declared there is never fetched; what it declares itself could grow without bound.
             Event::DocType(doctype) if doctype.contains('[') => {
-                return Err(failed("it has a document type with declarations of its own, which are not read"));
+                Err("it has a document type with declarations of its own, which are not read".to_owned())
             }
-            Event::DocType(_) | Event::Comment(_) | Event::Decl(_) | Event::PI(_) => {}
-            Event::Eof => break,
+            Event::DocType(_) | Event::Comment(_) | Event::Decl(_) | Event::PI(_) | Event::Eof => Ok(()),
         }
     }
-    if let Some(element) = open.last() {
-        return Err(told(text, text.len() as u64, &format!("`<{}>` does not end", element.name)));
+
+    fn begins(&self) -> Result<(), String> {
+        if self.open.is_empty() && self.json.is_some() {
+            return Err("a second element follows the root".to_owned());
+        }
+        Ok(())
     }
-    match root {
-        Some((name, value)) => Ok(Value::object([(name, value)])),
-        None => Err("there is no element".to_owned()),
+
+    fn close(&mut self, element: Element) -> Result<(), String> {
+        let too_large = |TooLarge| "an element is larger than 4 GB".to_owned();
+        let Some((parent, above)) = self.open.split_last_mut() else {
+            let mut root = Members::default();
+            root.add(&element.name, false, |out| element.write(out)).map_err(too_large)?;
+            let mut json = vec![b'{'];
+            root.write(&mut json);
+            json.push(b'}');
+            self.json = Some(json);
+            return Ok(());
+        };
+        let names = above.iter().map(|element| &*element.name).chain([&*parent.name]);
+        let is_list = self.lists.has(names, &element.name);
+        parent.members.add(&element.name, is_list, |out| element.write(out)).map(drop).map_err(too_large)
     }
 }
 
-impl Open {
+impl Element {
     fn new(start: &BytesStart<'_>) -> Result<Self, String> {
-        let mut attributes = Vec::new();
-        for attribute in start.attributes() {
+        let name = checked(start.name().into_inner())?;
+        let mut members = Members::default();
+        // That a name comes once is looked at here: there it would take the square of their number.
+        for attribute in start.attributes().with_checks(false) {
             let attribute = attribute.map_err(|error| format!("an attribute is broken: {error}"))?;
             let name = attribute.key.into_inner();
             let value = attribute.normalized_value(XmlVersion::Implicit1_0).map_err(|error| problem(&error))?;
             if name == "xmlns" || name.starts_with("xmlns:") {
                 continue;
             }
-            attributes.push((format!("@{name}").into(), Value::from(&*value)));
+            let added = members.add(&format!("@{name}"), false, |out| {
+                write_string(&value, out);
+                Ok(())
+            });
+            match added {
+                Ok(true) => {}
+                Ok(false) => return Err(format!("`<{}>` has the attribute `{name}` twice", start.name().into_inner())),
+                Err(TooLarge) => return Err("an element is larger than 4 GB".to_owned()),
+            }
         }
-        Ok(Self {
-            name: start.name().into_inner().into(),
-            attributes,
-            children: Members::new(),
-            repeated: Vec::new(),
-            text: String::new(),
-            is_literal: false,
-        })
+        Ok(Self { name: name.into(), members, text: String::new(), is_literal: false })
     }
 
-    fn add(&mut self, name: Arc<str>, value: Value) {
-        if let Some((_, values)) = self.repeated.iter_mut().find(|(known, _)| *known == name) {
-            values.push(value);
-        } else if let Some(first) = self.children.get(&name) {
-            self.repeated.push((name, vec![first.clone(), value]));
-        } else {
-            self.children.insert(name, value);
+    fn write(&self, out: &mut Vec<u8>) -> Result<(), TooLarge> {
+        if self.members.is_empty() {
+            let text = if !self.is_literal && is_blank(&self.text) { "" } else { &self.text };
+            write_string(text, out);
+            return Ok(());
         }
-    }
-
-    fn close(self) -> (Arc<str>, Value) {
-        let Self { name, attributes, mut children, repeated, text, is_literal } = self;
-        if attributes.is_empty() && children.is_empty() {
-            let text = if !is_literal && is_blank(&text) { String::new() } else { text };
-            return (name, text.into());
-        }
-        // Each is in the place of the first.
-        for (name, values) in repeated {
-            children.insert(name, Value::list(values));
-        }
-        let mut members = Members::with_capacity(attributes.len() + children.len() + 1);
-        for (name, value) in attributes {
-            members.insert(name, value);
-        }
-        for (name, value) in children.iter() {
-            members.insert(Arc::clone(name), value.clone());
-        }
-        let text = text.trim_matches(BLANKS);
+        out.push(b'{');
+        self.members.write(out);
+        let text = self.text.trim_matches(BLANKS);
         if !text.is_empty() {
-            members.insert("#text", text.into());
+            out.extend_from_slice(b",\"#text\":");
+            write_string(text, out);
         }
-        (name, Value::Object(Arc::new(members)))
+        out.push(b'}');
+        Ok(())
     }
+}
+
+/// Refuses what would be taken for an attribute, or for a text.
+fn checked(name: &str) -> Result<&str, String> {
+    if name.starts_with(['@', '#']) {
+        return Err(format!("`{name}` is not the name of an element"));
+    }
+    Ok(name)
+}
+
+fn outside() -> String {
+    "there is text outside of the root element".to_owned()
 }
 
 /// What counts as blank in XML (§2.3).
@@ -217,14 +238,41 @@ fn problem(error: &quick_xml::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may panic")]
+
     use proptest::prelude::*;
 
     use super::*;
 
+    fn parse(text: &str) -> Result<String, String> {
+        to_json(text, &XmlLists::default())
+    }
+
     #[track_caller]
     fn check(text: &str, expected: &str) {
-        let found = parse(text).map_or_else(|error| format!("error: {error}"), |value| value.to_json());
+        let found = parse(text).unwrap_or_else(|error| format!("error: {error}"));
         assert_eq!(found, expected, "{text}");
+    }
+
+    #[test]
+    fn an_element_that_is_asked_for_as_a_list_is_one() {
+        let mut lists = XmlLists::default();
+        lists.add_name("line");
+        let check = |text: &str, expected: &str| assert_eq!(to_json(text, &lists).unwrap(), expected, "{text}");
+        check("<a><b/><line>1</line></a>", r#"{"a":{"b":"","line":["1"]}}"#);
+        check("<a><line/><b/><line>2</line></a>", r#"{"a":{"line":["","2"],"b":""}}"#);
+        check("<a><line x='1'><line/></line></a>", r#"{"a":{"line":[{"@x":"1","line":[""]}]}}"#);
+        check("<line/>", r#"{"line":""}"#);
+    }
+
+    #[test]
+    fn many_names_take_no_more_time_than_few() {
+        // In the square of their number this would take minutes.
+        let children: String = (0..200_000).map(|at| format!("<n{at}/>")).collect();
+        let value = parse(&format!("<a>{children}{children}</a>")).unwrap();
+        assert!(value.ends_with(r#""n199999":["",""]}}"#));
+        let attributes: String = (0..200_000).map(|at| format!(" n{at}=''")).collect();
+        assert!(parse(&format!("<a{attributes}/>")).unwrap().ends_with(r#""@n199999":""}}"#));
     }
 
     #[test]
@@ -271,13 +319,17 @@ mod tests {
         check("not xml", "error: there is text outside of the root element, at line 1");
         let deep = format!("{}{}", "<a>".repeat(200), "</a>".repeat(200));
         check(&deep, "error: elements are nested deeper than 128 levels, at line 1");
-        assert!(parse("<a x=1/>").is_err() && parse("<a x='1' x='2'/>").is_err() && parse("<a").is_err());
+        check("<a x='1' x='2'/>", "error: `<a>` has the attribute `x` twice, at line 1");
+        check("<a><@x/></a>", "error: `@x` is not the name of an element, at line 1");
+        assert!(parse("<a x=1/>").is_err() && parse("<a").is_err());
     }
 
     proptest! {
         #[test]
         fn never_panics(text in "(<|>|/|a|b|&|;|#|x|=|'|\"|!|\\[|\\]|-|\\?|CDATA|DOCTYPE| |é){0,40}") {
-            _ = parse(&text);
+            if let Ok(json) = parse(&text) {
+                prop_assert!(engine_expr::Value::from_json(&json).is_ok(), "{}", json);
+            }
         }
     }
 }
