@@ -40,6 +40,33 @@ impl Changes {
         self.url.as_ref().filter(|url| url.origin() != base.origin())
     }
 
+    /// Returns the changes as a value, from which [`from_value`](Self::from_value) makes them again.
+    pub fn to_value(&self) -> Value {
+        let url = self.url.iter().map(|url| ("url", Value::from(url.as_str())));
+        let place = |(place, value): &(Place, Value)| Value::list(vec![place.to_string().into(), value.clone()]);
+        let places = [("places", Value::list(self.places.iter().map(place).collect()))];
+        Value::object(url.chain(places).collect::<Vec<_>>())
+    }
+
+    /// Makes the changes that a value stands for; nothing where it stands for none.
+    pub fn from_value(value: &Value) -> Option<Self> {
+        let url = match value.get("url") {
+            Some(url) => Some(Url::parse(url.as_str()?).ok()?),
+            None => None,
+        };
+        let mut places = Vec::new();
+        for pair in value.get("places")?.as_list()? {
+            let [place, value] = pair.as_list()? else { return None };
+            let place = match place.as_str()?.strip_prefix("query.") {
+                // An answer may name a parameter as no spec can.
+                Some(name) => Place::new(Target::Query(name.into())),
+                None => place.as_str()?.parse().ok()?,
+            };
+            places.push((place, value.clone()));
+        }
+        Some(Self { url, places })
+    }
+
     /// Returns whether nothing changes.
     pub fn is_empty(&self) -> bool {
         self.url.is_none() && self.places.is_empty()

@@ -2,6 +2,8 @@
 //!
 //! Knows nothing of where the cursor is kept, nor when it may be.
 
+mod position;
+
 use std::sync::Arc;
 
 use engine_expr::{Expr, JsonPath, Scope, Slots, Value, Wanted};
@@ -644,6 +646,18 @@ mod tests {
             if let Err(error) = self.advance.page(&answer(&format!("200\n\n{body}")), &scope("{}")) {
                 self.lines.push(format!("error: {error}"));
             }
+            self.in_another_process()
+        }
+
+        /// Whoever goes on in another process does what this one would.
+        fn in_another_process(mut self) -> Self {
+            let position = Value::from_json(&self.advance.position().to_json()).unwrap();
+            let later = "2026-01-02T00:00:00Z".parse().unwrap();
+            let fresh = Advance::new(&self.advance.plan, None, true, &scope("{}"), later).unwrap();
+            let again = fresh.at(&position).unwrap();
+            assert_eq!(again.position(), position);
+            assert_eq!(again.changes().to_value(), self.advance.changes().to_value());
+            self.advance = again;
             self
         }
 

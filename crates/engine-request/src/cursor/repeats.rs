@@ -3,6 +3,8 @@
 use std::cmp::Ordering;
 use std::collections::{HashMap, VecDeque};
 
+use engine_expr::Value;
+
 use super::watermark::Watermark;
 
 /// The keys of the records at the edge of a read that goes up: of those only that what is asked for next has again.
@@ -50,6 +52,30 @@ impl Repeats {
             }
             self.order.pop_front();
         }
+    }
+
+    /// Tells whether nothing is remembered.
+    pub(super) fn is_empty(&self) -> bool {
+        self.order.is_empty()
+    }
+
+    /// Returns what is remembered as a value: keys and the values of the cursor, in their order.
+    pub(super) fn position(&self) -> Value {
+        let pair =
+            |(key, mark): &(String, Watermark)| Value::list(vec![Value::from(key.as_str()), mark.value().clone()]);
+        Value::list(self.order.iter().map(pair).collect())
+    }
+
+    /// Remembers what a value says; nothing where it says something else.
+    pub(super) fn at(position: &Value, mark: impl Fn(&Value) -> Option<Watermark>) -> Option<Self> {
+        let mut repeats = Self::default();
+        for pair in position.as_list()? {
+            let [key, value] = pair.as_list()? else { return None };
+            let (key, mark) = (key.as_str()?.to_owned(), mark(value)?);
+            repeats.known.insert(key.clone(), mark.clone());
+            repeats.order.push_back((key, mark));
+        }
+        Some(repeats)
     }
 
     /// Returns how many are remembered.

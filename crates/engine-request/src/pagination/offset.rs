@@ -5,7 +5,7 @@ use engine_source::Span;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::turn::{Seen, Turn};
+use super::turn::{Seen, Turn, numbers, read_numbers};
 use super::{Next, PagerError};
 use crate::{AnswerPlace, Changes, Place, Target};
 
@@ -99,6 +99,16 @@ impl Turn for OffsetTurn {
         let Some(total) = self.known.filter(|_| self.first > 0) else { return Vec::new() };
         let offsets = std::iter::successors(Some(self.received), |offset| offset.checked_add(self.first));
         offsets.take_while(|offset| *offset < total).take(limit).map(|offset| self.at(offset)).collect()
+    }
+
+    fn position(&self) -> Value {
+        numbers([self.known, Some(self.received), Some(self.first)])
+    }
+
+    fn go_to(&mut self, position: &Value) -> bool {
+        let Some([known, Some(received), Some(first)]) = read_numbers(position) else { return false };
+        (self.known, self.received, self.first) = (known, received, first);
+        true
     }
 
     fn asks(&self) -> (Span, String) {

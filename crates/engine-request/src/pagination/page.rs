@@ -5,7 +5,7 @@ use engine_source::Span;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::turn::{Seen, Turn};
+use super::turn::{Seen, Turn, numbers, read_numbers};
 use super::{Next, PagerError};
 use crate::{AnswerPlace, Changes, Group, Place, Target, exclusive, groups_schema};
 
@@ -138,6 +138,18 @@ impl Turn for PageTurn {
     fn ahead(&self, limit: usize) -> Vec<Changes> {
         let end = self.pages.map_or(0, |pages| self.start.saturating_add(pages));
         (self.number..end).take(limit).map(|number| self.at(number)).collect()
+    }
+
+    fn position(&self) -> Value {
+        numbers([Some(self.start), Some(self.number), self.pages, self.records, Some(self.empty)])
+    }
+
+    fn go_to(&mut self, position: &Value) -> bool {
+        let Some([Some(start), Some(number), pages, records, Some(empty)]) = read_numbers(position) else {
+            return false;
+        };
+        (self.start, self.number, self.pages, self.records, self.empty) = (start, number, pages, records, empty);
+        true
     }
 
     fn asks(&self) -> (Span, String) {

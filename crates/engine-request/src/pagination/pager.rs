@@ -8,7 +8,7 @@ use engine_expr::{EvalError, Scope, Value};
 use engine_source::Span;
 use foldhash::quality::FixedState;
 
-use super::turn::{Seen, Turn};
+use super::turn::{Seen, Turn, numbers, read_numbers};
 use super::{Fingerprint, Page, PagerError, Pagination, Paging};
 use crate::Changes;
 
@@ -26,6 +26,8 @@ pub struct Pager {
     asked: HashSet<u64, FixedState>,
     /// The pages that were given, each with the URL that gave it.
     given: HashSet<u64, FixedState>,
+    /// What was added to both since somebody asked.
+    fresh: Vec<u64>,
 }
 
 /// How a read goes on.
@@ -56,7 +58,52 @@ impl Pager {
             before: None,
             asked: HashSet::default(),
             given: HashSet::default(),
+            fresh: Vec::new(),
         })
+    }
+
+    /// Goes on with a read that stood at a [`position`](Self::position), after pages that are known by `seen`.
+    ///
+    /// # Errors
+    ///
+    /// Fails where a template of the pagination does; gives nothing where the position is that of another kind.
+    pub fn at(
+        paging: Arc<Paging>,
+        scope: &Scope,
+        position: &Value,
+        seen: impl IntoIterator<Item = u64>,
+    ) -> Result<Option<Self>, EvalError> {
+        let mut pager = Self::new(paging, scope)?;
+        Ok(pager.go_to(position, seen).map(|()| pager))
+    }
+
+    fn go_to(&mut self, position: &Value, seen: impl IntoIterator<Item = u64>) -> Option<()> {
+        let [Some(pages), Some(received)] = read_numbers(position.get("counts")?)? else { return None };
+        self.pages = pages;
+        self.received = received;
+        if let Some(before) = position.get("before") {
+            let [count, fingerprint] = before.as_list()? else { return None };
+            let fingerprint = u64::from_str_radix(fingerprint.as_str()?, 16).ok()?;
+            self.before = Some((count.as_i64()?.try_into().ok()?, Fingerprint::from_number(fingerprint)));
+        }
+        // What is in both sets is not alike: none of the one is taken for one of the other.
+        self.asked.extend(seen);
+        self.given.extend(&self.asked);
+        self.turn.go_to(position.get("turn")?).then_some(())
+    }
+
+    /// Returns where the read stands, beside what the next request sends and the pages that it knows.
+    pub fn position(&self) -> Value {
+        let counts = ("counts", numbers([Some(self.pages), Some(self.received)]));
+        let before = self.before.map(|(count, fingerprint)| {
+            ("before", Value::list(vec![count.into(), format!("{:x}", fingerprint.number()).into()]))
+        });
+        Value::object([counts, ("turn", self.turn.position())].into_iter().chain(before).collect::<Vec<_>>())
+    }
+
+    /// Returns what the pages are known by that came since this was asked last.
+    pub fn take_seen(&mut self) -> Vec<u64> {
+        std::mem::take(&mut self.fresh)
     }
 
     /// Returns what the first request sends.
@@ -87,7 +134,9 @@ impl Pager {
             return self.at_an_empty_page(page, scope);
         }
         if self.pages == 1 {
-            self.asked.insert(hash(page.request.url.as_str()));
+            let hash = hash(page.request.url.as_str());
+            self.asked.insert(hash);
+            self.fresh.push(hash);
         }
         let paging = Arc::clone(&self.paging);
         let scope = &self.scope(&paging, page, scope)?;
@@ -175,7 +224,9 @@ impl Pager {
     /// that there is not.
     fn check_redirected(&mut self, page: &Page<'_>) -> Result<(), PagerError> {
         let url = &page.answer.url;
-        let is_new = self.given.insert(hash(&format!("{:?} {} {url}", page.fingerprint, page.count)));
+        let hash = hash(&format!("{:?} {} {url}", page.fingerprint, page.count));
+        let is_new = self.given.insert(hash);
+        self.fresh.extend(is_new.then_some(hash));
         if is_new || page.count == 0 || *url == page.request.url {
             return Ok(());
         }
@@ -184,12 +235,12 @@ impl Pager {
     }
 
     fn check_asked(&mut self, changes: &Changes) -> Result<(), PagerError> {
-        let is_new = match changes.url() {
-            Some(url) if changes.places().is_empty() => self.asked.insert(hash(url.as_str())),
-            // The places differ only in their values, and those print as they are.
-            _ => self.asked.insert(hash(&format!("{changes:?}"))),
+        let hash = match changes.url() {
+            Some(url) if changes.places().is_empty() => hash(url.as_str()),
+            _ => hash(&changes.to_value().to_json()),
         };
-        if is_new {
+        if self.asked.insert(hash) {
+            self.fresh.push(hash);
             return Ok(());
         }
         let (span, check) = self.turn.asks();
@@ -261,7 +312,9 @@ pub(super) mod tests {
         }
         let needs_last = paging.needs_last();
         let scope = scope(r#"{"size": 50}"#);
-        let mut pager = match Pager::new(Arc::new(paging), &scope) {
+        let paging = Arc::new(paging);
+        let mut seen = Vec::new();
+        let mut pager = match Pager::new(Arc::clone(&paging), &scope) {
             Ok(pager) => pager,
             Err(error) => return vec![format!("error: {error}")],
         };
@@ -302,6 +355,14 @@ pub(super) mod tests {
                     }
                     sent.push(request(&changes));
                     lines.push(show(sent.last().unwrap()));
+                    // Whoever goes on in another process does what this one would.
+                    seen.extend(pager.take_seen());
+                    let position = Value::from_json(&pager.position().to_json()).unwrap();
+                    let known = seen.iter().copied();
+                    pager = Pager::at(Arc::clone(&paging), &scope, &position, known).unwrap().unwrap();
+                    let again = Changes::from_value(&Value::from_json(&changes.to_value().to_json()).unwrap()).unwrap();
+                    assert_eq!(request(&again).url, sent.last().unwrap().url);
+                    assert_eq!(again.to_value(), changes.to_value());
                 }
                 Err(error) => lines.push(format!("error[{}]: {error}", error.code())),
             }

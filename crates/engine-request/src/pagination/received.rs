@@ -51,6 +51,17 @@ impl Fingerprint {
     }
 }
 
+impl Fingerprint {
+    /// Returns it as a number.
+    pub fn number(self) -> u64 {
+        self.0
+    }
+
+    pub(super) fn from_number(number: u64) -> Self {
+        Self(number)
+    }
+}
+
 /// Makes a fingerprint of records that come one after another.
 pub struct Recognizer(<FixedState as BuildHasher>::Hasher);
 

@@ -34,6 +34,16 @@ pub(super) trait Turn: fmt::Debug + Send + Sync {
         Vec::new()
     }
 
+    /// Returns what has to be known to go on from here, beside what the next request sends.
+    fn position(&self) -> Value {
+        Value::Null
+    }
+
+    /// Goes on from what [`position`](Self::position) gave; tells whether it is such a thing.
+    fn go_to(&mut self, _position: &Value) -> bool {
+        true
+    }
+
     /// Returns where the spec says how the next page is asked for, and what should be checked there if it brings nothing new.
     fn asks(&self) -> (Span, String);
 }
@@ -130,4 +140,22 @@ pub(super) fn is_no_next(value: &Value) -> bool {
         Value::String(text) => text.is_empty(),
         _ => false,
     }
+}
+
+/// Makes a value of numbers, of which some may not be known.
+pub(super) fn numbers<const N: usize>(numbers: [Option<u64>; N]) -> Value {
+    Value::list(numbers.into_iter().map(|number| number.map_or(Value::Null, Value::from)).collect())
+}
+
+/// Reads what [`numbers`] made.
+pub(super) fn read_numbers<const N: usize>(value: &Value) -> Option<[Option<u64>; N]> {
+    let list: &[Value; N] = value.as_list()?.try_into().ok()?;
+    let mut numbers = [None; N];
+    for (number, value) in numbers.iter_mut().zip(list) {
+        *number = match value {
+            Value::Null => None,
+            value => Some(value.as_i64()?.try_into().ok()?),
+        };
+    }
+    Some(numbers)
 }
