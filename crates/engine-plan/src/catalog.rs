@@ -45,12 +45,16 @@ pub(crate) struct EndpointEntry<'a> {
     pub(crate) api: &'a str,
     /// Its name.
     pub(crate) name: &'a str,
+    /// The place of its name.
+    pub(crate) span: Span,
     /// What the spec says about it.
     pub(crate) model: &'a Endpoint,
     /// Where it does.
     pub(crate) at: At<'a>,
     /// It with what it inherits; none if it is made of steps, or has lost its request to a mistake.
     pub(crate) effective: Option<Arc<plan::Endpoint>>,
+    /// Its number among the endpoints made of steps, if it is one.
+    pub(crate) composite: Option<usize>,
     /// What the answers of its own auth are kept as.
     pub(crate) kept: Vec<(&'a str, Span)>,
     /// Whether something about its records is lost to a mistake, so that nothing can be said.
@@ -70,7 +74,10 @@ impl EndpointEntry<'_> {
 
     /// Returns whether it says what identifies a record, as far as is known.
     pub(crate) fn has_key(&self) -> bool {
-        self.effective.as_ref().is_none_or(|effective| effective.key.is_some())
+        match &self.effective {
+            Some(effective) => effective.key.is_some(),
+            None => self.composite.is_none() || self.model.key.as_ref().is_some_and(|key| key.as_set().is_some()),
+        }
     }
 
     /// Returns whether a call must give a param.
@@ -83,8 +90,12 @@ impl<'a> Catalog<'a> {
     /// Makes the catalogue of a spec.
     pub(crate) fn new(spec: &'a Spec, root: &'a Node) -> Self {
         let at = At::new(root).get("apis");
-        let apis: Vec<_> =
-            spec.apis.iter().map(|(name, api)| ApiEntry::new(&name.value, api, at.get(&name.value))).collect();
+        let mut composites = 0;
+        let apis: Vec<_> = spec
+            .apis
+            .iter()
+            .map(|(name, api)| ApiEntry::new(&name.value, api, at.get(&name.value), &mut composites))
+            .collect();
         let index = apis.iter().enumerate().map(|(index, api)| (api.name, index)).collect();
         Self { apis, index }
     }
@@ -106,7 +117,7 @@ impl<'a> Catalog<'a> {
 }
 
 impl<'a> ApiEntry<'a> {
-    fn new(name: &'a str, model: &'a Api, at: At<'a>) -> Self {
+    fn new(name: &'a str, model: &'a Api, at: At<'a>, composites: &mut usize) -> Self {
         let settings = Arc::new(plan::ApiSettings {
             name: name.to_owned(),
             base_url: model.base_url.clone(),
@@ -123,14 +134,18 @@ impl<'a> ApiEntry<'a> {
             .map(|(key, endpoint)| {
                 let at = nodes.get(&key.value);
                 let request = endpoint.request.as_ref().filter(|_| endpoint.steps.is_none());
+                let composite = endpoint.steps.as_ref().map(|_| *composites);
+                *composites += usize::from(composite.is_some());
                 EndpointEntry {
                     api: name,
                     name: &key.value,
+                    span: key.span,
                     model: endpoint,
                     at,
                     effective: request.map(|request| {
                         Arc::new(effective(model, endpoint, request, at, &settings, &key.value, key.span))
                     }),
+                    composite,
                     kept: kept(endpoint.auth.as_ref()),
                     is_lost: endpoint.records.is_none() && at.has("records") && !at.is_null("records"),
                 }

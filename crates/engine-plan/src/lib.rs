@@ -6,8 +6,11 @@
 mod build;
 mod catalog;
 mod check;
+mod compiler;
 mod files;
+mod flow;
 mod load;
+mod place;
 mod plan;
 mod rules;
 mod unsupported;
@@ -15,16 +18,15 @@ mod unsupported;
 use std::path::Path;
 use std::sync::Arc;
 
-use engine_source::{Findings, Node, Sources};
-use engine_spec::Spec;
+use engine_source::{Findings, Sources};
 
-use crate::catalog::Catalog;
-use crate::load::Loaded;
+use crate::compiler::Compiler;
 
 pub use files::{Disk, Files};
 pub use plan::{
-    ApiSettings, Call, Endpoint, Expect, Items, Kept, Limit, OnError, Plan, Read, Schema, SchemaError, Sink, Source,
-    Step, Target, Until, Validate, Write,
+    ApiSettings, Batch, Block, Call, Case, Composite, CompositeCall, CompositeRead, Endpoint, Expect, FlowCall,
+    Items, Kept, Limit, OnError, Plan, Read, Reading, Schema, SchemaError, Sink, SinkRead, SinkRecords,
+    Source, Step, Target, Until, Validate, Wait, Write,
 };
 pub use rules::{RULES, Rule, Stage, explain};
 
@@ -39,40 +41,14 @@ pub struct Compiled {
     pub sources: Arc<Sources>,
 }
 
-/// Reads a spec, checks it, and makes a plan of it.
+/// Reads a spec, checks it, and makes a plan of it, and of the flows that it runs.
 pub fn compile(path: &Path, files: &dyn Files) -> Compiled {
-    let Loaded { mut sources, mut findings, root, is_partial } = load::load(path, files);
-    let plan = root.and_then(|root| plan(path, &root, is_partial, &mut sources, files, &mut findings));
+    let mut compiler = Compiler::new(files);
+    let plan = compiler.spec(path);
+    let Compiler { loader, mut findings, .. } = compiler;
     findings.sort();
-    let sources = Arc::new(sources);
+    let sources = Arc::new(loader.into_sources());
     let plan =
         plan.filter(|_| !findings.has_errors()).map(|plan| Arc::new(Plan { sources: Arc::clone(&sources), ..plan }));
     Compiled { plan, findings, sources }
-}
-
-/// Checks a tree, and makes a plan of it if nothing is wrong.
-fn plan(
-    path: &Path,
-    root: &Node,
-    is_partial: bool,
-    sources: &mut Sources,
-    files: &dyn Files,
-    findings: &mut Findings,
-) -> Option<Plan> {
-    let mut shape = Findings::new();
-    let spec = engine_spec::read::<Spec>(root, &mut shape);
-    if let Some(version) = shape.iter().find(|finding| finding.code == "unsupported-version") {
-        // Another version may mean something else by the same words.
-        findings.push(version.clone());
-        return None;
-    }
-    findings.extend(shape);
-    let spec = spec?;
-    let catalog = Catalog::new(&spec, root);
-    let mut checked = check::check(&spec, root, is_partial, &catalog, sources, files, findings);
-    findings.extend(std::mem::take(&mut checked.findings));
-    if findings.has_errors() {
-        return None;
-    }
-    build::build(&spec, root, &catalog, checked, path)
 }

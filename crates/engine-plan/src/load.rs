@@ -22,36 +22,12 @@ const OWN: &[&str] =
 
 /// A spec with all that it imports.
 pub(crate) struct Loaded {
-    /// The files that were read.
-    pub(crate) sources: Sources,
-    /// What is wrong with their text and with the imports.
+    /// What is wrong with the text of its files and with the imports.
     pub(crate) findings: Findings,
     /// The spec's own text laid over all that it imports; none if it cannot be read.
     pub(crate) root: Option<Node>,
     /// Whether something that is imported could not be brought, so that names may be missing.
     pub(crate) is_partial: bool,
-}
-
-/// Reads a spec.
-pub(crate) fn load(path: &Path, files: &dyn Files) -> Loaded {
-    let mut loader = Loader {
-        files,
-        sources: Sources::new(),
-        findings: Findings::new(),
-        read: HashMap::new(),
-        chain: Vec::new(),
-        is_partial: false,
-    };
-    let root = match files.read(path) {
-        Ok(text) => loader.file(path, text),
-        Err(error) => {
-            let id = loader.sources.add(path.display().to_string(), "");
-            loader.findings.push(unreadable(path, &error).label(Span::new(id, 0..0), ""));
-            None
-        }
-    };
-    let Loader { sources, findings, is_partial, .. } = loader;
-    Loaded { sources, findings, root, is_partial }
 }
 
 /// Returns a path without `.` and `..` where that needs no look at the disk.
@@ -74,7 +50,7 @@ pub(crate) fn beside(file: &Path, name: &str) -> PathBuf {
     normal(&file.parent().unwrap_or(Path::new("")).join(name))
 }
 
-fn unreadable(path: &Path, error: &std::io::Error) -> Finding {
+pub(crate) fn unreadable(path: &Path, error: &std::io::Error) -> Finding {
     let shown = path.display();
     let (why, help) = match error.kind() {
         ErrorKind::NotFound => (format!("there is no file `{shown}`"), "check the path"),
@@ -86,12 +62,14 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Finding {
     Finding::error("unreadable-file", why).help(help)
 }
 
-struct Loader<'a> {
+/// Reads specs; what several import is read once.
+pub(crate) struct Loader<'a> {
     files: &'a dyn Files,
-    sources: Sources,
+    /// The files that were read.
+    pub(crate) sources: Sources,
     findings: Findings,
-    /// What is known about files that were read, by their paths.
-    read: HashMap<PathBuf, Option<Node>>,
+    /// What is known about files that were imported, by their paths, and whether something is missing that they import.
+    read: HashMap<PathBuf, (Option<Node>, bool)>,
     /// The files that are being read, each of which imports the next one.
     chain: Vec<PathBuf>,
     is_partial: bool,
@@ -112,7 +90,38 @@ struct Part {
     entry: Entry,
 }
 
-impl Loader<'_> {
+impl<'a> Loader<'a> {
+    /// Begins with no file.
+    pub(crate) fn new(files: &'a dyn Files) -> Self {
+        Self {
+            files,
+            sources: Sources::new(),
+            findings: Findings::new(),
+            read: HashMap::new(),
+            chain: Vec::new(),
+            is_partial: false,
+        }
+    }
+
+    /// Reads a spec.
+    pub(crate) fn load(&mut self, path: &Path) -> Loaded {
+        self.is_partial = false;
+        let root = match self.files.read(path) {
+            Ok(text) => self.file(path, text),
+            Err(error) => {
+                let id = self.sources.add(path.display().to_string(), "");
+                self.findings.push(unreadable(path, &error).label(Span::new(id, 0..0), ""));
+                None
+            }
+        };
+        Loaded { findings: std::mem::take(&mut self.findings), root, is_partial: self.is_partial }
+    }
+
+    /// Returns the files that were read.
+    pub(crate) fn into_sources(self) -> Sources {
+        self.sources
+    }
+
     /// Reads the text of a file and all that it imports.
     fn file(&mut self, path: &Path, text: String) -> Option<Node> {
         let id = self.sources.add(path.display().to_string(), text);
@@ -159,9 +168,11 @@ impl Loader<'_> {
             self.cycle(start, &path, span);
             return None;
         }
-        if let Some(known) = self.read.get(&path) {
+        if let Some((known, is_partial)) = self.read.get(&path) {
+            self.is_partial |= is_partial;
             return known.clone();
         }
+        let before = std::mem::take(&mut self.is_partial);
         let node = match self.files.read(&path) {
             Ok(text) => self.file(&path, text),
             Err(error) => {
@@ -170,7 +181,8 @@ impl Loader<'_> {
             }
         };
         let node = node.map(|node| self.brought(&node));
-        self.read.insert(path, node.clone());
+        self.read.insert(path, (node.clone(), self.is_partial));
+        self.is_partial |= before;
         node
     }
 

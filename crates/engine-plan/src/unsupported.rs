@@ -3,7 +3,7 @@
 
 use engine_source::{Entry, Finding, Findings, Node, Span};
 
-use self::Object::{Api, Endpoint, Incremental, OnError, Read, Sink, Step, Top, Validate};
+use self::Object::{Api, Endpoint, Incremental, OnError, Read, Sink, Step, Top, Validate, Wait};
 use self::Sign::{Is, IsOther, There};
 
 /// The objects of a spec in which there is something that does not run.
@@ -17,6 +17,7 @@ enum Object {
     Read,
     Validate,
     OnError,
+    Wait,
     Sink,
 }
 
@@ -57,6 +58,7 @@ const TABLE: &[(Object, &str, Sign, &str, &str)] = &[
     (Step, "steps", There, "`steps` in a step", WRITE_OUT),
     (Step, "parallel", There, "`parallel`", WRITE_OUT),
     (Step, "flow", There, "`flow`", "run the other spec by itself"),
+    (Wait, "event", There, "a `wait` for an event", "wait until a condition holds: `wait: {until: …}`"),
     (Step, "wait", There, "`wait`", "run the rest of the flow later"),
     (Step, "on_error", Is("dead_letter"), "`dead_letter`", REJECTS),
     (OnError, "action", Is("dead_letter"), "`dead_letter`", REJECTS),
@@ -94,7 +96,9 @@ pub(crate) fn find(root: &Node, others: &Findings) -> Vec<Finding> {
     };
     let errors: Vec<Span> = others.iter().filter(|other| other.is_error()).map(Finding::span).collect();
     found.retain(|(_, whole)| !errors.iter().any(|error| is_within(*error, *whole)));
-    found.into_iter().map(|(finding, _)| finding).collect()
+    let wholes: Vec<Span> = found.iter().map(|(_, whole)| *whole).collect();
+    let is_inner = |one: Span| wholes.iter().any(|whole| one.start > whole.start && is_within(one, *whole));
+    found.into_iter().filter(|(_, whole)| !is_inner(*whole)).map(|(finding, _)| finding).collect()
 }
 
 fn all(root: &Node, findings: &mut Found) {
@@ -107,13 +111,18 @@ fn all(root: &Node, findings: &mut Found) {
         object(Api, api, findings);
         parts(api, findings);
         for entry in members(api, "endpoints") {
-            if object(Endpoint, &entry.value, findings) {
-                continue;
-            }
+            object(Endpoint, &entry.value, findings);
             parts(&entry.value, findings);
+            steps(entry.value.get("steps"), findings);
         }
     }
-    for one in root.get("steps").map(Node::items).unwrap_or_default() {
+    for key in ["steps", "on_failure", "finally"] {
+        steps(root.get(key), findings);
+    }
+}
+
+fn steps(list: Option<&Node>, findings: &mut Found) {
+    for one in list.map(Node::items).unwrap_or_default() {
         step(one, findings);
     }
 }
@@ -127,22 +136,24 @@ fn parts(node: &Node, findings: &mut Found) {
 
 fn step(node: &Node, findings: &mut Found) {
     object(Step, node, findings);
-    let within = |kind: Object, key: &str, findings: &mut Found| {
+    for (kind, key) in [(Read, "read"), (Validate, "validate"), (Wait, "wait"), (OnError, "on_error")] {
         if let Some(part) = node.get(key) {
             object(kind, part, findings);
         }
-    };
-    within(Read, "read", findings);
-    within(Validate, "validate", findings);
-    within(OnError, "on_error", findings);
+    }
     if let Some(incremental) = node.get("read").and_then(|read| read.get("incremental")) {
         object(Incremental, incremental, findings);
     }
+    steps(node.get("steps"), findings);
+    steps(node.get("switch"), findings);
+    for branch in node.get("parallel").map(Node::items).unwrap_or_default() {
+        steps(Some(branch), findings);
+    }
+    steps(node.get("on_error").and_then(|it| it.get("steps")), findings);
 }
 
-/// Looks at an object; returns whether something in it does not run.
-fn object(kind: Object, node: &Node, findings: &mut Found) -> bool {
-    let mut found = false;
+/// Looks at an object.
+fn object(kind: Object, node: &Node, findings: &mut Found) {
     for (object, key, sign, what, instead) in TABLE {
         if *object != kind {
             continue;
@@ -159,9 +170,7 @@ fn object(kind: Object, node: &Node, findings: &mut Found) -> bool {
             Is(_) | IsOther(_) => continue,
         };
         findings.push((Unsupported { what, instead }.finding(span), entry.key.span.to(entry.value.span())));
-        found = true;
     }
-    found
 }
 
 fn members<'n>(node: &'n Node, key: &str) -> &'n [Entry] {

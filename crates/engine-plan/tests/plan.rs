@@ -82,7 +82,7 @@ fn reads_all_that_needs_no_params_where_there_are_no_steps() {
     let plan = plan(&[("specs/shop.yaml", SHOP)]);
     assert_eq!(plan.name, "shop");
     let step = plan.steps.first().unwrap();
-    let read: Vec<String> = step.reads().iter().map(|read| read.endpoint.id()).collect();
+    let read: Vec<String> = step.reads().iter().map(|read| read.as_endpoint().unwrap().endpoint.id()).collect();
     assert_eq!(read, ["shop.orders"]);
     assert!(step.printed);
 }
@@ -107,14 +107,14 @@ steps:
     );
     let steps = steps.replace("steps.step_4 is defined or ", "");
     let plan = plan(&[("flow.yaml", &steps)]);
-    let [orders, rates, lines, copy, mapped, last] = plan.steps.as_slice() else { panic!("six steps") };
+    let [orders, rates, lines, copy, mapped, last] = &*plan.steps else { panic!("six steps") };
     assert_eq!(orders.consumers, [2, 4]);
     assert!(!orders.printed && !orders.kept.all);
     assert!(!rates.printed && rates.kept.all);
     assert_eq!(lines.waits_for, [1]);
     assert_eq!(lines.id, "step_3");
     let Source::Read { over: Some(Items::Step(0)), reads } = &lines.source else { panic!("a read for each") };
-    assert!(reads[0].endpoint.paginate.is_none());
+    assert!(reads[0].as_endpoint().unwrap().endpoint.paginate.is_none());
     assert!(plan.endpoint("shop.lines").unwrap().paginate.is_some());
     let Target::Write(write) = &lines.target else { panic!("a write") };
     assert_eq!((write.sink.name.as_str(), write.mode(lines.key(0))), ("db", engine_spec::WriteMode::Upsert));

@@ -22,7 +22,8 @@ pub(crate) fn of_pages(step: &Step) -> Needs {
     match &step.target {
         Target::Log(template) | Target::Fail(template) => needs.add_template(template),
         Target::Write(write) => write.table.iter().for_each(|table| needs.add_template(table)),
-        Target::Call(_) | Target::None => {}
+        // What is within a step, and what an endpoint is given, knows of no page.
+        _ => {}
     }
     needs
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use engine_expr::{Scope, Value};
-use engine_plan::{Endpoint, Read, Step};
+use engine_plan::{Endpoint, Read, Reading, Step};
 use engine_request::{
     Advance, AdvanceError, Answer, Changes, CursorPlan, ErrorAction, Method, Pagination, Place, Prepared, Target,
     derive_key,
@@ -328,11 +328,11 @@ fn failure(error: AdvanceError) -> Failure {
 }
 
 /// Makes ready the cursors of the reads of a step.
-pub(crate) fn cursors(reads: &[Read]) -> Vec<Option<Arc<CursorPlan>>> {
+pub(crate) fn cursors(reads: &[Reading]) -> Vec<Option<Arc<CursorPlan>>> {
     let cursor = |read: &Read| {
         let endpoint = &read.endpoint;
         let incremental = endpoint.incremental.as_ref()?;
         Some(Arc::new(CursorPlan::new(incremental, endpoint.key.as_ref(), endpoint.span)))
     };
-    reads.iter().map(cursor).collect()
+    reads.iter().filter_map(Reading::as_endpoint).map(cursor).collect()
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use engine_expr::{Scope, Slots, Wanted};
-use engine_plan::{Read, Source, Step};
+use engine_plan::{Read, Reading, Source, Step};
 use engine_request::{Changes, CursorPlan, Last, Needs, Next, Page, Pager, PagerError};
 use engine_spec::ItemAction;
 use tokio::sync::mpsc;
@@ -116,7 +116,7 @@ impl Reader {
             step: Arc::clone(step),
             base: base.clone(),
             tally: Arc::clone(tally),
-            pages: step.reads().iter().map(reader).collect(),
+            pages: step.reads().iter().filter_map(Reading::as_endpoint).map(reader).collect(),
             response,
             cursors: progress::cursors(step.reads()),
         }
@@ -149,7 +149,8 @@ impl Reader {
 
     async fn all(&self, parent: Option<&Arc<Item>>, sender: &mpsc::Sender<Paged>) -> Result<(), Failure> {
         let Source::Read { reads, .. } = &self.step.source else { return Ok(()) };
-        for ((read, page), cursor) in reads.iter().zip(&self.pages).zip(&self.cursors) {
+        let reads = reads.iter().filter_map(Reading::as_endpoint);
+        for ((read, page), cursor) in reads.zip(&self.pages).zip(&self.cursors) {
             self.pages(read, page, cursor.as_ref(), parent, sender).await?;
         }
         Ok(())

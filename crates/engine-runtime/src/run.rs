@@ -408,7 +408,7 @@ const WAITING_UNTIL_END: usize = 1 << 20;
 /// Names the stream of a step where several are printed: its id, or what it reads.
 fn stream_name(step: &engine_plan::Step) -> String {
     match (&step.source, step.reads()) {
-        (Source::Read { .. }, [read]) if step.id.starts_with("step_") => read.endpoint.name.clone(),
+        (Source::Read { .. }, [read]) if step.id.starts_with("step_") => read.name().to_owned(),
         _ => step.id.clone(),
     }
 }

@@ -165,6 +165,10 @@ fn source<'a>(
     match &step.source {
         Source::Once => Box::pin(stream::once(async { Ok(Arc::new(vec![once(step)])) })),
         Source::Items(items) => items_of(step, items, base, inlet),
+        Source::Sink { .. } => {
+            let failure = Failure::new("internal-error", "a read of a sink does not run yet", step.span);
+            Box::pin(stream::once(async { Err(failure) }))
+        }
         Source::Read { over, .. } => {
             let reader = Arc::new(Reader::new(context, step, base, tally, asked));
             match over {
@@ -334,6 +338,7 @@ impl Action {
                 needs: Needs::of(template.names()),
                 tally: Arc::clone(tally),
             })),
+            _ => return Err(Failure::new("internal-error", "a plan with this target does not run yet", step.span)),
         })
     }
 

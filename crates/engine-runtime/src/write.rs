@@ -183,7 +183,7 @@ impl Writer {
             .step
             .reads()
             .iter()
-            .position(|read| first.is_some_and(|item| *read.endpoint.name == *item.origin.stream))
+            .position(|read| first.is_some_and(|item| *read.name() == *item.origin.stream))
             .unwrap_or(0);
         let key = self.step.key(read);
         let mode = match write.mode(key) {
@@ -224,7 +224,7 @@ impl Writer {
             (SinkKind::Sqlite { .. }, Some(table), _) => {
                 table.as_literal().and_then(engine_expr::Value::text).map(std::borrow::Cow::into_owned)
             }
-            (SinkKind::Sqlite { .. }, None, [read]) => Some(read.endpoint.name.clone()),
+            (SinkKind::Sqlite { .. }, None, [read]) => Some(read.name().to_owned()),
             (SinkKind::Sqlite { .. }, None, _) => None,
             _ => Some(String::new()),
         };

@@ -40,8 +40,8 @@ pub use sink::Sink;
 pub use spec::Spec;
 pub use step::{
     Batch, BatchLimits, BatchSize, Call, Case, ErrorHandling, Expect, Flow, ForEach, ItemAction, JsonSchemaSource,
-    MapUse, OnError, OnInvalid, Read, ReadEndpoint, ReadQuery, ReadTable, Rule, Step, Target, Validate, Wait,
-    WaitEvent, WaitFor, Write, WriteMode, WriteTo,
+    MapUse, OnError, OnInvalid, Read, ReadEndpoint, ReadSink, Rule, Step, Target, Validate, Wait, WaitEvent, WaitFor,
+    Write, WriteMode, WriteTo,
 };
 pub use test::{Answer, Event, Expectation, Test};
 pub use trigger::{EventPlace, Trigger};

@@ -173,7 +173,7 @@ impl<'a> Checker<'a> {
             );
         }
         if let Some(steps) = steps {
-            self.endpoint_steps(steps, entry.at.get("steps"), &names);
+            self.endpoint_steps(steps, entry.at.get("steps"), &names, &entry.id());
         }
         if let Some(body) = body {
             self.body(body, &names);

@@ -11,7 +11,7 @@ use engine_spec::Spec;
 use super::Checker;
 use crate::catalog::Catalog;
 use crate::files::Disk;
-use crate::load::load;
+use crate::load::Loader;
 
 fn specs() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/specs/valid");
@@ -25,11 +25,11 @@ fn specs() -> Vec<PathBuf> {
 #[test]
 fn looks_at_every_leaf_of_every_valid_spec() {
     for path in specs() {
-        let mut loaded = load(&path, &Disk);
-        let root = loaded.root.unwrap();
+        let mut loader = Loader::new(&Disk);
+        let root = loader.load(&path).root.unwrap();
         let spec: Spec = engine_spec::read(&root, &mut Findings::new()).unwrap();
         let catalog = Catalog::new(&spec, &root);
-        let mut checker = Checker::new(&spec, &root, &catalog, &mut loaded.sources, &Disk);
+        let mut checker = Checker::new(&spec, &root, &catalog, &mut loader.sources, &Disk);
         checker.all(true);
         for leaf in engine_expr::leaves(&spec) {
             assert!(checker.seen.contains(&leaf.text), "{}: {} `{}`", path.display(), leaf.pointer, leaf.text);

@@ -88,8 +88,58 @@ impl<'a> Checker<'a> {
     }
 }
 
+/// Returns whether a run cannot begin unless an input is given: nothing else gives it.
+pub(crate) fn is_missing(input: &Input) -> bool {
+    let is_optional = input.required.as_ref().is_some_and(|required| required.as_value() != Some(&true));
+    input.default.is_none() && input.env.is_none() && !is_optional
+}
+
+/// Says that a value that an input is given is not one that it may have; texts are read, as those of the command line are.
+pub(crate) fn misgiven(input: &Input, value: &Value, span: Span, name: &str) -> Option<Finding> {
+    let read = value.as_str().filter(|_| input.kind != InputType::String).and_then(|text| Value::from_json(text).ok());
+    let mut mismatch = mismatch(input.kind, value);
+    let mut value = value;
+    if let (Some(_), Some(read)) = (&mismatch, &read)
+        && self::mismatch(input.kind, read).is_none()
+    {
+        (mismatch, value) = (None, read);
+    }
+    if let Some((noun, help)) = mismatch {
+        return Some(
+            Finding::error("wrong-type", format!("`{}` is not {noun}, as the input `{name}` wants", shown(value)))
+                .label(span, format!("not {noun}"))
+                .help(help),
+        );
+    }
+    let values = input.values.as_ref().filter(|values| values.iter().all(|known| known.value() != value))?;
+    let known: Vec<String> = values.iter().take(8).map(|known| format!("`{}`", shown(known.value()))).collect();
+    Some(
+        Finding::error("invalid-value", format!("`{}` is not one of the allowed values of `{name}`", shown(value)))
+            .label(span, "not in `enum`")
+            .help(format!("one of {}", known.join(", "))),
+    )
+}
+
 /// Says that a value is not of its declared type.
 fn unfit(kind: InputType, value: &Value, span: Span, what: &str) -> Option<Finding> {
+    let (noun, help) = mismatch(kind, value)?;
+    let shown = shown(value);
+    if kind == InputType::Duration {
+        return Some(
+            Finding::error("invalid-duration", format!("`{shown}` is not {noun}"))
+                .label(span, format!("not {noun}"))
+                .help(help),
+        );
+    }
+    Some(
+        Finding::error("invalid-default", format!("the {what} `{shown}` is not {noun}"))
+            .label(span, format!("not {noun}"))
+            .help(help),
+    )
+}
+
+/// Returns what a value should be, and how to write it, if it is not that.
+fn mismatch(kind: InputType, value: &Value) -> Option<(&'static str, String)> {
     let text = value.as_str();
     let is_date = |text: &str| text.parse::<jiff::civil::Date>().is_ok() && text.len() == 10;
     let fits = match kind {
@@ -113,31 +163,21 @@ fn unfit(kind: InputType, value: &Value, span: Span, what: &str) -> Option<Findi
     if fits {
         return None;
     }
-    let shown = shown(value);
-    if kind == InputType::Duration {
-        return Some(
-            Finding::error("invalid-duration", format!("`{shown}` is not a duration"))
-                .label(span, "not a duration")
-                .help("write a number and one of the units `ms`, `s`, `m`, `h`, `d`, `w`: `30s`"),
-        );
-    }
-    let (noun, help) = match kind {
-        InputType::String => ("a string", format!("write quotes around it: `\"{shown}\"`")),
+    let quoted = || format!("write quotes around it: `\"{}\"`", shown(value));
+    Some(match kind {
+        InputType::String => ("a string", quoted()),
         InputType::Integer => ("a whole number", "write a whole number without quotes: `100`".to_owned()),
         InputType::Number => ("a number", "write a number without quotes: `1.5`".to_owned()),
         InputType::Decimal => ("a decimal number", "write a number: `19.90`".to_owned()),
         InputType::Boolean => ("a boolean", "write `true` or `false`, without quotes".to_owned()),
         InputType::Date => ("a date", "write year, month and day: `2025-01-31`".to_owned()),
         InputType::Datetime => ("a datetime", "write date, time and offset: `2025-01-31T10:00:00Z`".to_owned()),
-        InputType::Duration => ("a duration", String::new()),
+        InputType::Duration => {
+            ("a duration", "write a number and one of the units `ms`, `s`, `m`, `h`, `d`, `w`: `30s`".to_owned())
+        }
         InputType::List => ("a list", "write a list: `[a, b]`".to_owned()),
         InputType::Object => ("an object", "write an object: `{key: value}`".to_owned()),
-    };
-    Some(
-        Finding::error("invalid-default", format!("the {what} `{shown}` is not {noun}"))
-            .label(span, format!("not {noun}"))
-            .help(help),
-    )
+    })
 }
 
 /// Returns a value as it is shown in a message.

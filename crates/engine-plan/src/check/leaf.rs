@@ -189,7 +189,7 @@ impl<'a> Checker<'a> {
             self.findings.push(finding);
             return;
         };
-        let (top, member) = (step.top, one.path.get(2).map(|name| &**name));
+        let (spot, member) = (step.spot.clone(), one.path.get(2).map(|name| &**name));
         if let Some(member) = member.filter(|member| !STEP_MEMBERS.contains(member)) {
             _ = member;
             return self.no_member(one, 3, span, STEP_MEMBERS);
@@ -197,11 +197,7 @@ impl<'a> Checker<'a> {
         if member == Some("counts") && one.path.get(3).is_some_and(|name| !COUNTS.contains(&&**name)) {
             return self.no_member(one, 4, span, COUNTS);
         }
-        if let (Some(by), Some(of)) = (self.current, top) {
-            let last = matches!(member, None | Some("item"));
-            let all = matches!(member, None | Some("items"));
-            self.step_uses.push(super::StepUse { by, of, last, all });
-        }
+        self.use_step(&spot, matches!(member, None | Some("item")), matches!(member, None | Some("items")));
     }
 
     /// Says that a secret would be shown.

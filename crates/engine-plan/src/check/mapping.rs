@@ -76,11 +76,9 @@ impl<'a> Checker<'a> {
                 from => self.expr(from, &loaded),
             },
             LookupSource::Step(id) => {
-                if let Some(step) = self.step_named(id).filter(|_| !self.any_step) {
-                    let top = self.steps.get(step).and_then(|step| step.top);
-                    if let (Some(by), Some(of)) = (self.current, top) {
-                        self.step_uses.push(super::StepUse { by, of, last: false, all: true });
-                    }
+                let step = self.step_named(id).filter(|_| !self.any_step);
+                if let Some(spot) = step.and_then(|step| self.steps.get(step)).map(|step| step.spot.clone()) {
+                    self.use_step(&spot, false, true);
                 }
             }
         }

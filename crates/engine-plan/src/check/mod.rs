@@ -5,6 +5,7 @@
 mod api;
 mod at;
 mod auth;
+mod flow;
 mod input;
 mod leaf;
 mod mapping;
@@ -29,6 +30,8 @@ use engine_source::{Finding, Findings, Map, Node, Sources, Span};
 use engine_spec::{Keyring, Secret, Spec, Step};
 
 pub(crate) use at::At;
+pub(crate) use flow::FlowUse;
+pub(crate) use input::{is_missing, misgiven};
 pub(crate) use reference::all;
 
 use self::names::{
@@ -57,8 +60,8 @@ pub(crate) struct Checker<'a> {
     all_steps: HashMap<&'a str, Span>,
     /// Whether steps may have any name, as for mappings that nobody uses.
     any_step: bool,
-    /// The number of the step of the flow that is looked at.
-    current: Option<usize>,
+    /// The step that is looked at, after those that it is within.
+    chain: Vec<Spot>,
     /// The place of the id of the step that is looked at, while its source is.
     own_id: Option<Span>,
     /// Whether there are items here.
@@ -76,6 +79,7 @@ pub(crate) struct Checker<'a> {
     used_mappings: HashSet<Arc<str>>,
     step_uses: Vec<StepUse>,
     schemas: HashMap<Span, Schema>,
+    flows: Vec<FlowUse>,
     #[cfg(test)]
     seen: Vec<String>,
 }
@@ -94,17 +98,28 @@ struct Var<'a> {
 struct StepName<'a> {
     id: &'a str,
     span: Span,
-    /// Its number, if it is a step of the flow itself.
-    top: Option<usize>,
+    /// Where it stands.
+    spot: Spot,
     /// Whether its items have a parent.
     parent: bool,
 }
 
-/// A step of the flow names another one.
-#[derive(Clone, Copy, Debug)]
+/// A step's place in the block that it is in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Spot {
+    /// The address of the block.
+    block: Arc<str>,
+    /// Its number in it.
+    index: usize,
+}
+
+/// A step names another one.
+#[derive(Clone, Debug)]
 pub(crate) struct StepUse {
-    /// Who names it.
-    pub(crate) by: usize,
+    /// The address of the block in which the named one is.
+    pub(crate) block: Arc<str>,
+    /// The step of that block that names it, or within which it is named; none if that is elsewhere.
+    pub(crate) by: Option<usize>,
     /// Who is named.
     pub(crate) of: usize,
     /// Whether its last item is asked for.
@@ -121,6 +136,8 @@ pub(crate) struct Checked {
     pub(crate) step_uses: Vec<StepUse>,
     /// The schemas that were compiled, by the places of what names them.
     pub(crate) schemas: HashMap<Span, Schema>,
+    /// The flows that are run.
+    pub(crate) flows: Vec<FlowUse>,
 }
 
 /// Checks a spec, about which something may have been found `before`; `is_partial` says that an import is missing.
@@ -136,12 +153,8 @@ pub(crate) fn check<'a>(
     let mut checker = Checker::new(spec, root, catalog, sources, files);
     checker.is_partial = is_partial;
     checker.all(!before.has_errors());
-    let errors: Findings =
-        before.iter().chain(&checker.findings).filter(|finding| finding.is_error()).cloned().collect();
-    let unsupported = unsupported::find(root, &errors);
-    checker.findings.extend(unsupported);
-    let Checker { findings, step_uses, schemas, .. } = checker;
-    Checked { findings, step_uses, schemas }
+    let Checker { findings, step_uses, schemas, flows, .. } = checker;
+    Checked { findings, step_uses, schemas, flows }
 }
 
 impl<'a> Checker<'a> {
@@ -179,7 +192,7 @@ impl<'a> Checker<'a> {
             steps: Vec::new(),
             all_steps,
             any_step: false,
-            current: None,
+            chain: Vec::new(),
             own_id: None,
             in_stream: false,
             is_partial: false,
@@ -192,6 +205,7 @@ impl<'a> Checker<'a> {
             used_mappings: HashSet::new(),
             step_uses: Vec::new(),
             schemas: HashMap::new(),
+            flows: Vec::new(),
             #[cfg(test)]
             seen: Vec::new(),
         }
@@ -267,6 +281,13 @@ impl<'a> Checker<'a> {
                 }
             }
         }
+    }
+
+    /// Takes note that the step that is looked at asks for records of another.
+    fn use_step(&mut self, of: &Spot, last: bool, all: bool) {
+        // Who names a step from within another makes that one wait; those after the flow have nothing to wait for.
+        let by = self.chain.iter().find(|spot| spot.block == of.block).map(|spot| spot.index);
+        self.step_uses.push(StepUse { block: Arc::clone(&of.block), by, of: of.index, last, all });
     }
 
     /// Says that a number that is given must be above zero.

@@ -3,7 +3,7 @@
 use engine_request::{Key, KeyMember};
 use engine_source::Finding;
 use engine_spec::sink::{CsvSink, JsonlSink, ParquetSink, PostgresSink, SqliteSink, StdoutSink};
-use engine_spec::{Sink, Write, WriteMode, WriteTo};
+use engine_spec::{ReadSink, Sink, Write, WriteMode, WriteTo};
 
 use super::Checker;
 use super::at::At;
@@ -42,6 +42,52 @@ impl<'a> Checker<'a> {
                     self.setting(create.as_ref(), &opened);
                 }
             }
+        }
+    }
+
+    /// Checks a read of what a sink holds.
+    pub(super) fn read_sink(&mut self, read: &'a ReadSink, at: At<'a>, names: &Names<'a>) {
+        let ReadSink { sink: name, table, query, params, path } = read;
+        let sink = self.sink_named(name);
+        self.maybe_template(table.as_ref(), names);
+        self.maybe_template(path.as_ref(), names);
+        for (_, value) in params {
+            self.dynamic(value, names);
+        }
+        let Some(sink) = sink else { return };
+        if matches!(sink, Sink::Stdout(_)) {
+            self.findings.push(
+                Finding::error("not-readable", format!("`{name}` is a stdout sink, and cannot be read"))
+                    .label(name.span(), "holds nothing")
+                    .help("read what the records came from, or write them to another sink first"),
+            );
+            return;
+        }
+        let given = [("table", table.is_some()), ("query", query.is_some()), ("path", path.is_some())];
+        let takes: &[&str] = if sink.has_tables() { &["table", "query"] } else { &["path"] };
+        if let Some((wrong, _)) = given.iter().find(|(key, given)| *given && !takes.contains(key)) {
+            let help =
+                if sink.has_tables() { "write `table` or `query`" } else { "remove it: all of the file is read" };
+            self.findings.push(
+                Finding::error("unknown-field", format!("a read of a {} sink takes no `{wrong}`", sink.kind()))
+                    .label(at.key(wrong).unwrap_or(name.span()), format!("not for {} sinks", sink.kind()))
+                    .help(help),
+            );
+        } else if sink.has_tables() && table.is_none() && query.is_none() && !at.has("table") && !at.has("query") {
+            self.findings.push(
+                Finding::error(
+                    "missing-field",
+                    format!("a read of a {} sink needs a `table` or a `query`", sink.kind()),
+                )
+                .label(name.span(), "which records?")
+                .help(format!("write `{{sink: {name}, table: …}}` or `{{sink: {name}, query: \"select …\"}}`")),
+            );
+        } else if !params.is_empty() && query.is_none() {
+            self.findings.push(
+                Finding::error("unknown-field", "`params` are for a `query`, and there is none")
+                    .label(at.key("params").unwrap_or(name.span()), "bound to nothing")
+                    .help("write a `query`, or choose among the records by `where`"),
+            );
         }
     }
 

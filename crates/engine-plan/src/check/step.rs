@@ -1,20 +1,23 @@
 //! Checks of steps, in the order in which they happen: what each part may name changes from one to the next.
 
+use std::sync::Arc;
+
 use engine_request::Removable;
 use engine_source::{Finding, Span};
 use engine_spec::{
-    Batch, BatchLimits, BatchSize, Call, Case, ErrorHandling, Expect, Flow, ForEach, JsonSchemaSource, MapUse, OnError,
-    Read, ReadEndpoint, ReadQuery, ReadTable, Rule, Step, Validate, Wait, WaitEvent, WaitFor,
+    Batch, BatchLimits, BatchSize, Call, Case, ErrorHandling, Expect, ForEach, JsonSchemaSource, MapUse, OnError, Read,
+    ReadEndpoint, Rule, Step, Validate, Wait, WaitEvent, WaitFor,
 };
 
 use super::api::Home;
 use super::at::At;
 use super::names::{
-    BATCH, ERROR, GIVEN, ITEM, LAST, Names, ORIGINAL, PAGE, PARENT, REQUEST, RESPONSE, STEPS, STREAM, TRIGGER, WAIT,
-    WINDOW,
+    BATCH, ERROR, GIVEN, ITEM, LAST, Names, ORIGINAL, PAGE, PARENT, REQUEST, RESPONSE, Root, STEPS, STREAM, TRIGGER,
+    WAIT, WINDOW,
 };
-use super::{Checker, StepName, Var};
+use super::{Checker, Spot, StepName, Var};
 use crate::catalog::EndpointEntry;
+use crate::place;
 
 /// What a step's reads are.
 #[derive(Default)]
@@ -23,6 +26,8 @@ struct Reads<'a> {
     endpoints: Vec<&'a EndpointEntry<'a>>,
     /// Whether one of them is incremental.
     windowed: bool,
+    /// Whether it is a sink that is read, which gives no answers.
+    of_sink: bool,
 }
 
 impl<'a> Checker<'a> {
@@ -30,39 +35,40 @@ impl<'a> Checker<'a> {
     pub(super) fn flow(&mut self) {
         let at = self.root;
         let names = Names::of(GIVEN).and(&[ITEM, ORIGINAL, STEPS, TRIGGER]).and_if(self.has_wait, WAIT).with_root();
-        self.steps_of(&self.spec.steps, at.get("steps"), &names, Level::Top);
+        self.steps_of(&self.spec.steps, at.get("steps"), &names, Level::Top, "");
         let known = self.steps.len();
-        self.steps_of(&self.spec.on_failure, at.get("on_failure"), &names, Level::After);
+        self.steps_of(&self.spec.on_failure, at.get("on_failure"), &names, Level::Top, place::ON_FAILURE);
         self.steps.truncate(known);
-        self.steps_of(&self.spec.finally, at.get("finally"), &names, Level::After);
+        self.steps_of(&self.spec.finally, at.get("finally"), &names, Level::Top, place::FINALLY);
         self.steps.truncate(known);
     }
 
     /// Checks the steps of which an endpoint is made: they see its params, and nothing of the flow.
-    pub(super) fn endpoint_steps(&mut self, steps: &'a [Step], at: At<'a>, names: &Names<'a>) {
+    pub(super) fn endpoint_steps(&mut self, steps: &'a [Step], at: At<'a>, names: &Names<'a>, id: &str) {
         let outer = std::mem::take(&mut self.steps);
         let names = names.and(&[ITEM, ORIGINAL, STEPS]).with_root();
-        self.steps_of(steps, at, &names, Level::Inner);
+        self.steps_of(steps, at, &names, Level::Top, id);
         self.steps = outer;
     }
 
-    fn inner(&mut self, steps: &'a [Step], at: At<'a>, names: &Names<'a>) {
+    /// Checks steps within another, that are known there only.
+    fn inner(&mut self, steps: &'a [Step], at: At<'a>, names: &Names<'a>, block: &str) {
         let known = self.steps.len();
-        self.steps_of(steps, at, names, Level::Inner);
+        self.steps_of(steps, at, &names.less(ANSWERED), Level::Inner, block);
         self.steps.truncate(known);
     }
 
     /// Checks steps that follow each other; those that are checked stay known.
-    fn steps_of(&mut self, steps: &'a [Step], at: At<'a>, names: &Names<'a>, level: Level) {
+    fn steps_of(&mut self, steps: &'a [Step], at: At<'a>, names: &Names<'a>, level: Level, block: &str) {
         let aligned = at.node().is_some_and(|node| node.items().len() == steps.len());
-        for (index, step) in steps.iter().enumerate() {
+        let block: Arc<str> = block.into();
+        let ids = place::ids(steps);
+        for ((index, step), own) in steps.iter().enumerate().zip(&ids) {
             let at = if aligned { at.item(index) } else { At::default() };
-            if level == Level::Top {
-                self.current = Some(index);
-            } else if level == Level::After {
-                self.current = None;
-            }
-            let parent = self.step(step, at, names, level);
+            let spot = Spot { block: Arc::clone(&block), index };
+            self.chain.push(spot.clone());
+            let parent = self.step(step, at, names, level, &place::step_in(&block, own));
+            self.chain.pop();
             let Some(id) = &step.id else { continue };
             if let Some(other) = self.steps.iter().find(|other| other.id == id.as_str()) {
                 let help = format!("the first one is at {}; choose another name", self.place(id.span(), other.span));
@@ -73,16 +79,12 @@ impl<'a> Checker<'a> {
                 );
                 continue;
             }
-            let top = (level == Level::Top).then_some(index);
-            self.steps.push(StepName { id: id.as_str(), span: id.span(), top, parent });
-        }
-        if level == Level::Top {
-            self.current = None;
+            self.steps.push(StepName { id: id.as_str(), span: id.span(), spot, parent });
         }
     }
 
     /// Checks a step; returns whether its items have a parent.
-    fn step(&mut self, step: &'a Step, at: At<'a>, outer: &Names<'a>, level: Level) -> bool {
+    fn step(&mut self, step: &'a Step, at: At<'a>, outer: &Names<'a>, level: Level, path: &str) -> bool {
         let Step {
             id,
             when,
@@ -124,8 +126,10 @@ impl<'a> Checker<'a> {
         if let Some(read) = read {
             let reads = self.read(read, at.get("read"), &names);
             let under = for_each.is_some() || level == Level::Inner || names.has(PARENT);
-            has_key = map.is_none() && reads.endpoints.iter().all(|entry| entry.has_key());
-            names = names.and(&[ITEM, ORIGINAL, STREAM, RESPONSE]).and_if(under, PARENT).and_if(reads.windowed, WINDOW);
+            let of_records = map.is_none() && explode.is_none() && !reads.of_sink;
+            has_key = of_records && reads.endpoints.iter().all(|entry| entry.has_key());
+            names = names.and(&[ITEM, ORIGINAL, STREAM]).and_if(!reads.of_sink, RESPONSE);
+            names = names.and_if(under, PARENT).and_if(reads.windowed, WINDOW);
             self.in_stream = true;
         }
         if let Some(explode) = explode {
@@ -158,18 +162,16 @@ impl<'a> Checker<'a> {
             self.write(write, at.get("write"), &names, has_key);
         }
         if let Some(cases) = switch {
-            self.switch(cases, at.get("switch"), &names);
+            self.switch(cases, at.get("switch"), &names, path);
         }
         if let Some(steps) = steps {
-            self.inner(steps, at.get("steps"), &names);
+            self.inner(steps, at.get("steps"), &names, &place::steps_of(path));
         }
         for (index, branch) in parallel.iter().flatten().enumerate() {
-            self.inner(branch, at.get("parallel").item(index), &names);
+            self.inner(branch, at.get("parallel").item(index), &names, &place::branch_of(path, index));
         }
-        if let Some(Flow { spec: _, inputs }) = flow {
-            for (_, value) in inputs {
-                self.dynamic(value, &names);
-            }
+        if let Some(flow) = flow {
+            self.flow_call(flow, at.get("flow"), &names);
         }
         if let Some(wait) = wait {
             self.wait(wait, &names);
@@ -197,7 +199,7 @@ impl<'a> Checker<'a> {
         if let Some(OnError::Long(handling)) = on_error {
             let ErrorHandling { action: _, retry, steps } = &**handling;
             self.retry(retry.as_ref(), &names);
-            self.inner(steps, at.get("on_error").get("steps"), &names.and(&[ERROR]));
+            self.inner(steps, at.get("on_error").get("steps"), &names.and(&[ERROR]), &place::undoing(path));
         }
         self.vars.truncate(known_vars);
         self.in_stream = outer_stream;
@@ -207,13 +209,18 @@ impl<'a> Checker<'a> {
     fn for_each(&mut self, for_each: &'a ForEach, names: &Names<'a>) -> Names<'a> {
         let each = names.and(&[ITEM, ORIGINAL]);
         match for_each {
-            ForEach::Step(name) => match self.step_named(name) {
-                Some(step) => {
-                    let parent = self.steps.get(step).is_some_and(|step| step.parent);
-                    each.less(&[RESPONSE]).and(&[STREAM]).and_if(parent, PARENT)
+            ForEach::Step(name) => {
+                let step = self.step_named(name).and_then(|step| self.steps.get(step));
+                let Some((spot, parent)) = step.map(|step| (step.spot.clone(), step.parent)) else {
+                    return each.and(&[STREAM, PARENT]);
+                };
+                if self.chain.last().is_none_or(|own| own.block != spot.block) {
+                    // The list of a step outside, from the first item to the last, each time.
+                    self.use_step(&spot, false, true);
+                    return each;
                 }
-                None => each.and(&[STREAM, PARENT]),
-            },
+                each.less(&[PARENT]).and(&[STREAM]).and_if(parent, PARENT)
+            }
             ForEach::From(expr) => {
                 self.expr(expr, names);
                 each
@@ -267,15 +274,9 @@ impl<'a> Checker<'a> {
                 reads.endpoints.extend(entry);
                 reads.windowed = matches!(incremental, Some(Removable::Set(_)));
             }
-            Read::Table(ReadTable { sink, table }) => {
-                self.sink_named(sink);
-                self.template(table, names);
-            }
-            Read::Query(ReadQuery { sink, query: _, params }) => {
-                self.sink_named(sink);
-                for (_, value) in params {
-                    self.dynamic(value, names);
-                }
+            Read::Sink(read) => {
+                self.read_sink(read, at, names);
+                reads.of_sink = true;
             }
         }
         reads.windowed |= reads
@@ -335,11 +336,12 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn switch(&mut self, cases: &'a [Case], at: At<'a>, names: &Names<'a>) {
+    fn switch(&mut self, cases: &'a [Case], at: At<'a>, names: &Names<'a>, path: &str) {
+        let names = &names.less(ANSWERED);
         for (index, Case { case, default, step }) in cases.iter().enumerate() {
             self.condition(case.as_ref(), names);
             self.setting(default.as_ref(), names);
-            self.step(step, at.item(index), names, Level::Inner);
+            self.step(step, at.item(index), names, Level::Inner, &place::case_of(path, index));
         }
     }
 
@@ -408,13 +410,14 @@ impl<'a> Checker<'a> {
     }
 }
 
+/// What is known of an answer: not within a step that has it.
+const ANSWERED: &[Root] = &[RESPONSE, REQUEST];
+
 /// Where steps stand.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Level {
-    /// In the flow itself.
+    /// In a flow, or in an endpoint.
     Top,
-    /// After the flow.
-    After,
-    /// In another step, or in an endpoint.
+    /// In another step.
     Inner,
 }

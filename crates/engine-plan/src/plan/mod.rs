@@ -2,10 +2,15 @@
 //!
 //! None of these types can be made outside this crate: a plan exists only where nothing is wrong.
 
+mod block;
+mod composite;
 mod endpoint;
+mod nested;
 mod schema;
+mod source;
 mod step;
 mod target;
+mod wait;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,14 +19,19 @@ use engine_expr::Dynamic;
 use engine_source::{Map, Sources, Span};
 use engine_spec::{Input, Secret};
 
+pub use block::Block;
+pub use composite::Composite;
 pub(crate) use endpoint::is_required;
 pub use endpoint::{ApiSettings, Endpoint, Limit};
+pub use nested::{Case, FlowCall};
 pub use schema::{Schema, SchemaError};
-pub use step::{Items, Kept, OnError, Read, Source, Step, Validate};
-pub use target::{Call, Expect, Sink, Target, Until, Write};
+pub use source::{CompositeRead, Items, Read, Reading, SinkRead, SinkRecords, Source};
+pub use step::{Batch, Kept, OnError, Step, Validate};
+pub use target::{Call, CompositeCall, Expect, Sink, Target, Until, Write};
+pub use wait::Wait;
 
 /// A flow that can run.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Plan {
     /// The name of the flow; that of its file if it has none.
@@ -40,16 +50,18 @@ pub struct Plan {
     pub vars: Map<Dynamic>,
     /// Where records are written to.
     pub sinks: Vec<Arc<Sink>>,
-    /// All endpoints of all APIs, in the order of the file.
+    /// All endpoints with a request of all APIs, in the order of the file.
     pub endpoints: Vec<Arc<Endpoint>>,
+    /// All endpoints made of steps, in the order of the file.
+    pub composites: Vec<Arc<Composite>>,
     /// What the flow does, one step after another.
     ///
     /// A spec without steps has one that reads all endpoints that need no params.
-    pub steps: Vec<Arc<Step>>,
-    /// Steps for when a run failed; they are numbered among themselves. Empty in this version.
-    pub on_failure: Vec<Arc<Step>>,
-    /// Steps that always run last; they are numbered among themselves. Empty in this version.
-    pub finally: Vec<Arc<Step>>,
+    pub steps: Block,
+    /// Steps for when a run failed.
+    pub on_failure: Block,
+    /// Steps that always run last.
+    pub finally: Block,
 }
 
 impl Plan {
@@ -64,9 +76,18 @@ impl Plan {
         self.sinks.iter().find(|sink| sink.name == name)
     }
 
-    /// Returns a step by its id.
+    /// Returns a step of the flow by its id.
     pub fn step(&self, id: &str) -> Option<&Arc<Step>> {
-        self.steps.iter().find(|step| step.id == id)
+        self.steps.step(id)
+    }
+
+    /// Goes over all steps of the plan, each before those within it, in the order of their [numbers](Step::uid); not over those of
+    /// other flows.
+    pub fn walk(&self, visit: &mut dyn FnMut(&Arc<Step>)) {
+        let flow = [&self.steps, &self.on_failure, &self.finally];
+        for block in flow.into_iter().chain(self.composites.iter().map(|composite| &composite.steps)) {
+            block.walk(visit);
+        }
     }
 
     /// Returns the folder that paths written at this place are relative to: that of the file in which they are written.

@@ -1,23 +1,31 @@
 //! Steps whose names are resolved.
 
+use std::slice;
 use std::sync::Arc;
 
 use engine_expr::{Condition, Dynamic, Expr, Setting};
-use engine_request::{Key, QueryValue};
+use engine_request::{Key, Period, Retry, Size};
 use engine_source::{Map, Span};
-use engine_spec::{ItemAction, Mapping, OnInvalid, Rule};
+use engine_spec::{BatchSize, ItemAction, Mapping, OnInvalid, Rule};
 
-use super::endpoint::Endpoint;
+use super::block::Block;
+use super::nested::Case;
 use super::schema::Schema;
+use super::source::{Items, Reading, Source};
 use super::target::{Expect, Target};
 
 /// A step: takes records from a source, shapes them, and gives them to a target.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Step {
     /// Its own id, or `step_1` for the first one, and so on.
     pub id: String,
-    /// Its number among the steps, from 0.
+    /// Its address, which stays while it and those around it keep their names: `orders`, `orders/steps/notify`, `route/switch/2`,
+    /// `fan/parallel/1/a`, `pay/on_error/undo`, `on_failure/tell`, `shop.report/create`.
+    pub path: String,
+    /// Its number among all steps of the plan, from 0.
+    pub uid: usize,
+    /// Its number in its block, from 0.
     pub index: usize,
     /// Where it is written: its id, or its first key.
     pub span: Span,
@@ -25,6 +33,8 @@ pub struct Step {
     pub when: Option<Condition>,
     /// Where its items come from.
     pub source: Source,
+    /// What each item is taken apart into; that item is then the `parent`.
+    pub explode: Option<Expr>,
     /// Values that are computed once per item; each sees those before it.
     pub vars: Map<Dynamic>,
     /// Items for which it is false are dropped, and counted.
@@ -33,6 +43,10 @@ pub struct Step {
     pub map: Option<Arc<Mapping>>,
     /// What must be true of the item.
     pub validate: Option<Validate>,
+    /// How items are gathered for the target.
+    pub batch: Option<Batch>,
+    /// Where the answer of a call of a batch has a list as long as the batch.
+    pub results: Option<Expr>,
     /// What is done with the item.
     pub target: Target,
     /// What must be true of the answer of a call.
@@ -43,22 +57,27 @@ pub struct Step {
     pub concurrency: Option<Setting<u32>>,
     /// What becomes of an item that fails.
     pub on_error: OnError,
-    /// The steps that take its stream, by their numbers.
+    /// The steps of its block that take its stream, by their numbers.
     pub consumers: Vec<usize>,
-    /// Whether its stream is one of the flow's that is printed: no step takes it, and it is not written.
+    /// Whether its stream is one of the flow's that is printed: no step takes it, and it is not written. Never so within another
+    /// step, an endpoint, `on_failure` or `finally`.
     pub printed: bool,
-    /// The steps whose end it waits for, since it names them in templates or lookups; by their numbers.
+    /// Whether its stream is part of what its block hands on: that of the last step of a block; in an endpoint made of steps those
+    /// that no other of its steps takes.
+    pub leaves: bool,
+    /// The steps of its block whose end it waits for, since it or a step within it names them in templates or lookups; by their
+    /// numbers.
     pub waits_for: Vec<usize>,
-    /// What of its records later steps ask for, beside its stream.
+    /// What of its records is asked for, beside its stream: by later steps, by steps within these, and by those after the flow.
     pub kept: Kept,
 }
 
 impl Step {
     /// Returns what it reads, one after another.
-    pub fn reads(&self) -> &[Read] {
+    pub fn reads(&self) -> &[Reading] {
         match &self.source {
             Source::Read { reads, .. } => reads,
-            Source::Once | Source::Items(_) => &[],
+            Source::Once | Source::Items(_) | Source::Sink { .. } => &[],
         }
     }
 
@@ -66,70 +85,41 @@ impl Step {
     pub fn for_each(&self) -> Option<&Items> {
         match &self.source {
             Source::Items(items) => Some(items),
-            Source::Read { over, .. } => over.as_ref(),
+            Source::Read { over, .. } | Source::Sink { over, .. } => over.as_ref(),
             Source::Once => None,
         }
+    }
+
+    /// Returns the cases that it divides its items among.
+    pub fn cases(&self) -> &[Case] {
+        match &self.target {
+            Target::Switch(cases) => cases,
+            _ => &[],
+        }
+    }
+
+    /// Returns the blocks of steps within it: those of its target, and those that undo what it did; not those of its cases.
+    pub fn blocks(&self) -> impl Iterator<Item = &Block> {
+        let within = match &self.target {
+            Target::Steps(block) => slice::from_ref(block),
+            Target::Parallel(branches) => branches,
+            _ => &[],
+        };
+        within.iter().chain([&self.on_error.steps])
     }
 
     /// Returns what identifies a record that a read of this step gave, for a sink: what `write` says, else what the endpoint
     /// says, where no mapping changed the record.
     pub fn key(&self, read: usize) -> Option<&Key> {
         let Target::Write(write) = &self.target else { return None };
-        let inherited =
-            || self.reads().get(read).filter(|_| self.map.is_none()).and_then(|read| read.endpoint.key.as_ref());
-        write.key.as_ref().or_else(inherited)
+        let is_read = self.map.is_none() && self.explode.is_none();
+        let reading = || self.reads().get(read).filter(|_| is_read);
+        write.key.as_ref().or_else(|| reading().and_then(Reading::as_endpoint)?.endpoint.key.as_ref())
     }
 }
 
-/// Where the items of a step come from.
-#[derive(Debug)]
-pub enum Source {
-    /// Nowhere: the step runs once.
-    Once,
-    /// From a stream or a list.
-    Items(Items),
-    /// From endpoints.
-    Read {
-        /// For each of what they are read; once if for nothing.
-        over: Option<Items>,
-        /// The endpoints, which are read one after another.
-        reads: Vec<Read>,
-    },
-}
-
-/// A stream or a list.
-#[derive(Debug)]
-pub enum Items {
-    /// The stream of the step with this number.
-    Step(usize),
-    /// A path or a template that gives a list.
-    From(Expr),
-    /// A list.
-    List(Dynamic),
-    /// Every combination of several lists, by name.
-    Product(Map<Dynamic>),
-}
-
-/// An endpoint to read, and how.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Read {
-    /// The endpoint; its pagination is what the read says, where it says any.
-    pub endpoint: Arc<Endpoint>,
-    /// What its params are, over the item of `for_each`.
-    pub params: Map<Dynamic>,
-    /// Values of the query, over the item of `for_each`; merged over the endpoint's by key.
-    pub query: Map<QueryValue>,
-    /// Headers, over the item of `for_each`; merged over the endpoint's by key.
-    pub headers: Map<QueryValue>,
-    /// How many records are read at most.
-    pub limit: Option<Setting<u64>>,
-    /// Where the endpoint is named.
-    pub span: Span,
-}
-
 /// What must be true of an item; errors of its mapping belong here too.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Validate {
     /// The schema that it must fit.
@@ -140,12 +130,28 @@ pub struct Validate {
     pub on_invalid: OnInvalid,
 }
 
+/// How items are gathered: the first limit that is reached ends a batch, and the end of the stream ends the last.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Batch {
+    /// How many items.
+    pub size: BatchSize,
+    /// How many bytes of JSON.
+    pub bytes: Option<Setting<Size>>,
+    /// How long, from the first item on.
+    pub within: Option<Setting<Period>>,
+}
+
 /// What becomes of an item that fails.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct OnError {
-    /// What is done.
+    /// What is done in the end.
     pub action: ItemAction,
+    /// How the whole item is tried again first; once if not given.
+    pub retry: Option<Retry>,
+    /// What undoes what was done, before the action.
+    pub steps: Block,
 }
 
 /// What of a step's records is kept for templates and lookups of later steps.

@@ -7,18 +7,33 @@ use engine_request::{Body, Key, Period, QueryValue, StatusPattern};
 use engine_source::{Map, Span};
 use engine_spec::step::{Rule, WriteMode};
 
+use super::block::Block;
 use super::endpoint::Endpoint;
+use super::nested::{Case, FlowCall};
 use super::schema::Schema;
+use super::wait::Wait;
 
 /// What is done with an item.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Target {
     /// Nothing: it is handed on.
     None,
     /// An endpoint is called.
     Call(Box<Call>),
+    /// An endpoint made of steps is called.
+    Composite(Box<CompositeCall>),
     /// It is written to a sink.
     Write(Box<Write>),
+    /// The first case that takes it has it.
+    Switch(Vec<Case>),
+    /// Steps run for it.
+    Steps(Block),
+    /// Branches of steps run for it, at once; nothing is handed on.
+    Parallel(Vec<Block>),
+    /// Another spec's flow runs for it.
+    Flow(Box<FlowCall>),
+    /// It waits.
+    Wait(Box<Wait>),
     /// A message is logged.
     Log(Template),
     /// The item fails with a message.
@@ -26,7 +41,7 @@ pub enum Target {
 }
 
 /// A call of an endpoint.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Call {
     /// The endpoint.
@@ -45,20 +60,34 @@ pub struct Call {
     pub span: Span,
 }
 
-/// How long an endpoint is called again and again.
-#[derive(Debug)]
+/// A call of an endpoint made of steps.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct CompositeCall {
+    /// Its number among [those of the plan](super::Plan::composites): it may call itself, so nothing can own it.
+    pub composite: usize,
+    /// What its params are.
+    pub params: Map<Dynamic>,
+    /// How long it is called again and again.
+    pub until: Option<Until>,
+    /// Where the endpoint is named.
+    pub span: Span,
+}
+
+/// How long something is done or looked at again and again.
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Until {
-    /// What must hold for the answer, over `response` and `request`.
+    /// What must hold: of a call over `response` and `request`, of a wait over the item.
     pub condition: Condition,
-    /// How long to wait between two calls; `10s` if not given.
+    /// How long to wait between two times; `10s` if not given.
     pub every: Option<Setting<Period>>,
-    /// How long to call again at most; `1h` if not given.
+    /// How long to go on at most; of a call `1h` if not given.
     pub timeout: Option<Setting<Period>>,
 }
 
 /// A target of `write`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Write {
     /// The sink.
@@ -86,7 +115,7 @@ impl Write {
 }
 
 /// Where records are written to.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Sink {
     /// Its name.
@@ -105,7 +134,7 @@ impl Sink {
 }
 
 /// What must be true of the answer of a call.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Expect {
     /// The statuses that it may have; any that is no error, if none is given.

@@ -105,6 +105,7 @@ pub static RULES: &[Rule] = &[
         "a request that makes something is sent again without an idempotency key"
     ),
     rule!("unreadable-file", Error, Reading, "a file that cannot be read"),
+    rule!("flow-cycle", Error, Reading, "flows that run each other"),
     rule!("import-missing", Error, Reading, "an imported file that is not there"),
     rule!("import-cycle", Error, Reading, "files that import each other"),
     rule!("import-clash", Error, Reading, "two imports that define one name differently"),

@@ -27,7 +27,7 @@ pub use flow::Flow;
 pub use for_each::ForEach;
 pub use map_use::MapUse;
 pub use on_error::{ErrorHandling, ItemAction, OnError};
-pub use read::{Read, ReadEndpoint, ReadQuery, ReadTable};
+pub use read::{Read, ReadEndpoint, ReadSink};
 pub use target::Target;
 pub use validate::{JsonSchemaSource, OnInvalid, Rule, Validate};
 pub use wait::{Wait, WaitEvent, WaitFor};

@@ -3,12 +3,16 @@
 use std::borrow::Cow;
 
 use engine_expr::{Dynamic, Setting, Template};
-use engine_request::{Incremental, Name, Pagination, QueryValue, Removable, Shape};
+use engine_request::{
+    Group, Incremental, Name, Pagination, QueryValue, Removable, Shape, Text, exclusive, groups_schema,
+};
 use engine_source::{Kind, Map};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{EndpointPattern, EndpointRef};
+
+const GROUPS: &[Group] = &[Group::at_most_one(&["table", "query", "path"])];
 
 /// What a step reads: an endpoint, a pattern, a list of such, the long form, or what a sink holds.
 #[derive(Clone, Debug, Serialize)]
@@ -20,10 +24,8 @@ pub enum Read {
     Many(Vec<EndpointPattern>),
     /// The long form.
     Long(Box<ReadEndpoint>),
-    /// A table of a sink.
-    Table(ReadTable),
-    /// A query on a sink.
-    Query(ReadQuery),
+    /// What a sink holds.
+    Sink(Box<ReadSink>),
 }
 
 /// An endpoint to read, and how.
@@ -53,39 +55,33 @@ pub struct ReadEndpoint {
     pub limit: Option<Setting<u64>>,
 }
 
-/// A table of a sink to read.
+/// What a sink holds, to read.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
-#[serde(rename = "a read of a table", deny_unknown_fields)]
-#[schemars(rename = "ReadTable")]
-pub struct ReadTable {
-    /// The sink.
+#[serde(rename = "a read of a sink", deny_unknown_fields, remote = "Self")]
+#[schemars(rename = "ReadSink", transform = groups_schema(GROUPS))]
+pub struct ReadSink {
+    /// The sink: a database or a file.
     pub sink: Name,
-    /// The table.
-    pub table: Template,
-}
-
-/// A query on a sink.
-#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
-#[serde(rename = "a read by a query", deny_unknown_fields)]
-#[schemars(rename = "ReadQuery")]
-pub struct ReadQuery {
-    /// The sink.
-    pub sink: Name,
-    /// The query in the sink's language, with `:name` for params.
-    pub query: engine_request::Text,
-    /// The values that are bound to it.
+    /// The table of a database.
+    pub table: Option<Template>,
+    /// A query of a database, in its own language, with `:name` for params.
+    pub query: Option<Text>,
+    /// The values that are bound to the query.
     #[serde(default, deserialize_with = "engine_request::nullable")]
     #[schemars(with = "Option<Map<Dynamic>>")]
     pub params: Map<Dynamic>,
+    /// The path of a file, instead of the sink's.
+    pub path: Option<Template>,
 }
+
+exclusive!(ReadSink, "a read of a sink", GROUPS);
 
 impl<'de> Deserialize<'de> for Read {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let shape = Shape::deserialize(deserializer)?;
         match shape.kind() {
             Kind::Seq(_) => shape.read().map(Self::Many),
-            Kind::Map(_) if shape.has("sink") && shape.has("query") => shape.read().map(Self::Query),
-            Kind::Map(_) if shape.has("sink") => shape.read().map(Self::Table),
+            Kind::Map(_) if shape.has("sink") => shape.read().map(Self::Sink),
             Kind::Map(_) => shape.read().map(Self::Long),
             _ => shape.read().map(Self::Endpoint),
         }
@@ -101,11 +97,10 @@ impl JsonSchema for Read {
         let endpoint = generator.subschema_for::<EndpointPattern>();
         let many = generator.subschema_for::<Vec<EndpointPattern>>();
         let long = generator.subschema_for::<ReadEndpoint>();
-        let table = generator.subschema_for::<ReadTable>();
-        let query = generator.subschema_for::<ReadQuery>();
+        let sink = generator.subschema_for::<ReadSink>();
         json_schema!({
-            "description": "An endpoint (`API.ENDPOINT`), a list of them, a pattern (`API.*`), the long form, `{sink, table}` or `{sink, query, params}`.",
-            "anyOf": [endpoint, many, long, table, query],
+            "description": "An endpoint (`API.ENDPOINT`), a list of them, a pattern (`API.*`), the long form, or what a sink holds: `{sink, table}`, `{sink, query, params}` or `{sink, path}`.",
+            "anyOf": [endpoint, many, long, sink],
         })
     }
 }
