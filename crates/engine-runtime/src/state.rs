@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::journal::{Lease, MemoryRuns, RunChanges, RunEntry, RunLog, RunRecords, RunStore, Standing};
 use crate::world::BoxFuture;
 
 /// What is kept between runs, and shared by all processes that use the same store.
-pub trait StateStore: Send + Sync {
+pub trait StateStore: RunStore {
     /// Returns what is kept of a kind under a key.
     fn load<'a>(&'a self, kind: Kind, key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, StateError>>;
 
@@ -58,6 +59,8 @@ pub enum Kind {
     Validator,
     /// How far reads came.
     Cursor,
+    /// Records that were put aside because they failed, encrypted.
+    DeadLetter,
 }
 
 /// Something that is kept.
@@ -101,6 +104,74 @@ impl StateError {
 pub struct MemoryState {
     kept: Mutex<HashMap<(Kind, String), Entry>>,
     locks: Mutex<HashMap<String, (String, Timestamp)>>,
+    runs: Mutex<MemoryRuns>,
+}
+
+impl MemoryState {
+    fn with_runs<'a, T: Send + 'a>(
+        &self,
+        ask: impl FnOnce(&mut MemoryRuns) -> T,
+    ) -> BoxFuture<'a, Result<T, StateError>> {
+        let answer = ask(&mut self.runs.lock().unwrap_or_else(PoisonError::into_inner));
+        Box::pin(std::future::ready(Ok(answer)))
+    }
+}
+
+impl RunStore for MemoryState {
+    fn begin_run<'a>(&'a self, run: &'a RunEntry) -> BoxFuture<'a, Result<(), StateError>> {
+        let begun = self.runs.lock().unwrap_or_else(PoisonError::into_inner).begin(run);
+        Box::pin(std::future::ready(begun))
+    }
+
+    fn take_run<'a>(
+        &'a self,
+        run: &'a str,
+        from: Option<&'a str>,
+        lease: &'a Lease,
+    ) -> BoxFuture<'a, Result<bool, StateError>> {
+        self.with_runs(|runs| runs.take(run, from, lease))
+    }
+
+    fn find_run<'a>(&'a self, run: &'a str) -> BoxFuture<'a, Result<Option<RunEntry>, StateError>> {
+        self.with_runs(|runs| runs.find(run))
+    }
+
+    fn list_runs<'a>(&'a self, flow: Option<&'a str>, most: u32) -> BoxFuture<'a, Result<Vec<RunEntry>, StateError>> {
+        self.with_runs(|runs| runs.list(flow, most))
+    }
+
+    fn run_log<'a>(&'a self, run: &'a str) -> BoxFuture<'a, Result<RunLog, StateError>> {
+        self.with_runs(|runs| runs.log(run))
+    }
+
+    fn run_records<'a>(&'a self, run: &'a str, step: &'a str) -> BoxFuture<'a, Result<Vec<RunRecords>, StateError>> {
+        self.with_runs(|runs| runs.records(run, step))
+    }
+
+    fn commit_run<'a>(
+        &'a self,
+        run: &'a str,
+        lease: &'a Lease,
+        changes: RunChanges,
+    ) -> BoxFuture<'a, Result<Standing, StateError>> {
+        let standing = self.runs.lock().unwrap_or_else(PoisonError::into_inner).commit(run, lease, &changes);
+        if standing != Standing::Lost {
+            let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            for keep in changes.keep {
+                let entry = Entry { key: keep.key.clone(), label: keep.label, value: keep.value, saved_at: lease.now };
+                kept.insert((keep.kind, keep.key), entry);
+            }
+        }
+        Box::pin(std::future::ready(Ok(standing)))
+    }
+
+    fn cancel_run<'a>(&'a self, run: &'a str) -> BoxFuture<'a, Result<bool, StateError>> {
+        self.with_runs(|runs| runs.cancel(run))
+    }
+
+    fn forget_run<'a>(&'a self, run: &'a str) -> BoxFuture<'a, Result<bool, StateError>> {
+        self.with_runs(|runs| runs.forget(run))
+    }
 }
 
 impl StateStore for MemoryState {

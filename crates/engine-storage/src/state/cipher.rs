@@ -46,11 +46,16 @@ impl Cipher {
     /// The form is one byte of 1, the nonce, then the ciphertext with its tag (RFC 8439). Nonces are random: a store would have to keep
     /// billions of tokens before one is likely to come twice.
     pub(super) fn seal(&self, kind: Kind, key: &str, value: &[u8]) -> Result<Vec<u8>, StateError> {
+        self.seal_as(super::name_of(kind), key, value)
+    }
+
+    /// Seals a value that is no entry of a kind, so that it can be opened only as what it is and under its key.
+    pub(super) fn seal_as(&self, what: &str, key: &str, value: &[u8]) -> Result<Vec<u8>, StateError> {
         let mut nonce = [0; NONCE_LEN];
         self.random.fill(&mut nonce).map_err(|_| StateError::new("the machine gives no random numbers"))?;
         let mut text = value.to_vec();
         self.sealing
-            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), bound_to(kind, key), &mut text)
+            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), bound_to(what, key), &mut text)
             .map_err(|_| StateError::new("the value is too long to be encrypted"))?;
         let mut sealed = Vec::with_capacity(1 + NONCE_LEN + text.len());
         sealed.push(FORM);
@@ -61,11 +66,16 @@ impl Cipher {
 
     /// Opens a sealed value; nothing where it was changed, moved to another key, or sealed with another key.
     pub(super) fn open(&self, kind: Kind, key: &str, sealed: &[u8]) -> Option<Vec<u8>> {
+        self.open_as(super::name_of(kind), key, sealed)
+    }
+
+    /// Opens what [`seal_as`](Self::seal_as) sealed.
+    pub(super) fn open_as(&self, what: &str, key: &str, sealed: &[u8]) -> Option<Vec<u8>> {
         let (form, rest) = sealed.split_first()?;
         let (nonce, text) = rest.split_at_checked(NONCE_LEN)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).ok().filter(|_| *form == FORM)?;
         let mut text = text.to_vec();
-        let length = self.sealing.open_in_place(nonce, bound_to(kind, key), &mut text).ok()?.len();
+        let length = self.sealing.open_in_place(nonce, bound_to(what, key), &mut text).ok()?.len();
         text.truncate(length);
         Some(text)
     }
@@ -87,8 +97,8 @@ fn derive(root: &Prk, purpose: &[u8]) -> Result<[u8; LENGTH], StateError> {
     Ok(derived)
 }
 
-fn bound_to(kind: Kind, key: &str) -> Aad<Vec<u8>> {
-    Aad::from([super::name_of(kind).as_bytes(), b"\0", key.as_bytes()].concat())
+fn bound_to(what: &str, key: &str) -> Aad<Vec<u8>> {
+    Aad::from([what.as_bytes(), b"\0", key.as_bytes()].concat())
 }
 
 fn broken() -> StateError {

@@ -52,19 +52,9 @@ impl Database {
         let failed = |error: rusqlite::Error| failed(path, &error);
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
         if let Some(mark) = mark {
-            transaction
-                .execute("INSERT INTO facts (name, value) VALUES (?1, ?2) ON CONFLICT DO NOTHING", [MARK, mark])
-                .map_err(failed)?;
+            keep_mark(&transaction, mark).map_err(failed)?;
         }
-        transaction
-            .prepare_cached(
-                "INSERT INTO kept (kind, key, label, value, saved_at) VALUES (?1, ?2, ?3, ?4, ?5)
-                 ON CONFLICT DO UPDATE SET label = excluded.label, value = excluded.value, saved_at = excluded.saved_at",
-            )
-            .and_then(|mut statement| {
-                statement.execute(params![kind, entry.key, entry.label, entry.value, entry.saved_at.to_string()])
-            })
-            .map_err(failed)?;
+        keep(&transaction, kind, &entry.key, &entry.label, &entry.value, entry.saved_at).map_err(failed)?;
         transaction.commit().map_err(failed)
     }
 
@@ -74,12 +64,18 @@ impl Database {
         removed.map(|count| count > 0).map_err(|error| failed(&self.path, &error))
     }
 
-    /// Forgets all of a kind, and with which key it was encrypted.
-    pub(super) fn forget(&mut self, kind: &str) -> Result<usize, StateError> {
+    /// Forgets all of a kind; where the key that it was encrypted with is lost, also all else that was encrypted with it.
+    pub(super) fn forget(&mut self, kind: &str, sealed: &[&str], is_lost: bool) -> Result<usize, StateError> {
         let mut forget = || {
             let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let removed = transaction.execute("DELETE FROM kept WHERE kind = ?1", [kind])?;
-            transaction.execute("DELETE FROM facts WHERE name = ?1", [MARK])?;
+            if is_lost {
+                for kind in sealed {
+                    transaction.execute("DELETE FROM kept WHERE kind = ?1", [kind])?;
+                }
+                transaction.execute("DELETE FROM runs", [])?;
+                transaction.execute("DELETE FROM facts WHERE name = ?1", [MARK])?;
+            }
             transaction.commit()?;
             Ok(removed)
         };
@@ -142,11 +138,46 @@ impl Database {
         removed.map(|_| ()).map_err(|error| failed(&self.path, &error))
     }
 
+    /// Returns the connection.
+    pub(super) fn connection(&mut self) -> &mut Connection {
+        &mut self.connection
+    }
+
+    /// Returns where the database is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Changes how the database behaves, so that a test can break it.
     #[cfg(test)]
     pub(super) fn set(&mut self, pragma: &str) {
         self.connection.execute_batch(&format!("PRAGMA {pragma}")).expect("a pragma that is known");
     }
+}
+
+/// Takes note of the key that is used, if none was used before.
+pub(super) fn keep_mark(connection: &Connection, mark: &str) -> rusqlite::Result<()> {
+    connection
+        .execute("INSERT INTO facts (name, value) VALUES (?1, ?2) ON CONFLICT DO NOTHING", [MARK, mark])
+        .map(|_| ())
+}
+
+/// Keeps something, within a transaction.
+pub(super) fn keep(
+    connection: &Connection,
+    kind: &str,
+    key: &str,
+    label: &str,
+    value: &[u8],
+    saved_at: Timestamp,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO kept (kind, key, label, value, saved_at) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT DO UPDATE SET label = excluded.label, value = excluded.value, saved_at = excluded.saved_at",
+        )?
+        .execute(params![kind, key, label, value, saved_at.to_string()])
+        .map(|_| ())
 }
 
 /// Makes a connection ready to use.
@@ -159,6 +190,8 @@ fn prepare(connection: &mut Connection, path: &Path) -> Result<(), Unfit> {
         let _: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
     }
     connection.pragma_update(None, "synchronous", "FULL")?;
+    // What belongs to a run goes with it.
+    connection.pragma_update(None, "foreign_keys", true)?;
     schema::migrate(connection, &path.display().to_string())
 }
 
@@ -184,14 +217,15 @@ fn new_file(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-fn damaged(path: &Path, why: &str) -> StateError {
+/// Says that the file is not what it was.
+pub(super) fn damaged(path: &Path, why: &str) -> StateError {
     StateError::new(format!("the state `{}` is damaged: {why}", path.display())).help(
         "bring back a copy of it; or move the file away: tokens are asked for anew, and reads begin from their `start`",
     )
 }
 
 /// Says what the database said.
-fn failed(path: &Path, error: &rusqlite::Error) -> StateError {
+pub(super) fn failed(path: &Path, error: &rusqlite::Error) -> StateError {
     let shown = path.display();
     let why = match error {
         rusqlite::Error::SqliteFailure(_, Some(message)) => message.clone(),

@@ -5,6 +5,8 @@
 mod cipher;
 mod database;
 mod key;
+mod run_store;
+mod runs;
 mod schema;
 mod worker;
 
@@ -68,8 +70,13 @@ impl SqliteState {
     ///
     /// Fails where the file can't be read or written.
     pub async fn forget_tokens(&self) -> Result<usize, StateError> {
-        self.on_file(|files| match files.existing()? {
-            Some(database) => database.forget(name_of(Kind::Token)),
+        // Whoever has the key keeps all else that is encrypted with it.
+        let mark = self.cipher().ok().map(|cipher| cipher.mark.clone());
+        self.on_file(move |files| match files.existing()? {
+            Some(database) => {
+                let is_lost = database.mark()?.is_some_and(|known| Some(known) != mark);
+                database.forget(name_of(Kind::Token), &[name_of(Kind::DeadLetter)], is_lost)
+            }
             None => Ok(0),
         })
         .await
@@ -238,7 +245,7 @@ fn unopened(path: &Path, label: &str) -> StateError {
 
 /// Tells what is not for the eyes of whoever has the file.
 fn is_encrypted(kind: Kind) -> bool {
-    kind == Kind::Token
+    matches!(kind, Kind::Token | Kind::DeadLetter)
 }
 
 /// Names a kind in the file; a name that is in use is never changed.
@@ -247,6 +254,7 @@ fn name_of(kind: Kind) -> &'static str {
         Kind::Token => "token",
         Kind::Validator => "validator",
         Kind::Cursor => "cursor",
+        Kind::DeadLetter => "dead letter",
     }
 }
 

@@ -7,7 +7,8 @@ use rusqlite::{Connection, TransactionBehavior};
 const APPLICATION: i32 = 0x656e_6769;
 
 /// What brings the tables from each version to the next. A step is never changed once it was released: one more is added.
-const STEPS: &[&str] = &["
+const STEPS: &[&str] = &[
+    "
     CREATE TABLE facts (
         name TEXT NOT NULL PRIMARY KEY,
         value TEXT NOT NULL
@@ -25,7 +26,52 @@ const STEPS: &[&str] = &["
         owner TEXT NOT NULL,
         until INTEGER NOT NULL -- microseconds since 1970
     ) STRICT, WITHOUT ROWID;
-"];
+",
+    "
+    CREATE TABLE runs (
+        id TEXT NOT NULL PRIMARY KEY,
+        flow TEXT NOT NULL,
+        spec TEXT NOT NULL,
+        plan TEXT NOT NULL,
+        given TEXT NOT NULL,
+        inputs BLOB NOT NULL, -- sealed
+        status TEXT NOT NULL,
+        started_at INTEGER NOT NULL, -- microseconds since 1970, as all times here
+        ended_at INTEGER,
+        error TEXT,
+        holder TEXT,
+        held_until INTEGER NOT NULL,
+        cancelled INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX runs_of_flows ON runs (flow, started_at);
+    CREATE TABLE journal (
+        run TEXT NOT NULL REFERENCES runs ON DELETE CASCADE,
+        number INTEGER NOT NULL,
+        body BLOB NOT NULL, -- sealed
+        PRIMARY KEY (run, number)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE snapshots (
+        run TEXT NOT NULL PRIMARY KEY REFERENCES runs ON DELETE CASCADE,
+        next INTEGER NOT NULL, -- the first chunk of the journal that is not in it
+        body BLOB NOT NULL -- sealed
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE acks (
+        run TEXT NOT NULL REFERENCES runs ON DELETE CASCADE,
+        key TEXT NOT NULL,
+        page TEXT NOT NULL,
+        effect BLOB, -- sealed; null where it was intended and no answer is known
+        PRIMARY KEY (run, key)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX acks_of_pages ON acks (run, page);
+    CREATE TABLE records (
+        run TEXT NOT NULL REFERENCES runs ON DELETE CASCADE,
+        step TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        body BLOB NOT NULL, -- sealed
+        PRIMARY KEY (run, step, number)
+    ) STRICT, WITHOUT ROWID;
+",
+];
 
 /// Why a database is not one of ours.
 pub(super) enum Unfit {
