@@ -49,6 +49,9 @@ pub(crate) enum Command {
     /// Log in to APIs that a person has to allow, and see which are
     #[command(subcommand)]
     Auth(Auth),
+    /// See and change what is kept between runs: how far incremental reads came
+    #[command(subcommand)]
+    State(State),
     /// Print the JSON Schema of specs, for editors
     Schema,
     /// Explain a finding: why it is one, a wrong spec, a right one; or list them all
@@ -214,6 +217,105 @@ pub(crate) struct Given {
     /// How the result is written to stdout
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
     pub(crate) format: ResultFormat,
+}
+
+/// The commands of `engine state`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum State {
+    /// List what is kept: its id, what it is, its value
+    List(StateList),
+    /// Show one entry whole
+    Show(StateShow),
+    /// Give a cursor another value: the next run goes on from there
+    Set(StateSet),
+    /// Forget entries: the next run reads as if none had been before
+    Reset(StateReset),
+    /// Print all as JSON; tokens are left out
+    Export(StateExport),
+    /// Take in what was exported; an entry that is there already is replaced
+    Import(StateImport),
+}
+
+/// Arguments of `engine state list`.
+#[derive(Args, Debug)]
+pub(crate) struct StateList {
+    /// Only what belongs to this flow
+    #[arg(long, value_name = "NAME")]
+    pub(crate) flow: Option<String>,
+    /// How the result is written to stdout
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
+    pub(crate) format: ResultFormat,
+    /// Where it is kept
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+/// Arguments of `engine state show`.
+#[derive(Args, Debug)]
+pub(crate) struct StateShow {
+    /// The id, or the start of it
+    pub(crate) id: String,
+    /// How the result is written to stdout
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
+    pub(crate) format: ResultFormat,
+    /// Where it is kept
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+/// Arguments of `engine state set`.
+#[derive(Args, Debug)]
+pub(crate) struct StateSet {
+    /// The id of a cursor, or the start of it
+    pub(crate) id: String,
+    /// The value, as a text or as JSON; of the same kind as the one that is kept
+    pub(crate) value: String,
+    /// Where it is kept
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+/// Arguments of `engine state reset`.
+#[derive(Args, Debug)]
+pub(crate) struct StateReset {
+    /// The ids, or the starts of them
+    #[arg(value_name = "ID", required_unless_present_any = ["flow", "all"], conflicts_with_all = ["flow", "all"])]
+    pub(crate) ids: Vec<String>,
+    /// All that belongs to this flow
+    #[arg(long, value_name = "NAME", conflicts_with = "all")]
+    pub(crate) flow: Option<String>,
+    /// Everything
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Where it is kept
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+/// Arguments of `engine state export`.
+#[derive(Args, Debug)]
+pub(crate) struct StateExport {
+    /// Where it is kept
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+/// Arguments of `engine state import`.
+#[derive(Args, Debug)]
+pub(crate) struct StateImport {
+    /// What `engine state export` printed
+    pub(crate) file: PathBuf,
+    /// Where it is kept
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+/// Where the state is.
+#[derive(Args, Debug)]
+pub(crate) struct Place {
+    /// Where it is kept: a path, or `sqlite:PATH`
+    #[arg(long, value_name = "URL", default_value = crate::state::PLACE)]
+    pub(crate) state: String,
 }
 
 /// How a result is written.

@@ -5,6 +5,7 @@ mod explain;
 mod mock;
 mod run;
 mod schema;
+mod state;
 mod validate;
 
 use crate::arguments::Command;
@@ -19,6 +20,7 @@ pub(crate) fn execute(command: Command, terminal: &Terminal) -> Result<Status, F
         Command::Mock(arguments) => mock::execute(&arguments, terminal),
         Command::Validate(arguments) => validate::execute(&arguments, terminal),
         Command::Auth(arguments) => auth::execute(&arguments, terminal),
+        Command::State(arguments) => state::execute(&arguments, terminal),
         Command::Schema => schema::execute(),
         Command::Explain(arguments) => explain::execute(&arguments, terminal),
     }
