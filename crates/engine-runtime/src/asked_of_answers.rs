@@ -21,7 +21,7 @@ pub(crate) fn of_pages(step: &Step) -> Needs {
     }
     match &step.target {
         Target::Log(template) | Target::Fail(template) => needs.add_template(template),
-        Target::Write(write) => write.table.iter().for_each(|table| needs.add_template(table)),
+        Target::Write(write) => write.table.iter().chain(&write.path).for_each(|it| needs.add_template(it)),
         // What is within a step, and what an endpoint is given, knows of no page.
         _ => {}
     }

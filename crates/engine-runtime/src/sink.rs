@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 
 use engine_expr::Value;
+use engine_spec::sink::{FileCompression, ParquetCompression};
 
 use crate::record::Record;
 
@@ -14,13 +15,26 @@ pub trait Sinks: Send + Sync {
     fn open(&self, sink: &SinkSpec, target: &SinkTarget) -> Result<Box<dyn RecordSink>, SinkError>;
 }
 
-/// One open target: a table or a file. Both methods block, and are called where they may.
+/// One open target: a table or a file. All methods block, and are called where they may.
 ///
 /// A sink that is dropped without [`finish`](Self::finish) keeps the pages that it wrote, but for [`Mode::Replace`], which then leaves
-/// what was there before.
+/// what was there before, and for Parquet, which is a file only when it is whole.
 pub trait RecordSink: Send {
-    /// Writes a page of records, all or none; they are durable when this returns.
+    /// Writes a page of records, all or none.
+    ///
+    /// When this returns, a table has them for good, and a file of lines or rows has handed them to the operating system: they outlive
+    /// the program, and the machine too after [`position`](Self::position) or [`finish`](Self::finish). With [`Mode::Replace`] and in
+    /// Parquet files nobody sees them before `finish`.
     fn write(&mut self, records: &[Record]) -> Result<(), SinkError>;
+
+    /// Brings all pages so far to the disk, and returns how long the file is with them: who resumes there gives that length as
+    /// [`SinkTarget::resume_at`].
+    ///
+    /// `None` where there is no such place: a table; a file that is replaced, and Parquet, which begin anew; and a file that another step
+    /// writes to as well, whose pages would be cut off too.
+    fn position(&mut self) -> Result<Option<u64>, SinkError> {
+        Ok(None)
+    }
 
     /// Ends the writing.
     fn finish(&mut self) -> Result<(), SinkError>;
@@ -41,13 +55,25 @@ pub struct SinkSpec {
 #[derive(Clone, Debug)]
 pub enum SinkKind {
     /// One JSON text per line.
-    Jsonl,
+    Jsonl {
+        /// How it is packed: each page by itself.
+        compression: FileCompression,
+    },
     /// Rows of fields (RFC 4180).
     Csv {
         /// What stands between two fields.
         delimiter: u8,
         /// Whether the first row has the names.
         header: bool,
+        /// How it is packed: each page by itself.
+        compression: FileCompression,
+    },
+    /// Parquet.
+    Parquet {
+        /// How its columns are packed.
+        compression: ParquetCompression,
+        /// How many rows are in a row group, if memory allows.
+        row_group: Option<u64>,
     },
     /// Tables of a `SQLite` file.
     Sqlite {
@@ -69,6 +95,9 @@ pub struct SinkTarget {
     pub mode: Mode,
     /// The columns that the mapping declares, in order; further members may come.
     pub columns: Vec<Column>,
+    /// The length to which a file that is appended to is cut first: the [`position`](RecordSink::position) that a run had reached which
+    /// is resumed. Nothing is cut if not given.
+    pub resume_at: Option<u64>,
 }
 
 /// What a write makes of the records that are there.

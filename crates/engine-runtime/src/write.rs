@@ -1,7 +1,7 @@
 //! Writing the records of a step to its sink: a batch at a time, each batch whole.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use engine_expr::{Scope, Template};
@@ -10,6 +10,7 @@ use engine_request::KeyMember;
 use engine_spec::{Field, FieldType, Mapping, Sink, WriteMode};
 
 use crate::failure::Failure;
+use crate::file_path::FilePath;
 use crate::item::Item;
 use crate::mapping::Scratch;
 use crate::needs::Needs;
@@ -28,7 +29,8 @@ pub(crate) struct Writer {
     needs: Needs,
     scratch: Scratch,
     spec: Option<SinkSpec>,
-    path: Option<PathBuf>,
+    path: Option<FilePath>,
+    /// The open targets: tables by their names, files by their paths.
     open: HashMap<String, Box<dyn RecordSink>>,
     /// The names of the open targets in the order in which they were opened.
     order: Vec<String>,
@@ -43,11 +45,14 @@ impl Writer {
         tally: &Arc<Tally>,
     ) -> Result<Self, Failure> {
         let (spec, path) = match &step.target {
-            Target::Write(write) => describe(context, write, base)?,
+            Target::Write(write) => describe(context, step, write, base)?,
             _ => (None, None),
         };
         let needs = match &step.target {
-            Target::Write(write) => Needs::of(write.table.iter().flat_map(Template::names)),
+            Target::Write(write) => {
+                let table = write.table.iter().flat_map(Template::names);
+                Needs::of(table.chain(path.iter().flat_map(FilePath::names)))
+            }
             _ => Needs::default(),
         };
         Ok(Self {
@@ -83,54 +88,84 @@ impl Writer {
             self.tally.add(|counts| counts.sent += items.len() as u64);
             return Ok(items);
         };
-        for (table, range) in self.tables(&items, scopes, &spec)? {
+        for (place, members) in self.places(&items, scopes, &spec)? {
             let records: Vec<Record> =
-                items.get(range).unwrap_or_default().iter().map(|item| item.current.record()).collect();
+                members.iter().filter_map(|at| items.get(*at)).map(|item| item.current.record()).collect();
             let count = records.len() as u64;
             if self.context.options.dry_run {
-                let to = if table.is_empty() { spec.name.clone() } else { format!("{}, table {table}", spec.name) };
+                let to = match &spec.kind {
+                    kind if has_tables(kind) && !place.is_empty() => format!("{}, table {place}", spec.name),
+                    _ if self.path.as_ref().is_some_and(FilePath::is_per_item) => {
+                        format!("{}, file {place}", spec.name)
+                    }
+                    _ => spec.name.clone(),
+                };
                 let noun = if count == 1 { "record" } else { "records" };
                 let message = format!("would write {count} {noun} to {to}");
                 self.context.observer.event(Event::Log { step: self.step.id.as_str().into(), message });
                 continue;
             }
-            let first = items.first();
-            self.write(&spec, table, records, first).await?;
+            let first = members.first().and_then(|at| items.get(*at));
+            self.write(&spec, place, records, first).await?;
             self.tally.add(|counts| counts.sent += count);
         }
         Ok(items)
     }
 
-    /// Cuts a batch into runs of records for the same table.
-    fn tables(
+    /// Finds the table or file of each record of a batch: which records go to one place stay in their order.
+    fn places(
         &mut self,
         items: &[Item],
         scopes: &[Scope],
         spec: &SinkSpec,
-    ) -> Result<Vec<(String, std::ops::Range<usize>)>, Failure> {
+    ) -> Result<Vec<(String, Vec<usize>)>, Failure> {
         let Target::Write(write) = &self.step.target else { return Ok(Vec::new()) };
-        if !matches!(spec.kind, SinkKind::Sqlite { .. }) {
-            return Ok(vec![(String::new(), 0..items.len())]);
-        }
-        let mut runs: Vec<(String, std::ops::Range<usize>)> = Vec::new();
-        for (at, item) in items.iter().enumerate() {
-            let table = match &write.table {
-                Some(table) => {
-                    if let Some(literal) = table.as_literal().and_then(engine_expr::Value::text) {
-                        literal.into_owned()
-                    } else {
-                        let scope = scopes.get(at).unwrap_or(&self.base);
-                        self.needs.evaluate(scope, item, self.scratch.names(), |scope| table.render_text(scope))?
+        let mut places: Vec<(String, Vec<usize>)> = Vec::new();
+        let mut known: HashMap<String, usize> = HashMap::new();
+        let mut add = |place: Cow<'_, str>, at: usize| match places.last_mut() {
+            Some((last, members)) if *last == place => members.push(at),
+            _ => {
+                let next = places.len();
+                let found = *known.entry(place.clone().into_owned()).or_insert(next);
+                if found == next {
+                    places.push((place.into_owned(), Vec::new()));
+                }
+                if let Some((_, members)) = places.get_mut(found) {
+                    members.push(at);
+                }
+            }
+        };
+        let scope = |at: usize| scopes.get(at).unwrap_or(&self.base);
+        match (&self.path, &write.table) {
+            (Some(path), _) if path.is_per_item() => {
+                for (at, item) in items.iter().enumerate() {
+                    let place = self.needs.evaluate(scope(at), item, self.scratch.names(), |scope| path.render(scope));
+                    add(place.map_err(|failure| failure.about(item))?.into(), at);
+                }
+            }
+            _ if !has_tables(&spec.kind) => return Ok(vec![(String::new(), (0..items.len()).collect())]),
+            (_, Some(table)) => match table.as_literal().and_then(engine_expr::Value::text) {
+                Some(literal) => return Ok(vec![(literal.into_owned(), (0..items.len()).collect())]),
+                None => {
+                    for (at, item) in items.iter().enumerate() {
+                        let names = self.scratch.names();
+                        let place = self.needs.evaluate(scope(at), item, names, |scope| table.render_text(scope))?;
+                        if place.is_empty() {
+                            let failure =
+                                Failure::new("template-failed", "the name of the table is empty", table.span());
+                            return Err(failure.about(item));
+                        }
+                        add(place.into(), at);
                     }
                 }
-                None => item.origin.stream.to_string(),
-            };
-            match runs.last_mut() {
-                Some((last, range)) if *last == table => range.end = at + 1,
-                _ => runs.push((table, at..at + 1)),
+            },
+            (_, None) => {
+                for (at, item) in items.iter().enumerate() {
+                    add(Cow::Borrowed(&*item.origin.stream), at);
+                }
             }
         }
-        Ok(runs)
+        Ok(places)
     }
 
     async fn write(
@@ -145,7 +180,10 @@ impl Writer {
         if sink.is_none() {
             self.order.push(table.clone());
         }
-        let target = sink.is_none().then(|| self.target(spec, &table, first));
+        let target = match sink {
+            Some(_) => None,
+            None => Some(self.target(spec, &table, first)?),
+        };
         let sinks = Arc::clone(&self.context.sinks);
         let spec = spec.clone();
         // Sinks block: they have a thread, and the next page is fetched meanwhile.
@@ -177,13 +215,13 @@ impl Writer {
         }
     }
 
-    fn target(&self, spec: &SinkSpec, table: &str, first: Option<&Item>) -> SinkTarget {
-        let Target::Write(write) = &self.step.target else { return SinkTarget::default() };
+    fn target(&self, spec: &SinkSpec, place: &str, first: Option<&Item>) -> Result<SinkTarget, Failure> {
+        let Target::Write(write) = &self.step.target else { return Ok(SinkTarget::default()) };
         let read = self
             .step
             .reads()
             .iter()
-            .position(|read| first.is_some_and(|item| *read.name() == *item.origin.stream))
+            .position(|read| first.is_some_and(|item| *read.endpoint.name == *item.origin.stream))
             .unwrap_or(0);
         let key = self.step.key(read);
         let mode = match write.mode(key) {
@@ -199,13 +237,19 @@ impl Writer {
                 })
                 .collect()
         };
-        SinkTarget {
-            table: matches!(spec.kind, SinkKind::Sqlite { .. }).then(|| table.to_owned()),
-            path: self.path.clone(),
+        let path = match &self.path {
+            Some(path) if path.is_per_item() => Some(path.place(place)),
+            Some(path) => Some(path.place(&path.render(&self.base)?)),
+            None => None,
+        };
+        Ok(SinkTarget {
+            table: has_tables(&spec.kind).then(|| place.to_owned()),
+            path,
             key: key.map(members).unwrap_or_default(),
             mode,
             columns: self.step.map.as_deref().map(columns).unwrap_or_default(),
-        }
+            resume_at: None,
+        })
     }
 
     /// Opens the target of a step that wrote nothing, if its name is known: its table is made, and `replace` leaves it empty.
@@ -221,11 +265,13 @@ impl Writer {
             return Ok(());
         }
         let table = match (&spec.kind, &write.table, self.step.reads()) {
-            (SinkKind::Sqlite { .. }, Some(table), _) => {
-                table.as_literal().and_then(engine_expr::Value::text).map(std::borrow::Cow::into_owned)
+            (kind, Some(table), _) if has_tables(kind) => {
+                table.as_literal().and_then(engine_expr::Value::text).map(Cow::into_owned)
             }
-            (SinkKind::Sqlite { .. }, None, [read]) => Some(read.name().to_owned()),
-            (SinkKind::Sqlite { .. }, None, _) => None,
+            (kind, None, [read]) if has_tables(kind) => Some(read.endpoint.name.clone()),
+            (kind, None, _) if has_tables(kind) => None,
+            // Which files there would be only records say.
+            _ if self.path.as_ref().is_some_and(FilePath::is_per_item) => None,
             _ => Some(String::new()),
         };
         match table {
@@ -254,21 +300,23 @@ impl Writer {
 /// Evaluates a sink; none where records are printed.
 fn describe(
     context: &RunContext,
+    step: &Step,
     write: &engine_plan::Write,
     base: &Scope,
-) -> Result<(Option<SinkSpec>, Option<PathBuf>), Failure> {
+) -> Result<(Option<SinkSpec>, Option<FilePath>), Failure> {
     let sink = &write.sink;
-    let path_of = |template: &Template| -> Result<PathBuf, Failure> {
-        let text = template.render_text(base)?;
-        Ok(context.plan.folder(template.span()).join(text))
-    };
     let (kind, path) = match &sink.sink {
         Sink::Stdout(_) => return Ok((None, None)),
-        Sink::Jsonl(jsonl) => (SinkKind::Jsonl, &jsonl.path),
+        Sink::Jsonl(jsonl) => (SinkKind::Jsonl { compression: jsonl.compression.unwrap_or_default() }, &jsonl.path),
         Sink::Csv(csv) => {
             let header = csv.header.as_ref().map_or(Ok(true), |header| header.resolve(base))?;
             let delimiter = csv.delimiter.as_ref().map_or(b',', |delimiter| delimiter.byte());
-            (SinkKind::Csv { delimiter, header }, &csv.path)
+            (SinkKind::Csv { delimiter, header, compression: csv.compression.unwrap_or_default() }, &csv.path)
+        }
+        Sink::Parquet(parquet) => {
+            let row_group = parquet.row_group.as_ref().map(|rows| rows.resolve(base)).transpose()?;
+            let compression = parquet.compression.unwrap_or_default();
+            (SinkKind::Parquet { compression, row_group }, &parquet.path)
         }
         Sink::Sqlite(sqlite) => {
             let mut pragmas = Vec::new();
@@ -277,7 +325,7 @@ fn describe(
             }
             (SinkKind::Sqlite { pragmas }, &sqlite.path)
         }
-        other => {
+        other @ Sink::Postgres(_) => {
             return Err(Failure::new(
                 "not-supported",
                 format!("{} sinks are not supported by this version", other.kind()),
@@ -285,12 +333,30 @@ fn describe(
             ));
         }
     };
-    let path = path_of(write.path.as_ref().unwrap_or(path))?;
-    let create = match (&write.create, sink.sink.create()) {
+    let path = write.path.as_ref().unwrap_or(path);
+    let path = FilePath::new(context.plan.folder(path.span()), path, step);
+    if !path.is_per_item() {
+        // What is wrong with it is said before the first request.
+        path.render(base)?;
+    }
+    let create = create(write, base)?;
+    Ok((Some(SinkSpec { name: sink.name.clone(), create, kind }), Some(path)))
+}
+
+/// Tells whether tables, columns and files may be made.
+fn create(write: &engine_plan::Write, base: &Scope) -> Result<bool, Failure> {
+    Ok(match (&write.create, write.sink.sink.create()) {
         (Some(create), _) | (None, Some(create)) => create.resolve(base)?,
         (None, None) => true,
-    };
-    Ok((Some(SinkSpec { name: sink.name.clone(), create, kind }), Some(path)))
+    })
+}
+
+/// Tells whether a sink has tables, each with a name.
+fn has_tables(kind: &SinkKind) -> bool {
+    match kind {
+        SinkKind::Sqlite { .. } => true,
+        SinkKind::Jsonl { .. } | SinkKind::Csv { .. } | SinkKind::Parquet { .. } => false,
+    }
 }
 
 /// The columns that a mapping declares.
@@ -299,6 +365,12 @@ fn columns(mapping: &Mapping) -> Vec<Column> {
     declared
         .map(|(name, field)| {
             let kind = match field {
+                // What has a format of its own is a text for everybody else.
+                Field::Long(long)
+                    if long.format.is_some() && matches!(long.kind, Some(FieldType::Date | FieldType::Datetime)) =>
+                {
+                    ColumnType::String
+                }
                 Field::Long(long) => match long.kind {
                     Some(FieldType::String) => ColumnType::String,
                     Some(FieldType::Integer) => ColumnType::Integer,

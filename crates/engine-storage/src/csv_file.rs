@@ -1,7 +1,6 @@
 //! Files with rows of fields (RFC 4180).
 
 use std::borrow::Cow;
-use std::fs::File;
 
 use csv::{ReaderBuilder, Terminator, WriterBuilder};
 use engine_runtime::{Column, Record, RecordSink, SinkError};
@@ -23,6 +22,8 @@ pub(crate) struct CsvFile {
     growing: bool,
     /// Whether the names are still to be written.
     header: bool,
+    /// Whether the names are those of a file that was there before.
+    given: bool,
     rows: u64,
 }
 
@@ -37,12 +38,14 @@ impl CsvFile {
             columns: declared.iter().map(|column| column.name.clone()).collect(),
             growing: true,
             header,
+            given: false,
             delimiter,
             output,
             rows: 0,
         };
         if header && !file.output.is_empty() {
             let there = file.header_of_file()?;
+            file.given = true;
             if let Some(missing) = file.columns.iter().find(|name| !there.contains(name)) {
                 return Err(file.no_column(missing, &there));
             }
@@ -57,7 +60,7 @@ impl CsvFile {
         let path = self.output.path();
         let unreadable =
             |error: &dyn std::fmt::Display| SinkError::new(format!("can't read `{}`: {error}", path.display()));
-        let file = File::open(path).map_err(|error| unreadable(&error))?;
+        let file = self.output.read().map_err(|error| unreadable(&error))?;
         let mut reader = ReaderBuilder::new().delimiter(self.delimiter).has_headers(true).from_reader(file);
         let header = reader.headers().map_err(|error| unreadable(&error))?;
         Ok(header.iter().map(str::to_owned).collect())
@@ -66,7 +69,11 @@ impl CsvFile {
     fn no_column(&self, name: &str, columns: &[String]) -> SinkError {
         let columns = columns.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
         SinkError::new(format!("`{}` has no column `{name}`: its columns are {columns}", self.output.path().display()))
-            .help("name every column in `map`, or write to another file")
+            .help(if self.given {
+                format!("the header is there already: take `{name}` out of `map`, or write to another file")
+            } else {
+                format!("the header has what `map` names and what the first record has: name `{name}` in `map` too")
+            })
     }
 
     fn page(&mut self, records: &[Record]) -> Result<Vec<u8>, SinkError> {
@@ -135,6 +142,10 @@ impl RecordSink for CsvFile {
         self.growing = false;
         self.rows += records.len() as u64;
         Ok(())
+    }
+
+    fn position(&mut self) -> Result<Option<u64>, SinkError> {
+        self.output.position()
     }
 
     fn finish(&mut self) -> Result<(), SinkError> {

@@ -9,23 +9,27 @@ use crate::shared_file::PageFile;
 #[derive(Debug)]
 pub(crate) struct JsonlFile {
     output: Output,
-    page: Vec<u8>,
 }
 
 impl JsonlFile {
     pub(crate) fn new(output: Output) -> Self {
-        Self { output, page: Vec::new() }
+        Self { output }
     }
 }
 
 impl RecordSink for JsonlFile {
     fn write(&mut self, records: &[Record]) -> Result<(), SinkError> {
-        self.page.clear();
+        // The page is not kept: with a file for each value of an item there may be thousands of sinks.
+        let mut page = Vec::with_capacity(records.len() * 128);
         for record in records {
-            record.write_json(&mut self.page);
-            self.page.push(b'\n');
+            record.write_json(&mut page);
+            page.push(b'\n');
         }
-        self.output.write(&self.page)
+        self.output.write(&page)
+    }
+
+    fn position(&mut self) -> Result<Option<u64>, SinkError> {
+        self.output.position()
     }
 
     fn finish(&mut self) -> Result<(), SinkError> {

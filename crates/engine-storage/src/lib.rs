@@ -1,34 +1,41 @@
-//! Where records land: files of lines, files of rows, and tables of `SQLite`; and where is kept what the next run has to know.
+//! Where records land: files of lines, of rows and of columns, and tables of `SQLite`; and where is kept what the next run has to know.
 //!
 //! Knows records, columns and modes; knows neither specs nor templates nor where records come from.
 
 mod cell;
 mod csv_file;
+mod handles;
 mod jsonl_file;
 mod open_files;
 mod output;
+mod packing;
+mod parquet_file;
 mod shared_file;
 mod sqlite;
 mod state;
 
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
-use engine_runtime::{Mode, RecordSink, SinkError, SinkKind, SinkSpec, SinkTarget, Sinks};
+use engine_runtime::{FileCompression, Mode, RecordSink, SinkError, SinkKind, SinkSpec, SinkTarget, Sinks};
 
 use crate::csv_file::CsvFile;
+use crate::handles::Handles;
 use crate::jsonl_file::JsonlFile;
 use crate::open_files::OpenFiles;
 use crate::output::Output;
+use crate::parquet_file::{Budget, ParquetFile};
 use crate::sqlite::SqliteTable;
 pub use crate::state::{SqliteState, StateKey, open_state};
 
-/// Opens the sinks of this machine: files of lines and of rows, and `SQLite` databases.
+/// Opens the sinks of this machine: files of lines, of rows and of columns, and `SQLite` databases.
 ///
 /// Steps that write to one file at the same time share it: whatever a run writes goes through one storage.
 #[derive(Debug, Default)]
 pub struct Storage {
     files: OpenFiles,
+    handles: Arc<Handles>,
+    budget: Arc<Budget>,
     /// Databases are opened one after another: to change the journal of one, `SQLite` must have it for itself.
     opening: Mutex<()>,
 }
@@ -37,6 +44,14 @@ impl Storage {
     /// Makes a storage that has nothing open.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    fn open_file(&self, target: &SinkTarget, path: &Path, compression: FileCompression) -> Result<Output, SinkError> {
+        if target.mode == Mode::Replace {
+            Output::replace(path, &self.handles, compression)
+        } else {
+            Output::append(path, &self.handles, compression, target.resume_at)
+        }
     }
 }
 
@@ -47,15 +62,29 @@ impl Sinks for Storage {
         };
         make_folder(path)?;
         match &sink.kind {
-            SinkKind::Jsonl => {
+            SinkKind::Jsonl { compression } => {
                 refuse_key(sink, target)?;
-                let make = || Ok(Box::new(JsonlFile::new(open_file(target, path)?)) as _);
+                let make = || Ok(Box::new(JsonlFile::new(self.open_file(target, path, *compression)?)) as _);
                 Ok(Box::new(self.files.open(path, sink, target, make)?))
             }
-            SinkKind::Csv { delimiter, header } => {
+            SinkKind::Csv { delimiter, header, compression } => {
                 refuse_key(sink, target)?;
-                let make =
-                    || Ok(Box::new(CsvFile::new(open_file(target, path)?, *delimiter, *header, &target.columns)?) as _);
+                let make = || {
+                    let output = self.open_file(target, path, *compression)?;
+                    Ok(Box::new(CsvFile::new(output, *delimiter, *header, &target.columns)?) as _)
+                };
+                Ok(Box::new(self.files.open(path, sink, target, make)?))
+            }
+            SinkKind::Parquet { compression, row_group } => {
+                refuse_key(sink, target)?;
+                let make = || {
+                    if target.mode == Mode::Append && path.exists() {
+                        return Err(parquet_file::is_there(path));
+                    }
+                    // A file that is not whole is none, so it comes into its place at the end in either mode.
+                    let output = Output::replace(path, &self.handles, FileCompression::None)?;
+                    Ok(Box::new(ParquetFile::new(output, target, *compression, *row_group, &self.budget)?) as _)
+                };
                 Ok(Box::new(self.files.open(path, sink, target, make)?))
             }
             SinkKind::Sqlite { pragmas } => {
@@ -75,10 +104,6 @@ fn refuse_key(sink: &SinkSpec, target: &SinkTarget) -> Result<(), SinkError> {
         .help("take `key` away, or write `mode: append` or `mode: replace`"));
     }
     Ok(())
-}
-
-fn open_file(target: &SinkTarget, path: &Path) -> Result<Output, SinkError> {
-    if target.mode == Mode::Replace { Output::replace(path) } else { Output::append(path) }
 }
 
 fn make_folder(path: &Path) -> Result<(), SinkError> {

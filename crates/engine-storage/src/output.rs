@@ -1,57 +1,93 @@
 //! A file that grows page by page. Knows nothing about what is in it.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use engine_runtime::SinkError;
+use engine_runtime::{FileCompression, SinkError};
+
+use crate::handles::{Handle, Handles};
+use crate::packing::{last_byte, pack, unpacked};
 
 /// A file that is appended to, or written beside the old one and put into its place at the end.
 #[derive(Debug)]
 pub(crate) struct Output {
-    file: File,
+    handle: Handle,
+    handles: Arc<Handles>,
     path: PathBuf,
     /// Where the file is written until it takes the place of the old one.
     beside: Option<PathBuf>,
+    compression: FileCompression,
     length: u64,
+    /// Whether nothing is in it, if packed.
+    is_empty: bool,
 }
 
 impl Output {
-    /// Opens a file to add to; what is there stays.
-    pub(crate) fn append(path: &Path) -> Result<Self, SinkError> {
+    /// Opens a file to add to; what is there stays, up to the length `resume_at` if that is given.
+    pub(crate) fn append(
+        path: &Path,
+        handles: &Arc<Handles>,
+        compression: FileCompression,
+        resume_at: Option<u64>,
+    ) -> Result<Self, SinkError> {
         let open = || -> io::Result<(File, u64)> {
             let mut file = OpenOptions::new().create(true).read(true).append(true).open(path)?;
-            let mut length = file.seek(SeekFrom::End(0))?;
-            if length > 0 {
-                let mut last = [0];
-                file.seek(SeekFrom::End(-1))?;
-                file.read_exact(&mut last)?;
-                // Somebody stopped within a line: what comes now must not become a part of it.
-                if last != *b"\n" {
-                    file.write_all(b"\n")?;
-                    length += 1;
-                }
-            }
+            let length = file.seek(SeekFrom::End(0))?;
             Ok((file, length))
         };
-        let (file, length) = open().map_err(|error| failed(path, &error))?;
-        Ok(Self { file, path: path.to_owned(), beside: None, length })
+        let (mut file, mut length) = open().map_err(|error| failed(path, &error))?;
+        if let Some(resume_at) = resume_at {
+            cut(path, &file, length, resume_at)?;
+            length = resume_at;
+        }
+        let last = match resume_at {
+            // What is left are whole pages.
+            Some(_) => Some(b'\n'),
+            None if length > 0 => last(path, &mut file, compression)?,
+            None => None,
+        };
+        if last.is_some_and(|last| last != b'\n') {
+            // Somebody stopped within a line: what comes now must not become a part of it.
+            let end = pack(compression, b"\n").map_err(|error| failed(path, &error))?;
+            file.write_all(&end).map_err(|error| failed(path, &error))?;
+            length += end.len() as u64;
+        }
+        let is_empty = length == 0 || last.is_none();
+        let handle = Arc::new(Mutex::new(Some(file)));
+        Ok(Self {
+            handle,
+            handles: Arc::clone(handles),
+            path: path.to_owned(),
+            beside: None,
+            compression,
+            length,
+            is_empty,
+        })
     }
 
     /// Opens a file that takes the place of the one at `path` when it is finished.
-    pub(crate) fn replace(path: &Path) -> Result<Self, SinkError> {
+    pub(crate) fn replace(
+        path: &Path,
+        handles: &Arc<Handles>,
+        compression: FileCompression,
+    ) -> Result<Self, SinkError> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let beside = path.with_file_name(format!(".{name}.{}-{number}.part", std::process::id()));
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(true)
-            .write(true)
-            .open(&beside)
-            .map_err(|error| failed(path, &error))?;
-        Ok(Self { file, path: path.to_owned(), beside: Some(beside), length: 0 })
+        File::create(&beside).map_err(|error| failed(path, &error))?;
+        Ok(Self {
+            handle: Handle::default(),
+            handles: Arc::clone(handles),
+            path: path.to_owned(),
+            beside: Some(beside),
+            compression,
+            length: 0,
+            is_empty: true,
+        })
     }
 
     /// Returns the path that people know the file by.
@@ -61,37 +97,79 @@ impl Output {
 
     /// Tells whether nothing is in the file.
     pub(crate) fn is_empty(&self) -> bool {
-        self.length == 0
+        self.is_empty
+    }
+
+    /// Reads what was in the file when it was opened.
+    pub(crate) fn read(&self) -> io::Result<Box<dyn Read>> {
+        unpacked(self.compression, BufReader::new(File::open(&self.path)?))
     }
 
     /// Adds a page, whole or not at all.
     pub(crate) fn write(&mut self, page: &[u8]) -> Result<(), SinkError> {
-        if page.is_empty() {
-            return Ok(());
-        }
-        // Another program may have added to the file.
-        self.length = self.file.seek(SeekFrom::End(0)).map_err(|error| failed(&self.path, &error))?;
-        if let Err(error) = self.file.write_all(page) {
-            // What was written of the page is taken back, as well as it goes: the error is the one to tell.
-            let _ = self.file.set_len(self.length);
-            return Err(failed(&self.path, &error));
-        }
-        self.length += page.len() as u64;
+        if page.is_empty() { Ok(()) } else { self.add(page) }
+    }
+
+    fn add(&mut self, page: &[u8]) -> Result<(), SinkError> {
+        self.is_empty &= page.is_empty();
+        let page = pack(self.compression, page).map_err(|error| failed(&self.path, &error))?;
+        self.length = self.with(|file| {
+            // Another program may have added to the file.
+            let length = file.seek(SeekFrom::End(0))?;
+            if let Err(error) = file.write_all(&page) {
+                // What was written of the page is taken back, as well as it goes: the error is the one to tell.
+                let _ = file.set_len(length);
+                return Err(error);
+            }
+            Ok(length + page.len() as u64)
+        })?;
         Ok(())
     }
 
     /// Brings everything to the disk.
     pub(crate) fn sync(&self) -> Result<(), SinkError> {
-        self.file.sync_all().map_err(|error| failed(&self.path, &error))
+        self.with(|file| file.sync_all())
+    }
+
+    /// Brings everything to the disk, and returns how long the file is; `None` for one that is not in its place yet.
+    pub(crate) fn position(&self) -> Result<Option<u64>, SinkError> {
+        if self.beside.is_some() {
+            return Ok(None);
+        }
+        self.sync()?;
+        Ok(Some(self.length))
     }
 
     /// Brings everything to the disk, and puts the file into the place of the old one.
     pub(crate) fn finish(&mut self) -> Result<(), SinkError> {
+        if self.length == 0 && self.compression != FileCompression::None {
+            // Nothing at all is not packed, and who unpacks it would miss the beginning.
+            self.add(&[])?;
+        }
         self.sync()?;
+        *self.handle.lock().unwrap_or_else(PoisonError::into_inner) = None;
         if let Some(beside) = &self.beside {
             std::fs::rename(beside, &self.path).map_err(|error| failed(&self.path, &error))?;
             self.beside = None;
         }
+        Ok(())
+    }
+
+    /// Does something with the file, which may have been closed for others.
+    fn with<T>(&self, run: impl FnOnce(&mut File) -> io::Result<T>) -> Result<T, SinkError> {
+        let open = || OpenOptions::new().append(true).open(self.beside.as_ref().unwrap_or(&self.path));
+        self.handles.with(&self.handle, open, run).map_err(|error| failed(&self.path, &error))
+    }
+}
+
+/// A page need not be whole for those who write by pieces: their file is finished or thrown away.
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Self::write(self, bytes).map_err(|error| io::Error::other(error.message))?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
 }
@@ -101,6 +179,49 @@ impl Drop for Output {
         if let Some(beside) = &self.beside {
             // The step failed; a file that can't be removed is of no use to anybody, but does no harm either.
             let _ = std::fs::remove_file(beside);
+        }
+    }
+}
+
+/// Cuts a file to the length that it had when a run stopped.
+fn cut(path: &Path, file: &File, length: u64, resume_at: u64) -> Result<(), SinkError> {
+    if length < resume_at {
+        return Err(SinkError::new(format!(
+            "`{}` has {length} bytes, and the run that is resumed had written {resume_at}: it was changed meanwhile",
+            path.display()
+        ))
+        .help("bring the file back, or begin a new run"));
+    }
+    file.set_len(resume_at).and_then(|()| file.sync_all()).map_err(|error| failed(path, &error))
+}
+
+/// Returns the last byte that is in a file, which must not break off where it is packed.
+fn last(path: &Path, file: &mut File, compression: FileCompression) -> Result<Option<u8>, SinkError> {
+    let read = |file: &mut File| {
+        let mut last = [0];
+        file.seek(SeekFrom::End(-1))?;
+        file.read_exact(&mut last)?;
+        Ok(Some(last[0]))
+    };
+    match compression {
+        FileCompression::None => read(file).map_err(|error| failed(path, &error)),
+        FileCompression::Gzip | FileCompression::Zstd => {
+            let name = if compression == FileCompression::Gzip { "gzip" } else { "zstd" };
+            file.seek(SeekFrom::Start(0)).map_err(|error| failed(path, &error))?;
+            last_byte(compression, BufReader::new(file)).map_err(|error| {
+                let message = match error.kind() {
+                    io::ErrorKind::UnexpectedEof => {
+                        format!(
+                            "`{}` breaks off within a page: whoever wrote it did not get to its end",
+                            path.display()
+                        )
+                    }
+                    _ => format!("`{}` is not a whole {name} file: {error}", path.display()),
+                };
+                SinkError::new(message).help(format!(
+                    "save what is whole (`{name} -dc`) elsewhere, and remove it, or write to another path"
+                ))
+            })
         }
     }
 }

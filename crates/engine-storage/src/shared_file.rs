@@ -19,6 +19,8 @@ pub(crate) struct SharedFile {
     writers: usize,
     /// Whether a step has finished.
     finished: bool,
+    /// Whether it ever had several writers.
+    several: bool,
 }
 
 /// What one step holds of a file: its pages go between those of the others, each whole.
@@ -31,7 +33,7 @@ pub(crate) struct FileWriter {
 impl FileWriter {
     /// Makes the first writer of a file.
     pub(crate) fn new(file: Box<dyn PageFile>) -> Self {
-        let shared = SharedFile { file, writers: 1, finished: false };
+        let shared = SharedFile { file, writers: 1, finished: false, several: false };
         Self { shared: Some(Arc::new(Mutex::new(shared))) }
     }
 
@@ -57,6 +59,7 @@ impl FileWriter {
             }
             agree()?;
             state.writers += 1;
+            state.several = true;
         }
         Ok(Some(Self { shared: Some(shared) }))
     }
@@ -68,6 +71,17 @@ impl RecordSink for FileWriter {
             Some(shared) => locked(shared).file.write(records),
             None => Err(SinkError::new("the step has finished its file, and writes to it")),
         }
+    }
+
+    fn position(&mut self) -> Result<Option<u64>, SinkError> {
+        let Some(shared) = &self.shared else { return Ok(None) };
+        let mut state = locked(shared);
+        if state.several {
+            // Who resumed there would cut off what the others wrote.
+            state.file.sync()?;
+            return Ok(None);
+        }
+        state.file.position()
     }
 
     fn finish(&mut self) -> Result<(), SinkError> {

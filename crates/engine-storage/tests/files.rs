@@ -5,9 +5,17 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 use engine_expr::Value;
-use engine_runtime::{Column, ColumnType, Mode, Record, RecordSink, SinkError, SinkKind, SinkSpec, SinkTarget, Sinks};
+use engine_runtime::{
+    Column, ColumnType, FileCompression, Mode, Record, RecordSink, SinkError, SinkKind, SinkSpec, SinkTarget, Sinks,
+};
 use engine_storage::Storage;
 use tempfile::TempDir;
+
+const JSONL: SinkKind = SinkKind::Jsonl { compression: FileCompression::None };
+
+fn csv(delimiter: u8, header: bool, compression: FileCompression) -> SinkKind {
+    SinkKind::Csv { delimiter, header, compression }
+}
 
 /// A folder with one file, and what it is opened with.
 struct Fixture {
@@ -26,7 +34,7 @@ impl Fixture {
     }
 
     fn csv() -> Self {
-        Self::new(SinkKind::Csv { delimiter: b',', header: true })
+        Self::new(csv(b',', true, FileCompression::None))
     }
 
     fn columns(mut self, names: &[&str]) -> Self {
@@ -73,7 +81,7 @@ fn records(page: &[&str]) -> Vec<Record> {
 
 #[test]
 fn lines_are_appended() {
-    let it = Fixture::new(SinkKind::Jsonl);
+    let it = Fixture::new(JSONL);
     it.write(&[&[r#"{"a": 1.50}"#, "{\n \"b\": \"é\\n\"\n}"], &["[1]"]]).unwrap();
     assert_eq!(it.write(&[&["null"]]).unwrap(), "{\"a\": 1.50}\n{\"b\":\"é\\n\"}\n[1]\nnull\n");
     let mut sink = it.open().unwrap();
@@ -83,7 +91,7 @@ fn lines_are_appended() {
 
 #[test]
 fn a_line_that_was_cut_is_ended_first() {
-    let it = Fixture::new(SinkKind::Jsonl);
+    let it = Fixture::new(JSONL);
     it.write(&[]).unwrap();
     std::fs::write(it.path(), "{\"a\":").unwrap();
     assert_eq!(it.write(&[&["{}"]]).unwrap(), "{\"a\":\n{}\n");
@@ -91,7 +99,7 @@ fn a_line_that_was_cut_is_ended_first() {
 
 #[test]
 fn a_replaced_file_changes_at_the_end_or_not_at_all() {
-    let it = Fixture::new(SinkKind::Jsonl).mode(Mode::Replace);
+    let it = Fixture::new(JSONL).mode(Mode::Replace);
     it.write(&[&["1"]]).unwrap();
     let mut sink = it.open().unwrap();
     sink.write(&records(&["2"])).unwrap();
@@ -105,7 +113,7 @@ fn a_replaced_file_changes_at_the_end_or_not_at_all() {
 
 #[test]
 fn a_file_has_no_keys() {
-    let it = Fixture::new(SinkKind::Jsonl).mode(Mode::Upsert);
+    let it = Fixture::new(JSONL).mode(Mode::Upsert);
     assert!(it.write(&[]).unwrap_err().message.contains("can't be updated by key"));
 }
 
@@ -151,14 +159,14 @@ fn rows_are_appended_below_the_header_that_is_there() {
 
 #[test]
 fn rows_can_be_without_a_header_and_with_another_delimiter() {
-    let it = Fixture::new(SinkKind::Csv { delimiter: b';', header: false });
+    let it = Fixture::new(csv(b';', false, FileCompression::None));
     it.write(&[&[r#"{"a": "x;y", "b": 1}"#]]).unwrap();
     assert_eq!(it.write(&[&[r#"{"a": "z", "b": 2.50}"#]]).unwrap(), "\"x;y\";1\nz;2.50\n");
 }
 
 #[test]
 fn a_step_without_records_still_makes_its_file() {
-    assert_eq!(Fixture::new(SinkKind::Jsonl).write(&[]).unwrap(), "");
+    assert_eq!(Fixture::new(JSONL).write(&[]).unwrap(), "");
     assert_eq!(Fixture::csv().write(&[]).unwrap(), "");
     let it = Fixture::csv().columns(&["a", "b"]);
     assert_eq!(it.write(&[]).unwrap(), "a,b\n");
@@ -209,7 +217,7 @@ fn steps_that_write_one_file_at_once_lose_nothing() {
             (0..20).map(|row| format!("{{\"step\":{step},\"page\":{number},\"row\":{row}}}")).collect();
         records(&rows.iter().map(String::as_str).collect::<Vec<_>>())
     };
-    let it = Fixture::new(SinkKind::Jsonl);
+    let it = Fixture::new(JSONL);
     let text = write_at_once(&it, 50, page);
     let number = |value: &Value, name: &str| usize::try_from(value.get(name).unwrap().as_i64().unwrap()).unwrap();
     let rows = text.lines().map(|line| {
@@ -231,7 +239,7 @@ fn steps_that_write_one_file_at_once_lose_nothing() {
 
 #[test]
 fn a_file_is_one_however_its_path_is_written() {
-    let mut it = Fixture::new(SinkKind::Jsonl);
+    let mut it = Fixture::new(JSONL);
     let mut one = it.open().unwrap();
     it.target.path = Some(it.folder.path().join("deep/../deep/./out.txt"));
     let mut other = it.open().unwrap();
@@ -247,7 +255,7 @@ fn a_file_is_one_however_its_path_is_written() {
 
 #[test]
 fn two_programs_that_append_lose_nothing() {
-    let it = Fixture::new(SinkKind::Jsonl);
+    let it = Fixture::new(JSONL);
     let mut one = it.open().unwrap();
     let mut other = Storage::new().open(&it.spec, &it.target).unwrap();
     for _ in 0..2 {
@@ -264,7 +272,7 @@ fn a_file_that_is_replaced_has_one_writer() {
             "at the same time and need it for themselves: one {one} (sink `files`), the other {other} (sink `files`)"
         )
     };
-    let mut it = Fixture::new(SinkKind::Jsonl);
+    let mut it = Fixture::new(JSONL);
     let mut refused = |first: Mode, second: Mode, one: &str, other: &str| {
         it.target.mode = first;
         let mut sink = it.open().unwrap();
@@ -320,7 +328,7 @@ fn steps_that_share_a_file_have_the_same_columns() {
 fn steps_that_share_a_file_write_one_format() {
     let mut it = Fixture::csv();
     let _sink = it.open().unwrap();
-    it.spec.kind = SinkKind::Csv { delimiter: b';', header: true };
+    it.spec.kind = csv(b';', true, FileCompression::None);
     let error = it.open().err().unwrap();
     assert!(
         error.message.contains(
@@ -328,7 +336,7 @@ fn steps_that_share_a_file_write_one_format() {
         ),
         "{error}"
     );
-    it.spec.kind = SinkKind::Jsonl;
+    it.spec.kind = JSONL;
     let error = it.open().err().unwrap();
     assert!(
         error
@@ -354,4 +362,157 @@ fn a_header_waits_for_every_step_that_shares_the_file() {
     idle.finish().unwrap();
     drop(failed);
     assert_eq!(it.text(), "a\n", "the step that finished has its header");
+}
+
+/// Unpacks a file as anybody does.
+fn unpacked(path: &std::path::Path, compression: FileCompression) -> String {
+    let file = std::fs::File::open(path).unwrap();
+    let mut text = String::new();
+    match compression {
+        FileCompression::None => std::io::Read::read_to_string(&mut &file, &mut text),
+        FileCompression::Gzip => std::io::Read::read_to_string(&mut flate2::read::MultiGzDecoder::new(file), &mut text),
+        FileCompression::Zstd => {
+            std::io::Read::read_to_string(&mut zstd::stream::read::Decoder::new(file).unwrap(), &mut text)
+        }
+    }
+    .unwrap();
+    text
+}
+
+#[test]
+fn packed_files_are_added_to_and_read_as_one() {
+    for compression in [FileCompression::Gzip, FileCompression::Zstd] {
+        let it = Fixture::new(SinkKind::Jsonl { compression });
+        for pages in [&[&["1", "2"][..], &["3"]][..], &[], &[&["4"]]] {
+            let mut sink = it.open().unwrap();
+            for page in pages {
+                sink.write(&records(page)).unwrap();
+            }
+            sink.finish().unwrap();
+        }
+        assert_eq!(unpacked(&it.path(), compression), "1\n2\n3\n4\n");
+        // Who packed it before may have left the last line without its end.
+        let it = it.mode(Mode::Replace);
+        it.open().unwrap().finish().unwrap();
+        assert_eq!(unpacked(&it.path(), compression), "");
+        let cut = match compression {
+            FileCompression::Gzip => {
+                let mut member = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+                std::io::Write::write_all(&mut member, b"{\"a\":").unwrap();
+                member.finish().unwrap()
+            }
+            _ => zstd::encode_all(&b"{\"a\":"[..], 1).unwrap(),
+        };
+        std::fs::write(it.path(), cut).unwrap();
+        let it = it.mode(Mode::Append);
+        let mut sink = it.open().unwrap();
+        sink.write(&records(&["{}"])).unwrap();
+        sink.finish().unwrap();
+        assert_eq!(unpacked(&it.path(), compression), "{\"a\":\n{}\n");
+
+        let it = Fixture::new(csv(b',', true, compression)).columns(&["a", "b"]);
+        for a in 1..3 {
+            let mut sink = it.open().unwrap();
+            sink.write(&records(&[&format!("{{\"a\":{a}}}")])).unwrap();
+            sink.finish().unwrap();
+        }
+        assert_eq!(unpacked(&it.path(), compression), "a,b\n1,\n2,\n");
+    }
+}
+
+#[test]
+fn nothing_is_added_to_a_packed_file_that_breaks_off() {
+    for (compression, name) in [(FileCompression::Gzip, "gzip"), (FileCompression::Zstd, "zstd")] {
+        let it = Fixture::new(SinkKind::Jsonl { compression });
+        let mut sink = it.open().unwrap();
+        sink.write(&records(&["1"])).unwrap();
+        sink.finish().unwrap();
+        let whole = std::fs::read(it.path()).unwrap();
+        std::fs::write(it.path(), &whole[..whole.len() - 3]).unwrap();
+        let error = it.open().err().unwrap();
+        assert!(error.message.contains("out.txt` breaks off within a page"), "{error}");
+        assert!(error.help.unwrap().contains(name));
+        std::fs::write(it.path(), "{\"a\": 1234567890}\n").unwrap();
+        let error = it.open().err().unwrap();
+        assert!(error.message.contains(&format!("is not a whole {name} file")), "{error}");
+    }
+}
+
+#[test]
+fn a_file_is_cut_to_where_a_run_stopped() {
+    for compression in [FileCompression::None, FileCompression::Gzip, FileCompression::Zstd] {
+        for kind in [SinkKind::Jsonl { compression }, csv(b',', true, compression)] {
+            let mut it = Fixture::new(kind).columns(&["a"]);
+            let mut sink = it.open().unwrap();
+            assert_eq!(sink.position().unwrap(), Some(0));
+            sink.write(&records(&[r#"{"a":1}"#])).unwrap();
+            let place = sink.position().unwrap().unwrap();
+            let first = unpacked(&it.path(), compression);
+            assert_eq!(std::fs::metadata(it.path()).unwrap().len(), place);
+            sink.write(&records(&[r#"{"a":2}"#])).unwrap();
+            drop(sink);
+            // What came after the place is gone, also what broke off, and the rest is added to.
+            let mut broken = std::fs::read(it.path()).unwrap();
+            broken.truncate(broken.len() - 2);
+            std::fs::write(it.path(), broken).unwrap();
+            it.target.resume_at = Some(place);
+            let mut sink = it.open().unwrap();
+            assert_eq!(unpacked(&it.path(), compression), first);
+            assert_eq!(sink.position().unwrap(), Some(place));
+            sink.write(&records(&[r#"{"a":3}"#])).unwrap();
+            sink.finish().unwrap();
+            let text = unpacked(&it.path(), compression);
+            assert_eq!(text, format!("{first}{}", if first.starts_with('a') { "3\n" } else { "{\"a\":3}\n" }));
+            // A file that is shorter than that was not left alone.
+            it.target.resume_at = Some(place * 10);
+            let error = it.open().err().unwrap();
+            assert!(error.message.ends_with("it was changed meanwhile"), "{error}");
+            // From the beginning, the header comes again.
+            it.target.resume_at = Some(0);
+            it.open().unwrap().finish().unwrap();
+            it.target.resume_at = None;
+            it.open().unwrap().finish().unwrap();
+            assert_eq!(unpacked(&it.path(), compression), if first.starts_with('a') { "a\n" } else { "" });
+        }
+    }
+}
+
+#[test]
+fn a_place_is_told_only_of_a_file_of_ones_own() {
+    let it = Fixture::new(JSONL).mode(Mode::Replace);
+    let mut sink = it.open().unwrap();
+    sink.write(&records(&["1"])).unwrap();
+    assert_eq!(sink.position().unwrap(), None);
+    drop(sink);
+    let it = Fixture::new(JSONL);
+    let (mut one, other) = (it.open().unwrap(), it.open().unwrap());
+    one.write(&records(&["1"])).unwrap();
+    assert_eq!(one.position().unwrap(), None);
+    drop(other);
+    assert_eq!(one.position().unwrap(), None, "the other one may have written");
+}
+
+#[test]
+fn any_number_of_files_is_written_at_once() {
+    let mut it = Fixture::new(JSONL);
+    for mode in [Mode::Append, Mode::Replace] {
+        it.target.mode = mode;
+        let mut sinks = Vec::new();
+        for number in 0..1500 {
+            it.target.path = Some(it.folder.path().join(format!("many/{number}.jsonl")));
+            let mut sink = it.open().unwrap();
+            sink.write(&records(&[&number.to_string()])).unwrap();
+            sinks.push(sink);
+        }
+        for (number, sink) in sinks.iter_mut().enumerate() {
+            sink.write(&records(&[&format!("[{number}]")])).unwrap();
+        }
+        for (number, sink) in sinks.iter_mut().enumerate() {
+            sink.finish().unwrap();
+            let text = std::fs::read_to_string(it.folder.path().join(format!("many/{number}.jsonl"))).unwrap();
+            assert_eq!(text, format!("{number}\n[{number}]\n"));
+        }
+        assert_eq!(std::fs::read_dir(it.folder.path().join("many")).unwrap().count(), 1500);
+        std::fs::remove_dir_all(it.folder.path().join("many")).unwrap();
+    }
 }
