@@ -17,6 +17,7 @@ mod hidden;
 mod idempotency;
 mod inputs;
 mod item;
+mod journal;
 mod login;
 mod mapping;
 mod needs;
@@ -46,9 +47,13 @@ mod upload;
 mod wire;
 mod world;
 mod write;
+mod xml_lists;
 
 pub use engine_spec::sink::{FileCompression, ParquetCompression};
 
+pub use crate::journal::{
+    Ack, KEPT_RUNS, Lease, RunChanges, RunEntry, RunLog, RunRecords, RunStatus, RunStore, Standing, ToKeep,
+};
 pub use crate::login::{ApiLogin, logins};
 pub use crate::record::Record;
 pub use crate::report::{Counts, Event, Observer, RunReport, Status, StepReport, WaitingFor};
@@ -58,7 +63,7 @@ pub use crate::state::{Entry, Kind, MemoryState, StateError, StateStore};
 pub use crate::stop::Stop;
 pub use crate::traffic::Shared;
 pub use crate::transport::{
-    Body, Connection, HttpTransport, Incoming, MAX_WHOLE, Outgoing, Proxies, Spool, SpoolReader, Transport,
+    Body, Connection, HeadBounds, HttpTransport, Incoming, MAX_WHOLE, Outgoing, Proxies, Spool, SpoolReader, Transport,
     TransportError, Way,
 };
 pub use crate::world::{BoxFuture, Clock, Environment, Ran, SystemClock, World};

@@ -221,7 +221,7 @@ impl Writer {
             .step
             .reads()
             .iter()
-            .position(|read| first.is_some_and(|item| *read.endpoint.name == *item.origin.stream))
+            .position(|read| first.is_some_and(|item| *read.name() == *item.origin.stream))
             .unwrap_or(0);
         let key = self.step.key(read);
         let mode = match write.mode(key) {
@@ -268,7 +268,7 @@ impl Writer {
             (kind, Some(table), _) if has_tables(kind) => {
                 table.as_literal().and_then(engine_expr::Value::text).map(Cow::into_owned)
             }
-            (kind, None, [read]) if has_tables(kind) => Some(read.endpoint.name.clone()),
+            (kind, None, [read]) if has_tables(kind) => Some(read.name().to_owned()),
             (kind, None, _) if has_tables(kind) => None,
             // Which files there would be only records say.
             _ if self.path.as_ref().is_some_and(FilePath::is_per_item) => None,
