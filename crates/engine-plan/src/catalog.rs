@@ -80,6 +80,14 @@ impl EndpointEntry<'_> {
         }
     }
 
+    /// Returns whether only what is new is read of it.
+    pub(crate) fn is_incremental(&self) -> bool {
+        match &self.effective {
+            Some(effective) => effective.incremental.is_some(),
+            None => self.model.incremental.as_ref().is_some_and(|it| it.as_set().is_some()),
+        }
+    }
+
     /// Returns whether a call must give a param.
     pub(crate) fn needs_params(&self) -> bool {
         self.model.params.values().any(plan::is_required)

@@ -61,7 +61,8 @@ impl<'f> Compiler<'f> {
         let mut checked = check(&spec, root, is_partial, &catalog, sources, self.files, findings);
         findings.extend(std::mem::take(&mut checked.findings));
         let flows = self.flows_of(&checked.flows, findings);
-        let is_wrong = findings.has_errors();
+        // What does not run yet is no mistake: the plan is made, but given to no one.
+        let is_wrong = findings.iter().any(|finding| finding.is_error() && finding.code != "not-supported");
         findings.extend(unsupported::find(root, findings));
         if is_wrong {
             return None;

@@ -15,6 +15,9 @@ mod plan;
 mod rules;
 mod unsupported;
 
+#[cfg(test)]
+mod outlines;
+
 use std::path::Path;
 use std::sync::Arc;
 

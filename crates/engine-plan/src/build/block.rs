@@ -13,7 +13,7 @@ impl Builder<'_> {
     pub(super) fn flow(&self, steps: &[spec::Step], at: At<'_>) -> Option<Block> {
         let mut steps = self.steps(steps, at, "")?;
         for step in &mut steps {
-            step.printed = goes(step) && !matches!(step.target, Target::Write(_));
+            step.printed = prints(step);
         }
         Some(Block::new(steps))
     }
@@ -78,8 +78,13 @@ fn connect(steps: &mut [Step], uses: &[StepUse]) {
     }
 }
 
+/// Returns whether the stream of a step of a flow is printed.
+pub(crate) fn prints(step: &Step) -> bool {
+    goes(step) && !matches!(step.target, Target::Write(_))
+}
+
 /// Returns whether a step has a stream that goes nowhere within its block.
-pub(crate) fn goes(step: &Step) -> bool {
+fn goes(step: &Step) -> bool {
     let hands_on = match &step.target {
         Target::Fail(_) | Target::Parallel(_) => false,
         // A message alone is no stream, and no more is a pause.

@@ -19,6 +19,8 @@ use crate::check::{At, Checked, StepUse};
 use crate::place;
 use crate::plan::{Plan, Schema, Sink};
 
+pub(crate) use block::prints;
+
 /// Something is not there that the checks have seen.
 struct Lost;
 

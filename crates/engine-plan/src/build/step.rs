@@ -67,6 +67,7 @@ impl Builder<'_> {
             leaves: false,
             waits_for: Vec::new(),
             kept: Kept::default(),
+            is_implied: false,
         })
     }
 
@@ -98,6 +99,7 @@ impl Builder<'_> {
             leaves: true,
             waits_for: Vec::new(),
             kept: Kept::default(),
+            is_implied: true,
         }]))
     }
 

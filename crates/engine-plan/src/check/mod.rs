@@ -5,6 +5,8 @@
 mod api;
 mod at;
 mod auth;
+mod combination;
+mod composite;
 mod flow;
 mod input;
 mod leaf;
@@ -34,6 +36,7 @@ pub(crate) use flow::FlowUse;
 pub(crate) use input::{is_missing, misgiven};
 pub(crate) use reference::all;
 
+use self::composite::Composition;
 use self::names::{
     BATCH, GIVEN, INPUTS, ITEM, Names, ORIGINAL, PARENT, RESPONSE, RUN, SECRETS, STEPS, STREAM, TRIGGER, VARS,
 };
@@ -66,6 +69,14 @@ pub(crate) struct Checker<'a> {
     own_id: Option<Span>,
     /// Whether there are items here.
     in_stream: bool,
+    /// Whether it is a flow whose steps are looked at, and not an endpoint.
+    in_flow: bool,
+    /// The number of the endpoint whose steps are looked at.
+    composite: Option<usize>,
+    /// Whether what is looked at happens for each of something.
+    repeats: bool,
+    /// Which endpoints made of steps use which others, other than for each of something.
+    compositions: Vec<Composition<'a>>,
     /// Whether an import is missing, and with it what it would have brought.
     is_partial: bool,
     /// Whether the flow waits somewhere.
@@ -195,6 +206,10 @@ impl<'a> Checker<'a> {
             chain: Vec::new(),
             own_id: None,
             in_stream: false,
+            in_flow: true,
+            composite: None,
+            repeats: false,
+            compositions: Vec::new(),
             is_partial: false,
             has_wait: flows.into_iter().any(|steps| waits(steps)),
             lost_params: HashSet::new(),
@@ -244,6 +259,7 @@ impl<'a> Checker<'a> {
             self.vars.push(Var { name: &name.value, span: name.span, secret, per_item: false });
         }
         self.apis();
+        self.endless();
         self.sinks();
         self.flow();
         self.any_step = true;

@@ -47,8 +47,16 @@ impl<'a> Checker<'a> {
     pub(super) fn endpoint_steps(&mut self, steps: &'a [Step], at: At<'a>, names: &Names<'a>, id: &str) {
         let outer = std::mem::take(&mut self.steps);
         let names = names.and(&[ITEM, ORIGINAL, STEPS]).with_root();
+        let entry = id.split_once('.').and_then(|(api, name)| self.catalog.api(api)?.endpoint(name));
+        self.composite = entry.and_then(|entry| entry.composite);
+        self.in_flow = false;
         self.steps_of(steps, at, &names, Level::Top, id);
+        self.in_flow = true;
+        self.composite = None;
         self.steps = outer;
+        if let Some(entry) = entry {
+            self.made_of_steps(entry);
+        }
     }
 
     /// Checks steps within another, that are known there only.
@@ -112,6 +120,7 @@ impl<'a> Checker<'a> {
             on_error,
         } = step;
         let outer_stream = std::mem::replace(&mut self.in_stream, false);
+        let outer_repeats = self.repeats;
         self.own_id = id.as_ref().map(engine_spec::Name::span);
         self.condition(when.as_ref(), outer);
         self.positive(concurrency.as_ref(), "concurrency", outer);
@@ -120,6 +129,7 @@ impl<'a> Checker<'a> {
         if let Some(for_each) = for_each {
             names = self.for_each(for_each, &names);
             self.in_stream = true;
+            self.repeats = true;
         }
         self.own_id = None;
         let mut has_key = false;
@@ -131,10 +141,12 @@ impl<'a> Checker<'a> {
             names = names.and(&[ITEM, ORIGINAL, STREAM]).and_if(!reads.of_sink, RESPONSE);
             names = names.and_if(under, PARENT).and_if(reads.windowed, WINDOW);
             self.in_stream = true;
+            self.repeats = true;
         }
         if let Some(explode) = explode {
             self.expr(explode, &names);
             names = names.and(&[PARENT]);
+            self.repeats = true;
         }
         let parent = names.has(PARENT);
 
@@ -175,6 +187,7 @@ impl<'a> Checker<'a> {
         }
         if let Some(wait) = wait {
             self.wait(wait, &names);
+            self.rhythm(wait, at.get("wait"));
         }
         if let Some(fail) = fail {
             self.template(fail, &names.hiding("`fail`"));
@@ -203,6 +216,8 @@ impl<'a> Checker<'a> {
         }
         self.vars.truncate(known_vars);
         self.in_stream = outer_stream;
+        self.repeats = outer_repeats;
+        self.combination(step, at, level);
         parent
     }
 
@@ -258,6 +273,7 @@ impl<'a> Checker<'a> {
                 if let Some(entry) = entry {
                     self.must_be_readable(entry, endpoint.span);
                     self.arguments(entry, params, at, endpoint.span);
+                    self.use_of_steps(entry, endpoint.span, at, &["query", "headers", "paginate"]);
                 }
                 for (_, value) in params {
                     self.dynamic(value, names);
@@ -273,16 +289,21 @@ impl<'a> Checker<'a> {
                 self.setting(limit.as_ref(), names);
                 reads.endpoints.extend(entry);
                 reads.windowed = matches!(incremental, Some(Removable::Set(_)));
+                if reads.windowed && !self.in_flow {
+                    self.findings.push(
+                        Finding::error("unknown-field", "a read within an endpoint keeps no cursor of its own")
+                            .label(at.key("incremental").unwrap_or(endpoint.span), "only the endpoint is `incremental`")
+                            .help("move it to the endpoint, and send `window.start` by `params` or `query`"),
+                    );
+                }
             }
             Read::Sink(read) => {
                 self.read_sink(read, at, names);
                 reads.of_sink = true;
             }
         }
-        reads.windowed |= reads
-            .endpoints
-            .iter()
-            .any(|entry| entry.effective.as_ref().is_some_and(|effective| effective.incremental.is_some()));
+        // What an endpoint is made of reads without cursors; its own window it knows as one of its names.
+        reads.windowed = self.in_flow && (reads.windowed || reads.endpoints.iter().any(|entry| entry.is_incremental()));
         reads
     }
 
@@ -290,6 +311,7 @@ impl<'a> Checker<'a> {
     fn bare(&mut self, endpoints: &[&'a EndpointEntry<'a>], at: At<'a>, span: Span) {
         for entry in endpoints {
             self.arguments(entry, &engine_source::Map::new(), at, span);
+            self.use_of_steps(entry, span, at, &[]);
         }
     }
 
@@ -297,6 +319,7 @@ impl<'a> Checker<'a> {
         let Call { endpoint, params, query, headers, body, until, every, timeout } = call;
         if let Some(entry) = self.endpoint(endpoint) {
             self.arguments(entry, params, at, endpoint.span);
+            self.use_of_steps(entry, endpoint.span, at, &["query", "headers", "body"]);
             let paged = entry.effective.as_ref().filter(|it| it.paginate.is_some() && it.records.is_some());
             if paged.is_some() {
                 self.findings.push(
@@ -326,18 +349,13 @@ impl<'a> Checker<'a> {
                 );
                 break;
             }
-            if time.as_value().is_some_and(|time| time.duration().is_zero()) {
-                self.findings.push(
-                    Finding::error("invalid-value", format!("`{key}` is no time at all"))
-                        .label(time.span(), "nothing would be waited for")
-                        .help("write a time such as `5s`, or leave it out"),
-                );
-            }
+            self.some_time(key, time);
         }
     }
 
     fn switch(&mut self, cases: &'a [Case], at: At<'a>, names: &Names<'a>, path: &str) {
         let names = &names.less(ANSWERED);
+        self.reachable(cases, at);
         for (index, Case { case, default, step }) in cases.iter().enumerate() {
             self.condition(case.as_ref(), names);
             self.setting(default.as_ref(), names);
@@ -415,7 +433,7 @@ const ANSWERED: &[Root] = &[RESPONSE, REQUEST];
 
 /// Where steps stand.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Level {
+pub(super) enum Level {
     /// In a flow, or in an endpoint.
     Top,
     /// In another step.

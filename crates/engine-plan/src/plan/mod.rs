@@ -6,6 +6,8 @@ mod block;
 mod composite;
 mod endpoint;
 mod nested;
+mod only;
+mod outline;
 mod schema;
 mod source;
 mod step;
@@ -69,6 +71,11 @@ impl Plan {
     pub fn endpoint(&self, id: &str) -> Option<&Arc<Endpoint>> {
         let (api, name) = id.split_once('.')?;
         self.endpoints.iter().find(|endpoint| endpoint.api == api && endpoint.name == name)
+    }
+
+    /// Returns an endpoint made of steps by its [id](Composite::id).
+    pub fn composite(&self, id: &str) -> Option<&Arc<Composite>> {
+        self.composites.iter().find(|composite| composite.id() == id)
     }
 
     /// Returns a sink by its name.

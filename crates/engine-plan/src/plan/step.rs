@@ -70,6 +70,8 @@ pub struct Step {
     pub waits_for: Vec<usize>,
     /// What of its records is asked for, beside its stream: by later steps, by steps within these, and by those after the flow.
     pub kept: Kept,
+    /// Whether it is not written: it reads all that can be read, in a spec that has no steps.
+    pub is_implied: bool,
 }
 
 impl Step {

@@ -97,6 +97,8 @@ pub static RULES: &[Rule] = &[
     rule!("not-readable", Error, Reading, "a read of an endpoint that says nothing about records"),
     rule!("unused-secret", Warning, Reading, "a secret that nothing uses"),
     rule!("unused-mapping", Warning, Reading, "a mapping that no step uses"),
+    rule!("unreachable-case", Error, Reading, "a case of a `switch` that no item comes to"),
+    rule!("unused-concurrency", Warning, Reading, "a `concurrency` where nothing waits"),
     rule!("paginated-call", Warning, Reading, "a call of an endpoint that has pages"),
     rule!(
         "retry-without-key",
@@ -105,6 +107,7 @@ pub static RULES: &[Rule] = &[
         "a request that makes something is sent again without an idempotency key"
     ),
     rule!("unreadable-file", Error, Reading, "a file that cannot be read"),
+    rule!("endpoint-cycle", Error, Reading, "endpoints made of steps that use each other without end"),
     rule!("flow-cycle", Error, Reading, "flows that run each other"),
     rule!("import-missing", Error, Reading, "an imported file that is not there"),
     rule!("import-cycle", Error, Reading, "files that import each other"),
