@@ -84,6 +84,11 @@ impl RetryPolicy {
         self.max_elapsed
     }
 
+    /// Returns after what to send again, where the spec says so.
+    pub fn on(&self) -> Option<&[RetryOn]> {
+        self.on.as_deref()
+    }
+
     /// Decides about an attempt that did not succeed. `random` is any number, for the jitter.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ use futures_util::stream::{FuturesOrdered, StreamExt};
 use crate::body::Takes;
 use crate::exchange::{Asked, Outcome, is_read_only};
 use crate::failure::Failure;
+use crate::frame::Frame;
 use crate::report::Event;
 use crate::run::RunContext;
 use crate::tally::Tally;
@@ -18,6 +19,7 @@ use crate::world::BoxFuture;
 /// Asks for the pages of one read.
 pub(crate) struct Asker<'a> {
     pub(crate) context: &'a RunContext,
+    pub(crate) frame: &'a Frame,
     pub(crate) tally: &'a Arc<Tally>,
     pub(crate) read: &'a Read,
     pub(crate) base: &'a Scope,
@@ -50,24 +52,27 @@ impl Asker<'_> {
         let endpoint = &self.read.endpoint;
         let scope = self.base.with("params", changes.params(&self.sent.params(self.params)));
         let place = if self.has_pages { format!(", page {number}") } else { String::new() };
-        let scope = self.context.exchanges.with_auth(&self.asked(&scope, &place)).await?;
-        let mut draft = self.draft(&scope)?;
-        self.sent.apply(&mut draft)?;
-        if number == 1 {
-            self.conditions.apply(&mut draft)?;
-        }
-        changes.apply(&mut draft).map_err(|error| {
-            let failure = Failure::from(error);
-            Failure { message: format!("{draft:?}{place}: can't be asked for: {}", failure.message), ..failure }
-        })?;
-        self.context.find_files(&mut draft)?;
-        if self.context.options.dry_run && !is_read_only(draft.method()) {
-            let message = format!("would read by {} {}, which a dry run does not send", draft.method(), endpoint.id());
-            self.tally.event(Event::Log { step: Arc::clone(self.tally.step()), message });
-            return Ok(Came { outcome: None, scope, place });
-        }
-        let outcome = self.context.exchanges.send(draft, &self.asked(&scope, &place)).await?;
-        Ok(Came { outcome: Some(outcome), scope, place })
+        let make = |scope: &Scope| {
+            let mut draft = self.draft(scope)?;
+            self.sent.apply(&mut draft)?;
+            if number == 1 {
+                self.conditions.apply(&mut draft)?;
+            }
+            changes.apply(&mut draft).map_err(|error| {
+                let failure = Failure::from(error);
+                Failure { message: format!("{draft:?}{place}: can't be asked for: {}", failure.message), ..failure }
+            })?;
+            self.context.find_files(&mut draft)?;
+            if self.context.options.dry_run && !is_read_only(draft.method()) {
+                let message =
+                    format!("would read by {} {}, which a dry run does not send", draft.method(), endpoint.id());
+                self.tally.event(Event::Log { step: Arc::clone(self.tally.step()), message });
+                return Ok(None);
+            }
+            Ok(Some(draft))
+        };
+        let (outcome, scope) = self.context.exchanges.send(&self.asked(&scope, &place), make).await?;
+        Ok(Came { outcome, scope, place })
     }
 
     /// Makes the request of a page as it would be sent, but for the proof of who is asking.
@@ -85,7 +90,7 @@ impl Asker<'_> {
             endpoint: &self.read.endpoint,
             scope,
             tally: self.tally,
-            stop: &self.context.stop,
+            stop: &self.frame.stop,
             span: self.read.span,
             place,
             has_key: false,

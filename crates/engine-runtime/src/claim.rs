@@ -40,8 +40,8 @@ impl Claim {
     /// Takes a claim over: this one then stands for the pages of both.
     pub(crate) fn join(&mut self, mut other: Self) {
         for ticket in std::mem::take(&mut other.tickets) {
-            if self.tickets.iter().any(|known| Arc::ptr_eq(known, &ticket)) {
-                // One claim on a page is as good as two.
+            // One claim on a page is as good as two. What is joined comes in order, so the last one is the one to look at.
+            if self.tickets.last().is_some_and(|known| Arc::ptr_eq(known, &ticket)) {
                 ticket.close();
             } else {
                 self.tickets.push(ticket);

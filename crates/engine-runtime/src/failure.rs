@@ -1,6 +1,9 @@
 //! Why a record, a request or a run failed, in the shape of a finding: what failed, the place in the spec, what to do.
 
-use engine_expr::EvalError;
+use std::sync::Arc;
+
+use engine_expr::{EvalError, Value};
+use engine_plan::Plan;
 use engine_source::{Finding, Sources, Span};
 
 use crate::item::Item;
@@ -21,12 +24,39 @@ pub(crate) struct Failure {
     pub(crate) help: Option<String>,
     /// Whether it is none of the record's: whatever `on_error` says, the run fails.
     pub(crate) is_fatal: bool,
+    /// The address of the step that failed, once it is known.
+    pub(crate) step: Option<Arc<str>>,
+    /// The texts that the place is in, where they are not those of the flow that was started.
+    pub(crate) sources: Option<Arc<Sources>>,
+    /// What was asked of an API, and what came of it.
+    pub(crate) exchange: Option<Arc<FailedExchange>>,
+}
+
+/// An exchange that failed.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct FailedExchange {
+    /// The status of the answer; nothing where none came.
+    pub(crate) status: Option<u16>,
+    /// Whether nobody knows if the API has done what was asked for.
+    pub(crate) is_unknown: bool,
+    /// The request, without secrets, as it is kept with a dead letter.
+    pub(crate) request: Option<Value>,
 }
 
 impl Failure {
     /// Makes a failure at a place of the spec.
     pub(crate) fn new(code: &'static str, message: impl Into<String>, span: Span) -> Self {
-        Self { code, message: message.into(), span, range: None, help: None, is_fatal: false }
+        Self {
+            code,
+            message: message.into(),
+            span,
+            range: None,
+            help: None,
+            is_fatal: false,
+            step: None,
+            sources: None,
+            exchange: None,
+        }
     }
 
     /// Says that something ended because the run is being stopped: nothing of its own went wrong.
@@ -52,16 +82,38 @@ impl Failure {
         Self { is_fatal: true, ..self }
     }
 
-    /// Says of which record it is told.
+    /// Says of which record it is told, unless that has been said.
     #[must_use]
     pub(crate) fn about(mut self, item: &Item) -> Self {
-        self.message = format!("{}: {}", item.describe(), self.message);
+        let item = item.describe();
+        if !self.message.strip_prefix(&item).is_some_and(|rest| rest.starts_with(": ")) {
+            self.message = format!("{item}: {}", self.message);
+        }
         self
+    }
+
+    /// Says in which step it happened, unless that has been said of a step within it.
+    #[must_use]
+    pub(crate) fn within(mut self, step: &str) -> Self {
+        self.step.get_or_insert_with(|| step.into());
+        self
+    }
+
+    /// Says in whose spec its place is, unless that has been said of a flow within.
+    #[must_use]
+    pub(crate) fn of(mut self, plan: &Plan) -> Self {
+        self.sources.get_or_insert_with(|| Arc::clone(&plan.sources));
+        self
+    }
+
+    /// Names what went wrong, as `error.kind` does: by the code of the finding, but for what nobody knows the outcome of.
+    pub(crate) fn kind(&self) -> &'static str {
+        if self.exchange.as_ref().is_some_and(|exchange| exchange.is_unknown) { "unknown" } else { self.code }
     }
 
     /// Makes the finding that is shown.
     pub(crate) fn finding(&self, step: Option<&str>, sources: &Sources) -> Finding {
-        let message = match step {
+        let message = match self.step.as_deref().or(step) {
             Some(step) => format!("step `{step}`: {}", self.message),
             None => self.message.clone(),
         };

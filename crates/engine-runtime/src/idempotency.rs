@@ -4,9 +4,16 @@ use engine_request::derive_key;
 
 use crate::item::Item;
 
-/// Derives the key of a record that is sent: the same on every attempt, and in every process that goes on with this run.
+/// Derives the key of a record, or of a batch of them, that is sent: the same on every attempt, and in every process that goes on with this run.
 pub(crate) fn idempotency_key(run: &str, step: &str, item: &Item) -> String {
     let mut parts = vec![run.to_owned(), step.to_owned()];
+    for member in item.members() {
+        add(&mut parts, member);
+    }
+    derive_key(parts.iter().map(String::as_bytes))
+}
+
+fn add(parts: &mut Vec<String>, item: &Item) {
     let mut next = Some(item);
     while let Some(item) = next {
         parts.push(item.origin.stream.to_string());
@@ -16,9 +23,8 @@ pub(crate) fn idempotency_key(run: &str, step: &str, item: &Item) -> String {
             parts.push(item.number.to_string());
         }
         parts.push(item.original.text().to_owned());
-        next = item.parent.as_deref();
+        next = item.parent.as_deref().or(item.origin.under.as_deref());
     }
-    derive_key(parts.iter().map(String::as_bytes))
 }
 
 #[cfg(test)]

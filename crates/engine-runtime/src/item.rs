@@ -28,7 +28,7 @@ pub(crate) struct Item {
 }
 
 /// Where items came from: one page of a read, or a list of the spec.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Origin {
     /// The endpoint or step, as `stream` names it.
     pub(crate) stream: Arc<str>,
@@ -40,6 +40,12 @@ pub(crate) struct Origin {
     pub(crate) is_keyed: bool,
     /// What gave the items, in the spec.
     pub(crate) place: Span,
+    /// The item for which steps gave these, where that is not their parent.
+    pub(crate) under: Option<Arc<Item>>,
+    /// Whether the items are parts of their parent.
+    pub(crate) is_part: bool,
+    /// The items of which each is a batch.
+    pub(crate) batch: Option<Arc<Vec<Item>>>,
 }
 
 /// JSON text that is known to be well-formed.
@@ -149,11 +155,18 @@ impl Item {
         Self { current: json.clone(), original: json, parent, origin, number, row: None }
     }
 
+    /// Returns the records that it stands for: those of a batch, else itself.
+    pub(crate) fn members(&self) -> &[Self] {
+        self.origin.batch.as_ref().map_or(std::slice::from_ref(self), |members| members.as_slice())
+    }
+
     /// Says which record it is, as messages do.
     pub(crate) fn describe(&self) -> String {
-        match &self.origin.exchange {
-            Some(exchange) => format!("record {} of {exchange}", self.number),
-            None => format!("item {}", self.number),
+        match (&self.origin.exchange, &self.parent) {
+            (_, Some(parent)) if self.origin.is_part => format!("part {} of {}", self.number, parent.describe()),
+            _ if self.origin.batch.is_some() => format!("batch {}", self.number),
+            (Some(exchange), _) => format!("record {} of {exchange}", self.number),
+            (None, _) => format!("item {}", self.number),
         }
     }
 

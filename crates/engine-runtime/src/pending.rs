@@ -3,13 +3,13 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use engine_plan::{Plan, Target};
+use engine_plan::{Block, Target};
 use engine_request::{CursorPlan, Reached};
 use engine_spec::WriteMode;
 
 use crate::failure::Failure;
+use crate::frame::{Frame, stream_of};
 use crate::report::Status;
-use crate::run::RunContext;
 use crate::state::Kind;
 
 /// What the reads of a run want to keep.
@@ -68,10 +68,24 @@ impl Pending {
     }
 
     /// Tells whether a step has no items because nothing has changed.
-    pub(crate) fn is_unmodified(&self, plan: &Plan, step: usize) -> bool {
+    pub(crate) fn is_unmodified(&self, steps: &Block, step: usize) -> bool {
         let unmodified = self.unmodified.lock().unwrap_or_else(PoisonError::into_inner);
-        let above = |step: &usize| crate::run::stream_of(plan.steps.get(*step)?);
+        let above = |step: &usize| stream_of(steps.get(*step)?);
         std::iter::successors(Some(step), above).any(|step| unmodified.contains(&step))
+    }
+
+    /// Hands over what the reads of steps within `step` keep, now that they were all delivered there: it counts once that step is.
+    pub(crate) fn hand_over(&self, frame: &Frame, above: &Self, step: usize) {
+        let keepings = std::mem::take(&mut *self.keepings.lock().unwrap_or_else(PoisonError::into_inner));
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        for keeping in keepings {
+            if is_delivered(frame, keeping.step) {
+                above.add(Keeping { step, ..keeping });
+            }
+        }
+        if !held.is_empty() {
+            above.hold(step);
+        }
     }
 
     /// Keeps what was delivered, now that the run is at its end.
@@ -79,16 +93,16 @@ impl Pending {
     /// # Errors
     ///
     /// Gives the step for which something could not be kept.
-    pub(crate) async fn save(&self, context: &RunContext) -> Result<(), (usize, Failure)> {
+    pub(crate) async fn save(&self, frame: &Frame) -> Result<(), (usize, Failure)> {
         let keepings = std::mem::take(&mut *self.keepings.lock().unwrap_or_else(PoisonError::into_inner));
         let held = std::mem::take(&mut *self.held.lock().unwrap_or_else(PoisonError::into_inner));
-        let world = context.exchanges.world();
+        let world = frame.context.exchanges.world();
         for Keeping { step, kind, key, label, value } in keepings {
             let is_whole = match &value {
                 Kept::Cursor(plan, _) => !(plan.is_shared() && held.contains(&step)),
                 Kept::Text(_) => true,
             };
-            if !is_whole || !is_delivered(context, step) {
+            if !is_whole || !is_delivered(frame, step) {
                 continue;
             }
             let value = match value {
@@ -103,20 +117,20 @@ impl Pending {
 }
 
 /// Tells whether all that a step handed on came to its end: the steps that take its stream ran, and those that use its records too.
-fn is_delivered(context: &RunContext, step: usize) -> bool {
-    let status = |step: usize| context.ends.get(step).and_then(|end| end.borrow().as_ref().map(|end| end.status));
-    let Some(source) = context.plan.steps.get(step) else { return false };
+fn is_delivered(frame: &Frame, step: usize) -> bool {
+    let status = |step: usize| frame.end_of(step);
+    let Some(source) = frame.steps.get(step) else { return false };
     let is_kept = source.kept.all || source.kept.last;
-    let mut users = context.plan.steps.iter().filter(|other| is_kept && other.waits_for.contains(&step));
+    let mut users = frame.steps.iter().filter(|other| is_kept && other.waits_for.contains(&step));
     status(step) == Some(Status::Ok)
-        && source.consumers.iter().all(|&consumer| is_delivered(context, consumer))
+        && source.consumers.iter().all(|&consumer| is_delivered(frame, consumer))
         // One that its `when` skips has decided by what it knows of this step.
-        && users.all(|user| status(user.index) == Some(Status::Skipped) || is_delivered(context, user.index))
+        && users.all(|user| status(user.index) == Some(Status::Skipped) || is_delivered(frame, user.index))
 }
 
 /// Tells whether rows are replaced by what a step hands on.
-pub(crate) fn is_replacing(plan: &Plan, step: usize) -> bool {
-    let Some(step) = plan.steps.get(step) else { return false };
+pub(crate) fn is_replacing(steps: &Block, step: usize) -> bool {
+    let Some(step) = steps.get(step) else { return false };
     let replaces = matches!(&step.target, Target::Write(write) if write.mode == Some(WriteMode::Replace));
-    replaces || step.consumers.iter().any(|&consumer| is_replacing(plan, consumer))
+    replaces || step.consumers.iter().any(|&consumer| is_replacing(steps, consumer))
 }

@@ -81,7 +81,7 @@ impl Progress {
         if plan.is_none() && !is_conditional {
             return Ok(progress);
         }
-        progress.identity = identity(asker, step, plan).await?;
+        progress.identity = identity(asker, plan).await?;
         if let Some(plan) = plan {
             let world = context.exchanges.world();
             let saved = if context.options.full_refresh {
@@ -224,7 +224,7 @@ impl Progress {
     pub(crate) fn is_unmodified(&self, asker: &Asker<'_>) -> bool {
         let was_asked = self.validators.as_ref().is_some_and(|validators| !validators.conditions.is_empty());
         if was_asked {
-            asker.context.pending.set_unmodified(self.step);
+            asker.frame.pending.set_unmodified(self.step);
         }
         was_asked
     }
@@ -239,7 +239,7 @@ impl Progress {
         if !keeps(asker) {
             return Ok(());
         }
-        let pending = &asker.context.pending;
+        let pending = &asker.frame.pending;
         if let (Some((plan, _)), Some(reached)) = (cursor, reached) {
             let Identity { key, label } = identity;
             pending.add(Keeping { step, kind: Kind::Cursor, key, label, value: Kept::Cursor(plan, reached) });
@@ -252,29 +252,28 @@ impl Progress {
 
     /// Takes note that the read was not complete.
     pub(crate) fn cut(self, asker: &Asker<'_>) {
-        asker.context.pending.hold(self.step);
+        asker.frame.pending.hold(self.step);
     }
 }
 
 /// Tells whether a page that has not changed may be left out: nothing must depend on its records being there.
 fn may_ask(asker: &Asker<'_>, step: &Step) -> bool {
-    let context = asker.context;
     let reads_once = step.reads().len() == 1 && step.for_each().is_none();
     keeps(asker)
         && matches!(asker.read.endpoint.request.method(), Method::Get | Method::Head)
         && !step.kept.all
         && !step.kept.last
-        && (reads_once || !is_replacing(&context.plan, step.index))
+        && (reads_once || !is_replacing(&asker.frame.steps, step.index))
 }
 
 /// Tells whether a run moves anything on: one that is tried out does not.
 fn keeps(asker: &Asker<'_>) -> bool {
-    !asker.context.options.dry_run && asker.context.options.limit.is_none()
+    asker.frame.keeps() && !asker.context.options.dry_run && asker.context.options.limit.is_none()
 }
 
 /// Makes what tells a read from others, by what it sends: without the cursor, without proofs of who is asking, and without what is another thing
 /// each time.
-async fn identity(asker: &Asker<'_>, step: &Step, plan: Option<&Arc<CursorPlan>>) -> Result<Identity, Failure> {
+async fn identity(asker: &Asker<'_>, plan: Option<&Arc<CursorPlan>>) -> Result<Identity, Failure> {
     let (context, read) = (asker.context, asker.read);
     let endpoint: &Endpoint = &read.endpoint;
     let (flow, id) = (context.plan.name.as_str(), endpoint.id());
@@ -282,7 +281,7 @@ async fn identity(asker: &Asker<'_>, step: &Step, plan: Option<&Arc<CursorPlan>>
     let window = plan.map(|plan| plan.placeholder()).unwrap_or_default();
     let base = asker.base.with("window", window);
     let nothing = Changes::default();
-    let mut parts = vec![flow.to_owned(), step.id.clone(), id.clone()];
+    let mut parts = vec![flow.to_owned(), asker.tally.step().to_string(), id.clone()];
     let drafts = (asker.prepared(&base, &nothing, &nothing).await, asker.prepared(&base, &nothing, &nothing).await);
     if let (Ok(one), Ok(other)) = drafts {
         if is_shared {
@@ -300,7 +299,7 @@ async fn identity(asker: &Asker<'_>, step: &Step, plan: Option<&Arc<CursorPlan>>
         Some(members) if !is_shared && members.names().next().is_some() => format!(" {}", asker.params.to_json()),
         _ => String::new(),
     };
-    let label = context.redact(&format!("{flow}, step {}: {id}{params}", step.id));
+    let label = context.redact(&format!("{flow}, step {}: {id}{params}", asker.tally.step()));
     Ok(Identity { key: derive_key(parts.iter().map(String::as_bytes)), label })
 }
 
@@ -334,5 +333,5 @@ pub(crate) fn cursors(reads: &[Reading]) -> Vec<Option<Arc<CursorPlan>>> {
         let incremental = endpoint.incremental.as_ref()?;
         Some(Arc::new(CursorPlan::new(incremental, endpoint.key.as_ref(), endpoint.span)))
     };
-    reads.iter().filter_map(Reading::as_endpoint).map(cursor).collect()
+    reads.iter().map(|read| cursor(read.as_endpoint()?)).collect()
 }

@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use engine_expr::{Scope, Slots, Wanted};
-use engine_plan::{Read, Reading, Source, Step};
+use engine_expr::{Slots, Wanted};
+use engine_plan::{Read, Reading, Source};
 use engine_request::{Changes, CursorPlan, Last, Needs, Next, Page, Pager, PagerError};
-use engine_spec::ItemAction;
 use tokio::sync::mpsc;
 
 use crate::ahead::{Ahead, Asker, Came};
 use crate::asked_of_answers;
+use crate::claim::Claim;
+use crate::composite;
 use crate::exchange::{Meaning, Outcome, Refusal};
 use crate::failure::Failure;
 use crate::item::{Item, Origin};
@@ -18,16 +19,16 @@ use crate::outlet::Batch;
 use crate::page::PageReader;
 use crate::params::params_of;
 use crate::progress::{self, Progress};
-use crate::report::Event;
-use crate::run::RunContext;
+use crate::site::Site;
+use crate::stage::Errors;
 use crate::stop::Stop;
-use crate::tally::Tally;
+use crate::xml_lists;
 
 /// How many pages wait to be worked on.
 const AHEAD: usize = 1;
 
 /// What a read sends to whoever works on its pages.
-enum Paged {
+pub(crate) enum Paged {
     /// A page.
     Page(Batch),
     /// There are no more.
@@ -79,11 +80,10 @@ pub(crate) struct AskedOfPages<'a> {
 
 /// Reads the endpoints of one step.
 pub(crate) struct Reader {
-    context: Arc<RunContext>,
-    step: Arc<Step>,
-    base: Scope,
-    tally: Arc<Tally>,
-    pages: Vec<PageReader>,
+    site: Site,
+    errors: Errors,
+    /// How the pages of each endpoint with a request are read.
+    pages: Vec<Option<PageReader>>,
     /// What the step's expressions use of pages as `response`, if anything.
     response: Option<Needs>,
     /// What each endpoint says of its cursor.
@@ -102,56 +102,65 @@ enum Passed {
 
 impl Reader {
     /// Prepares the reads of a step.
-    pub(crate) fn new(
-        context: &Arc<RunContext>,
-        step: &Arc<Step>,
-        base: &Scope,
-        tally: &Arc<Tally>,
-        asked: &AskedOfPages<'_>,
-    ) -> Self {
+    pub(crate) fn new(site: &Site, asked: &AskedOfPages<'_>) -> Self {
+        let step = &site.step;
         let response = asked.response.then(|| asked_of_answers::of_pages(step));
-        let reader = |read: &Read| PageReader::new(&read.endpoint, asked.row, response.as_ref());
+        let reader = |read: &Read| {
+            let lists = Arc::new(xml_lists::of(&site.context().plan, &read.endpoint));
+            PageReader::new(&read.endpoint, asked.row, response.as_ref(), lists)
+        };
         Self {
-            context: Arc::clone(context),
-            step: Arc::clone(step),
-            base: base.clone(),
-            tally: Arc::clone(tally),
-            pages: step.reads().iter().filter_map(Reading::as_endpoint).map(reader).collect(),
+            site: site.clone(),
+            errors: Errors::new(site),
+            pages: step.reads().iter().map(|read| read.as_endpoint().map(reader)).collect(),
             response,
             cursors: progress::cursors(step.reads()),
         }
     }
 
     /// Begins to read all endpoints of the step, one after another, in a task of its own, under the item that their params see, if any.
-    /// Pages wait until they are taken.
-    pub(crate) fn start(self: Arc<Self>, parent: Option<Arc<Item>>) -> Pages {
+    /// Pages wait until they are taken. `claim` is the part in the work on that item, which is done with the last page.
+    pub(crate) fn start(self: Arc<Self>, parent: Option<Arc<Item>>, claim: Claim) -> Pages {
         let (sender, receiver) = mpsc::channel(AHEAD);
-        let stop = self.context.stop.clone();
+        let stop = self.site.frame.stop.clone();
         tokio::spawn(async move {
-            let done = match self.all(parent.as_ref(), &sender).await {
+            let done = match self.all(parent.as_ref(), &claim, &sender).await {
                 Err(failure) if failure.is_interruption() => return,
                 Err(failure) => match &parent {
-                    Some(item) if self.step.on_error.action == ItemAction::Skip && !failure.is_fatal => {
-                        self.tally.add(|counts| counts.failed += 1);
-                        self.context.pending.hold(self.step.index);
-                        self.context.reject(&self.step.id, &failure.about(item));
-                        Paged::End
-                    }
-                    Some(item) => Paged::Failed(failure.about(item)),
+                    Some(item) => match self.errors.settle(item, &self.site.base, failure).await {
+                        Ok(()) => {
+                            self.site.frame.pending.hold(self.site.step.index);
+                            Paged::End
+                        }
+                        Err(failure) => Paged::Failed(failure),
+                    },
                     None => Paged::Failed(failure),
                 },
                 Ok(()) => Paged::End,
             };
+            if matches!(done, Paged::End) {
+                claim.settle();
+            }
             _ = sender.send(done).await;
         });
         Pages { receiver, stop, ended: false }
     }
 
-    async fn all(&self, parent: Option<&Arc<Item>>, sender: &mpsc::Sender<Paged>) -> Result<(), Failure> {
-        let Source::Read { reads, .. } = &self.step.source else { return Ok(()) };
-        let reads = reads.iter().filter_map(Reading::as_endpoint);
-        for ((read, page), cursor) in reads.zip(&self.pages).zip(&self.cursors) {
-            self.pages(read, page, cursor.as_ref(), parent, sender).await?;
+    async fn all(
+        &self,
+        parent: Option<&Arc<Item>>,
+        claim: &Claim,
+        sender: &mpsc::Sender<Paged>,
+    ) -> Result<(), Failure> {
+        let Source::Read { reads, .. } = &self.site.step.source else { return Ok(()) };
+        for ((read, page), cursor) in reads.iter().zip(&self.pages).zip(&self.cursors) {
+            match (read, page) {
+                (Reading::Endpoint(read), Some(page)) => {
+                    self.pages(read, page, cursor.as_ref(), parent, claim, sender).await?;
+                }
+                (Reading::Composite(read), _) => composite::read(&self.site, read, parent, claim, sender).await?,
+                (Reading::Endpoint(_), None) => {}
+            }
         }
         Ok(())
     }
@@ -162,26 +171,28 @@ impl Reader {
         reader: &PageReader,
         cursor: Option<&Arc<CursorPlan>>,
         parent: Option<&Arc<Item>>,
+        claim: &Claim,
         sender: &mpsc::Sender<Paged>,
     ) -> Result<(), Failure> {
         let endpoint = &read.endpoint;
         let item_scope = match parent {
-            Some(parent) => whole_scope(&self.base, parent)?.rooted(parent.value()?),
-            None => self.base.clone(),
+            Some(parent) => whole_scope(&self.site.base, parent)?.rooted(parent.value()?),
+            None => self.site.base.clone(),
         };
         let params = params_of(&endpoint.params, &read.params, &item_scope, read.span)?;
-        let first = self.base.with("params", params.clone());
+        let first = self.site.base.with("params", params.clone());
         let step_limit = match &read.limit {
             Some(limit) => Some(limit.resolve(&item_scope)?),
             None => None,
         };
-        let mut left = step_limit.into_iter().chain(self.context.options.limit).min().unwrap_or(u64::MAX);
+        let mut left = step_limit.into_iter().chain(self.site.context().options.limit).min().unwrap_or(u64::MAX);
         let nothing = Changes::default();
         let asker = Asker {
-            context: &self.context,
-            tally: &self.tally,
+            context: self.site.context(),
+            frame: &self.site.frame,
+            tally: &self.site.tally,
             read,
-            base: &self.base,
+            base: &self.site.base,
             item_scope: &item_scope,
             params: &params,
             sent: &nothing,
@@ -191,11 +202,12 @@ impl Reader {
         };
         let pager = reader.paging.as_ref().map(|paging| Pager::new(Arc::clone(paging), &first)).transpose()?;
         let beginning = pager.as_ref().map(Pager::first).unwrap_or_default();
-        let mut progress = Progress::begin(&asker, &self.step, cursor, &beginning).await?;
+        let mut progress = Progress::begin(&asker, &self.site.step, cursor, &beginning).await?;
         loop {
-            let (base, sent, conditions) = (progress.base(&self.base), progress.sent().clone(), progress.conditions());
+            let (base, sent, conditions) =
+                (progress.base(&self.site.base), progress.sent().clone(), progress.conditions());
             let asker = Asker { base: &base, sent: &sent, conditions: &conditions, ..asker };
-            match self.pass(&asker, reader, parent, &mut left, &mut progress, sender).await? {
+            match self.pass(&asker, reader, parent, claim, &mut left, &mut progress, sender).await? {
                 Passed::Anew => {}
                 Passed::End => return progress.end(&asker),
                 Passed::Cut => {
@@ -212,6 +224,7 @@ impl Reader {
         asker: &Asker<'_>,
         reader: &PageReader,
         parent: Option<&Arc<Item>>,
+        claim: &Claim,
         left: &mut u64,
         progress: &mut Progress,
         sender: &mpsc::Sender<Paged>,
@@ -230,7 +243,7 @@ impl Reader {
         };
         let mut ahead = Ahead::new(asker, at_once);
         while *left > 0 {
-            if self.context.stop.is_stopped() {
+            if self.site.frame.stop.is_stopped() {
                 return Err(Failure::interrupted());
             }
             number += 1;
@@ -238,7 +251,7 @@ impl Reader {
             let exchanged = match outcome {
                 Some(Outcome::Answer(exchanged)) => exchanged,
                 Some(Outcome::Skipped) => {
-                    self.tally.add(|counts| counts.skipped += 1);
+                    self.site.tally.add(|counts| counts.skipped += 1);
                     return Ok(Passed::Cut);
                 }
                 Some(Outcome::Refused(refusal)) => return self.refused(*refusal, asker, progress).await,
@@ -266,14 +279,17 @@ impl Reader {
                     pager.next(&page, &scope).map_err(|error| told(paging_failure(&error)))?
                 }
             };
-            self.tally.add(|counts| counts.pages += 1);
+            self.site.tally.add(|counts| counts.pages += 1);
             let origin = Arc::new(Origin {
                 stream: Arc::clone(&stream),
                 exchange: Some(shown.clone()),
                 response: self.response.as_ref().map(|needs| exchanged.answer.to_value(needs)),
                 is_keyed: endpoint.key.is_some(),
                 place: read.span,
+                under: self.site.frame.under.clone(),
+                ..Origin::default()
             });
+            let delivered = claim.clone();
             let count = records.len();
             // Where records may be left out, more of a page may be needed than are wanted.
             let taken = if progress.drops() { count } else { count.min(*left) };
@@ -294,7 +310,7 @@ impl Reader {
                         items.push(Item { row, ..Item::new(json, parent.cloned(), Arc::clone(&origin), seen) });
                     }
                 }
-                if sender.send(Paged::Page(Arc::new(items))).await.is_err() {
+                if sender.send(Paged::Page(Batch::new(items, delivered.clone()))).await.is_err() {
                     return Err(Failure::interrupted());
                 }
             }
@@ -302,6 +318,7 @@ impl Reader {
                 let text = format!("{taken} records were counted, and {seen} came");
                 return Err(told(Failure::new("internal-error", text, read.span)));
             }
+            delivered.settle();
             progress.page(number, &exchanged.answer, &scope).map_err(told)?;
             match next {
                 _ if *left == 0 => return Ok(Passed::Cut),
@@ -324,7 +341,7 @@ impl Reader {
             Meaning::Reset => progress.reset(asker).await,
             Meaning::NotModified if progress.is_unmodified(asker) => {
                 let message = format!("{} has not changed since the last run", asker.read.endpoint.id());
-                self.tally.event(Event::Log { step: Arc::clone(self.tally.step()), message });
+                self.site.log(&message);
                 return Ok(Passed::Cut);
             }
             Meaning::NotModified => return Err(failure),

@@ -132,7 +132,7 @@ pub enum Event {
     },
 }
 
-/// What a request waits for.
+/// What a request or a step waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WaitingFor {
     /// A rate limit: the spec's, or what the API says is left.
@@ -141,6 +141,8 @@ pub enum WaitingFor {
     Api,
     /// An answer for which the `until` of a call holds.
     Until,
+    /// The time that a step says.
+    Step,
 }
 
 /// Takes what a run says.
@@ -174,8 +176,10 @@ pub struct RunReport {
     pub id: String,
     /// How it ended.
     pub status: Status,
-    /// The steps that began, in order.
+    /// The steps that began, in order: each before those within it, which are named by their addresses.
     pub steps: Vec<StepReport>,
     /// Why it failed; before the first request there may be several reasons.
     pub errors: Vec<Finding>,
+    /// How many records were left out for an error, kept aside or not.
+    pub rejected: u64,
 }

@@ -1,27 +1,27 @@
-//! A run: inputs and secrets, then the steps one after another, those that take a stream along with the one that gives it.
+//! A run: inputs and secrets, then the steps of the flow, then those for its end.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::Arc;
 
 use engine_expr::{Members, Scope, Secret, Value};
-use engine_plan::{Items, Plan, Source};
+use engine_plan::{Block, Plan};
 use engine_source::{Finding, Findings};
-use tokio::sync::{mpsc, watch};
 use url::Url;
 
+use crate::body::Placed;
+use crate::book::Book;
 use crate::exchange::Exchanges;
 use crate::failure::Failure;
+use crate::frame::Frame;
 use crate::hidden::Hidden;
 use crate::inputs;
-use crate::mapping::StepRecords;
-use crate::outlet::{Delivery, Kept, Outlet, Printed, WAITING};
-use crate::pending::Pending;
-use crate::report::{Counts, Event, Observer, RunReport, Status, StepReport};
+use crate::letters::{DeadLetters, StoredLetters};
+use crate::report::{Event, Observer, RunReport, Status};
 use crate::secrets::SecretsFrom;
 use crate::sink::Sinks;
-use crate::step::{StepRun, run_step};
 use crate::stop::Stop;
 use crate::world::{ClockHost, World};
+use crate::writers::Writers;
 
 /// How a plan is run.
 #[derive(Clone, Debug, Default)]
@@ -42,7 +42,7 @@ pub struct RunOptions {
     pub placeholders: bool,
 }
 
-/// What all steps of a run share.
+/// What all steps of a flow share.
 pub(crate) struct RunContext {
     pub(crate) plan: Arc<Plan>,
     pub(crate) options: RunOptions,
@@ -50,38 +50,25 @@ pub(crate) struct RunContext {
     pub(crate) observer: Arc<dyn Observer>,
     pub(crate) exchanges: Arc<Exchanges>,
     pub(crate) base: Scope,
-    pub(crate) stop: Stop,
-    /// The run's own id, part of what idempotency keys are made of.
+    /// The run's own id.
     pub(crate) id: String,
-    /// How each step ended, for those that wait for it.
-    pub(crate) ends: Vec<watch::Sender<Option<End>>>,
-    /// What each step keeps for others.
-    pub(crate) kept: Vec<Arc<Kept>>,
-    /// The records of steps that lookups ask for, as lists.
-    pub(crate) lists: HashMap<String, Arc<OnceLock<Value>>>,
-    /// What reads keep for the next run, once all was delivered.
-    pub(crate) pending: Pending,
-    failure: Mutex<Option<Box<Finding>>>,
-    hidden: Hidden,
-}
-
-/// How a step ended.
-#[derive(Clone, Debug)]
-pub(crate) struct End {
-    pub(crate) status: Status,
-    pub(crate) counts: Counts,
-    pub(crate) error: Option<String>,
-}
-
-impl StepRecords for RunContext {
-    fn records(&self, step: &str) -> Option<Arc<OnceLock<Value>>> {
-        self.lists.get(step).cloned()
-    }
+    /// What idempotency keys are made of: the run's own id, or for a flow within another that and the item that it runs for.
+    pub(crate) key: String,
+    /// What there is to tell of the steps.
+    pub(crate) book: Arc<Book>,
+    /// The sinks that steps within others write to, for all items.
+    pub(crate) writers: Writers,
+    /// The files that calls have put into their places.
+    pub(crate) placed: Arc<Placed>,
+    /// Where records go that failed.
+    pub(crate) letters: Arc<dyn DeadLetters>,
+    pub(crate) hidden: Hidden,
 }
 
 /// Runs a plan to its end.
 ///
-/// Nothing is sent before all inputs and secrets are there. A failure of one step stops the run; what was delivered stays.
+/// Nothing is sent before all inputs and secrets are there. A failure of one step stops the run; what was delivered stays. Then come the
+/// steps for a failure, if there was one, and in any case those for the end.
 pub async fn run(
     plan: Arc<Plan>,
     world: World,
@@ -91,35 +78,88 @@ pub async fn run(
     stop: Stop,
 ) -> RunReport {
     let id = options.run_id.clone().unwrap_or_else(|| run_id(&world));
-    let context = match prepare(plan, &world, options, sinks, observer, stop, id.clone()) {
+    let context = match prepare(plan, &world, options, sinks, observer, id.clone()) {
         Ok(context) => Arc::new(context),
         Err(findings) => {
             let errors = findings.into_iter().collect();
-            return RunReport { id, status: Status::Failed, steps: Vec::new(), errors };
+            return RunReport { id, status: Status::Failed, steps: Vec::new(), errors, rejected: 0 };
         }
     };
-    let mut steps = Vec::new();
-    for group in groups(&context.plan) {
-        if context.stop.is_stopped() {
-            break;
-        }
-        steps.extend(run_group(&context, &group).await);
-    }
-    if let Err((step, failure)) = context.pending.save(&context).await
-        && let Some(step) = context.plan.steps.get(step)
-    {
-        context.fail(&step.id, &failure);
-    }
+    let frame = Arc::new(Frame::top(&context, &context.plan.steps, context.base.clone(), stop.child()));
+    let failed = Arc::clone(&frame).run().await.err();
+    let saved = saved(&frame).await.err();
+    // A second interrupt breaks off.
+    let make = |steps: &Block, base| Ok(Frame::top(&context, steps, base, Stop::new()));
+    let ending = Ending { frame: &frame, make: &make };
+    let failures = ending.run(failed.into_iter().chain(saved).collect(), &stop).await;
     context.exchanges.settle().await;
-    let error = context.failure.lock().unwrap_or_else(PoisonError::into_inner).take();
-    let partial = steps.iter().any(|step| step.counts.invalid + step.counts.failed + step.counts.dead_lettered > 0);
-    let status = match &error {
-        Some(_) => Status::Failed,
-        None if context.stop.is_stopped() => Status::Interrupted,
-        None if partial => Status::Partial,
-        None => Status::Ok,
+    let status = match failures.as_slice() {
+        [_, ..] => Status::Failed,
+        [] if stop.is_stopped() => Status::Interrupted,
+        [] if context.book.rejected() > 0 => Status::Partial,
+        [] => Status::Ok,
     };
-    RunReport { id, status, steps, errors: error.into_iter().map(|error| *error).collect() }
+    let steps = context.book.reports(failures.first().and_then(|failure| failure.step.as_deref()));
+    let errors = failures.iter().map(|failure| context.finding("", failure)).collect();
+    RunReport { id, status, steps, errors, rejected: context.book.rejected() }
+}
+
+/// Keeps for the next run what was delivered.
+async fn saved(frame: &Arc<Frame>) -> Result<(), Failure> {
+    frame.pending.save(frame).await.map_err(|(step, failure)| match frame.steps.get(step) {
+        Some(step) => failure.within(&frame.address(step)),
+        None => failure,
+    })
+}
+
+/// The end of a flow: the steps for a failure, and those that always run last.
+pub(crate) struct Ending<'a> {
+    /// The steps of the flow, which have ended.
+    pub(crate) frame: &'a Frame,
+    /// Begins a block of steps with these names.
+    pub(crate) make: &'a (dyn Fn(&Block, Scope) -> Result<Frame, Failure> + Sync),
+}
+
+impl Ending<'_> {
+    /// Runs the steps for the end, and returns all failures, those of the flow first.
+    ///
+    /// Whoever interrupts a run need not be told that it failed, but what `finally` puts in order has to be so now too.
+    pub(crate) async fn run(&self, mut failures: Vec<Failure>, stop: &Stop) -> Vec<Failure> {
+        let was_interrupted = stop.is_stopped() || failures.iter().any(Failure::is_interruption);
+        failures.retain(|failure| !failure.is_interruption());
+        let plan = Arc::clone(&self.frame.context.plan);
+        if !failures.is_empty() && !was_interrupted {
+            let after = self.after(&plan.on_failure, "failed", &failures).await;
+            failures.extend(after.err());
+        }
+        let status = match failures.as_slice() {
+            [_, ..] => "failed",
+            [] if was_interrupted => "interrupted",
+            [] if self.frame.context.book.rejected() > 0 => "partial",
+            [] => "ok",
+        };
+        let after = self.after(&plan.finally, status, &failures).await;
+        failures.extend(after.err());
+        failures
+    }
+
+    async fn after(&self, steps: &Block, status: &str, failures: &[Failure]) -> Result<(), Failure> {
+        if steps.is_empty() {
+            return Ok(());
+        }
+        let context = &self.frame.context;
+        let mut run = match context.base.get("run") {
+            Some(Value::Object(run)) => (**run).clone(),
+            _ => Members::new(),
+        };
+        run.insert("status", Value::from(status));
+        let error = failures.first().map(|failure| context.finding("", failure).message);
+        run.insert("error", error.map_or(Value::Null, Value::from));
+        let base = self.frame.scope_after(&context.base)?.with("run", Value::Object(Arc::new(run)));
+        let after = Arc::new((self.make)(steps, base)?);
+        Arc::clone(&after).run().await?;
+        if after.is_top() { saved(&after).await } else { Ok(()) }
+    }
 }
 
 /// A UUID of version 7 (RFC 9562 §5.7), made from the run's own clock and randomness.
@@ -137,7 +177,6 @@ fn prepare(
     options: RunOptions,
     sinks: Arc<dyn Sinks>,
     observer: Arc<dyn Observer>,
-    stop: Stop,
     id: String,
 ) -> Result<RunContext, Findings> {
     let (base, texts) = base_scope(&plan, world, &options, &id)?;
@@ -147,9 +186,6 @@ fn prepare(
         findings.push(failure.finding(None, &plan.sources));
         findings
     })?;
-    let kept = plan.steps.iter().map(|step| Arc::new(Kept::new(step.kept.all, step.kept.last))).collect();
-    let lists = plan.steps.iter().filter(|step| step.kept.all).map(|step| (step.id.clone(), Arc::default())).collect();
-    let ends = plan.steps.iter().map(|_| watch::Sender::new(None)).collect();
     Ok(RunContext {
         plan,
         options,
@@ -157,13 +193,12 @@ fn prepare(
         observer,
         exchanges: Arc::new(exchanges),
         base,
-        stop,
+        key: id.clone(),
         id,
-        ends,
-        kept,
-        lists,
-        pending: Pending::default(),
-        failure: Mutex::default(),
+        book: Arc::default(),
+        writers: Writers::default(),
+        placed: Arc::default(),
+        letters: Arc::new(StoredLetters),
         hidden,
     })
 }
@@ -223,22 +258,21 @@ pub(crate) fn base_scope(
 }
 
 impl RunContext {
-    /// Takes note of a failure, of which the first counts, and stops the run.
-    pub(crate) fn fail(&self, step: &str, failure: &Failure) {
-        let finding = self.finding(step, failure);
-        self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| Box::new(finding));
-        self.stop.stop();
+    /// Tells that records were left out, and why.
+    pub(crate) fn reject(&self, step: &str, failure: &Failure, records: u64) {
+        self.book.reject(records);
+        self.tell(step, failure);
     }
 
-    /// Tells that a record was left out, and why.
-    pub(crate) fn reject(&self, step: &str, failure: &Failure) {
+    /// Tells of a failure that does not end the run.
+    pub(crate) fn tell(&self, step: &str, failure: &Failure) {
         let finding = Box::new(self.finding(step, failure));
         self.observer.event(Event::Rejected { step: step.into(), finding });
     }
 
     /// Makes the finding of a failure, without secrets.
     pub(crate) fn finding(&self, step: &str, failure: &Failure) -> Finding {
-        let mut finding = failure.finding(Some(step), &self.plan.sources);
+        let mut finding = failure.finding((!step.is_empty()).then_some(step), &self.plan.sources);
         finding.message = self.hidden.redact(&finding.message);
         finding.help = finding.help.map(|help| self.hidden.redact(&help));
         finding
@@ -247,168 +281,5 @@ impl RunContext {
     /// Removes secrets from a text that is shown.
     pub(crate) fn redact(&self, text: &str) -> String {
         self.hidden.redact(text)
-    }
-
-    /// Returns the names that a step may use: `steps` has those that it waits for.
-    pub(crate) async fn scope_of(&self, step: &engine_plan::Step) -> Result<Scope, Failure> {
-        if step.waits_for.is_empty() {
-            return Ok(self.base.clone());
-        }
-        let mut steps = Members::new();
-        for &index in &step.waits_for {
-            let (Some(end), Some(other)) = (self.ends.get(index), self.plan.steps.get(index)) else { continue };
-            let mut receiver = end.subscribe();
-            let end = receiver.wait_for(Option::is_some).await.ok().and_then(|end| end.clone());
-            let Some(end) = end else { continue };
-            let records = self.kept.get(index).map(|kept| kept.values()).transpose()?.unwrap_or_default();
-            let mut members = vec![
-                ("status", Value::from(status_name(end.status))),
-                ("error", end.error.map_or(Value::Null, Value::from)),
-                ("counts", counts_value(&end.counts)),
-            ];
-            if let (true, Some(last)) = (other.kept.last || other.kept.all, records.last()) {
-                members.push(("item", last.clone()));
-            }
-            if other.kept.all {
-                let items = Value::list(records);
-                if let Some(list) = self.lists.get(&other.id) {
-                    _ = list.set(items.clone());
-                }
-                members.push(("items", items));
-            }
-            steps.insert(other.id.as_str(), Value::object(members));
-        }
-        Ok(self.base.with("steps", Value::Object(Arc::new(steps))))
-    }
-}
-
-fn status_name(status: Status) -> &'static str {
-    match status {
-        Status::Ok | Status::Partial => "ok",
-        Status::Skipped => "skipped",
-        Status::Failed | Status::Interrupted => "failed",
-    }
-}
-
-fn counts_value(counts: &Counts) -> Value {
-    Value::object([
-        ("read", Value::from(counts.read)),
-        ("dropped", counts.dropped.into()),
-        ("invalid", counts.invalid.into()),
-        ("sent", counts.sent.into()),
-        ("failed", counts.failed.into()),
-        ("skipped", counts.skipped.into()),
-        ("dead_lettered", counts.dead_lettered.into()),
-        ("out", counts.out.into()),
-    ])
-}
-
-/// Puts the steps that run together into groups, in order: a stream's giver and its takers, and whoever these wait for.
-fn groups(plan: &Plan) -> Vec<Vec<usize>> {
-    let mut group_of: Vec<usize> = (0..plan.steps.len()).collect();
-    let join = |group_of: &mut Vec<usize>, left: usize, right: usize| {
-        let (Some(&left), Some(&right)) = (group_of.get(left), group_of.get(right)) else { return false };
-        let (first, second) = (left.min(right), left.max(right));
-        for group in group_of.iter_mut().filter(|group| **group == second) {
-            *group = first;
-        }
-        first != second
-    };
-    for step in &plan.steps {
-        if let Some(from) = stream_of(step) {
-            join(&mut group_of, from, step.index);
-        }
-    }
-    // A step that waits for one of a later group can only run along with it.
-    let mut again = true;
-    while again {
-        again = false;
-        for step in &plan.steps {
-            for &other in &step.waits_for {
-                if group_of.get(other) > group_of.get(step.index) {
-                    again |= join(&mut group_of, other, step.index);
-                }
-            }
-        }
-    }
-    let mut groups: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    for (step, group) in group_of.into_iter().enumerate() {
-        groups.entry(group).or_default().push(step);
-    }
-    groups.into_values().collect()
-}
-
-/// Returns the step whose stream a step takes.
-pub(crate) fn stream_of(step: &engine_plan::Step) -> Option<usize> {
-    match step.for_each() {
-        Some(Items::Step(index)) => Some(*index),
-        _ => None,
-    }
-}
-
-async fn run_group(context: &Arc<RunContext>, group: &[usize]) -> Vec<StepReport> {
-    let printed: Vec<_> = context.plan.steps.iter().filter(|step| step.printed).collect();
-    let several = printed.len() > 1 || printed.iter().any(|step| step.reads().len() > 1);
-    let mut inlets: HashMap<usize, Inlet> = HashMap::new();
-    let mut outlets: HashMap<usize, Vec<mpsc::Sender<Delivery>>> = HashMap::new();
-    for &index in group {
-        let Some(step) = context.plan.steps.get(index) else { continue };
-        let Some(from) = stream_of(step) else { continue };
-        let waits = step.waits_for.iter().any(|other| group.contains(other));
-        let (sender, receiver) = mpsc::channel(if waits { WAITING_UNTIL_END } else { WAITING });
-        outlets.entry(from).or_default().push(sender);
-        inlets.insert(index, receiver);
-    }
-    let mut tasks = Vec::new();
-    for &index in group {
-        let Some(step) = context.plan.steps.get(index) else { continue };
-        let kept = context.kept.get(index).cloned().unwrap_or_default();
-        let printed = step.printed.then(|| Printed {
-            observer: Arc::clone(&context.observer),
-            stream: several.then(|| stream_name(step)),
-            mixed: step.reads().len() > 1,
-        });
-        let outlet = Outlet { consumers: outlets.remove(&index).unwrap_or_default(), printed, kept };
-        let run =
-            StepRun { context: Arc::clone(context), step: Arc::clone(step), inlet: inlets.remove(&index), outlet };
-        tasks.push(tokio::spawn(run_to_end(Arc::clone(context), index, run)));
-    }
-    let mut reports = Vec::new();
-    for task in tasks {
-        // Whatever breaks off within it, the task itself comes to its end.
-        reports.extend(task.await);
-    }
-    reports
-}
-
-/// Runs a step, and tells those who wait for it how it ended as soon as it has.
-async fn run_to_end(context: Arc<RunContext>, index: usize, run: StepRun) -> StepReport {
-    let step = Arc::clone(&run.step);
-    let (status, counts, error) = match tokio::spawn(run_step(run)).await {
-        Ok(Ok((status, counts))) => (status, counts, None),
-        Ok(Err((failure, counts))) => (Status::Failed, counts, Some(failure.message)),
-        Err(_) => {
-            context.fail(&step.id, &Failure::new("internal-error", "the step broke off", step.span));
-            (Status::Failed, Counts::default(), Some("the step broke off".to_owned()))
-        }
-    };
-    if let Some(end) = context.ends.get(index) {
-        end.send_replace(Some(End { status, counts, error }));
-    }
-    let id: Arc<str> = step.id.as_str().into();
-    context.observer.event(Event::StepFinished { step: Arc::clone(&id), status, counts });
-    StepReport { id, status, counts }
-}
-
-type Inlet = mpsc::Receiver<Delivery>;
-
-/// How many batches wait for a step that cannot begin before others of its group have ended.
-const WAITING_UNTIL_END: usize = 1 << 20;
-
-/// Names the stream of a step where several are printed: its id, or what it reads.
-fn stream_name(step: &engine_plan::Step) -> String {
-    match (&step.source, step.reads()) {
-        (Source::Read { .. }, [read]) if step.id.starts_with("step_") => read.name().to_owned(),
-        _ => step.id.clone(),
     }
 }

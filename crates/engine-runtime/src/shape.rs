@@ -5,6 +5,7 @@ use std::sync::Arc;
 use engine_expr::{Condition, Dynamic, Members, Scope, Template, Value, Wanted};
 use engine_plan::Schema;
 
+use crate::claim::Claim;
 use crate::failure::Failure;
 use crate::item::{Item, Json, text_of};
 use crate::mapping::{Mapper, Scratch};
@@ -17,10 +18,10 @@ pub(crate) struct Shaper {
     pub(crate) filter: Option<(Condition, Needs)>,
     pub(crate) mapper: Option<Mapper>,
     pub(crate) checks: Option<Checks>,
-    /// Whether a record that `map` or `validate` refuses is left out instead of failing the run.
-    pub(crate) skip_invalid: bool,
-    /// Whether a record for which an expression fails is left out instead of failing the run.
-    pub(crate) skip_failed: bool,
+    /// Whether a record that `map` or `validate` refuses is left out, whatever becomes of others that fail.
+    pub(crate) leaves_invalid: bool,
+    /// Whether a record for which an expression fails is left out: else it is the last one.
+    pub(crate) leaves_failed: bool,
 }
 
 /// Values that are computed for each record.
@@ -46,9 +47,11 @@ pub(crate) struct Shaped {
     /// How many `where` dropped.
     pub(crate) dropped: u64,
     /// Those that were refused, and why.
-    pub(crate) refused: Vec<Failure>,
-    /// Those that failed, and why.
-    pub(crate) failed: Vec<Failure>,
+    pub(crate) refused: Vec<(Item, Failure)>,
+    /// Those that failed, and why; where such records are not left out, the first of them, and none after it was shaped.
+    pub(crate) failed: Vec<(Item, Failure)>,
+    /// The part in the work on the pages that all these came from.
+    pub(crate) claim: Claim,
 }
 
 /// What comes of a record before it is mapped.
@@ -73,24 +76,23 @@ impl Shaper {
         self.mapper.as_ref().map(Mapper::wanted)
     }
 
-    /// Shapes a batch.
-    ///
-    /// # Errors
-    ///
-    /// Fails with the first record that cannot be shaped, unless such records are left out.
-    pub(crate) fn shape(&self, items: &[Item], base: &Scope, scratch: &mut Scratch) -> Result<Shaped, Failure> {
+    /// Shapes a batch; `scopes` has one for each item, or is empty where all see `base`.
+    pub(crate) fn shape(&self, items: &[Item], scopes: &[Scope], base: &Scope, scratch: &mut Scratch) -> Shaped {
         let mut shaped = Shaped { items: Vec::with_capacity(items.len()), ..Shaped::default() };
         let mut buffer = Vec::new();
         let mut ranges = Vec::new();
-        for item in items {
+        for (at, item) in items.iter().enumerate() {
+            let base = scopes.get(at).unwrap_or(base);
             let own;
             let kept = match self.prepare(item, base, scratch) {
                 Ok(prepared) => prepared,
-                Err(failure) if self.skip_failed => {
-                    shaped.failed.push(failure.about(item));
-                    continue;
+                Err(failure) => {
+                    shaped.failed.push((item.clone(), failure.about(item)));
+                    if self.leaves_failed {
+                        continue;
+                    }
+                    break;
                 }
-                Err(failure) => return Err(failure.about(item)),
             };
             let scope = match kept {
                 Prepared::Dropped => {
@@ -107,19 +109,19 @@ impl Shaper {
             if let Err(failure) = self.make(item, scope, scratch, &mut buffer) {
                 let failure = failure.about(item);
                 buffer.truncate(start);
-                // The help says how to let such records be left out, which is what happens.
-                if self.skip_invalid {
-                    shaped.refused.push(Failure { help: None, ..failure });
-                } else if self.skip_failed {
-                    shaped.failed.push(Failure { help: None, ..failure });
-                } else {
-                    return Err(failure);
+                if self.leaves_invalid {
+                    shaped.refused.push((item.clone(), failure));
+                    continue;
                 }
-                continue;
+                shaped.failed.push((item.clone(), failure));
+                if self.leaves_failed {
+                    continue;
+                }
+                break;
             }
             ranges.push(start..buffer.len());
             shaped.items.push(Item { row: None, ..item.clone() });
-            if self.vars.is_some() {
+            if self.vars.is_some() || !scopes.is_empty() {
                 shaped.scopes.push(scope.clone());
             }
         }
@@ -129,7 +131,7 @@ impl Shaper {
                 item.current = Json::new(buffer.slice_ref(buffer.get(range).unwrap_or_default()));
             }
         }
-        Ok(shaped)
+        shaped
     }
 
     /// Computes the vars of one record, and tells whether it is kept.

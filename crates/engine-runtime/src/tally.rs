@@ -8,23 +8,38 @@ use crate::report::{Counts, Event, Observer};
 pub(crate) struct Tally {
     step: Arc<str>,
     counts: Mutex<Counts>,
+    /// Of a step that runs for each of many items: what all of them come to.
+    total: Option<Arc<Self>>,
     observer: Arc<dyn Observer>,
 }
 
 impl Tally {
     /// Begins at zero.
     pub(crate) fn new(step: &str, observer: Arc<dyn Observer>) -> Self {
-        Self { step: step.into(), counts: Mutex::default(), observer }
+        Self { step: step.into(), counts: Mutex::default(), total: None, observer }
     }
 
-    /// Returns the step's id.
+    /// Begins at zero with what also counts for this one.
+    pub(crate) fn part(self: &Arc<Self>) -> Self {
+        Self {
+            step: Arc::clone(&self.step),
+            counts: Mutex::default(),
+            total: Some(Arc::clone(self)),
+            observer: Arc::clone(&self.observer),
+        }
+    }
+
+    /// Returns the step's address.
     pub(crate) fn step(&self) -> &Arc<str> {
         &self.step
     }
 
     /// Changes the counts.
-    pub(crate) fn add(&self, change: impl FnOnce(&mut Counts)) {
+    pub(crate) fn add(&self, change: impl Fn(&mut Counts)) {
         change(&mut self.counts.lock().unwrap_or_else(PoisonError::into_inner));
+        if let Some(total) = &self.total {
+            change(&mut total.counts.lock().unwrap_or_else(PoisonError::into_inner));
+        }
     }
 
     /// Returns the counts so far.
@@ -34,7 +49,8 @@ impl Tally {
 
     /// Tells the observer how far the step is.
     pub(crate) fn progress(&self) {
-        self.observer.event(Event::Progress { step: Arc::clone(&self.step), counts: self.counts() });
+        let counts = self.total.as_ref().map_or_else(|| self.counts(), |total| total.counts());
+        self.observer.event(Event::Progress { step: Arc::clone(&self.step), counts });
     }
 
     /// Tells the observer what happens.

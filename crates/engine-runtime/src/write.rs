@@ -4,28 +4,28 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use engine_expr::{Scope, Template};
+use engine_expr::{Scope, Secret, Template};
 use engine_plan::{Step, Target};
 use engine_request::KeyMember;
 use engine_spec::{Field, FieldType, Mapping, Sink, WriteMode};
 
+use crate::claim::Claim;
 use crate::failure::Failure;
 use crate::file_path::FilePath;
 use crate::item::Item;
 use crate::mapping::Scratch;
 use crate::needs::Needs;
 use crate::record::Record;
-use crate::report::Event;
 use crate::run::RunContext;
 use crate::sink::{Column, ColumnType, Mode, RecordSink, SinkKind, SinkSpec, SinkTarget};
-use crate::tally::Tally;
+use crate::site::Site;
+use crate::stage::Done;
 
 /// Writes to the targets of one step, each opened when its first record comes.
 pub(crate) struct Writer {
     context: Arc<RunContext>,
     step: Arc<Step>,
     base: Scope,
-    tally: Arc<Tally>,
     needs: Needs,
     scratch: Scratch,
     spec: Option<SinkSpec>,
@@ -34,16 +34,14 @@ pub(crate) struct Writer {
     open: HashMap<String, Box<dyn RecordSink>>,
     /// The names of the open targets in the order in which they were opened.
     order: Vec<String>,
+    /// What is not there for anybody before the end does not count as delivered before it.
+    held: Claim,
 }
 
 impl Writer {
     /// Evaluates what the spec says of the sink; nothing is opened yet.
-    pub(crate) fn new(
-        context: &Arc<RunContext>,
-        step: &Arc<Step>,
-        base: &Scope,
-        tally: &Arc<Tally>,
-    ) -> Result<Self, Failure> {
+    pub(crate) fn new(site: &Site) -> Result<Self, Failure> {
+        let (context, step, base) = (site.context(), &site.step, &site.base);
         let (spec, path) = match &step.target {
             Target::Write(write) => describe(context, step, write, base)?,
             _ => (None, None),
@@ -59,25 +57,33 @@ impl Writer {
             context: Arc::clone(context),
             step: Arc::clone(step),
             base: base.clone(),
-            tally: Arc::clone(tally),
             needs,
             scratch: Scratch::default(),
             spec,
             path,
             open: HashMap::new(),
             order: Vec::new(),
+            held: Claim::none(),
         })
     }
 
-    /// Returns the counts of the step.
-    pub(crate) fn tally(&self) -> &Arc<Tally> {
-        &self.tally
+    /// Tells whether it asks for the page as `response`.
+    pub(crate) fn needs_response(&self) -> bool {
+        self.needs.response()
     }
 
-    /// Writes a batch and returns it.
-    pub(crate) async fn take(&mut self, items: Vec<Item>, scopes: &[Scope]) -> Result<Vec<Item>, Failure> {
+    /// Writes a batch and hands it on.
+    pub(crate) async fn take(
+        &mut self,
+        site: &Site,
+        items: Vec<Item>,
+        scopes: &[Scope],
+        claim: Claim,
+    ) -> Result<Done, Failure> {
+        // A step that runs for each of many items sees other names each time.
+        self.base = site.base.clone();
         if items.is_empty() {
-            return Ok(items);
+            return Ok(Done { items, claim });
         }
         let Some(spec) = self.spec.clone() else {
             // A `stdout` sink prints.
@@ -85,8 +91,8 @@ impl Writer {
             self.context.observer.records(None, &records).map_err(|error| {
                 Failure::new("output-failed", format!("the records cannot be printed: {error}"), self.step.span)
             })?;
-            self.tally.add(|counts| counts.sent += items.len() as u64);
-            return Ok(items);
+            site.tally.add(|counts| counts.sent += items.len() as u64);
+            return Ok(Done { items, claim });
         };
         for (place, members) in self.places(&items, scopes, &spec)? {
             let records: Vec<Record> =
@@ -102,14 +108,17 @@ impl Writer {
                 };
                 let noun = if count == 1 { "record" } else { "records" };
                 let message = format!("would write {count} {noun} to {to}");
-                self.context.observer.event(Event::Log { step: self.step.id.as_str().into(), message });
+                site.log(&message);
                 continue;
             }
             let first = members.first().and_then(|at| items.get(*at));
             self.write(&spec, place, records, first).await?;
-            self.tally.add(|counts| counts.sent += count);
+            site.tally.add(|counts| counts.sent += count);
         }
-        Ok(items)
+        if self.is_seen_at_the_end(&spec) {
+            self.held.join(claim.clone());
+        }
+        Ok(Done { items, claim })
     }
 
     /// Finds the table or file of each record of a batch: which records go to one place stay in their order.
@@ -253,14 +262,14 @@ impl Writer {
     }
 
     /// Opens the target of a step that wrote nothing, if its name is known: its table is made, and `replace` leaves it empty.
-    async fn open_unwritten(&mut self) -> Result<(), Failure> {
+    async fn open_unwritten(&mut self, site: Option<&Site>) -> Result<(), Failure> {
         let Target::Write(write) = &self.step.target else { return Ok(()) };
         let Some(spec) = self.spec.clone().filter(|_| self.order.is_empty() && !self.context.options.dry_run) else {
             return Ok(());
         };
         // Rows that have not changed stay.
         if write.mode == Some(WriteMode::Replace)
-            && self.context.pending.is_unmodified(&self.context.plan, self.step.index)
+            && site.is_some_and(|site| site.frame.pending.is_unmodified(&site.frame.steps, self.step.index))
         {
             return Ok(());
         }
@@ -280,17 +289,26 @@ impl Writer {
         }
     }
 
-    /// Ends the writing to every target.
-    pub(crate) async fn finish(&mut self) -> Result<(), Failure> {
+    /// Tells whether what is written is there for others only when all of it is.
+    fn is_seen_at_the_end(&self, spec: &SinkSpec) -> bool {
+        let replaces = matches!(&self.step.target, Target::Write(write) if write.mode == Some(WriteMode::Replace));
+        replaces || matches!(spec.kind, SinkKind::Parquet { .. })
+    }
+
+    /// Ends the writing to every target; `site` is where, if it ends with its step.
+    pub(crate) async fn finish(&mut self, site: Option<&Site>) -> Result<(), Failure> {
         let span = self.span();
-        self.open_unwritten().await?;
+        self.open_unwritten(site).await?;
         let mut open: Vec<Box<dyn RecordSink>> = Vec::new();
         for table in self.order.drain(..) {
             open.extend(self.open.remove(&table));
         }
         let done = tokio::task::spawn_blocking(move || open.iter_mut().try_for_each(|sink| sink.finish())).await;
         match done {
-            Ok(Ok(())) => Ok(()),
+            Ok(Ok(())) => {
+                std::mem::take(&mut self.held).settle();
+                Ok(())
+            }
             Ok(Err(error)) => Err(Failure::sink(error, span)),
             Err(_) => Err(Failure::new("internal-error", "the sink broke off", span)),
         }
@@ -325,12 +343,12 @@ fn describe(
             }
             (SinkKind::Sqlite { pragmas }, &sqlite.path)
         }
-        other @ Sink::Postgres(_) => {
-            return Err(Failure::new(
-                "not-supported",
-                format!("{} sinks are not supported by this version", other.kind()),
-                sink.span,
-            ));
+        Sink::Postgres(postgres) => {
+            let url = Secret::new(postgres.url.render_text(base)?);
+            let schema = postgres.schema.as_ref().map(|schema| schema.render_text(base)).transpose()?;
+            let create = create(write, base)?;
+            let kind = SinkKind::Postgres { url, schema };
+            return Ok((Some(SinkSpec { name: sink.name.clone(), create, kind }), None));
         }
     };
     let path = write.path.as_ref().unwrap_or(path);
@@ -354,7 +372,7 @@ fn create(write: &engine_plan::Write, base: &Scope) -> Result<bool, Failure> {
 /// Tells whether a sink has tables, each with a name.
 fn has_tables(kind: &SinkKind) -> bool {
     match kind {
-        SinkKind::Sqlite { .. } => true,
+        SinkKind::Sqlite { .. } | SinkKind::Postgres { .. } => true,
         SinkKind::Jsonl { .. } | SinkKind::Csv { .. } | SinkKind::Parquet { .. } => false,
     }
 }

@@ -50,6 +50,7 @@ pub(super) fn waiting_for(why: WaitingFor) -> &'static str {
         WaitingFor::RateLimit => "the rate limit",
         WaitingFor::Api => "the API",
         WaitingFor::Until => "`until`",
+        WaitingFor::Step => "`wait`",
     }
 }
 

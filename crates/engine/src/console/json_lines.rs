@@ -124,6 +124,7 @@ fn waiting_for(why: WaitingFor) -> &'static str {
         WaitingFor::RateLimit => "rate_limit",
         WaitingFor::Api => "api",
         WaitingFor::Until => "until",
+        WaitingFor::Step => "wait",
     }
 }
 

@@ -1,0 +1,241 @@
+//! The items of a step, from wherever they come.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use engine_expr::{Expr, Members, Value};
+use engine_plan::{Items, Source};
+use futures_util::stream::{self, Stream, StreamExt};
+
+use crate::claim::Claim;
+use crate::failure::Failure;
+use crate::item::{Item, Json, Origin};
+use crate::needs::whole_scope;
+use crate::outlet::{Batch, Delivery, Inlet};
+use crate::read::{AskedOfPages, Pages, Reader};
+use crate::site::Site;
+
+/// How many items of a list go together.
+const LIST_BATCH: usize = 200;
+
+/// The items of a step, batch by batch.
+pub(crate) type Batches<'a> = Pin<Box<dyn Stream<Item = Result<Batch, Failure>> + Send + 'a>>;
+
+/// Makes the stream of a step's items.
+pub(crate) fn source<'a>(
+    site: &'a Site,
+    inlet: Option<Inlet>,
+    concurrency: usize,
+    asked: &AskedOfPages<'_>,
+) -> Batches<'a> {
+    let step = &site.step;
+    let batches: Batches<'a> = match &step.source {
+        Source::Once => Box::pin(stream::once(async { Ok(Batch::new(vec![once(site)], Claim::none())) })),
+        Source::Items(items) => items_of(site, items, inlet),
+        Source::Read { over, .. } => {
+            let reader = Arc::new(Reader::new(site, asked));
+            match over {
+                None => {
+                    let pages = reader.start(site.frame.item.clone(), Claim::none());
+                    Box::pin(stream::unfold(pages, |mut pages| async { pages.next().await.map(|page| (page, pages)) }))
+                }
+                Some(over) => read_each(reader, items_of(site, over, inlet), concurrency),
+            }
+        }
+        Source::Sink { read, .. } => {
+            let text = "reading from a sink is not supported by this version";
+            let failure = Failure::new("not-supported", text, read.span);
+            Box::pin(stream::once(async { Err(failure) }))
+        }
+    };
+    match &step.explode {
+        None => batches,
+        Some(parts) => Box::pin(batches.flat_map(move |batch| stream::iter(exploded(site, parts, batch)))),
+    }
+}
+
+/// The one item of a step without a source: that of the steps around it, or an empty one.
+fn once(site: &Site) -> Item {
+    if let Some(item) = &site.frame.item {
+        return Item { row: None, ..Item::clone(item) };
+    }
+    Item::new(Json::copy("{}"), None, Arc::new(origin(site)), 1)
+}
+
+/// Where items come from that the step itself makes.
+fn origin(site: &Site) -> Origin {
+    Origin {
+        stream: site.step.id.as_str().into(),
+        place: site.step.span,
+        under: site.frame.under.clone(),
+        ..Origin::default()
+    }
+}
+
+/// The items of a stream or a list.
+fn items_of<'a>(site: &'a Site, items: &'a Items, inlet: Option<Inlet>) -> Batches<'a> {
+    if let (Items::Step(_), Some(inlet)) = (items, inlet) {
+        return Box::pin(stream::unfold(Some(inlet), |inlet| async {
+            let mut inlet = inlet?;
+            match inlet.recv().await {
+                Some(Delivery::Items(batch)) => Some((Ok(batch), Some(inlet))),
+                Some(Delivery::End) => None,
+                // The step that gives them failed or was stopped; what came so far is not all.
+                None => Some((Err(Failure::interrupted()), None)),
+            }
+        }));
+    }
+    let values = match list_of(site, items) {
+        Ok(values) => values,
+        Err(failure) => return Box::pin(stream::once(async { Err(failure) })),
+    };
+    let origin = Arc::new(origin(site));
+    let made: Vec<Item> = values
+        .iter()
+        .zip(1..)
+        .map(|(value, number)| Item::new(Json::of(value), None, Arc::clone(&origin), number))
+        .collect();
+    let batches: Vec<_> = made.chunks(LIST_BATCH).map(|chunk| Ok(Batch::new(chunk.to_vec(), Claim::none()))).collect();
+    Box::pin(stream::iter(batches))
+}
+
+fn list_of(site: &Site, items: &Items) -> Result<Vec<Value>, Failure> {
+    let (value, span) = match items {
+        Items::From(expr) => (expr.evaluate(&site.base)?, expr.span()),
+        Items::List(list) => (list.evaluate(&site.base)?, list.span()),
+        Items::Product(lists) => return product(lists, site),
+        Items::Step(_) => return Ok(Vec::new()),
+    };
+    match value {
+        Some(Value::List(list)) => Ok(list.items().to_vec()),
+        Some(other) => {
+            Err(Failure::new("template-failed", format!("`for_each` needs a list, not {}", other.a_kind()), span))
+        }
+        None => Err(Failure::new("template-failed", "`for_each` finds no list", span)
+            .help("add `| default([])` for a list that may be missing")),
+    }
+}
+
+/// Every combination of several lists, the last one changing fastest.
+fn product(lists: &engine_source::Map<engine_expr::Dynamic>, site: &Site) -> Result<Vec<Value>, Failure> {
+    let mut combined = vec![Members::new()];
+    for (name, list) in lists {
+        let values = match list.evaluate(&site.base)? {
+            Some(Value::List(values)) => values,
+            other => {
+                let found = other.as_ref().map_or("nothing", Value::a_kind);
+                return Err(Failure::new(
+                    "template-failed",
+                    format!("`for_each.{}` needs a list, not {found}", name.value),
+                    list.span(),
+                ));
+            }
+        };
+        combined = combined
+            .iter()
+            .flat_map(|members| {
+                values.items().iter().map(|value| {
+                    let mut members = members.clone();
+                    members.insert(Arc::clone(&name.value), value.clone());
+                    members
+                })
+            })
+            .collect();
+    }
+    Ok(combined.into_iter().map(|members| Value::Object(Arc::new(members))).collect())
+}
+
+/// Takes the items of a batch apart.
+fn exploded(site: &Site, parts: &Expr, batch: Result<Batch, Failure>) -> Vec<Result<Batch, Failure>> {
+    let batch = match batch {
+        Ok(batch) => batch,
+        Err(failure) => return vec![Err(failure)],
+    };
+    let mut batches = Vec::new();
+    let mut items = Vec::new();
+    for item in batch.items.iter() {
+        let found = match parts_of(site, parts, item) {
+            Ok(found) => found,
+            Err(failure) => {
+                batches.push(Err(failure.about(item)));
+                return batches;
+            }
+        };
+        let origin = Arc::new(Origin {
+            stream: Arc::clone(&item.origin.stream),
+            response: item.origin.response.clone(),
+            place: site.step.span,
+            is_part: true,
+            ..Origin::default()
+        });
+        let parent = Arc::new(Item { row: None, ..item.clone() });
+        for (value, number) in found.iter().zip(1..) {
+            items.push(Item::new(Json::of(value), Some(Arc::clone(&parent)), Arc::clone(&origin), number));
+            if items.len() == LIST_BATCH {
+                batches.push(Ok(Batch::new(std::mem::take(&mut items), batch.claim.clone())));
+            }
+        }
+    }
+    batches.push(Ok(Batch::new(items, batch.claim)));
+    batches
+}
+
+/// The parts of an item: the members of a list, or what there is; none where it is missing.
+fn parts_of(site: &Site, parts: &Expr, item: &Item) -> Result<Vec<Value>, Failure> {
+    let scope = whole_scope(&site.base, item)?.rooted(item.value()?);
+    Ok(match parts.evaluate(&scope)? {
+        None | Some(Value::Null) => Vec::new(),
+        Some(Value::List(list)) => list.items().to_vec(),
+        Some(one) => vec![one],
+    })
+}
+
+/// Reads once for each item, several at once, and hands the records on in the order of the items. Each read holds a page or two until it
+/// is its turn.
+fn read_each(reader: Arc<Reader>, outer: Batches<'_>, concurrency: usize) -> Batches<'_> {
+    let items = outer.flat_map(|batch| {
+        stream::iter(match batch {
+            Ok(Batch { items, claim }) => {
+                let each = items.iter().map(|item| Ok((item.clone(), claim.clone()))).collect::<Vec<_>>();
+                claim.settle();
+                each
+            }
+            Err(failure) => vec![Err(failure)],
+        })
+    });
+    let state = (Box::pin(items), VecDeque::<Pages>::new(), false);
+    Box::pin(stream::unfold(state, move |(mut items, mut reads, mut ended)| {
+        let reader = Arc::clone(&reader);
+        async move {
+            loop {
+                let has_room = !ended && reads.len() < concurrency;
+                let event = match reads.front_mut() {
+                    None if ended => return None,
+                    None => Happened::Item(items.next().await),
+                    Some(first) => tokio::select! {
+                        page = first.next() => Happened::Page(page),
+                        item = items.next(), if has_room => Happened::Item(item),
+                    },
+                };
+                match event {
+                    Happened::Page(Some(page)) => return Some((page, (items, reads, ended))),
+                    Happened::Page(None) => _ = reads.pop_front(),
+                    Happened::Item(Some(Ok((item, claim)))) => {
+                        reads.push_back(Arc::clone(&reader).start(Some(Arc::new(item)), claim));
+                    }
+                    Happened::Item(Some(Err(failure))) => return Some((Err(failure), (items, reads, ended))),
+                    Happened::Item(None) => ended = true,
+                }
+            }
+        }
+    }))
+}
+
+/// What a reading of several at once waits for.
+enum Happened {
+    /// A page of the read whose turn it is, or its end.
+    Page(Option<Result<Batch, Failure>>),
+    /// Another item to read under, or the end of them.
+    Item(Option<Result<(Item, Claim), Failure>>),
+}

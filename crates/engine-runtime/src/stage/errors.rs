@@ -1,0 +1,160 @@
+//! What becomes of items that fail: tried again, undone, left out, kept aside, or the end of the step.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine_expr::{Scope, Value};
+use engine_request::{Attempt, Decision, Method, Outcome, RetryOn};
+use engine_spec::ItemAction;
+use jiff::Timestamp;
+
+use crate::failure::Failure;
+use crate::item::Item;
+use crate::needs::whole_scope;
+use crate::report::{Counts, Event};
+use crate::site::Site;
+
+/// Decides about the items of a step that fail.
+pub(crate) struct Errors {
+    site: Site,
+}
+
+/// How often an item was tried, and since when.
+pub(crate) struct Tries {
+    number: u32,
+    began: Timestamp,
+}
+
+impl Errors {
+    /// Decides as the step says.
+    pub(crate) fn new(site: &Site) -> Self {
+        Self { site: site.clone() }
+    }
+
+    /// Begins with an item.
+    pub(crate) fn begin(&self) -> Tries {
+        Tries { number: 1, began: self.site.context().exchanges.now() }
+    }
+
+    /// Waits until an item is to be tried again; tells whether it is at all.
+    pub(crate) async fn again(&self, failure: &Failure, scope: &Scope, tries: &mut Tries) -> Result<bool, Failure> {
+        let Some(retry) = &self.site.on_error.retry else { return Ok(false) };
+        if failure.is_interruption() || failure.is_fatal {
+            return Ok(false);
+        }
+        let policy = retry.resolve(scope)?;
+        let exchanges = &self.site.context().exchanges;
+        let covers = |on: &RetryOn| match on {
+            RetryOn::Status(pattern) => {
+                failure.exchange.as_ref().and_then(|it| it.status).is_some_and(|status| pattern.matches(status))
+            }
+            RetryOn::Timeout => failure.code == "timeout",
+            RetryOn::Connect => failure.code == "connection",
+        };
+        if !policy.on().is_none_or(|on| on.iter().any(covers)) {
+            return Ok(false);
+        }
+        let now = exchanges.now();
+        let elapsed = Duration::try_from(now.duration_since(tries.began)).unwrap_or_default();
+        // What is tried again here are steps, whose requests carry the same keys each time.
+        let attempt = Attempt { number: tries.number, elapsed, method: Method::Get, has_key: true };
+        let random = exchanges.world().clock.random();
+        let Decision::After(wait) = policy.again(&attempt, Outcome::Connect, None, scope, now, random)? else {
+            return Ok(false);
+        };
+        tries.number += 1;
+        self.site.tally.event(Event::Retrying {
+            step: Arc::clone(self.site.address()),
+            what: self.site.context().redact(&failure.message),
+            wait,
+            attempt: tries.number,
+        });
+        self.site.tally.add(|counts| counts.retries += 1);
+        Ok(exchanges.sleep(wait, &self.site.frame.stop).await)
+    }
+
+    /// Ends the work on an item that failed: undoes what was done, then leaves it out.
+    ///
+    /// # Errors
+    ///
+    /// Gives the failure back where the item must not be left out.
+    pub(crate) async fn settle(&self, item: &Item, scope: &Scope, failure: Failure) -> Result<(), Failure> {
+        if failure.is_interruption() {
+            return Err(failure);
+        }
+        let count = self.site.members(item).len() as u64;
+        let failure = failure.about(item);
+        self.undo(item, scope, &failure).await;
+        if failure.is_fatal || self.site.on_error.action == ItemAction::Fail {
+            self.site.tally.add(|counts| counts.failed += count);
+            return Err(failure);
+        }
+        self.leave_out(item, &failure, |counts, number| counts.failed += number).await
+    }
+
+    /// Leaves an item out: keeps it aside where the step says so, else counts it.
+    pub(crate) async fn leave_out(
+        &self,
+        item: &Item,
+        failure: &Failure,
+        count: impl Fn(&mut Counts, u64),
+    ) -> Result<(), Failure> {
+        let number = self.site.members(item).len() as u64;
+        if self.site.on_error.action == ItemAction::DeadLetter {
+            self.keep_aside(item, failure).await?;
+        } else {
+            self.site.tally.add(|counts| count(counts, number));
+        }
+        // The help says how to let such records be left out, which is what happens.
+        self.site.reject(&Failure { help: None, ..failure.clone() }, number);
+        Ok(())
+    }
+
+    /// Keeps an item as a dead letter, or each of a batch.
+    pub(crate) async fn keep_aside(&self, item: &Item, failure: &Failure) -> Result<(), Failure> {
+        let context = self.site.context();
+        for item in self.site.members(item) {
+            context.letters.keep(context, self.site.address(), item, failure).await?;
+            self.site.tally.add(|counts| counts.dead_lettered += 1);
+        }
+        Ok(())
+    }
+
+    /// Runs the steps that undo what was done. What fails in them is told, and what failed first stays what counts.
+    async fn undo(&self, item: &Item, scope: &Scope, failure: &Failure) {
+        let steps = &self.site.on_error.steps;
+        if steps.is_empty() {
+            return;
+        }
+        let base = match whole_scope(scope, item) {
+            Ok(base) => base.with("error", self.error(failure)),
+            Err(_) => return,
+        };
+        let frame = self.site.frame.within(&self.site.step, steps, base, Arc::new(item.clone()));
+        if let Err(undone) = Arc::new(frame).run().await
+            && !undone.is_interruption()
+        {
+            let undone = undone.about(item);
+            self.site.context().tell(self.site.address(), &undone);
+        }
+    }
+
+    fn error(&self, failure: &Failure) -> Value {
+        let context = self.site.context();
+        let status = failure.exchange.as_ref().and_then(|exchange| exchange.status);
+        Value::object([
+            ("kind", Value::from(failure.kind())),
+            ("status", status.map_or(Value::Null, |status| Value::from(u64::from(status)))),
+            ("message", Value::from(context.redact(&failure.message))),
+            ("step", Value::from(failure.step.as_deref().unwrap_or(self.site.address()))),
+        ])
+    }
+}
+
+/// Says what to write to go on without such items.
+pub(crate) fn helped(failure: Failure, beside: &str) -> Failure {
+    match &failure.help {
+        Some(_) => failure,
+        None => failure.help(format!("to go on without such records, write `on_error: skip` beside `{beside}`")),
+    }
+}

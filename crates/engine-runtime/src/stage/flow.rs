@@ -1,0 +1,84 @@
+//! A step that runs another spec's flow, for each item.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use engine_plan::{Block, FlowCall};
+use tokio::sync::mpsc;
+
+use super::Done;
+use super::block::gather;
+use super::each::Work;
+use crate::exchange::Exchanges;
+use crate::failure::Failure;
+use crate::idempotency::idempotency_key;
+use crate::needs::whole_scope;
+use crate::outlet::WAITING;
+use crate::run::{Ending, RunContext, RunOptions, base_scope};
+use crate::site::Site;
+use crate::slot::Slot;
+use crate::writers::Writers;
+
+/// Runs a flow with inputs made of an item, and gives the records of its last step.
+pub(crate) async fn run(site: &Site, call: &FlowCall, work: &Work, slot: Option<&Arc<Slot>>) -> Result<Done, Failure> {
+    let context = Arc::new(prepare(site, call, work)?);
+    let (out, inlet) = mpsc::channel(WAITING);
+    let frame = site.frame.apart(&site.step, &context, &context.plan.steps, context.base.clone(), true)?;
+    let frame = Arc::new(frame.handing_on(Some(out)).holding(slot.cloned()));
+    let run = async {
+        let failed = Arc::clone(&frame).run().await.err();
+        let make = |steps: &Block, base| Ok(site.frame.apart(&site.step, &context, steps, base, true)?.ending());
+        let ended = Ending { frame: &frame, make: &make }.run(failed.into_iter().collect(), &site.frame.stop).await;
+        drop(frame);
+        ended
+    };
+    let (failures, done) = tokio::join!(run, gather(inlet));
+    context.exchanges.settle().await;
+    let mut failures = failures.into_iter().map(|failure| failure.of(&context.plan));
+    let Some(first) = failures.next() else { return Ok(done) };
+    for other in failures {
+        context.tell(site.address(), &other);
+    }
+    Err(first)
+}
+
+/// Finds the inputs and secrets of a flow.
+fn prepare(site: &Site, call: &FlowCall, work: &Work) -> Result<RunContext, Failure> {
+    let outer = site.context();
+    let scope = whole_scope(&work.scope, &work.item)?.rooted(work.item.value()?);
+    let mut inputs = BTreeMap::new();
+    for (name, value) in &call.inputs {
+        if let Some(value) = value.evaluate(&scope)? {
+            inputs.insert(name.value.to_string(), value);
+        }
+    }
+    let options = RunOptions { inputs, run_id: None, ..outer.options.clone() };
+    let world = outer.exchanges.world();
+    let (base, secrets) = base_scope(&call.plan, world, &options, &outer.id).map_err(|findings| {
+        let finding = findings.into_iter().find(engine_source::Finding::is_error);
+        let text = finding.as_ref().map_or("it can't begin", |finding| finding.message.as_str());
+        let failure = Failure::new("step-failed", format!("the flow `{}`: {text}", call.plan.name), call.span);
+        match finding.and_then(|finding| finding.help) {
+            Some(help) => failure.help(help),
+            None => failure,
+        }
+    })?;
+    outer.hidden.add(&secrets);
+    let exchanges = Exchanges::new(&call.plan, world, &options, &base, outer.hidden.clone())
+        .map_err(|failure| failure.of(&call.plan))?;
+    Ok(RunContext {
+        plan: Arc::clone(&call.plan),
+        options,
+        sinks: Arc::clone(&outer.sinks),
+        observer: Arc::clone(&outer.observer),
+        exchanges: Arc::new(exchanges),
+        base,
+        id: outer.id.clone(),
+        key: idempotency_key(&outer.key, site.address(), &work.item),
+        book: Arc::clone(&outer.book),
+        placed: Arc::clone(&outer.placed),
+        letters: Arc::clone(&outer.letters),
+        writers: Writers::default(),
+        hidden: outer.hidden.clone(),
+    })
+}

@@ -1,0 +1,181 @@
+//! Gathering items for a target that takes several at once.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine_expr::{Scope, Value};
+use engine_plan::Target;
+use engine_spec::BatchSize;
+use futures_util::stream::{self, Stream, StreamExt};
+use jiff::Timestamp;
+
+use crate::claim::Claim;
+use crate::failure::Failure;
+use crate::item::{Item, Json, Origin};
+use crate::shape::Shaped;
+use crate::site::Site;
+
+/// Gathers the items of a step.
+pub(crate) struct Gather {
+    site: Site,
+    /// How many; without it all there are.
+    size: Option<usize>,
+    bytes: Option<u64>,
+    within: Option<Duration>,
+    items: Vec<Item>,
+    scopes: Vec<Scope>,
+    claim: Claim,
+    /// How many bytes of JSON there are.
+    length: u64,
+    /// When the first item came.
+    since: Option<Timestamp>,
+    /// How many batches there were.
+    batches: u64,
+}
+
+impl Gather {
+    /// Makes what gathers the items of a step, if it says so.
+    ///
+    /// # Errors
+    ///
+    /// Fails where a limit can't be evaluated.
+    pub(crate) fn new(site: &Site) -> Result<Option<Self>, Failure> {
+        let Some(batch) = &site.step.batch else { return Ok(None) };
+        let size = match &batch.size {
+            BatchSize::All => None,
+            BatchSize::Count(count) => Some(usize::try_from(count.resolve(&site.base)?.max(1)).unwrap_or(usize::MAX)),
+        };
+        let bytes = batch.bytes.as_ref().map(|bytes| bytes.resolve(&site.base)).transpose()?;
+        let within = batch.within.as_ref().map(|within| within.resolve(&site.base)).transpose()?;
+        Ok(Some(Self {
+            site: site.clone(),
+            size,
+            bytes: bytes.map(engine_request::Size::bytes),
+            within: within.map(engine_request::Period::duration),
+            items: Vec::new(),
+            scopes: Vec::new(),
+            claim: Claim::none(),
+            length: 0,
+            since: None,
+            batches: 0,
+        }))
+    }
+
+    /// Takes items, and returns the batches that are full with them.
+    pub(crate) fn take(&mut self, shaped: Shaped) -> Result<Vec<Shaped>, Failure> {
+        let Shaped { items, scopes, claim, .. } = shaped;
+        let mut full = Vec::new();
+        let mut scopes = scopes.into_iter();
+        let mut is_held = false;
+        for item in items {
+            let length = item.current.text().len() as u64;
+            // One that is too large by itself goes alone.
+            if self.bytes.is_some_and(|most| !self.items.is_empty() && self.length + length > most) {
+                full.extend(self.rest()?);
+                is_held = false;
+            }
+            if !is_held {
+                self.claim.join(claim.clone());
+                is_held = true;
+            }
+            if self.items.is_empty() {
+                self.since = Some(self.site.context().exchanges.now());
+            }
+            self.length += length + 1;
+            self.items.push(item);
+            self.scopes.extend(scopes.next());
+            let is_full = self.size.is_some_and(|size| self.items.len() >= size);
+            if is_full || self.bytes.is_some_and(|most| self.length >= most) {
+                full.extend(self.rest()?);
+                is_held = false;
+            }
+        }
+        claim.settle();
+        Ok(full)
+    }
+
+    /// Returns the batch that is not full, if there is anything in it.
+    pub(crate) fn rest(&mut self) -> Result<Option<Shaped>, Failure> {
+        if self.items.is_empty() {
+            return Ok(None);
+        }
+        let items = std::mem::take(&mut self.items);
+        let scopes = std::mem::take(&mut self.scopes);
+        let claim = std::mem::take(&mut self.claim);
+        self.length = 0;
+        self.since = None;
+        self.batches += 1;
+        // A sink takes records, many at once.
+        if matches!(self.site.step.target, Target::Write(_)) {
+            return Ok(Some(Shaped { items, scopes, claim, ..Shaped::default() }));
+        }
+        let mut text = Vec::with_capacity(items.iter().map(|item| item.current.text().len() + 1).sum::<usize>() + 1);
+        let mut values = Vec::with_capacity(items.len());
+        for item in &items {
+            text.push(if text.is_empty() { b'[' } else { b',' });
+            text.extend_from_slice(item.current.text().as_bytes());
+            values.push(item.value()?);
+        }
+        text.push(b']');
+        let scope = self.site.base.with("batch", Value::list(values));
+        let first = items.first().map(|item| &item.origin);
+        let origin = Origin {
+            stream: first.map(|origin| Arc::clone(&origin.stream)).unwrap_or_default(),
+            response: first.and_then(|origin| origin.response.clone()),
+            place: self.site.step.span,
+            batch: Some(Arc::new(items)),
+            ..Origin::default()
+        };
+        let item = Item::new(Json::written(text), None, Arc::new(origin), self.batches);
+        Ok(Some(Shaped { items: vec![item], scopes: vec![scope], claim, ..Shaped::default() }))
+    }
+
+    /// Returns how long until what was gathered goes on, full or not.
+    pub(crate) fn due(&self) -> Option<Duration> {
+        let (since, within) = (self.since?, self.within?);
+        let passed = Duration::try_from(self.site.context().exchanges.now().duration_since(since)).unwrap_or_default();
+        Some(within.saturating_sub(passed))
+    }
+
+    /// Makes batches of a stream.
+    pub(crate) fn stream<'a>(
+        self,
+        shaped: impl Stream<Item = Result<Shaped, Failure>> + Send + 'a,
+    ) -> impl Stream<Item = Result<Shaped, Failure>> + Send + 'a {
+        let state = (Box::pin(shaped), self, VecDeque::new(), false);
+        stream::unfold(state, |(mut shaped, mut gather, mut ready, mut has_ended)| async move {
+            loop {
+                if let Some(batch) = ready.pop_front() {
+                    return Some((Ok(batch), (shaped, gather, ready, has_ended)));
+                }
+                if has_ended {
+                    return None;
+                }
+                let next = match gather.due() {
+                    None => Some(shaped.next().await),
+                    Some(due) => {
+                        let clock = Arc::clone(&gather.site.context().exchanges.world().clock);
+                        tokio::select! {
+                            next = shaped.next() => Some(next),
+                            () = clock.sleep(due) => None,
+                        }
+                    }
+                };
+                let made = match next {
+                    Some(Some(Ok(shaped))) => gather.take(shaped),
+                    Some(Some(Err(failure))) => Err(failure),
+                    Some(None) => {
+                        has_ended = true;
+                        gather.rest().map(|rest| rest.into_iter().collect())
+                    }
+                    None => gather.rest().map(|rest| rest.into_iter().collect()),
+                };
+                match made {
+                    Ok(made) => ready.extend(made),
+                    Err(failure) => return Some((Err(failure), (shaped, gather, ready, true))),
+                }
+            }
+        })
+    }
+}

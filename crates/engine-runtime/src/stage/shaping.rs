@@ -1,0 +1,95 @@
+//! Shaping the batches of a step, and what becomes of records that can't be shaped.
+
+use std::sync::Arc;
+
+use engine_expr::{DynamicLeaf, Scope, Template, Wanted};
+use engine_spec::{ItemAction, OnInvalid};
+
+use super::errors::Errors;
+use crate::claim::Claim;
+use crate::failure::Failure;
+use crate::item::Item;
+use crate::mapping::{Mapper, Scratch};
+use crate::needs::Needs;
+use crate::shape::{Checks, Shaped, Shaper, Vars};
+use crate::site::Site;
+
+/// Shapes the batches of a step.
+pub(crate) struct Shaping {
+    site: Site,
+    shaper: Shaper,
+    errors: Errors,
+    scratch: Scratch,
+}
+
+impl Shaping {
+    /// Compiles what a step does with each record before its target.
+    pub(crate) fn new(site: &Site) -> Self {
+        Self { site: site.clone(), shaper: shaper(site), errors: Errors::new(site), scratch: Scratch::default() }
+    }
+
+    /// Returns what the mapping wants of each record.
+    pub(crate) fn wanted(&self) -> Option<Wanted> {
+        self.shaper.wanted().cloned()
+    }
+
+    /// Tells whether an expression here asks for the page as `response`.
+    pub(crate) fn needs_response(&self) -> bool {
+        self.shaper.needs_response()
+    }
+
+    /// Shapes a batch; `scopes` has one for each item, or is empty where all see the same.
+    pub(crate) async fn take(&mut self, items: &[Item], scopes: &[Scope], claim: Claim) -> Result<Shaped, Failure> {
+        let tally = Arc::clone(&self.site.tally);
+        tally.add(|counts| counts.read += items.len() as u64);
+        let mut shaped = self.shaper.shape(items, scopes, &self.site.base, &mut self.scratch);
+        let dropped = shaped.dropped;
+        tally.add(|counts| counts.dropped += dropped);
+        for (item, failure) in std::mem::take(&mut shaped.refused) {
+            let is_kept = self.site.step.validate.as_ref().is_some_and(|it| it.on_invalid == OnInvalid::DeadLetter);
+            if is_kept {
+                self.errors.keep_aside(&item, &failure).await?;
+            } else {
+                tally.add(|counts| counts.invalid += 1);
+            }
+            self.site.reject(&Failure { help: None, ..failure }, 1);
+        }
+        for (item, failure) in std::mem::take(&mut shaped.failed) {
+            self.errors.settle(&item, &self.site.base, failure).await?;
+        }
+        shaped.claim = claim;
+        Ok(shaped)
+    }
+}
+
+fn shaper(site: &Site) -> Shaper {
+    let step = &site.step;
+    let vars = (!step.vars.is_empty()).then(|| {
+        let mut needs = Needs::default();
+        for value in step.vars.values() {
+            value.visit(&mut |leaf| match leaf {
+                DynamicLeaf::Template(template) => template.names().iter().for_each(|name| needs.add(name)),
+                DynamicLeaf::Path(_) => needs.whole_item(),
+            });
+        }
+        let values = step.vars.iter().map(|(name, value)| (Arc::clone(&name.value), value.clone())).collect();
+        Vars { values, needs }
+    });
+    let filter = step.filter.as_ref().map(|condition| (condition.clone(), Needs::of(condition.names())));
+    let mapper = step.map.as_ref().map(|mapping| Mapper::new(mapping, &*site.frame));
+    let checks = step.validate.as_ref().map(|validate| {
+        let mut needs = Needs::default();
+        for rule in &validate.rules {
+            rule.check.names().iter().for_each(|name| needs.add(name));
+            rule.message.iter().flat_map(Template::names).for_each(|name| needs.add(name));
+        }
+        Checks {
+            schema: validate.schema.clone(),
+            rules: validate.rules.iter().map(|rule| (rule.check.clone(), rule.message.clone())).collect(),
+            needs,
+        }
+    });
+    let leaves_invalid = step.validate.as_ref().is_some_and(|validate| validate.on_invalid != OnInvalid::Fail);
+    let leaves_failed = site.on_error.action != ItemAction::Fail;
+    Shaper { vars, filter, mapper, checks, leaves_invalid, leaves_failed }
+}

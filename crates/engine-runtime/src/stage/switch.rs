@@ -1,0 +1,226 @@
+//! A step that divides its items among cases. Each case keeps what it has open over all of them.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use engine_expr::{Condition, Scope, Setting};
+use engine_plan::{Case, Target};
+
+use super::errors::Errors;
+use super::{Done, Gather, Shaping, Stage};
+use crate::claim::Claim;
+use crate::failure::Failure;
+use crate::item::Item;
+use crate::mapping::Scratch;
+use crate::needs::Needs;
+use crate::report::Status;
+use crate::shape::Shaped;
+use crate::site::Site;
+
+/// Divides the items of a step.
+pub(crate) struct Switch {
+    site: Site,
+    cases: Vec<Branch>,
+    errors: Errors,
+    scratch: Scratch,
+    /// Whether nobody can tell in which order the cases get their items: then each gets all of its items of a page at once.
+    is_unordered: bool,
+}
+
+/// A case while it runs.
+struct Branch {
+    site: Site,
+    condition: Option<(Condition, Needs)>,
+    default: Option<Setting<bool>>,
+    /// False leaves an item out.
+    when: Option<(Condition, Needs)>,
+    shaping: Shaping,
+    gather: Option<Gather>,
+    stage: Stage,
+}
+
+impl Switch {
+    /// Prepares all cases.
+    pub(crate) fn new(site: &Site, cases: &[Case]) -> Result<Self, Failure> {
+        let cases = cases.iter().map(|case| Branch::new(site, case)).collect::<Result<Vec<_>, _>>()?;
+        let is_unordered = !site.is_taken && write_apart(&cases);
+        Ok(Self { site: site.clone(), cases, errors: Errors::new(site), scratch: Scratch::default(), is_unordered })
+    }
+
+    /// Tells whether a case asks for the page as `response`.
+    pub(crate) fn needs_response(&self) -> bool {
+        self.cases.iter().any(|branch| {
+            branch.condition.iter().chain(&branch.when).any(|(_, needs)| needs.response())
+                || branch.shaping.needs_response()
+                || branch.stage.needs_response()
+        })
+    }
+
+    /// Gives each item to the first case that takes it.
+    pub(crate) async fn take(&mut self, shaped: Shaped) -> Result<Done, Failure> {
+        let Shaped { items, scopes, claim, .. } = shaped;
+        let mut runs: Vec<(usize, Vec<Item>, Vec<Scope>)> = Vec::new();
+        for (at, item) in items.into_iter().enumerate() {
+            let scope = &scopes.get(at).unwrap_or(&self.site.base).clone();
+            let case = match self.case_of(&item, scope) {
+                Ok(Some(case)) => case,
+                Ok(None) => continue,
+                Err(failure) => {
+                    self.errors.settle(&item, scope, failure).await?;
+                    continue;
+                }
+            };
+            let run = match runs.last_mut() {
+                Some(run) if run.0 == case => run,
+                _ => match runs.iter().position(|run| self.is_unordered && run.0 == case) {
+                    Some(known) => &mut runs[known],
+                    None => {
+                        runs.push((case, Vec::new(), Vec::new()));
+                        let last = runs.len() - 1;
+                        &mut runs[last]
+                    }
+                },
+            };
+            run.1.push(item);
+            run.2.push(scope.clone());
+        }
+        let mut done = Done::default();
+        for (case, items, scopes) in runs {
+            if let Some(branch) = self.cases.get_mut(case) {
+                done.join(branch.take(&items, &scopes, claim.clone()).await?);
+            }
+        }
+        done.claim.join(claim);
+        Ok(done)
+    }
+
+    /// Finds the case of an item; none where its `when` leaves the item out.
+    fn case_of(&mut self, item: &Item, scope: &Scope) -> Result<Option<usize>, Failure> {
+        for (at, branch) in self.cases.iter().enumerate() {
+            let takes = match (&branch.condition, &branch.default) {
+                (Some((condition, needs)), _) => {
+                    needs.evaluate(scope, item, self.scratch.names(), |scope| condition.test(scope))?
+                }
+                (None, Some(default)) => default.resolve(scope)?,
+                (None, None) => false,
+            };
+            if !takes {
+                continue;
+            }
+            if let Some((when, needs)) = &branch.when
+                && !needs.evaluate(scope, item, self.scratch.names(), |scope| when.test(scope))?
+            {
+                branch.site.tally.add(|counts| {
+                    counts.read += 1;
+                    counts.dropped += 1;
+                });
+                return Ok(None);
+            }
+            return Ok(Some(at));
+        }
+        Err(Failure::new("step-failed", "no case of `switch` takes it", self.site.step.span)
+            .help("add a last case with `default: true`, or say `on_error: skip`"))
+    }
+
+    /// Returns how long until a case has something to hand on.
+    pub(crate) fn due(&self) -> Option<Duration> {
+        self.cases.iter().filter_map(Branch::due).min()
+    }
+
+    /// Hands on what cases have gathered for as long as they may.
+    pub(crate) async fn flush(&mut self) -> Result<Done, Failure> {
+        let mut done = Done::default();
+        for branch in &mut self.cases {
+            if branch.due().is_some_and(|due| due.is_zero()) {
+                done.join(branch.flush().await?);
+            }
+        }
+        Ok(done)
+    }
+
+    /// Ends all cases.
+    pub(crate) async fn finish(&mut self) -> Result<Done, Failure> {
+        let mut done = Done::default();
+        for branch in &mut self.cases {
+            done.join(branch.rest().await?);
+            done.join(branch.stage.finish(&branch.site).await?);
+            branch.site.context().book.ended(&branch.site.frame.rank(&branch.site.step), Status::Ok, false);
+        }
+        Ok(done)
+    }
+}
+
+/// Tells whether all cases but write, and each to a place of its own.
+fn write_apart(cases: &[Branch]) -> bool {
+    let mut places = HashSet::new();
+    cases.iter().all(|branch| match &branch.site.step.target {
+        Target::None => true,
+        Target::Write(write) => {
+            let table = write.table.as_ref().or(write.path.as_ref());
+            let table = table.map(|table| table.as_literal().map(engine_expr::Value::to_json));
+            match table {
+                Some(Some(table)) => places.insert((write.sink.name.clone(), table)),
+                None => places.insert((write.sink.name.clone(), String::new())),
+                // It may be any.
+                Some(None) => false,
+            }
+        }
+        _ => false,
+    })
+}
+
+impl Branch {
+    fn new(site: &Site, case: &Case) -> Result<Self, Failure> {
+        let site = site.of_case(&case.step);
+        let condition = |condition: &Condition| (condition.clone(), Needs::of(condition.names()));
+        Ok(Self {
+            condition: case.condition.as_ref().map(condition),
+            default: case.default.clone(),
+            when: case.step.when.as_ref().map(condition),
+            shaping: Shaping::new(&site),
+            gather: Gather::new(&site)?,
+            stage: Stage::new(&site)?,
+            site,
+        })
+    }
+
+    async fn take(&mut self, items: &[Item], scopes: &[Scope], claim: Claim) -> Result<Done, Failure> {
+        let shaped = self.shaping.take(items, scopes, claim).await?;
+        let batches = match &mut self.gather {
+            Some(gather) => gather.take(shaped)?,
+            None => vec![shaped],
+        };
+        let mut done = Done::default();
+        for batch in batches {
+            done.join(self.pass(batch).await?);
+        }
+        Ok(done)
+    }
+
+    async fn pass(&mut self, shaped: Shaped) -> Result<Done, Failure> {
+        let done = self.stage.take(&self.site, shaped).await?;
+        self.site.tally.add(|counts| counts.out += done.items.len() as u64);
+        self.site.tally.progress();
+        Ok(done)
+    }
+
+    async fn rest(&mut self) -> Result<Done, Failure> {
+        match self.gather.as_mut().map(Gather::rest).transpose()?.flatten() {
+            Some(rest) => self.pass(rest).await,
+            None => Ok(Done::default()),
+        }
+    }
+
+    fn due(&self) -> Option<Duration> {
+        self.gather.as_ref().and_then(Gather::due).into_iter().chain(self.stage.due()).min()
+    }
+
+    async fn flush(&mut self) -> Result<Done, Failure> {
+        let mut done = Done::default();
+        if self.gather.as_ref().and_then(Gather::due).is_some_and(|due| due.is_zero()) {
+            done.join(self.rest().await?);
+        }
+        done.join(Box::pin(self.stage.flush()).await?);
+        Ok(done)
+    }
+}

@@ -1,0 +1,79 @@
+//! A step that waits, for each item.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine_plan::{Until, Wait};
+
+use super::each::Work;
+use super::{Done, unclaimed};
+use crate::failure::Failure;
+use crate::needs::whole_scope;
+use crate::report::{Event, WaitingFor};
+use crate::site::Site;
+use crate::slot::Slot;
+
+/// How long to wait before a condition is looked at again, if the spec does not say.
+const EVERY: Duration = Duration::from_secs(10);
+
+/// Waits, and hands the item on.
+pub(crate) async fn wait(site: &Site, wait: &Wait, work: &Work, slot: Option<&Arc<Slot>>) -> Result<Done, Failure> {
+    match wait {
+        Wait::Period(period) => {
+            let scope = whole_scope(&work.scope, &work.item)?;
+            sleep(site, period.resolve(&scope)?.duration(), slot).await?;
+        }
+        Wait::Until(until) => holds(site, until, work, slot).await?,
+        Wait::Event { event, .. } => {
+            let text = "waiting for an event needs a server, which this version does not have";
+            return Err(Failure::new(
+                "not-supported",
+                text,
+                event.path.as_ref().map_or(site.step.span, |path| path.span()),
+            ));
+        }
+    }
+    Ok(unclaimed(vec![work.item.clone()]))
+}
+
+async fn holds(site: &Site, until: &Until, work: &Work, slot: Option<&Arc<Slot>>) -> Result<(), Failure> {
+    let exchanges = &site.context().exchanges;
+    let scope = whole_scope(&work.scope, &work.item)?;
+    let every = match &until.every {
+        Some(every) => every.resolve(&scope)?.duration(),
+        None => EVERY,
+    };
+    let timeout = until.timeout.as_ref().map(|timeout| timeout.resolve(&scope)).transpose()?;
+    let began = exchanges.now();
+    loop {
+        if until.condition.test(&scope)? {
+            return Ok(());
+        }
+        let passed = Duration::try_from(exchanges.now().duration_since(began)).unwrap_or_default();
+        let left = timeout.map(|timeout| timeout.duration().saturating_sub(passed));
+        if left.is_some_and(|left| left.is_zero()) || site.context().options.placeholders {
+            let within = timeout.map(|timeout| format!(" within {timeout}")).unwrap_or_default();
+            return Err(Failure::new("timeout", format!("`until` did not hold{within}"), until.condition.span())
+                .help("give it more time with `timeout` beside `until`, or check what the condition asks for"));
+        }
+        // A condition that no time is given for is looked at now and then, not without a pause.
+        let next = every.max(Duration::from_millis(1));
+        sleep(site, left.map_or(next, |left| next.min(left)), slot).await?;
+    }
+}
+
+/// Lets time pass. Where answers are made up, and where nothing is done, nothing is waited for.
+async fn sleep(site: &Site, time: Duration, slot: Option<&Arc<Slot>>) -> Result<(), Failure> {
+    let context = site.context();
+    if context.options.placeholders || context.options.dry_run {
+        return Ok(());
+    }
+    let waits = Event::Waiting { step: Arc::clone(site.address()), wait: time, why: WaitingFor::Step };
+    site.tally.event(waits);
+    let sleeping = context.exchanges.sleep(time, &site.frame.stop);
+    let slept = match slot.or(site.frame.slot()) {
+        Some(slot) => slot.without(sleeping).await,
+        None => sleeping.await,
+    };
+    if slept { Ok(()) } else { Err(Failure::interrupted()) }
+}

@@ -1,0 +1,88 @@
+//! The sinks that steps write to. A step that runs for each of many items writes to the same ones, which stay open for all of them.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::Mutex as AsyncMutex;
+
+use crate::failure::Failure;
+use crate::shape::Shaped;
+use crate::site::Site;
+use crate::stage::Done;
+use crate::write::Writer;
+
+/// What steps within others write to, by their addresses.
+#[derive(Default)]
+pub(crate) struct Writers {
+    open: Mutex<HashMap<Arc<str>, Arc<AsyncMutex<Writer>>>>,
+}
+
+/// What one step writes to.
+pub(crate) struct SharedWriter {
+    writer: Arc<AsyncMutex<Writer>>,
+    /// Whether it asks for the page as `response`.
+    pub(crate) needs_response: bool,
+}
+
+impl Writers {
+    /// Returns what a step writes to.
+    ///
+    /// # Errors
+    ///
+    /// Fails where what the spec says of the sink can't be evaluated.
+    pub(crate) fn of(&self, site: &Site) -> Result<SharedWriter, Failure> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = if site.frame.is_root() { None } else { open.get(site.address()) };
+        let writer = match known {
+            Some(writer) => Arc::clone(writer),
+            None => {
+                let writer = Writer::new(site)?;
+                let writer = Arc::new(AsyncMutex::new(writer));
+                // One of the flow's own steps ends with its step.
+                if !site.frame.is_root() {
+                    open.insert(Arc::clone(site.address()), Arc::clone(&writer));
+                }
+                writer
+            }
+        };
+        let needs_response = writer.try_lock().is_ok_and(|writer| writer.needs_response());
+        Ok(SharedWriter { writer, needs_response })
+    }
+
+    /// Ends the writing of all steps within one.
+    pub(crate) async fn finish(&self, address: &str) -> Result<(), Failure> {
+        for writer in self.within(address) {
+            writer.lock().await.finish(None).await?;
+        }
+        Ok(())
+    }
+
+    /// Forgets what the steps within one were writing: it is not to be finished.
+    pub(crate) fn abandon(&self, address: &str) {
+        drop(self.within(address));
+    }
+
+    fn within(&self, address: &str) -> Vec<Arc<AsyncMutex<Writer>>> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut names: Vec<Arc<str>> = open
+            .keys()
+            .filter(|name| name.strip_prefix(address).is_some_and(|rest| rest.starts_with('/')))
+            .cloned()
+            .collect();
+        names.sort();
+        names.iter().filter_map(|name| open.remove(name)).collect()
+    }
+}
+
+impl SharedWriter {
+    /// Writes a batch, and hands it on.
+    pub(crate) async fn take(&self, site: &Site, shaped: Shaped) -> Result<Done, Failure> {
+        let Shaped { items, scopes, claim, .. } = shaped;
+        self.writer.lock().await.take(site, items, &scopes, claim).await
+    }
+
+    /// Ends the writing, if it ends with the step.
+    pub(crate) async fn finish(&self, site: &Site) -> Result<(), Failure> {
+        if site.frame.is_root() { self.writer.lock().await.finish(Some(site)).await } else { Ok(()) }
+    }
+}
