@@ -26,6 +26,8 @@ scenarios! {
     answer_of_100_mb
     answer_of_100_mb_broken
     answer_of_100_mb_of_csv
+    answer_of_20_mb_of_xml
+    answer_of_20_mb_to_a_call
     answer_of_5_gb
     answer_of_a_gz_file
     answer_of_a_large_gz_file
@@ -40,6 +42,7 @@ scenarios! {
     answer_of_csv_ragged
     answer_of_csv_that_is_html
     answer_of_json_for_csv
+    answer_of_json_in_latin_1
     answer_of_nan
     answer_of_ndjson
     answer_of_ndjson_that_is_json
@@ -49,18 +52,22 @@ scenarios! {
     answer_of_xml
     answer_of_xml_broken
     answer_of_xml_in_latin_1
+    answer_of_xml_of_named_lists
     answer_of_xml_that_says_no
+    answer_of_xml_with_one_of_each
     answer_of_xml_without_its_element
     answer_packed_in_other_ways
     answer_that_is_packed
     answer_that_is_too_large
     answer_to_a_file
+    answer_to_a_file_of_two_items
     answer_to_a_file_outside
     answer_too_deep
     answer_truncated
     answer_truncated_within
     answer_with_duplicate_keys
     answer_with_its_list_twice
+    answer_with_many_headers
     answer_with_no_list
     answer_without_end
     answer_without_its_member
@@ -77,25 +84,33 @@ scenarios! {
     auth_digest_refused
     auth_hmac
     auth_hmac_redirected
+    auth_hmac_said_back
     auth_in_the_path
     auth_jwt
     auth_jwt_with_a_wrong_key
     auth_oauth1
     auth_oauth2
+    auth_oauth2_401_skipped
     auth_oauth2_401_twice
     auth_oauth2_after_a_401
     auth_oauth2_concurrently
     auth_oauth2_in_the_query
     auth_oauth2_instance_url
+    auth_oauth2_instance_url_moves
     auth_oauth2_json_answer_elsewhere
+    auth_oauth2_null_token
+    auth_oauth2_redirected
     auth_oauth2_refresh_refused
     auth_oauth2_refused
     auth_oauth2_refused_in_a_good_answer
     auth_oauth2_rotated
+    auth_oauth2_rotated_without_instance_url
     auth_oauth2_without_a_token
+    auth_oauth2_without_instance_url
     auth_refresh_by_rule
     auth_session
     auth_session_by_redirect
+    auth_session_refused
     auth_session_without_a_token
     auth_signed_mock
     auth_switch
@@ -122,9 +137,14 @@ scenarios! {
     graphql_errors
     graphql_pages
     headers_in_any_case
+    host_by_a_param
+    host_by_a_param_secret_body
+    host_by_a_param_secret_query
     host_of_a_link
+    host_of_a_link_with_a_secret
     host_that_is_allowed
     host_that_is_link_local
+    host_written_out
     imports
     incremental
     incremental_failed
@@ -176,10 +196,14 @@ scenarios! {
     redirect
     redirect_after_a_post
     redirect_after_a_post_401
+    redirect_as_often_as_allowed
     redirect_none
     redirect_same_origin
+    redirect_to_a_link_local_address
     redirect_to_another_host
     redirect_to_nowhere_after_a_post
+    redirect_too_often
+    redirect_with_a_secret
     refused_for_too_long
     restart_after
     restart_by_rule

@@ -8,7 +8,7 @@ use bytestring::ByteString;
 use engine_expr::{Expr, Scope, Segment, Slots, Start, Value, Wanted, walk};
 use engine_plan::Endpoint;
 use engine_request::{
-    Answer, Content, ErrorRules, Fingerprint, MissingRecords, Needs, Paging, check_json, not_utf8, trim_line,
+    Answer, Content, ErrorRules, Fingerprint, MissingRecords, Needs, Paging, XmlLists, check_json, not_utf8, trim_line,
 };
 use engine_source::{Span, suggest};
 use tokio::sync::mpsc;
@@ -57,7 +57,14 @@ impl PageReader {
     /// Prepares the reading of an endpoint that has records.
     ///
     /// `row` is what the step wants of each record: it is found in the same pass; `response` is what it wants of the page.
-    pub(crate) fn new(endpoint: &Endpoint, row: Option<&Wanted>, response: Option<&Needs>) -> Self {
+    ///
+    /// In XML, `lists` are lists even where there is one element.
+    pub(crate) fn new(
+        endpoint: &Endpoint,
+        row: Option<&Wanted>,
+        response: Option<&Needs>,
+        lists: Arc<XmlLists>,
+    ) -> Self {
         let unwrap = endpoint.response.body.as_ref();
         let mut wanted = Wanted::new();
         let mut paging = endpoint.paginate.as_ref().map(|pagination| Paging::new(pagination, unwrap));
@@ -84,9 +91,9 @@ impl PageReader {
                     || response.is_some_and(|needs| needs.reaches(path, 0))
                     || cursor_needs(endpoint).is_some_and(|needs| needs.reaches(path, 0))
                     || ErrorRules::new(endpoint.errors.iter().cloned()).reaches(path);
-                if is_seen { Takes::Whole } else { Takes::Records { path: Arc::clone(path), span } }
+                if is_seen { Takes::Lists(lists) } else { Takes::Records { path: Arc::clone(path), span, lists } }
             }
-            List::Evaluated { .. } => Takes::Whole,
+            List::Evaluated { .. } => Takes::Lists(lists),
         };
         let width = match (&list, row) {
             (List::Gathered(_), Some(row)) if !row.is_empty() => {
@@ -156,13 +163,14 @@ impl PageReader {
                             .then(|| Arc::new(Rows::new(body.clone(), found, self.width)));
                         Ok(Records { ranges, rows, ..Records::none(body) })
                     }
-                    (shape, _) if matches!(content, Content::Xml) => self.element(answer, body, path, shape),
+                    (shape, _) if matches!(content, Content::Xml(_)) => self.element(answer, body, path, shape),
                     (shape, _) => self.no_list(answer, shape).map(|()| Records::none(body)),
                 }
             }
             List::Evaluated { unwrap, records } => {
                 // One element is no list there, so that its own children would be taken for records.
-                if matches!(content, Content::Xml) && records.as_path().is_some_and(|path| path.text().contains('*')) {
+                if matches!(content, Content::Xml(_)) && records.as_path().is_some_and(|path| path.text().contains('*'))
+                {
                     let text = format!("`{}` takes all members, and in XML one element is not a list", self.path);
                     return Err(Failure::new("unexpected-shape", text, self.span)
                         .help("write the path of the element without `[*]`: it gives one, several or none"));

@@ -1,7 +1,9 @@
 //! A body that becomes a file: written beside its place first, and put there when nothing speaks against it.
 
+use std::collections::HashMap;
 use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use engine_expr::{Scope, Template, Value};
 use engine_source::Span;
@@ -22,7 +24,24 @@ pub(crate) struct Staged {
     place: PathBuf,
     /// What is told of it: `path`, `size`, `content_type`, `sha256`.
     pub(crate) value: Value,
+    /// What is in it.
+    sum: String,
     span: Span,
+}
+
+/// The files that a run has put into their places: none of them is replaced by another of the same run.
+#[derive(Debug, Default)]
+pub(crate) struct Placed(Mutex<HashMap<PathBuf, (Download, String)>>);
+
+/// What a file came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Download {
+    /// The step.
+    pub(crate) step: String,
+    /// The item, as messages show it.
+    pub(crate) item: String,
+    /// The request, as messages show it.
+    pub(crate) request: String,
 }
 
 impl Staged {
@@ -55,16 +74,48 @@ impl Staged {
             ("path", Value::from(name.as_str())),
             ("size", Value::from(size)),
             ("content_type", content_type.map_or(Value::Null, Value::from)),
-            ("sha256", Value::from(sum)),
+            ("sha256", Value::from(sum.as_str())),
         ]);
-        Ok(Self { written, place, value, span })
+        Ok(Self { written, place, value, sum, span })
     }
 
-    /// Puts the file into its place, in place of one that is there.
-    pub(crate) fn place(self) -> Result<(), Failure> {
-        let Some(written) = self.written else { return Ok(()) };
-        written.persist(&self.place).map_err(|error| failed(&self.place, &error.error, self.span))
+    /// Puts the file into its place, in place of one that is there from before the run.
+    pub(crate) fn place(self, download: Download, placed: &Placed) -> Result<(), Failure> {
+        let place = real(&self.place);
+        let mut known = placed.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // What is asked for twice and is the same is not lost.
+        if let Some((other, sum)) = known.get(&place)
+            && (other.request != download.request || *sum != self.sum)
+        {
+            let step = if other.step == download.step { String::new() } else { format!(" in step `{}`", other.step) };
+            let text = format!(
+                "`{}` is already the file of {} ({}){step}, and would be replaced by that of {} ({})",
+                self.place.display(),
+                other.item,
+                other.request,
+                download.item,
+                download.request
+            );
+            return Err(Failure::new("output-failed", text, self.span)
+                .help("put something into `to` that tells the items apart, such as `{{ params.id }}`"));
+        }
+        // Nobody else puts a file there between this and the look.
+        if let Some(written) = self.written {
+            written.persist(&self.place).map_err(|error| failed(&self.place, &error.error, self.span))?;
+        }
+        known.insert(place, (download, self.sum));
+        Ok(())
     }
+}
+
+/// Names a place as it is, whatever links and dots lead to it; where a file system sees no difference between letters, nor is there one here.
+fn real(place: &Path) -> PathBuf {
+    let folder = place.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let real = match (std::fs::canonicalize(folder), place.file_name()) {
+        (Ok(folder), Some(name)) => folder.join(name),
+        _ => place.components().filter(|part| !matches!(part, Component::CurDir)).collect(),
+    };
+    if cfg!(any(windows, target_os = "macos")) { real.to_string_lossy().to_lowercase().into() } else { real }
 }
 
 fn failed(place: &Path, error: &io::Error, span: Span) -> Failure {
@@ -169,6 +220,38 @@ mod tests {
         }
     }
 
+    fn download(item: &str, request: &str) -> Download {
+        Download { step: "files".to_owned(), item: item.to_owned(), request: request.to_owned() }
+    }
+
+    #[test]
+    fn no_file_replaces_another_of_the_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let placed = Placed::default();
+        let put = |name: &str, text: &'static str, item: &str, request: &str| {
+            let source = Source { body: Body::Bytes(text.into()), packed: Packed::No };
+            let (written, _, sum) = copy(&source, Some(folder.path()), 5).unwrap();
+            let place = folder.path().join(name);
+            let staged = Staged { written, place, value: Value::Null, sum, span: Span::default() };
+            staged.place(download(item, request), &placed).map_err(|failure| failure.message)
+        };
+        std::fs::create_dir(folder.path().join("sub")).unwrap();
+        std::fs::write(folder.path().join("a"), "old").unwrap();
+        put("a", "1", "item 1", "GET /1").unwrap();
+        put("b", "1", "item 2", "GET /2").unwrap();
+        // The same once more.
+        put("a", "1", "item 3", "GET /1").unwrap();
+        for (name, text, request) in [("a", "2", "GET /2"), ("sub/../a", "1", "GET /2"), ("./a", "2", "GET /1")] {
+            let error = put(name, text, "item 4", request).unwrap_err();
+            let expected = format!(
+                "a` is already the file of item 3 (GET /1), and would be replaced by that of item 4 ({request})"
+            );
+            assert!(error.ends_with(&expected), "{error}");
+        }
+        assert_eq!(std::fs::read_to_string(folder.path().join("a")).unwrap(), "1");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 3);
+    }
+
     #[test]
     fn a_file_is_in_its_place_only_when_it_is_put_there() {
         let folder = tempfile::tempdir().unwrap();
@@ -176,9 +259,9 @@ mod tests {
         let (written, size, sum) = copy(&source, Some(&folder.path().join("a/b")), 5).unwrap();
         assert_eq!((size, sum.as_str()), (5, "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"));
         let place = folder.path().join("a/b/c.txt");
-        let staged = Staged { written, place: place.clone(), value: Value::Null, span: Span::default() };
+        let staged = Staged { written, place: place.clone(), value: Value::Null, sum, span: Span::default() };
         assert!(!place.exists());
-        staged.place().unwrap();
+        staged.place(download("item 1", "GET /1"), &Placed::default()).unwrap();
         assert_eq!(std::fs::read_to_string(&place).unwrap(), "hello");
         assert!(copy(&source, Some(folder.path()), 4).is_err());
         assert_eq!(std::fs::read_dir(folder.path().join("a/b")).unwrap().count(), 1);

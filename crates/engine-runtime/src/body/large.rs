@@ -119,6 +119,11 @@ impl Large {
         Ok(Self { source, encoding, kind, most, count, last, fingerprint: recognizer.fingerprint(), skeleton })
     }
 
+    /// Tells whether the list was found, even if it is empty.
+    pub(crate) fn has_list(&self) -> bool {
+        !matches!(self.kind, Kind::Json { list: 0, .. })
+    }
+
     /// Hands the records on, part by part, as they are taken.
     pub(crate) fn parts(self: &Arc<Self>) -> mpsc::Receiver<Result<Part, LargeError>> {
         let (sender, receiver) = mpsc::channel(1);

@@ -12,12 +12,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use encoding_rs::{Encoding, UTF_8};
 use engine_expr::{Scope, Segment};
-use engine_request::{Answer, Content, Format, Response};
+use engine_request::{Answer, Content, Format, Response, XmlLists};
 use engine_source::Span;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use url::Url;
 
-pub(crate) use self::file::Staged;
+pub(crate) use self::file::{Download, Placed, Staged};
 pub(crate) use self::large::{Large, LargeError, Part};
 use self::packing::{Packed, Source};
 use self::text::{TextError, encoding_of, read_all};
@@ -29,6 +29,12 @@ use crate::transport::{Body, Incoming, MAX_WHOLE, Outgoing};
 /// How much of a body tells its encoding.
 const START: usize = 1024;
 
+/// How large what becomes a value as a whole may be, unless more is allowed: in memory it may take sixty times as much.
+const MAX_VALUE: u64 = 10_000_000;
+
+/// How large what is a text in memory may be, unless more is allowed: XML whose records come in parts, and texts.
+const MAX_TEXT: u64 = 64_000_000;
+
 /// How much of the body of an error is looked at, where it is broken.
 const OF_ERRORS: u64 = 1 << 20;
 
@@ -38,12 +44,16 @@ pub(crate) enum Takes {
     /// Looks at all of it.
     #[default]
     Whole,
+    /// Looks at all of it; in XML these elements are lists.
+    Lists(Arc<XmlLists>),
     /// Takes the records of the list at this path, and may take them in parts.
     Records {
         /// The path in the body, not unwrapped.
         path: Arc<[Segment]>,
         /// Where it is written.
         span: Span,
+        /// The elements that are lists in XML.
+        lists: Arc<XmlLists>,
     },
     /// Writes it to a file.
     File,
@@ -66,6 +76,17 @@ pub(crate) enum Beside {
     Records(Arc<Large>),
     /// The bytes of a file.
     File(Source),
+}
+
+/// How large a body may be.
+#[derive(Clone, Copy)]
+struct Bounds {
+    /// Where it comes in parts.
+    most: u64,
+    /// Where it is a text in memory.
+    text: u64,
+    /// Where it becomes a value as a whole.
+    value: u64,
 }
 
 /// What came of a body that had to be worked on.
@@ -92,7 +113,8 @@ pub(crate) async fn receive(incoming: Incoming, url: Url, asked: &Asked<'_>) -> 
     let succeeded = (200..300).contains(&status);
     // An error has a form of its own, whatever the endpoint gives otherwise.
     let content = if succeeded {
-        Content::of(response, content_type, scope)?
+        let content = Content::of(response, content_type, scope)?;
+        takes.lists().map_or_else(|| content.clone(), |lists| content.clone().with_lists(lists))
     } else {
         Content::said_by(content_type.unwrap_or_default())
     };
@@ -123,11 +145,21 @@ pub(crate) async fn receive(incoming: Incoming, url: Url, asked: &Asked<'_>) -> 
         return Ok(Received { answer, beside });
     }
     let path = match takes {
-        Takes::Records { path, .. } if succeeded && (content.is_json() || path.is_empty()) => Some(Arc::clone(path)),
+        Takes::Records { path, .. } if succeeded => Some(Arc::clone(path)),
         _ => None,
     };
-    let path = path.filter(|_| !matches!(content, Content::Xml | Content::Text));
-    let worked = work(source.clone(), said, content_type, content.clone(), path, most).await;
+    let path = path.filter(|path| match content {
+        Content::Text => false,
+        Content::Xml(_) => true,
+        _ => content.is_json() || path.is_empty(),
+    });
+    let is_said = response.max_size.is_some();
+    let bounds = Bounds {
+        most,
+        text: if is_said { most.min(MAX_WHOLE) } else { MAX_TEXT },
+        value: if is_said { most.min(MAX_WHOLE) } else { MAX_VALUE },
+    };
+    let worked = work(source.clone(), said, content_type, content.clone(), path, bounds).await;
     let (text, beside) = match worked {
         Ok(Worked::Whole(text)) => (text, Beside::Nothing),
         Ok(Worked::Large(mut large)) => {
@@ -150,8 +182,9 @@ async fn work(
     content_type: Option<&str>,
     content: Content,
     path: Option<Arc<[Segment]>>,
-    most: u64,
+    bounds: Bounds,
 ) -> Result<Worked, LargeError> {
+    let Bounds { most, text, value } = bounds;
     let (said, content_type) = (said.map(ToOwned::to_owned), content_type.map(ToOwned::to_owned));
     let work = move || {
         let start = source.read(|input| {
@@ -161,7 +194,18 @@ async fn work(
         let start: Vec<u8> = start.map_err(LargeError::Read)?;
         let encoding: &'static Encoding = encoding_of(said.as_deref(), content_type.as_deref(), &content, &start);
         let in_memory = |most: u64| source.read(|input| read_all(input, encoding, most));
-        let Some(path) = path else { return Ok(Worked::Whole(in_memory(most.min(MAX_WHOLE))?)) };
+        let Some(path) = path else {
+            let whole = if matches!(content, Content::Text) { text } else { value };
+            return Ok(Worked::Whole(in_memory(whole)?));
+        };
+        if let Content::Xml(_) = content {
+            let text = in_memory(text)?;
+            return match elements(&text, &content, &path) {
+                Some(large) => Ok(Worked::Large(large)),
+                None if text.len() as u64 > value => Err(TextError::TooLarge(value).into()),
+                None => Ok(Worked::Whole(text)),
+            };
+        }
         let is_large = matches!(source.body, Body::File(_)) && source.packed == Packed::No;
         if !is_large {
             match in_memory(Outgoing::SPOOL_ABOVE as u64) {
@@ -178,6 +222,17 @@ async fn work(
     }
 }
 
+/// Returns the records of a large XML document, which come in parts; nothing where there is no list of them, or too much beside it.
+fn elements(text: &str, content: &Content, path: &Arc<[Segment]>) -> Option<Large> {
+    if text.len() <= Outgoing::SPOOL_ABOVE {
+        return None;
+    }
+    let json = content.json(text).ok()??;
+    let most = json.len() as u64;
+    let source = Source { body: Body::Bytes(json.into()), packed: Packed::No };
+    Large::survey(source, UTF_8, &Content::Json, path, most).ok().filter(Large::has_list)
+}
+
 /// Returns as much as can be read of the body of an error.
 fn broken(source: &Source) -> String {
     let mut bytes = Vec::new();
@@ -190,6 +245,13 @@ impl Takes {
     fn span(&self) -> Option<Span> {
         match self {
             Self::Records { span, .. } => Some(*span),
+            Self::Whole | Self::Lists(_) | Self::File => None,
+        }
+    }
+
+    fn lists(&self) -> Option<&XmlLists> {
+        match self {
+            Self::Lists(lists) | Self::Records { lists, .. } => Some(lists),
             Self::Whole | Self::File => None,
         }
     }
@@ -242,10 +304,7 @@ impl Taker<'_> {
             LargeError::Read(error) | LargeError::Cut(cutter::CutError::Text(TextError::Read(error))) => {
                 return self.unreadable(error);
             }
-            LargeError::Cut(cutter::CutError::Text(TextError::TooLarge(_))) => {
-                let most = self.most.min(MAX_WHOLE);
-                return self.too_large(most);
-            }
+            LargeError::Cut(cutter::CutError::Text(TextError::TooLarge(most))) => return self.too_large(*most),
             LargeError::Cut(cutter::CutError::TooLarge { .. }) => {
                 return Failure::new("body-too-large", format!("in the answer {error}"), self.span)
                     .help("ask for smaller pages, or for fewer fields");
@@ -261,11 +320,22 @@ impl Taker<'_> {
     }
 
     fn too_large(&self, most: u64) -> Failure {
-        let text = format!("the body is larger than {} when it is unpacked", engine_request::Size::from_bytes(most));
-        let help = if most < MAX_WHOLE || self.most <= most {
-            "ask for smaller pages, or allow more with `response: {max_size: …}`"
+        let size = engine_request::Size::from_bytes(most);
+        let (text, help) = if self.most <= most {
+            (
+                format!("the body is larger than {size} when it is unpacked"),
+                "ask for smaller pages, or allow more with `response: {max_size: …}`",
+            )
+        } else if most < MAX_WHOLE {
+            (
+                format!("the body is larger than {size} when it is unpacked, and it is taken as a whole"),
+                "ask for smaller pages, or allow more with `response: {max_size: …}`: in memory it takes many times as much",
+            )
         } else {
-            "ask for smaller pages; only what is read by a path such as `$.items`, of JSON, NDJSON or CSV, may be larger than memory"
+            (
+                format!("the body is larger than {size} when it is unpacked, and it is taken as a whole"),
+                "ask for smaller pages; only what is read by a path such as `$.items`, of JSON, NDJSON or CSV, may be larger than memory",
+            )
         };
         Failure::new("body-too-large", text, self.span).help(help)
     }

@@ -95,6 +95,10 @@ fn unzip<T, E: From<io::Error>>(
     work: impl FnOnce(&mut dyn Read) -> Result<T, E>,
 ) -> Result<T, E> {
     let mut archive = ZipArchive::new(reader).map_err(told)?;
+    // Of several of one name only the last could be seen.
+    if archive.has_duplicate_names() {
+        return Err(broken("the ZIP archive has several files of one name, where one file is expected").into());
+    }
     // What a Mac adds for itself is nobody's data.
     let is_file = |name: &str| !name.ends_with('/') && !name.starts_with("__MACOSX/");
     let mut files = Vec::new();
@@ -183,6 +187,16 @@ mod tests {
         let two = read(zip(&[("a.csv", "1"), ("b.csv", "2")])).unwrap_err();
         assert_eq!(two, "the ZIP archive has 2 files, where one is expected: `a.csv`, `b.csv`");
         assert_eq!(read(zip(&[])).unwrap_err(), "the ZIP archive has no file");
+        let mut twice = zip(&[("a.csv", "1"), ("b.csv", "2")]);
+        for at in 0..twice.len() - 5 {
+            if &twice[at..at + 5] == b"b.csv" {
+                twice[at] = b'a';
+            }
+        }
+        assert_eq!(
+            read(twice).unwrap_err(),
+            "the ZIP archive has several files of one name, where one file is expected"
+        );
         let mut broken = zip(&[("a.csv", "some text that is packed")]);
         broken.truncate(30);
         assert_eq!(read(broken).unwrap_err(), "the body is not a ZIP archive, or a broken one");

@@ -157,7 +157,7 @@ pub(crate) fn encoding_of(
     }
     marked
         .or_else(|| content_type.and_then(charset_of_content_type))
-        .or_else(|| if matches!(content, Content::Xml) { charset_of_xml(start) } else { None })
+        .or_else(|| if matches!(content, Content::Xml(_)) { charset_of_xml(start) } else { None })
         .unwrap_or(UTF_8)
 }
 
@@ -210,8 +210,11 @@ mod tests {
             assert_eq!(encoding_of(said, content_type, &Content::Json, start).name(), expected, "{said:?} {start:?}");
         }
         let start = b"<?xml version='1.0' encoding='iso-8859-15'?>";
-        assert_eq!(encoding_of(None, None, &Content::Xml, start).name(), "ISO-8859-15");
-        assert_eq!(encoding_of(None, Some("text/xml;charset=utf-8"), &Content::Xml, start).name(), "UTF-8");
+        assert_eq!(encoding_of(None, None, &Content::Xml(std::sync::Arc::default()), start).name(), "ISO-8859-15");
+        assert_eq!(
+            encoding_of(None, Some("text/xml;charset=utf-8"), &Content::Xml(std::sync::Arc::default()), start).name(),
+            "UTF-8"
+        );
     }
 
     proptest! {
