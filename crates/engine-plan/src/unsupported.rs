@@ -4,7 +4,7 @@
 use engine_source::{Entry, Finding, Findings, Node, Span};
 
 use self::Object::{Api, Endpoint, Incremental, OnError, Read, Sink, Step, Top, Validate, Wait};
-use self::Sign::{Is, IsOther, There};
+use self::Sign::{Is, There};
 
 /// The objects of a spec in which there is something that does not run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,8 +28,6 @@ enum Sign {
     There,
     /// The key has this value.
     Is(&'static str),
-    /// The key has another value.
-    IsOther(&'static str),
 }
 
 /// Something that does not run.
@@ -39,13 +37,9 @@ pub(crate) struct Unsupported {
     instead: &'static str,
 }
 
-/// A table or a file per value of an item.
-pub(crate) const PARTITION: Unsupported =
-    Unsupported { what: "a file or a table per item", instead: "name one, or use a step with `where` for each" };
-
 const WRITE_OUT: &str = "write the steps one after another";
 const REJECTS: &str = "use `skip`, which counts them, or `fail`";
-const OTHER_SINK: &str = "use `sqlite`, `csv` or `jsonl`";
+const OTHER_SINK: &str = "use `sqlite`, `parquet`, `csv` or `jsonl`";
 
 #[rustfmt::skip]
 const TABLE: &[(Object, &str, Sign, &str, &str)] = &[
@@ -68,10 +62,7 @@ const TABLE: &[(Object, &str, Sign, &str, &str)] = &[
     (Incremental, "concurrency", There, "`concurrency` of windows", "leave it out"),
     (Read, "sink", There, "a read from a sink", "read the endpoint that the records came from"),
     (Validate, "on_invalid", Is("dead_letter"), "`dead_letter`", REJECTS),
-    (Sink, "type", Is("parquet"), "a `parquet` sink", OTHER_SINK),
     (Sink, "type", Is("postgres"), "a `postgres` sink", OTHER_SINK),
-    (Sink, "compression", IsOther("none"), "`compression` of a sink", "pack the file afterwards"),
-    (Sink, "format", IsOther("jsonl"), "another `format` than `jsonl` of a sink", "leave it out, and choose with `--output`"),
 ];
 
 impl Unsupported {
@@ -166,10 +157,13 @@ fn object(kind: Object, node: &Node, findings: &mut Found) {
             There if text == Some("none") => continue,
             There => entry.key.span,
             Is(value) if text == Some(*value) => entry.value.span(),
-            IsOther(value) if text != Some(*value) => entry.key.span,
-            Is(_) | IsOther(_) => continue,
+            Is(_) => continue,
         };
-        findings.push((Unsupported { what, instead }.finding(span), entry.key.span.to(entry.value.span())));
+        let whole = match kind {
+            Endpoint | Read | Wait => node.span(),
+            _ => entry.key.span.to(entry.value.span()),
+        };
+        findings.push((Unsupported { what, instead }.finding(span), whole));
     }
 }
 

@@ -33,7 +33,7 @@ use engine_spec::{Keyring, Secret, Spec, Step};
 
 pub(crate) use at::At;
 pub(crate) use flow::FlowUse;
-pub(crate) use input::{is_missing, misgiven};
+pub(crate) use input::{Taken, is_missing};
 pub(crate) use reference::all;
 
 use self::composite::Composition;
@@ -43,7 +43,6 @@ use self::names::{
 use crate::catalog::Catalog;
 use crate::files::Files;
 use crate::plan::Schema;
-use crate::unsupported;
 
 /// Looks through a spec.
 pub(crate) struct Checker<'a> {
@@ -371,11 +370,14 @@ impl<'a> Checker<'a> {
         secret
     }
 
-    /// Says that a file or a table per item is not supported.
-    fn partition(&mut self, template: &Template) {
+    /// Checks a path of which each record may say a part: each `{{ }}` is one name in it, which is not known within statements.
+    fn path_per_item(&mut self, template: &Template) {
+        if !template.text().contains("{%") {
+            return;
+        }
         for name in template.names() {
             let per_item = match name.root() {
-                "item" | "original" | "parent" | "batch" => true,
+                "item" | "original" | "parent" | "batch" | "stream" => true,
                 "vars" => name
                     .path
                     .get(1)
@@ -383,8 +385,12 @@ impl<'a> Checker<'a> {
                 _ => false,
             };
             if per_item {
-                let span = self.sources.within(template.span(), name.range.clone());
-                self.findings.push(unsupported::PARTITION.finding(span));
+                let at = template.text().find("{%").unwrap_or_default();
+                self.findings.push(
+                    Finding::error("invalid-value", "a path that records say a part of has no `{% %}` in it")
+                        .label(self.sources.within(template.span(), at..at + 2), "not in such a path")
+                        .help("write an expression: `{{ 'a' if … else 'b' }}`"),
+                );
                 return;
             }
         }

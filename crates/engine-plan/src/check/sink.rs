@@ -1,7 +1,9 @@
 //! Checks of sinks, and of what is written to them.
 
+use std::sync::Arc;
+
 use engine_request::{Key, KeyMember};
-use engine_source::Finding;
+use engine_source::{Finding, Spanned};
 use engine_spec::sink::{CsvSink, JsonlSink, ParquetSink, PostgresSink, SqliteSink, StdoutSink};
 use engine_spec::{ReadSink, Sink, Write, WriteMode, WriteTo};
 
@@ -13,20 +15,29 @@ impl<'a> Checker<'a> {
     pub(super) fn sinks(&mut self) {
         let names = Names::of(GIVEN).and(&[ITEM, ORIGINAL, PARENT, STREAM, TRIGGER, BATCH]);
         let opened = Names::of(GIVEN);
-        for sink in self.spec.sinks.values() {
+        let mut printed = None;
+        for (name, sink) in self.spec.sinks.iter() {
             match sink {
-                Sink::Stdout(StdoutSink { format: _ }) => {}
+                Sink::Stdout(StdoutSink { format }) => {
+                    if let Some(format) = format {
+                        let (first, other) = *printed.get_or_insert((name, format));
+                        if other != format {
+                            self.two_formats(first, name);
+                        }
+                    }
+                }
                 Sink::Jsonl(JsonlSink { path, compression: _ }) => {
                     self.template(path, &names);
-                    self.partition(path);
+                    self.path_per_item(path);
                 }
                 Sink::Csv(CsvSink { path, compression: _, delimiter: _, header }) => {
                     self.template(path, &names);
-                    self.partition(path);
+                    self.path_per_item(path);
                     self.setting(header.as_ref(), &opened);
                 }
                 Sink::Parquet(ParquetSink { path, compression: _, row_group }) => {
                     self.template(path, &names);
+                    self.path_per_item(path);
                     self.setting(row_group.as_ref(), &opened);
                 }
                 Sink::Sqlite(SqliteSink { path, pragmas, create }) => {
@@ -91,6 +102,17 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// Says that two sinks print in different formats.
+    fn two_formats(&mut self, first: &Spanned<Arc<str>>, second: &Spanned<Arc<str>>) {
+        let place = self.root.get("sinks").get(&second.value).get("format").span();
+        let place = if place.is_none() { second.span } else { place };
+        self.findings.push(
+            Finding::error("invalid-value", "a run prints in one format")
+                .label(place, format!("another than `{}`", first.value))
+                .help("say the same in both, or write one of them to a file"),
+        );
+    }
+
     pub(super) fn write(&mut self, write: &'a Write, at: At<'a>, names: &Names<'a>, has_key: bool) {
         let names = &names.hiding("`write`");
         let sink = self.sink_named(write.sink());
@@ -98,7 +120,9 @@ impl<'a> Checker<'a> {
         let WriteTo { sink: _, table, path, key, mode, create } = long;
         for template in [table, path].into_iter().flatten() {
             self.template(template, names);
-            self.partition(template);
+        }
+        if let Some(path) = path {
+            self.path_per_item(path);
         }
         self.key(key.as_ref(), names);
         self.setting(create.as_ref(), &names.less(&[ITEM, ORIGINAL, PARENT]));

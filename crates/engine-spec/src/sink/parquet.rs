@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 pub struct ParquetSink {
     /// The path of the file, relative to the spec; a template over the item makes a file per value.
     pub path: Template,
-    /// How its columns are packed; `snappy` if not given.
+    /// How its columns are packed; `zstd` if not given.
     pub compression: Option<ParquetCompression>,
-    /// How many rows are in a row group.
+    /// How many rows are in a row group; 100,000 if not given, fewer where they are large.
     pub row_group: Option<Setting<u64>>,
 }
 
@@ -25,10 +25,10 @@ pub enum ParquetCompression {
     /// Not at all.
     None,
     /// With Snappy.
-    #[default]
     Snappy,
     /// With gzip (RFC 1952).
     Gzip,
     /// With Zstandard (RFC 8878).
+    #[default]
     Zstd,
 }
