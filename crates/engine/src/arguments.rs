@@ -70,6 +70,9 @@ pub(crate) struct Run {
     /// Read inputs from a YAML or JSON file; may be repeated, a later file wins
     #[arg(long, value_name = "FILE")]
     pub(crate) inputs: Vec<PathBuf>,
+    /// Run these steps alone, and those that they take from; of a spec without steps, read these endpoints
+    #[arg(long, value_delimiter = ',', value_name = "NAME")]
+    pub(crate) only: Vec<String>,
     /// Read at most this many records from each read
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<u64>,
@@ -85,9 +88,9 @@ pub(crate) struct Run {
     /// Run against a server on loopback that answers with the examples of the spec
     #[arg(long)]
     pub(crate) mock: bool,
-    /// How records are printed
-    #[arg(long, short = 'o', value_enum, value_name = "FORMAT", default_value_t)]
-    pub(crate) output: OutputFormat,
+    /// How records are printed; if not given, as the spec's `stdout` sink says, else as JSON lines
+    #[arg(long, short = 'o', value_enum, value_name = "FORMAT")]
+    pub(crate) output: Option<OutputFormat>,
     /// How progress, summary and errors are written to stderr
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
     pub(crate) log_format: LogFormat,

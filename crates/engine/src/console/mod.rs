@@ -20,7 +20,7 @@ use self::live::Live;
 use self::text_lines::TextLines;
 use crate::arguments::{LogFormat, Run};
 use crate::failure::Failure;
-use crate::output::Printer;
+use crate::output::{OutputFormat, Printer};
 use crate::report::{Report, Reported};
 use crate::terminal::{Terminal, tell};
 
@@ -77,7 +77,7 @@ impl Console {
             LogFormat::Text => Voice::Lines(lines),
         };
         let printed = Printed {
-            printer: arguments.output.printer(terminal.stdout.width),
+            printer: arguments.output.unwrap_or_else(|| OutputFormat::of(&plan)).printer(terminal.stdout.width),
             buffer: Vec::new(),
             on_terminal: terminal.prints_to_screen,
         };

@@ -9,7 +9,10 @@ mod table;
 use std::io;
 
 use clap::ValueEnum;
+use engine_plan::Plan;
 use engine_runtime::Record;
+use engine_spec::Sink;
+use engine_spec::sink::StdoutFormat;
 
 use self::csv::Csv;
 use self::json::Json;
@@ -46,6 +49,20 @@ pub(crate) trait Printer: Send {
 }
 
 impl OutputFormat {
+    /// Returns the format that a spec says: that of its `stdout` sinks, which is one.
+    pub(crate) fn of(plan: &Plan) -> Self {
+        let formats = plan.sinks.iter().filter_map(|sink| match &sink.sink {
+            Sink::Stdout(stdout) => stdout.format,
+            _ => None,
+        });
+        match formats.into_iter().next().unwrap_or_default() {
+            StdoutFormat::Jsonl => Self::Jsonl,
+            StdoutFormat::Json => Self::Json,
+            StdoutFormat::Csv => Self::Csv,
+            StdoutFormat::Table => Self::Table,
+        }
+    }
+
     /// Makes what prints this format, or nothing where nothing is printed. `width` is that of the terminal, if there is one.
     pub(crate) fn printer(self, width: Option<usize>) -> Option<Box<dyn Printer>> {
         Some(match self {
