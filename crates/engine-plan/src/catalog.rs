@@ -133,6 +133,7 @@ impl<'a> ApiEntry<'a> {
             tls: model.tls.clone(),
             proxy: model.proxy.clone(),
             redirects: model.redirects.unwrap_or_default(),
+            max_redirects: model.max_redirects.clone(),
             allow_hosts: model.allow_hosts.clone(),
         });
         let nodes = at.get("endpoints");
@@ -204,6 +205,12 @@ fn effective(
         request: request.clone(),
         query: merged(&api.query, &own.query),
         headers: merged(&api.headers, &own.headers),
+        inherited: plan::Inherited {
+            query: others(&api.query, |name| own.query.iter().any(|(own, _)| own.value == *name)),
+            headers: others(&api.headers, |name| {
+                own.headers.iter().any(|(own, _)| own.value.eq_ignore_ascii_case(name))
+            }),
+        },
         body: own.body.clone(),
         response,
         records,
@@ -252,6 +259,11 @@ fn merged(api: &Map<QueryValue>, own: &Map<QueryValue>) -> Map<QueryValue> {
     all.into_iter().filter(|(_, value)| !is_null(value)).collect()
 }
 
+/// Returns the names in the map of an API that are not an endpoint's own.
+fn others(api: &Map<QueryValue>, is_own: impl Fn(&Arc<str>) -> bool) -> Vec<Arc<str>> {
+    api.iter().map(|(name, _)| Arc::clone(&name.value)).filter(|name| !is_own(name)).collect()
+}
+
 fn response(api: Option<&Response>, own: Option<&Response>, at: At<'_>) -> Response {
     if at.is_null("response") {
         return Response::default();
@@ -263,9 +275,16 @@ fn response(api: Option<&Response>, own: Option<&Response>, at: At<'_>) -> Respo
         compression: inherited(own.compression.as_ref(), at.is_null("compression"), api.compression.as_ref()),
         encoding: inherited(own.encoding.as_ref(), at.is_null("encoding"), api.encoding.as_ref()),
         csv: inherited(own.csv.as_ref(), at.is_null("csv"), api.csv.as_ref()),
+        xml: inherited(own.xml.as_ref(), at.is_null("xml"), api.xml.as_ref()),
         to: inherited(own.to.as_ref(), at.is_null("to"), api.to.as_ref()),
         body: inherited(own.body.as_ref(), at.is_null("body"), api.body.as_ref()),
         max_size: inherited(own.max_size.as_ref(), at.is_null("max_size"), api.max_size.as_ref()),
+        max_headers: inherited(own.max_headers.as_ref(), at.is_null("max_headers"), api.max_headers.as_ref()),
+        max_header_size: inherited(
+            own.max_header_size.as_ref(),
+            at.is_null("max_header_size"),
+            api.max_header_size.as_ref(),
+        ),
     }
 }
 

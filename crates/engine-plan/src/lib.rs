@@ -28,7 +28,7 @@ use crate::compiler::Compiler;
 pub use files::{Disk, Files};
 pub use plan::{
     ApiSettings, Batch, Block, Call, Case, Composite, CompositeCall, CompositeRead, Endpoint, Expect, FlowCall,
-    Items, Kept, Limit, OnError, Plan, Read, Reading, Schema, SchemaError, Sink, SinkRead, SinkRecords,
+    Inherited, Items, Kept, Limit, OnError, Plan, Read, Reading, Schema, SchemaError, Sink, SinkRead, SinkRecords,
     Source, Step, Target, Until, Validate, Wait, Write,
 };
 pub use rules::{RULES, Rule, Stage, explain};

@@ -66,6 +66,8 @@ pub struct Api {
     pub proxy: Option<Template>,
     /// Which redirects are followed; `follow` if not given.
     pub redirects: Option<Redirects>,
+    /// How many redirects in a row are followed; 10 if not given.
+    pub max_redirects: Option<Setting<u32>>,
     /// Other hosts that may be talked to, such as `files.example.com`; they get no credentials.
     #[serde(default, deserialize_with = "engine_request::nullable")]
     #[schemars(with = "Option<Vec<Template>>")]

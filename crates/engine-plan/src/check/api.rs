@@ -1,6 +1,7 @@
 //! Checks of APIs and their endpoints.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::RangeInclusive;
 
 use engine_expr::{Expr, Setting, Template};
 use engine_request::auth::{
@@ -14,8 +15,8 @@ use engine_request::pagination::{
 use engine_request::{
     Auth, Auths, Backoff, Body, CsvFormat, CsvHeader, ErrorAction, ErrorRule, Format, GraphqlBody, Idempotency,
     Incremental, Method, MultipartContent, MultipartField, MultipartFile, OneOrMany, Pagination, Place, Proxy,
-    QueryValue, Rate, RateLimit, RateLimits, Records, RecordsFrom, Removable, RequestLine, Response, Retry, RetryOn,
-    StatusPattern, StyledValue, Target, Tls, charset,
+    QueryValue, Rate, RateLimit, RateLimits, Records, RecordsFrom, Redirects, Removable, RequestLine, Response, Retry,
+    RetryOn, StatusPattern, StyledValue, Target, Tls, charset,
 };
 use engine_source::{Finding, Map, similar, suggest};
 use engine_spec::{Api, Endpoint, Param};
@@ -61,6 +62,7 @@ impl<'a> Checker<'a> {
             tls,
             proxy,
             redirects: _,
+            max_redirects,
             allow_hosts,
             endpoints: _,
         } = entry.model;
@@ -107,6 +109,14 @@ impl<'a> Checker<'a> {
         for host in allow_hosts {
             self.template(host, &names);
         }
+        let advice = "for none at all write `redirects: none`";
+        self.within(
+            max_redirects.as_ref(),
+            "max_redirects",
+            (Redirects::COUNTS, |it| *it, "1 to 1000"),
+            advice,
+            &names,
+        );
         let mut said = false;
         for endpoint in &entry.endpoints {
             self.api_endpoint(endpoint, entry, &names, &mut said);
@@ -317,8 +327,32 @@ impl<'a> Checker<'a> {
     }
 
     fn response(&mut self, response: Option<&'a Response>, names: &Names<'a>) {
-        let Some(Response { format: _, compression: _, encoding, csv, to, body, max_size }) = response else { return };
+        let Some(Response {
+            format: _,
+            compression: _,
+            encoding,
+            csv,
+            xml: _,
+            to,
+            body,
+            max_size,
+            max_headers,
+            max_header_size,
+        }) = response
+        else {
+            return;
+        };
         self.setting(max_size.as_ref(), names);
+        let advice = "leave it out for 100, which nearly all APIs keep to";
+        self.within(max_headers.as_ref(), "max_headers", (Response::HEADERS, |it| *it, "1 to 10000"), advice, names);
+        let advice = "leave it out for `400KiB`, which nearly all APIs keep to";
+        self.within(
+            max_header_size.as_ref(),
+            "max_header_size",
+            (Response::HEADER_SIZES, |it| it.bytes(), "1KB to 16MB"),
+            advice,
+            names,
+        );
         if let Some(name) = encoding
             && charset(name).is_none()
         {
@@ -335,6 +369,26 @@ impl<'a> Checker<'a> {
         self.maybe_template(to.as_ref(), &names.hiding("the name of a file"));
         if let Some(body) = body {
             self.expr(body, &names.and(&[RESPONSE]).with_root());
+        }
+    }
+
+    /// Says that a bound is none that anybody can mean.
+    fn within<T, N: PartialOrd>(
+        &mut self,
+        setting: Option<&Setting<T>>,
+        what: &str,
+        (range, of, shown): (RangeInclusive<N>, fn(&T) -> N, &str),
+        advice: &str,
+        names: &Names<'a>,
+    ) {
+        self.setting(setting, names);
+        let Some(setting) = setting else { return };
+        if setting.as_value().is_some_and(|value| !range.contains(&of(value))) {
+            self.findings.push(
+                Finding::error("invalid-value", format!("`{what}` is from {shown}"))
+                    .label(setting.span(), "out of these bounds")
+                    .help(advice),
+            );
         }
     }
 

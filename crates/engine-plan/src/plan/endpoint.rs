@@ -32,6 +32,8 @@ pub struct Endpoint {
     pub query: Map<QueryValue>,
     /// Headers.
     pub headers: Map<QueryValue>,
+    /// What of the query and the headers its API says, and not the endpoint itself.
+    pub inherited: Inherited,
     /// What is sent with the request.
     pub body: Option<Body>,
     /// How answers are read.
@@ -64,6 +66,16 @@ pub struct Endpoint {
     pub example: Option<Example>,
     /// What holds for all connections to the API.
     pub api_settings: Arc<ApiSettings>,
+}
+
+/// The names of what an endpoint does not say itself.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Inherited {
+    /// Those in its query.
+    pub query: Vec<Arc<str>>,
+    /// Those of headers.
+    pub headers: Vec<Arc<str>>,
 }
 
 impl Endpoint {
@@ -104,6 +116,8 @@ pub struct ApiSettings {
     pub proxy: Option<Template>,
     /// Which redirects are followed.
     pub redirects: Redirects,
+    /// How many redirects in a row are followed; [`Redirects::MAX`] if not given.
+    pub max_redirects: Option<Setting<u32>>,
     /// Other hosts that may be talked to.
     pub allow_hosts: Vec<Template>,
 }

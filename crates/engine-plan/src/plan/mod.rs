@@ -24,7 +24,7 @@ use engine_spec::{Input, Secret};
 pub use block::Block;
 pub use composite::Composite;
 pub(crate) use endpoint::is_required;
-pub use endpoint::{ApiSettings, Endpoint, Limit};
+pub use endpoint::{ApiSettings, Endpoint, Inherited, Limit};
 pub use nested::{Case, FlowCall};
 pub use schema::{Schema, SchemaError};
 pub use source::{CompositeRead, Items, Read, Reading, SinkRead, SinkRecords, Source};
