@@ -12,6 +12,7 @@ use jiff::Timestamp;
 
 use super::advance_error::AdvanceError;
 use super::repeats::{Known, Repeats};
+use super::slices::Slices;
 use super::watermark::{CursorForm, Watermark};
 use crate::{Answer, Changes, CursorScope, Incremental, Key, KeyMember, Needs, Window};
 
@@ -48,7 +49,13 @@ pub struct Advance {
     /// Where the spec says that a first run begins.
     first: Option<Start>,
     lookback: Option<Window>,
+    /// Where what is asked for ends: the whole span, or the slice at hand.
     end: Option<(Value, Watermark)>,
+    /// The slices that the span is read in, where the spec says a `window`.
+    slices: Option<Slices>,
+    length: Option<Window>,
+    /// How much earlier each end is sent.
+    inclusive: Option<Window>,
     is_client: bool,
     is_sorted: bool,
     can_restart: bool,
@@ -211,6 +218,12 @@ impl Advance {
             first,
             lookback,
             end: None,
+            slices: None,
+            length: says.window.as_ref().map(|setting| setting.resolve(scope)).transpose()?,
+            inclusive: match &says.granularity {
+                Some(granularity) => Some(Window::Fixed(granularity.resolve(scope)?.duration())),
+                None => None,
+            },
             is_client: flag(&says.client)?,
             is_sorted: flag(&says.sorted)?,
             can_restart: can_restart && plan.key.is_some() && matches!(plan.cursor, Cursor::Record { .. }),
@@ -234,7 +247,61 @@ impl Advance {
             Some(start) => advance.begin(Some(start), true)?,
             None => advance.begin(advance.first.clone(), false)?,
         }
+        advance.cut()?;
         Ok(advance)
+    }
+
+    /// Cuts what is asked for into slices, and begins with the first one.
+    fn cut(&mut self) -> Result<(), AdvanceError> {
+        let Some(length) = self.length else { return Ok(()) };
+        let span = self.plan.incremental.window.as_ref().map_or(self.plan.span, engine_expr::Setting::span);
+        let (Some(from), Some((_, end))) = (self.pass.floor.clone(), self.end.clone()) else {
+            return Err(AdvanceError::value("a `window` cuts a span that has a start and an end", span)
+                .help("say where a first run begins: `start: \"2025-01-01T00:00:00Z\"`"));
+        };
+        // Nothing is later than its end: one slice, as the API would be asked without any.
+        if end.is_after(&from) {
+            self.slices = Some(Slices::new(length, from, end).map_err(|why| AdvanceError::value(why, span))?);
+            self.slice()?;
+        }
+        Ok(())
+    }
+
+    /// Asks for the slice at hand.
+    fn slice(&mut self) -> Result<(), AdvanceError> {
+        let wrong = |why: String| AdvanceError::value(why, self.plan.span);
+        let Some(slices) = &self.slices else { return Ok(()) };
+        let (start, end) = slices.bounds(&self.plan.form).map_err(wrong)?;
+        let sent = self.end_sent(&end).map_err(wrong)?;
+        self.begin(Some(Start::Mark(start)), false)?;
+        self.pass.number = 1;
+        self.end = Some((sent, end));
+        Ok(())
+    }
+
+    /// Goes on to the next slice of the span; tells whether there is one.
+    ///
+    /// # Errors
+    ///
+    /// Fails where a time is out of range, and where records between two beginnings of the slice at hand may be missing.
+    pub fn next_slice(&mut self) -> Result<bool, AdvanceError> {
+        let plan = Arc::clone(&self.plan);
+        let Some(slices) = &mut self.slices else { return Ok(false) };
+        if !slices.advance(&plan.form).map_err(|why| AdvanceError::value(why, plan.span))? {
+            return Ok(false);
+        }
+        self.check_overlap()?;
+        self.slice()?;
+        Ok(true)
+    }
+
+    /// Returns an end as it is sent.
+    fn end_sent(&self, end: &Watermark) -> Result<Value, String> {
+        let form = &self.plan.form;
+        match self.inclusive {
+            Some(by) => form.sent(&form.earlier(end, by)?),
+            None => form.sent(end),
+        }
     }
 
     fn end_of(&self, scope: &Scope, now: Timestamp) -> Result<Option<(Value, Watermark)>, AdvanceError> {
@@ -244,7 +311,7 @@ impl Advance {
             Some(value) => value.evaluate(scope)?.filter(|value| *value != Value::Null),
             None => None,
         };
-        let is_asked = says.send_end.is_some() || matches!(self.plan.cursor, Cursor::End);
+        let is_asked = says.send_end.is_some() || says.window.is_some() || matches!(self.plan.cursor, Cursor::End);
         let mark = match given {
             Some(value) => self.plan.form.read(&value).map_err(|why| AdvanceError::value(why, span))?,
             None if is_asked && !self.plan.form.is_time() => {
@@ -257,17 +324,10 @@ impl Advance {
             None => Some(CursorForm::moment(now)),
         };
         let Some(mark) = mark else { return Ok(None) };
-        let sent = match &says.granularity {
-            None => mark.clone(),
-            Some(granularity) => {
-                let inclusive = Window::Fixed(granularity.resolve(scope)?.duration());
-                self.plan.form.earlier(&mark, inclusive).map_err(|why| AdvanceError::value(why, span))?
-            }
-        };
         if !self.plan.form.is_time() && says.end.is_none() {
             return Ok(None);
         }
-        let sent = self.plan.form.sent(&sent).map_err(|why| AdvanceError::value(why, span))?;
+        let sent = self.end_sent(&mark).map_err(|why| AdvanceError::value(why, span))?;
         Ok(Some((sent, mark)))
     }
 
@@ -335,10 +395,20 @@ impl Advance {
             return Ok(false);
         }
         self.check_order(&mark)?;
-        let known = match self.key(json) {
-            Some(key) if self.can_restart && self.pass.unordered.is_none() => self.repeats.take(key, &mark),
-            _ => Known::No,
-        };
+        let mut known = Known::No;
+        if self.can_restart || self.slices.is_some() {
+            let key = self.key(json);
+            if let (Some(slices), Some(key)) = (&mut self.slices, &key)
+                && slices
+                    .is_repeated(key.clone(), &mark, &plan.form)
+                    .map_err(|why| AdvanceError::value(why, plan.span))?
+            {
+                return Ok(false);
+            }
+            if let Some(key) = key.filter(|_| self.can_restart && self.pass.unordered.is_none()) {
+                known = self.repeats.take(key, &mark);
+            }
+        }
         self.pass.overlapped |= known != Known::No;
         match &self.largest {
             Some(largest) if !mark.is_after(largest) => {}
@@ -515,7 +585,19 @@ impl Advance {
         self.was_reset = true;
         self.saved = None;
         self.largest = None;
-        self.begin(self.first.clone(), false)
+        self.begin(self.first.clone(), false)?;
+        if let Some(slices) = self.slices.take() {
+            self.end = self.end.take().map(|_| self.end_of_all(&slices)).transpose()?;
+            self.cut()?;
+        }
+        Ok(())
+    }
+
+    /// Returns the end of the whole span.
+    fn end_of_all(&self, slices: &Slices) -> Result<(Value, Watermark), AdvanceError> {
+        let end = slices.end().clone();
+        let sent = self.end_sent(&end).map_err(|why| AdvanceError::value(why, self.plan.span))?;
+        Ok((sent, end))
     }
 
     /// Returns how far the read came, now that it is at its end; nothing where that is no further than before.
@@ -659,6 +741,15 @@ mod tests {
             assert_eq!(again.changes().to_value(), self.advance.changes().to_value());
             self.advance = again;
             self
+        }
+
+        fn next_slice(mut self) -> Self {
+            match self.advance.next_slice() {
+                Ok(true) => self.sent(),
+                Ok(false) => self.lines.push("no more slices".to_owned()),
+                Err(error) => self.lines.push(format!("error: {error}")),
+            }
+            self.in_another_process()
         }
 
         fn restart(mut self) -> Self {
@@ -885,5 +976,43 @@ mod tests {
         assert_eq!(error.message, "the cursor can't begin there: `soon` is not a time");
         let reading = Reading::new("{cursor: $.at, start: '2025-01-01', send: query.since}", Some("\"abc\""));
         reading.end(&[r#"sent query.since="2025-01-01""#, "no further"]);
+    }
+
+    #[test]
+    fn a_window_cuts_the_span_into_slices_and_records_at_their_edges_come_once() {
+        let yaml = "{cursor: $.at, start: '2025-01-01', end: '2025-01-25', window: 10d, granularity: 1d, send: query.from, send_end: query.to}";
+        Reading::new(yaml, None)
+            .page(r#"1@"2025-01-03" 2@"2025-01-11""#)
+            .next_slice()
+            .page(r#"2@"2025-01-11" 3@"2025-01-20""#)
+            .next_slice()
+            .page("")
+            .next_slice()
+            .end(&[
+                r#"sent query.from="2025-01-01" query.to="2025-01-10""#,
+                r#"kept 1@"2025-01-03" 2@"2025-01-11""#,
+                r#"sent query.from="2025-01-11" query.to="2025-01-20""#,
+                r#"kept 3@"2025-01-20""#,
+                r#"sent query.from="2025-01-21" query.to="2025-01-24""#,
+                "kept",
+                "no more slices",
+                r#"reached "2025-01-20""#,
+            ]);
+        let windows = "{start: '2025-01-01', end: '2025-02-10', window: 1mo, send: query.from, send_end: query.to}";
+        Reading::new(windows, Some(r#""2025-01-15""#)).next_slice().end(&[
+            r#"sent query.from="2025-01-15" query.to="2025-02-10""#,
+            "no more slices",
+            r#"reached "2025-02-10""#,
+        ]);
+        let lookback =
+            "{cursor: $.at, start: '2020-01-01', window: 1mo, lookback: 1d, send: query.from, send_end: query.to}";
+        Reading::new(lookback, Some(r#""2025-11-15""#)).next_slice().next_slice().end(&[
+            r#"sent query.from="2025-11-14" query.to="2025-12-14""#,
+            r#"sent query.from="2025-12-14" query.to="2026-01-01T00:00:00Z""#,
+            "no more slices",
+            "no further",
+        ]);
+        let error = Reading::begin("{cursor: $.at, window: 1mo, send: query.from}", None).err().unwrap();
+        assert_eq!(error.message, "a `window` cuts a span that has a start and an end");
     }
 }

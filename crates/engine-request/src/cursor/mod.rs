@@ -3,6 +3,7 @@
 mod advance;
 mod advance_error;
 mod repeats;
+mod slices;
 mod watermark;
 
 pub use advance::{Advance, CursorPlan, Reached};

@@ -38,6 +38,13 @@ enum Rank {
     Text(Arc<str>),
 }
 
+/// Which way a value is moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Direction {
+    Earlier,
+    Later,
+}
+
 /// From so many digits on an epoch is in milliseconds, as where dates are read.
 const MILLISECONDS: i64 = 100_000_000_000;
 
@@ -128,31 +135,52 @@ impl CursorForm {
     ///
     /// Says why there is none: only times have earlier ones.
     pub fn earlier(&self, mark: &Watermark, by: Window) -> Result<Watermark, String> {
+        self.moved(mark, by, Direction::Earlier)
+    }
+
+    /// Returns the value that is so much later.
+    ///
+    /// # Errors
+    ///
+    /// Says why there is none: only times have later ones.
+    pub fn later(&self, mark: &Watermark, by: Window) -> Result<Watermark, String> {
+        self.moved(mark, by, Direction::Later)
+    }
+
+    fn moved(&self, mark: &Watermark, by: Window, direction: Direction) -> Result<Watermark, String> {
         if by == Window::Fixed(std::time::Duration::ZERO) || by == Window::Months(0) {
             return Ok(mark.clone());
         }
-        let not_a_time = || format!("{} is not a time, so there is none that is {by} earlier", shown(&mark.value));
+        let (than, beside) = match direction {
+            Direction::Earlier => ("earlier", "before"),
+            Direction::Later => ("later", "after"),
+        };
+        let not_a_time = || format!("{} is not a time, so there is none that is {by} {than}", shown(&mark.value));
         if !self.is_time() {
             return Err(not_a_time());
         }
-        let out_of_range = || format!("no time is {by} before {}", shown(&mark.value));
+        let out_of_range = || format!("no time is {by} {beside} {}", shown(&mark.value));
         let moment = mark.moment().ok_or_else(not_a_time)?;
-        let back = |zoned: jiff::Zoned| match by {
-            Window::Months(months) => zoned.checked_sub(Span::new().months(months)).map_err(|_| out_of_range()),
-            Window::Fixed(time) => {
-                let time = SignedDuration::try_from(time).map_err(|_| out_of_range())?;
-                zoned.checked_sub(time).map_err(|_| out_of_range())
+        let shift = |zoned: jiff::Zoned| match (by, direction) {
+            (Window::Months(months), Direction::Earlier) => zoned.checked_sub(Span::new().months(months)),
+            (Window::Months(months), Direction::Later) => zoned.checked_add(Span::new().months(months)),
+            (Window::Fixed(time), Direction::Earlier) => {
+                SignedDuration::try_from(time).and_then(|time| zoned.checked_sub(time))
+            }
+            (Window::Fixed(time), Direction::Later) => {
+                SignedDuration::try_from(time).and_then(|time| zoned.checked_add(time))
             }
         };
+        let back = |zoned: jiff::Zoned| shift(zoned).map_err(|_| out_of_range());
         let (timestamp, text) = match moment {
-            // A day stays one: that on which the earlier moment is.
+            // A day stays one: that on which the other moment is.
             Moment::Day(day) => {
                 let day = back(day.to_zoned(TimeZone::UTC).map_err(|_| out_of_range())?)?.date();
                 (Moment::Day(day).timestamp().ok_or_else(out_of_range)?, day.to_string())
             }
             Moment::Time(zoned) => {
-                let earlier = back(zoned)?;
-                (earlier.timestamp(), Moment::Time(earlier).rfc3339())
+                let moved = back(zoned)?;
+                (moved.timestamp(), Moment::Time(moved).rfc3339())
             }
         };
         let (value, rank) = match &mark.rank {

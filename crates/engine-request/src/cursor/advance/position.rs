@@ -6,6 +6,7 @@ use engine_expr::{Members, Value};
 
 use super::{Advance, Pass, Start};
 use crate::cursor::repeats::Repeats;
+use crate::cursor::slices::Slices;
 use crate::cursor::watermark::Watermark;
 
 impl Advance {
@@ -19,6 +20,7 @@ impl Advance {
         };
         set("saved", self.saved.as_ref().map(start_value));
         set("end", self.end.as_ref().map(|(sent, mark)| Value::list(vec![sent.clone(), mark.value().clone()])));
+        set("slices", self.slices.as_ref().map(Slices::position));
         set("largest", self.largest.as_ref().map(mark_value));
         set("below", self.below.as_ref().map(mark_value));
         set("last_page", self.last_page.clone());
@@ -61,10 +63,15 @@ impl Advance {
             Some(value) => Repeats::at(value, mark)?,
             None => Repeats::default(),
         };
+        let slices = match (position.get("slices"), self.length) {
+            (Some(value), Some(length)) => Some(Slices::at(length, value, mark)?),
+            _ => None,
+        };
         let (saved, end) = (member(position, "saved", start)?, member(position, "end", end)?);
         let (largest, below) = (marked("largest")?, marked("below")?);
         self.saved = saved;
         self.end = end;
+        self.slices = slices;
         self.largest = largest;
         self.below = below;
         self.last_page = position.get("last_page").cloned();
