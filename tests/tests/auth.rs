@@ -4,6 +4,8 @@
 
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use engine_tests::{EchoServer, Engine, Running};
 use serde_json::{Value, json};
@@ -51,12 +53,20 @@ struct Stage {
 impl Stage {
     /// Sets the stage: the provider gives these answers to requests for tokens, one after another.
     fn set(answers: Vec<(u16, Value)>) -> Self {
+        Self::set_slow(answers, |_| false)
+    }
+
+    /// Sets the stage with a provider that takes its time for requests for tokens with some body.
+    fn set_slow(answers: Vec<(u16, Value)>, is_slow: fn(&str) -> bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("spec.yaml"), SPEC).unwrap();
         let asked = AtomicUsize::new(0);
         let provider = EchoServer::start(move |received| {
             let (status, body) = match received.target() {
                 "/token" => {
+                    if is_slow(&String::from_utf8_lossy(received.body())) {
+                        thread::sleep(Duration::from_secs(4));
+                    }
                     let at = asked.fetch_add(1, Ordering::Relaxed);
                     answers.get(at).cloned().unwrap_or((500, json!({"error": "server_error"})))
                 }
@@ -64,7 +74,7 @@ impl Stage {
                     200,
                     json!({"device_code": "dev+1ce", "user_code": "AB-CD", "verification_uri": "https://tv.example", "interval": 1}),
                 ),
-                _ => (200, json!({"notes": [{"id": 1}], "shows": [{"id": 2}]})),
+                _ => (200, json!({"notes": [{"id": 1}], "shows": [{"id": 2}], "orders": [{"id": 3}]})),
             };
             (status, vec![("Content-Type", "application/json".to_owned())], body.to_string().into_bytes())
         });
@@ -87,6 +97,30 @@ impl Stage {
             Ok(asked) => (running, asked),
             Err(error) => panic!("{error}: {line}: {}", running.finish().stderr()),
         }
+    }
+
+    /// Writes a flow that reads one endpoint.
+    fn reads(&self, endpoint: &str) {
+        let text = format!("{SPEC}steps:\n  - read: {endpoint}\n");
+        std::fs::write(self.folder.path().join("spec.yaml"), text).unwrap();
+    }
+
+    /// Waits until so many requests came to a path.
+    fn wait_for(&self, target: &str, count: usize) {
+        for _ in 0..1500 {
+            if self.asked(target).len() >= count {
+                return;
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        panic!("{target} was not asked {count} times");
+    }
+
+    /// Returns the credentials of the requests to a path.
+    fn asked(&self, target: &str) -> Vec<String> {
+        let received = self.provider.received();
+        let asked = received.iter().filter(|received| received.target() == target);
+        asked.map(|received| received.header("authorization").unwrap_or_default().to_owned()).collect()
     }
 
     #[track_caller]
@@ -129,7 +163,13 @@ fn a_login_is_kept_shown_and_forgotten() {
     let body = String::from_utf8(body).unwrap();
     assert!(body.starts_with("grant_type=authorization_code&code=c0de&"), "{body}");
     stage.check(&["auth", "status", "spec.yaml"], 0, "logged in; the token holds until 2");
-    stage.check(&["auth", "status"], 0, "notes  oauth2");
+    let host = stage.provider.url().replace("http://", "");
+    let row = format!("notes  oauth2, authorization_code, from {host}  the token holds until 2");
+    stage.check(&["auth", "status"], 0, &row);
+    let listed = stage.engine(&["auth", "status", "--format", "json"]).finish();
+    let listed: Value = serde_json::from_str(&listed.stdout()).unwrap();
+    assert!(listed[0]["grant"] == "authorization_code" && listed[0]["token_host"] == host.as_str(), "{listed}");
+    assert!(listed[0]["can_refresh"] == true && listed[0]["expires_at"].is_string(), "{listed}");
     stage.check(&["auth", "logout", "spec.yaml", "notes"], 0, "notes: logged out here");
     stage.check(&["auth", "logout", "spec.yaml", "notes"], 0, "notes: no token was kept");
     stage.check(&["auth", "logout", "--all"], 0, "0 tokens forgotten");
@@ -159,6 +199,45 @@ fn what_is_not_allowed_is_not_logged_in() {
     let (running, _) = stage.begin("notes", &[]);
     ended(running, 1, "nothing was pasted, and nothing is listened to");
     stage.check(&["auth", "status", "spec.yaml"], 0, "notes  oauth2, authorization_code  not logged in\n");
+}
+
+#[test]
+fn whoever_waits_for_another_process_says_so() {
+    let stage = Stage::set_slow(vec![(200, json!({"access_token": "t0ken-1"}))], |_| true);
+    stage.reads("shop.list_orders");
+    let first = stage.engine(&["run", "spec.yaml"]).begin();
+    stage.wait_for("/token", 1);
+    let waits = ": waits for another process that is fetching the token of `shop`\n";
+    stage.check(&["run", "spec.yaml"], 0, waits);
+    let finished = first.finish();
+    assert!(finished.status == Some(0) && !finished.stderr().contains("waits for"), "{}", finished.stderr());
+    assert_eq!(stage.asked("/token").len(), 1);
+}
+
+#[test]
+fn a_login_waits_for_a_run_that_renews() {
+    let token = |name: &str, seconds: u32| {
+        let refresh = format!("t0ken-r{name}");
+        (200, json!({"access_token": format!("t0ken-{name}"), "refresh_token": refresh, "expires_in": seconds}))
+    };
+    let answers = vec![token("1", 1), token("2", 3600), token("3", 3600)];
+    let stage = Stage::set_slow(answers, |body| body.contains("grant_type=refresh_token"));
+    stage.reads("notes.list_notes");
+    let log_in = |expected: &str| {
+        let (mut running, asked) = stage.begin("notes", &[]);
+        running.say(&format!("code=c0de&state={}", state_of(&asked)));
+        ended(running, 0, expected);
+    };
+    log_in("\"logged_in\":true");
+    thread::sleep(Duration::from_millis(1100));
+    // While the run waits for its answer, the login has the second, and keeps it after what the run has kept.
+    let run = stage.engine(&["run", "spec.yaml"]).begin();
+    stage.wait_for("/token", 2);
+    log_in("waits for another process that is fetching the token of `notes`");
+    assert_eq!(run.finish().status, Some(0));
+    stage.check(&["run", "spec.yaml"], 0, "");
+    assert_eq!(stage.asked("/notes"), ["Bearer t0ken-3", "Bearer t0ken-2"]);
+    assert_eq!(stage.asked("/token").len(), 3);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use engine_expr::{EvalError, Members, Scope, Value};
 use engine_plan::Endpoint;
 use engine_request::{Auth, Challenge, Held, Token};
 use engine_source::Span;
+use url::Url;
 
 use crate::failure::Failure;
 use crate::state::{StateError, StateStore};
@@ -46,6 +47,10 @@ struct Inner {
     token: Option<Arc<Token>>,
     /// The last token that the API refused.
     refused: Option<Arc<Token>>,
+    /// Whether the API has taken none since then.
+    is_on_trial: bool,
+    /// Why there is none, and will be none in this run.
+    failure: Option<Failure>,
     challenge: Option<Arc<Challenge>>,
 }
 
@@ -135,7 +140,19 @@ pub(crate) fn token_key(
 ) -> Result<(String, String), TokenKeyError> {
     let identity = auth.identity(scope)?;
     let parts: Vec<&str> = identity.iter().map(String::as_str).collect();
-    Ok((store.fingerprint(&parts)?, format!("{api}: oauth2")))
+    let mut label = format!("{api}: oauth2, {}", auth.grant.name());
+    if let Some(host) = token_host(auth, scope) {
+        label.extend([", ", &host]);
+    }
+    Ok((store.fingerprint(&parts)?, label))
+}
+
+/// Returns the host that gives the tokens, where it may be shown.
+fn token_host(auth: &engine_request::auth::OAuth2Auth, scope: &Scope) -> Option<String> {
+    let url = auth.token_url.render(scope).ok().filter(|url| !url.holds_secret())?;
+    let url = Url::parse(&url.text()?).ok()?;
+    let host = url.host_str()?;
+    Some(url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
 }
 
 /// Why the key of a token can't be made.
@@ -201,13 +218,43 @@ impl Slot {
         self.inner().challenge = Some(Arc::new(challenge));
     }
 
-    /// Takes note that the API refused a token. If it is still the one that is held, it is no longer.
-    pub(crate) fn refuse(&self, token: &Arc<Token>) {
+    /// Takes note that the API refused a token, which then is no longer held; tells whether another may help.
+    ///
+    /// One that came since another was refused, and was never taken itself, is kept: a third would fare no better.
+    pub(crate) fn refuse(&self, token: &Arc<Token>) -> bool {
         let mut inner = self.inner();
-        if inner.token.as_ref().is_some_and(|held| held.value == token.value && held.cookies == token.cookies) {
-            inner.token = None;
+        match &inner.token {
+            Some(held) if Arc::ptr_eq(held, token) => {
+                if inner.is_on_trial {
+                    return false;
+                }
+                inner.is_on_trial = true;
+                inner.refused = inner.token.take();
+                true
+            }
+            // Others have seen to it meanwhile.
+            _ => true,
         }
-        inner.refused = Some(Arc::clone(token));
+    }
+
+    /// Takes note that the API took a token.
+    pub(crate) fn taken(&self, token: &Arc<Token>) {
+        let mut inner = self.inner();
+        if inner.token.as_ref().is_some_and(|held| Arc::ptr_eq(held, token)) {
+            inner.is_on_trial = false;
+        }
+    }
+
+    /// Takes note that there is no token, unless only the run is being stopped.
+    pub(crate) fn fail(&self, failure: &Failure) {
+        if !failure.is_interruption() {
+            self.inner().failure = Some(failure.clone());
+        }
+    }
+
+    /// Returns why there is no token, and will be none in this run.
+    pub(crate) fn failure(&self) -> Option<Failure> {
+        self.inner().failure.clone()
     }
 
     /// Tells whether a token may be used: it is not old, and not the one that was refused.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use engine_expr::Scope;
 use engine_plan::{Endpoint, Plan};
-use engine_request::auth::OAuth2Auth;
+use engine_request::auth::{OAuth2Auth, TokenError};
 use engine_request::{Answer, Auth, Prepared, Token};
 use engine_source::{Finding, Findings};
 
@@ -15,6 +15,7 @@ use crate::failure::Failure;
 use crate::hidden::Hidden;
 use crate::run::{RunOptions, base_scope};
 use crate::state::{Kind, StateError};
+use crate::tokens::{LEASE, LOOK_AGAIN, WORTH_TELLING, lock_of};
 use crate::world::World;
 
 /// How long to wait for an answer.
@@ -110,24 +111,58 @@ impl ApiLogin {
         Ok(kept.and_then(|bytes| Token::from_json(&String::from_utf8_lossy(&bytes))))
     }
 
-    /// Keeps a token for all runs to come.
+    /// Sees that a token's answer says where the API is, if that is what its base URL takes from it.
     ///
     /// # Errors
     ///
-    /// Fails where the store does.
-    pub async fn save(&self, token: &Token) -> Result<(), StateError> {
-        self.hidden.add(token.secrets());
-        let now = self.world.clock.now();
-        self.world.state.save(Kind::Token, &self.key, &self.label, token.to_json().as_bytes(), now).await
+    /// Fails where that is missing.
+    pub fn serves(&self, token: &Token) -> Result<(), TokenError> {
+        let base_url = self.endpoint.base_url.as_ref();
+        base_url.map_or(Ok(()), |base_url| self.auth.serves(token, base_url, &self.scope))
     }
 
-    /// Keeps nothing any longer; tells whether there was something.
+    /// Keeps a token for all runs to come; a run that is fetching one is waited for, and `waits` called if that takes long.
     ///
     /// # Errors
     ///
     /// Fails where the store does.
-    pub async fn forget(&self) -> Result<bool, StateError> {
-        self.world.state.remove(Kind::Token, &self.key).await
+    pub async fn save(&self, token: &Token, waits: impl FnOnce() + Send) -> Result<(), StateError> {
+        self.hidden.add(token.secrets());
+        let json = token.to_json();
+        let now = self.world.clock.now();
+        let save = self.world.state.save(Kind::Token, &self.key, &self.label, json.as_bytes(), now);
+        self.locked(save, waits).await
+    }
+
+    /// Keeps nothing any longer; tells whether there was something. A run that is fetching a token is waited for, as by `save`.
+    ///
+    /// # Errors
+    ///
+    /// Fails where the store does.
+    pub async fn forget(&self, waits: impl FnOnce() + Send) -> Result<bool, StateError> {
+        self.locked(self.world.state.remove(Kind::Token, &self.key), waits).await
+    }
+
+    /// Changes what is kept while no run does.
+    async fn locked<T>(
+        &self,
+        change: impl Future<Output = Result<T, StateError>>,
+        waits: impl FnOnce() + Send,
+    ) -> Result<T, StateError> {
+        let World { state, clock, .. } = &self.world;
+        let (lock, owner) = (lock_of(&self.key), self.exchanges.owner());
+        let (begun, mut waits) = (clock.now(), Some(waits));
+        while !state.lock(&lock, owner, clock.now(), LEASE).await? {
+            if clock.now().duration_since(begun) >= WORTH_TELLING
+                && let Some(waits) = waits.take()
+            {
+                waits();
+            }
+            clock.sleep(LOOK_AGAIN).await;
+        }
+        let changed = change.await;
+        state.unlock(&lock, owner).await?;
+        changed
     }
 
     /// Takes secrets out of a text that is shown.

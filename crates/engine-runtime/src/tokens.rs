@@ -7,6 +7,7 @@ use engine_expr::{Secret, Value};
 use engine_request::auth::{JwtAuth, OAuth2Auth, SessionAuth, TokenAsk, TokenError};
 use engine_request::{Answer, Attempt, Auth, Decision, Held, Method, Outcome as RetryOutcome, Retry, Token};
 use engine_source::Map;
+use jiff::SignedDuration;
 
 use crate::body::Takes;
 use crate::credentials::{Proof, Slot};
@@ -21,13 +22,15 @@ use crate::world::BoxFuture;
 /// How long to wait for the answer of a token server.
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a process may be at fetching a token before others take it for dead.
-const LEASE: Duration = Duration::from_secs(30);
+pub(crate) const LEASE: Duration = Duration::from_secs(30);
 /// How often it says that it is still at it.
 const STILL: Duration = Duration::from_secs(10);
 /// How often it is tried to keep a token: one that was rotated and not kept is lost for good.
 const SAVES: usize = 6;
 /// How long to wait before looking again whether another process has fetched the token.
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
+pub(crate) const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// How long another process may be at it before people are told what is waited for.
+pub(crate) const WORTH_TELLING: SignedDuration = SignedDuration::from_secs(2);
 
 impl Exchanges {
     /// Returns what is held for an auth; fetches it first where it has to be.
@@ -54,13 +57,18 @@ impl Exchanges {
         if usable(&held) {
             return Ok(held);
         }
+        // Whoever is refused once is not asked for by all who waited: too many wrong passwords lock a user out.
+        if let Some(failure) = slot.failure() {
+            return Err(failure);
+        }
         let token = match &proof.auth {
-            _ if self.is_mocked() => stand_in(&proof.auth),
-            Auth::Oauth2(oauth2) => self.fetch(slot, oauth2, asked).await?,
-            Auth::Session(session) => self.login(slot, session, asked).await?,
-            Auth::Jwt(jwt) => self.make(jwt, asked)?,
+            _ if self.is_mocked() => Ok(stand_in(&proof.auth)),
+            Auth::Oauth2(oauth2) => self.fetch(slot, oauth2, asked).await,
+            Auth::Session(session) => self.login(slot, session, asked).await,
+            Auth::Jwt(jwt) => self.make(jwt, asked),
             _ => return Ok(held),
         };
+        let token = token.inspect_err(|failure| slot.fail(failure))?;
         self.hide(&token);
         tracing::debug!("{}: a new token, {}", slot.label, until(&token));
         let token = Arc::new(token);
@@ -75,16 +83,21 @@ impl Exchanges {
 
     /// Fetches a token, unless another process has just done so; it is kept before it is used.
     async fn fetch(&self, slot: &Slot, oauth2: &OAuth2Auth, asked: &Asked<'_>) -> Result<Token, Failure> {
-        let is_usable = |token: &Token| token.value.is_some() && slot.takes(token, self.now());
+        let is_usable = |token: &Token| {
+            token.value.is_some() && slot.takes(token, self.now()) && self.serves(oauth2, token, asked).is_ok()
+        };
         if let Some(kept) = self.kept(slot).await?.filter(is_usable) {
             return Ok(kept);
         }
-        let lock = format!("token:{}", slot.id);
+        let lock = lock_of(&slot.id);
         let store = &self.world().state;
-        let mut is_told = false;
+        let (begun, mut is_told) = (self.now(), false);
         while !store.lock(&lock, self.owner(), self.now(), LEASE).await? {
-            if !std::mem::replace(&mut is_told, true) {
-                tracing::info!("{}: waits for another process that is at fetching its token", slot.label);
+            if !is_told && self.now().duration_since(begun) >= WORTH_TELLING {
+                is_told = true;
+                let api = &asked.endpoint.api;
+                let message = format!("waits for another process that is fetching the token of `{api}`");
+                asked.tally.event(Event::Log { step: Arc::clone(asked.tally.step()), message });
             }
             if !self.sleep(LOOK_AGAIN, asked.stop).await {
                 return Err(Failure::interrupted());
@@ -96,24 +109,51 @@ impl Exchanges {
             if let Some(kept) = kept.clone().filter(is_usable) {
                 return Ok(kept);
             }
-            let token = self.ask_for_token(oauth2, kept, &lock, asked).await?;
+            let had = kept.as_ref().and_then(|kept| kept.refresh.clone());
+            let mut token = self.ask_for_token(oauth2, kept, &lock, asked).await?;
             self.hide(&token);
-            let mut saves = 1;
-            while let Err(error) =
-                store.save(Kind::Token, &slot.id, &slot.label, token.to_json().as_bytes(), self.now()).await
-            {
-                if saves == SAVES {
-                    return Err(error.into());
+            let served = self.serves(oauth2, &token, asked);
+            if let Err(error) = served {
+                let failure = self.token_failure(&error, oauth2, &asked.endpoint.api);
+                // Nothing of it is kept, but for the one thing that can't be had again: a refresh token that was rotated.
+                if token.refresh.is_none() || token.refresh == had || oauth2.begins_anew() {
+                    return Err(failure);
                 }
-                saves += 1;
-                tracing::info!("{}: the token is not kept yet: {error}", slot.label);
-                self.world().clock.sleep(LOOK_AGAIN).await;
+                token = Token { refresh: token.refresh, fetched_at: token.fetched_at, ..Token::default() };
+                self.keep(slot, &token).await?;
+                return Err(failure);
             }
+            self.keep(slot, &token).await?;
             Ok(token)
         };
         let fetched = fetched.await;
         store.unlock(&lock, self.owner()).await?;
         fetched
+    }
+
+    /// Keeps a token for the runs to come.
+    async fn keep(&self, slot: &Slot, token: &Token) -> Result<(), Failure> {
+        let store = &self.world().state;
+        let mut saves = 1;
+        while let Err(error) =
+            store.save(Kind::Token, &slot.id, &slot.label, token.to_json().as_bytes(), self.now()).await
+        {
+            if saves == SAVES {
+                return Err(error.into());
+            }
+            saves += 1;
+            tracing::info!("{}: the token is not kept yet: {error}", slot.label);
+            self.world().clock.sleep(LOOK_AGAIN).await;
+        }
+        Ok(())
+    }
+
+    /// Sees that a token's answer says where the API is, if that is what its base URL takes from it.
+    pub(crate) fn serves(&self, oauth2: &OAuth2Auth, token: &Token, asked: &Asked<'_>) -> Result<(), TokenError> {
+        match &asked.endpoint.base_url {
+            Some(base_url) if !self.is_moved(asked.endpoint) => oauth2.serves(token, base_url, asked.scope),
+            _ => Ok(()),
+        }
     }
 
     /// Returns the token that is kept between runs.
@@ -167,7 +207,7 @@ impl Exchanges {
             TokenError::LoginNeeded => "login-needed",
             TokenError::Refused { error, .. } if error == "invalid_grant" && oauth2.needs_login() => "login-needed",
             TokenError::Eval(error) => return Failure::from(error.clone()).fatal(),
-            TokenError::Refused { .. } | TokenError::NoToken { .. } => "auth-failed",
+            TokenError::Refused { .. } | TokenError::NoToken { .. } | TokenError::Lacks { .. } => "auth-failed",
         };
         let failure = Failure::new(code, format!("token for `{api}`: {error}"), oauth2.token_url.span()).fatal();
         match oauth2.remedy(error) {
@@ -301,7 +341,7 @@ impl Exchanges {
                 takes: &Takes::Whole,
                 without: &without,
             };
-            match self.send(draft, &login).await.map_err(Failure::fatal)? {
+            match self.send_login(draft, &login).await.map_err(Failure::fatal)? {
                 Outcome::Answer(exchanged) => {
                     let seen = session.answered(&exchanged.answer, token.take(), &scope).map_err(|error| {
                         let text = format!("{} {}", exchanged.request.method, exchanged.request.shown_url);
@@ -321,6 +361,11 @@ impl Exchanges {
         }
         Ok(token.unwrap_or_default())
     }
+}
+
+/// Names the lock of a token: whoever has it may fetch a new one, and keep it.
+pub(crate) fn lock_of(key: &str) -> String {
+    format!("token:{key}")
 }
 
 /// Says how long a token holds.

@@ -24,7 +24,7 @@ use crate::report::Report;
 use crate::signals::interrupt;
 use crate::state;
 use crate::status::Status;
-use crate::terminal::Terminal;
+use crate::terminal::{Terminal, tell};
 
 /// Does what was asked for, until somebody interrupts it.
 pub(super) fn execute(command: &Auth, terminal: &Terminal) -> Result<Status, Failure> {
@@ -108,6 +108,11 @@ fn unanswered(finding: &Finding) -> Failure {
         Some(help) => failure.help(help.clone()),
         None => failure,
     }
+}
+
+/// Says what is waited for before something is kept or forgotten.
+fn waits_for_a_run(api: &str) {
+    tell(format!("waits for another process that is fetching the token of `{api}`\n"));
 }
 
 /// Says why the state can't be kept.

@@ -27,12 +27,15 @@ pub(super) async fn execute(arguments: &LoginStatus, terminal: &Terminal) -> Res
         let (state, _) = open(&arguments.given, None)?;
         for Entry { label, value, saved_at, .. } in state.list(Kind::Token).await.map_err(unkept)? {
             let token = Token::from_json(&String::from_utf8_lossy(&value));
-            let (api, kind) = label.split_once(": ").unwrap_or((&label, ""));
-            let mut entry = json!({"api": api, "kind": kind, "saved_at": saved_at.to_string()});
+            let Labelled { api, kind, grant, host } = Labelled::read(&label);
+            let mut entry =
+                json!({"api": api, "kind": kind, "grant": grant, "token_host": host, "saved_at": saved_at.to_string()});
             add_token(&mut entry, token.as_ref());
             list.push(entry);
             let state = token.map_or_else(|| "cannot be read".to_owned(), |token| holds(&token));
-            rows.push([api.to_owned(), kind.to_owned(), state]);
+            let grant = grant.map(|grant| format!(", {grant}")).unwrap_or_default();
+            let host = host.map(|host| format!(", from {host}")).unwrap_or_default();
+            rows.push([api.to_owned(), format!("{kind}{grant}{host}"), state]);
         }
     }
     match arguments.given.format {
@@ -44,6 +47,24 @@ pub(super) async fn execute(arguments: &LoginStatus, terminal: &Terminal) -> Res
         ResultFormat::Text => print(table(&rows, terminal))?,
     }
     Ok(Status::Done)
+}
+
+/// Whose token it is, as far as its label says: `notes: oauth2, authorization_code, login.example.com`.
+struct Labelled<'l> {
+    api: &'l str,
+    kind: &'l str,
+    grant: Option<&'l str>,
+    /// The host that gave it.
+    host: Option<&'l str>,
+}
+
+impl<'l> Labelled<'l> {
+    /// Reads a label; those of older versions end after the kind.
+    fn read(label: &'l str) -> Self {
+        let (api, rest) = label.split_once(": ").unwrap_or((label, ""));
+        let mut parts = rest.split(", ");
+        Self { api, kind: parts.next().unwrap_or_default(), grant: parts.next(), host: parts.next() }
+    }
 }
 
 /// Returns what is known of a login, for programs.
@@ -95,6 +116,7 @@ fn holds(token: &Token) -> String {
     let end = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
     let then = if token.refresh.is_some() { ", then it is refreshed" } else { "" };
     match token.expires_at {
+        _ if token.value.is_none() && token.refresh.is_some() => "the next run fetches a token".to_owned(),
         Some(at) if at > now => format!("the token holds until {}{then}", end(at)),
         Some(at) if token.refresh.is_some() => format!("the token ended {} and is refreshed by the next run", end(at)),
         Some(at) => format!("the token ended {}", end(at)),
@@ -124,6 +146,18 @@ mod tests {
     use jiff::SignedDuration;
 
     use super::*;
+
+    #[test]
+    fn reads_whose_token_it_is() {
+        let read = |label: &'static str| {
+            let Labelled { api, kind, grant, host } = Labelled::read(label);
+            (api, kind, grant, host)
+        };
+        let full = ("notes", "oauth2", Some("password"), Some("login.test:8443"));
+        assert_eq!(read("notes: oauth2, password, login.test:8443"), full);
+        assert_eq!(read("notes: oauth2, password"), ("notes", "oauth2", Some("password"), None));
+        assert_eq!(read("notes: oauth2"), ("notes", "oauth2", None, None));
+    }
 
     #[test]
     fn says_how_it_stands_and_no_token() {
