@@ -13,16 +13,21 @@ mod exchange;
 mod expected;
 mod fault;
 mod hidden;
+mod listener;
 mod part;
 mod person;
+#[cfg(unix)]
+mod postgres;
 mod received;
 mod repository;
 mod rig;
+mod rows;
 mod running;
 mod scenario;
 mod script;
 mod server;
 mod spill;
+mod written;
 
 pub use client::{Fetched, basic, get, head, post};
 pub use echo_server::{Echo, EchoServer};
@@ -32,9 +37,12 @@ pub use expected::Expected;
 pub use fault::{Group, table};
 pub use hidden::shown_forms;
 pub use person::Person;
+#[cfg(unix)]
+pub use postgres::{Database, Postgres};
 pub use received::Received;
 pub use repository::{files_below, root};
 pub use rig::Rig;
+pub use rows::{different, of, rows};
 pub use running::Running;
 pub use scenario::{check, names};
 pub use script::Script;

@@ -151,7 +151,7 @@ fn compare(
         }
     }
     for name in &expect.files {
-        let written = fs::read_to_string(place.join(name)).map(|text| normal(&text, server, other, place));
+        let written = crate::written::text(&place.join(name)).map(|text| normal(&text, server, other, place));
         match written {
             Ok(text) => faults
                 .extend(Expected::at(from.join(format!("expected.{}", name.replace('/', "-")))).check(&text).err()),

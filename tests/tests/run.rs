@@ -223,12 +223,25 @@ scenarios! {
     secret_of_a_command
     secret_that_fails
     sink_csv
+    sink_csv_late_column
+    sink_file_of_dots
+    sink_file_of_nothing
+    sink_file_per_value
     sink_jsonl
+    sink_packed
+    sink_parquet
+    sink_parquet_again
+    sink_parquet_digits
     sink_sqlite
     sink_sqlite_append
     sink_sqlite_replace
     sink_sqlite_widens
     sink_stdout
+    sink_stdout_csv
+    sink_stdout_json
+    sink_stdout_overruled
+    sink_stdout_table
+    sink_table_per_value
     sink_that_fails
     sink_without_its_key
     spec_without_steps

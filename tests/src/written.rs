@@ -1,0 +1,36 @@
+//! What a run wrote, as a text that can be compared and read.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::Path;
+
+use flate2::read::MultiGzDecoder;
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::schema::printer::print_schema;
+
+/// Reads a file: packed ones unpacked, and of Parquet the schema, the row groups and the rows.
+pub(crate) fn text(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    match path.extension().and_then(|extension| extension.to_str()) {
+        Some("gz") => MultiGzDecoder::new(File::open(path)?).read_to_string(&mut text)?,
+        Some("zst") => zstd::stream::read::Decoder::new(File::open(path)?)?.read_to_string(&mut text)?,
+        Some("parquet") => return columns(path),
+        _ => return fs::read_to_string(path),
+    };
+    Ok(text)
+}
+
+fn columns(path: &Path) -> io::Result<String> {
+    let reader = SerializedFileReader::new(File::open(path)?)?;
+    let mut schema = Vec::new();
+    print_schema(&mut schema, reader.metadata().file_metadata().schema());
+    let mut text = String::from_utf8_lossy(&schema).into_owned();
+    for group in reader.metadata().row_groups() {
+        let packed = group.columns().first().map(parquet::file::metadata::ColumnChunkMetaData::compression);
+        text.push_str(&format!("{} rows, {packed:?}\n", group.num_rows()));
+    }
+    for row in reader.get_row_iter(None)? {
+        text.push_str(&format!("{}\n", row?));
+    }
+    Ok(text)
+}
