@@ -1,11 +1,10 @@
 //! A server that answers as a test says, and remembers what came.
 
 use std::io::{self, BufReader, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::net::TcpStream;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
 
+use crate::listener::Listener;
 use crate::received::Received;
 
 /// What is answered: a status, headers, a body.
@@ -15,41 +14,26 @@ type Play = dyn Fn(&Received) -> Echo + Send + Sync;
 
 /// A server that listens until it is dropped.
 pub struct EchoServer {
-    address: SocketAddr,
+    listener: Listener,
     stage: Arc<Stage>,
 }
 
 struct Stage {
     play: Box<Play>,
     received: Mutex<Vec<Received>>,
-    closed: AtomicBool,
 }
 
 impl EchoServer {
     /// Starts a server.
     pub fn start(play: impl Fn(&Received) -> Echo + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
-        let address = listener.local_addr().expect("a listener has an address");
-        let stage =
-            Arc::new(Stage { play: Box::new(play), received: Mutex::default(), closed: AtomicBool::new(false) });
-        let shared = Arc::clone(&stage);
-        thread::spawn(move || {
-            for connection in listener.incoming() {
-                if shared.closed.load(Ordering::Relaxed) {
-                    break;
-                }
-                let Ok(connection) = connection else { continue };
-                let stage = Arc::clone(&shared);
-                // A client may go away at any time.
-                thread::spawn(move || _ = stage.serve(&connection));
-            }
-        });
-        Self { address, stage }
+        let make = |_| Stage { play: Box::new(play), received: Mutex::default() };
+        let (listener, stage) = Listener::start(make, Stage::serve);
+        Self { listener, stage }
     }
 
     /// Returns where it is.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        self.listener.url()
     }
 
     /// Returns what came.
@@ -58,17 +42,8 @@ impl EchoServer {
     }
 }
 
-impl Drop for EchoServer {
-    fn drop(&mut self) {
-        self.stage.closed.store(true, Ordering::Relaxed);
-        // Wakes the listener, so that it sees that it is over.
-        _ = TcpStream::connect(self.address);
-    }
-}
-
 impl Stage {
     fn serve(&self, connection: &TcpStream) -> io::Result<()> {
-        connection.set_nodelay(true)?;
         let mut reader = BufReader::new(connection);
         while let Some(received) = Received::read(&mut reader)? {
             self.received.lock().unwrap_or_else(PoisonError::into_inner).push(received.clone());

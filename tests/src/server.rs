@@ -1,19 +1,19 @@
 //! An HTTP server on loopback that plays a script, and remembers what was not in it.
 
 use std::io::{BufReader, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
 
 use crate::answer::Answer;
 use crate::exchange::{Bound, Exchange};
+use crate::listener::Listener;
 use crate::received::Received;
 
 /// A server that listens until it is dropped.
 #[derive(Debug)]
 pub struct Server {
-    address: SocketAddr,
+    listener: Listener,
     stage: Arc<Stage>,
 }
 
@@ -22,7 +22,6 @@ pub struct Server {
 struct Stage {
     play: Mutex<Play>,
     served: AtomicUsize,
-    closed: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -40,8 +39,6 @@ struct Play {
 impl Server {
     /// Starts a server without a script.
     pub fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
-        let address = listener.local_addr().expect("a listener has an address");
         let play = Play {
             exchanges: Vec::new(),
             played: Vec::new(),
@@ -50,26 +47,14 @@ impl Server {
             words: Vec::new(),
             faults: Vec::new(),
         };
-        let stage =
-            Arc::new(Stage { play: Mutex::new(play), served: AtomicUsize::new(0), closed: AtomicBool::new(false) });
-        let shared = Arc::clone(&stage);
-        thread::spawn(move || {
-            for connection in listener.incoming() {
-                if shared.closed.load(Ordering::Relaxed) {
-                    break;
-                }
-                let Ok(connection) = connection else { continue };
-                let stage = Arc::clone(&shared);
-                // A client that goes away in the middle is what some scripts are about.
-                thread::spawn(move || _ = stage.serve(&connection));
-            }
-        });
-        Self { address, stage }
+        let make = |_| Stage { play: Mutex::new(play), served: AtomicUsize::new(0) };
+        let (listener, stage) = Listener::start(make, Stage::serve);
+        Self { listener, stage }
     }
 
     /// Returns where it is.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        self.listener.url()
     }
 
     /// Gives the server its script; `words` are replaced in it.
@@ -99,21 +84,12 @@ impl Server {
     }
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.stage.closed.store(true, Ordering::Relaxed);
-        // Wakes the listener, so that it sees that it is over.
-        _ = TcpStream::connect(self.address);
-    }
-}
-
 impl Stage {
     fn play(&self) -> MutexGuard<'_, Play> {
         self.play.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn serve(&self, connection: &TcpStream) -> std::io::Result<()> {
-        connection.set_nodelay(true)?;
         let mut reader = BufReader::new(connection);
         while let Some(received) = Received::read(&mut reader)? {
             let (answer, words) = {

@@ -2,10 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
-use engine_tests::{Engine, Finished, Rig, get, post};
+use engine_tests::{Engine, Finished, Rig, different, get, of, post, rows};
 use serde_json::Value;
 
 const TARGET: &str = env!("CARGO_TARGET_TMPDIR");
@@ -34,20 +33,6 @@ impl Servers {
 fn done(finished: Finished, status: i32) -> Finished {
     assert_eq!(finished.status, Some(status), "{}", finished.stderr());
     finished
-}
-
-fn rows(finished: &Finished) -> Vec<Value> {
-    finished.stdout().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
-
-fn of<'r>(rows: &'r [Value], stream: &str) -> Vec<&'r Value> {
-    let named = rows.iter().filter(|row| row.get("stream").and_then(Value::as_str) == Some(stream));
-    named.map(|row| row.get("record").unwrap()).collect()
-}
-
-/// Counts the different values of a member.
-fn different(rows: &[&Value], member: &str) -> usize {
-    rows.iter().map(|row| row.get(member).unwrap().to_string()).collect::<BTreeSet<_>>().len()
 }
 
 #[test]

@@ -2,10 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
-use engine_tests::{Engine, Finished, Rig, get, post};
+use engine_tests::{Engine, Finished, Rig, different, get, of, post, rows};
 use serde_json::Value;
 
 const TARGET: &str = env!("CARGO_TARGET_TMPDIR");
@@ -17,16 +16,7 @@ fn engine(flow: &str, folder: &Path) -> Engine {
 
 fn done(finished: &Finished) -> Vec<Value> {
     assert_eq!(finished.status, Some(0), "{}", finished.stderr());
-    finished.stdout().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
-
-fn of<'r>(rows: &'r [Value], stream: &str) -> Vec<&'r Value> {
-    let named = rows.iter().filter(|row| row.get("stream").and_then(Value::as_str) == Some(stream));
-    named.map(|row| row.get("record").unwrap()).collect()
-}
-
-fn different(rows: &[&Value], member: &str) -> usize {
-    rows.iter().map(|row| row.get(member).unwrap().to_string()).collect::<BTreeSet<_>>().len()
+    rows(finished)
 }
 
 #[test]

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, BufReader, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
 
 use super::reply::Reply;
 use super::shop::{Asked, Book, number};
+use crate::listener::Listener;
 use crate::received::Received;
 
 /// What is answered to a request.
@@ -16,7 +15,8 @@ pub(crate) type Play = Arc<dyn Fn(&Asked<'_>) -> Reply + Send + Sync>;
 
 /// A server that listens until it is dropped.
 pub(crate) struct FaultServer {
-    address: SocketAddr,
+    /// Listens as long as it is there.
+    _listener: Listener,
     stage: Arc<Stage>,
 }
 
@@ -30,36 +30,21 @@ struct Stage {
     asked: Mutex<BTreeMap<(String, u64), u64>>,
     /// All that came, as it is told in a message.
     log: Mutex<Vec<String>>,
-    closed: AtomicBool,
 }
 
 impl FaultServer {
     /// Starts a server that knows where another one is.
     pub(crate) fn start(play: Play, other: &str) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
-        let address = listener.local_addr().expect("a listener has an address");
-        let stage = Arc::new(Stage {
+        let make = |here| Stage {
             play,
-            here: format!("http://{address}"),
+            here,
             other: other.to_owned(),
             book: Book::default(),
             asked: Mutex::default(),
             log: Mutex::default(),
-            closed: AtomicBool::new(false),
-        });
-        let shared = Arc::clone(&stage);
-        thread::spawn(move || {
-            for connection in listener.incoming() {
-                if shared.closed.load(Ordering::Relaxed) {
-                    break;
-                }
-                let Ok(connection) = connection else { continue };
-                let stage = Arc::clone(&shared);
-                // A client that goes away in the middle is what many cases are about.
-                thread::spawn(move || _ = stage.serve(&connection));
-            }
-        });
-        Self { address, stage }
+        };
+        let (listener, stage) = Listener::start(make, Stage::serve);
+        Self { _listener: listener, stage }
     }
 
     /// Returns where it is.
@@ -78,17 +63,8 @@ impl FaultServer {
     }
 }
 
-impl Drop for FaultServer {
-    fn drop(&mut self) {
-        self.stage.closed.store(true, Ordering::Relaxed);
-        // Wakes the listener, so that it sees that it is over.
-        _ = TcpStream::connect(self.address);
-    }
-}
-
 impl Stage {
     fn serve(&self, connection: &TcpStream) -> io::Result<()> {
-        connection.set_nodelay(true)?;
         let mut reader = BufReader::new(connection);
         while let Some(received) = Received::read(&mut reader)? {
             let reply = self.reply(&received);
