@@ -6,7 +6,7 @@ use std::path::Path;
 use engine_source::{Finding, Map, Sources, similar, suggest};
 use engine_spec::Input;
 
-use crate::check::{FlowUse, is_missing, misgiven};
+use crate::check::{FlowUse, Taken, is_missing};
 use crate::files::Files;
 use crate::load::unreadable;
 use crate::plan::Plan;
@@ -77,9 +77,7 @@ pub(crate) fn check_inputs(flow: &FlowUse, plan: &Plan, sources: &Sources) -> Ve
             );
             continue;
         };
-        if let Some(literal) = value.as_literal() {
-            findings.extend(misgiven(input, literal, value.span(), &given.value));
-        }
+        findings.extend(Taken::input(&given.value, input).refuses(value));
     }
     let missing = declared.iter().filter(|(name, input)| {
         is_missing(input) && !flow.inputs.contains_key(&name.value) && !close_to.contains(&&*name.value)

@@ -253,3 +253,77 @@ fn reads_paths_as_they_are_written() {
     assert_eq!(missing.findings.iter().map(|it| it.code).collect::<Vec<_>>(), ["unreadable-file"]);
     assert!(missing.plan.is_none());
 }
+
+#[test]
+fn says_what_is_wrong_with_other_flows_once_and_there() {
+    let found = codes(&[
+        (
+            "flows/main.yaml",
+            "version: 1\nsteps:\n  - flow: {spec: other.yaml}\n  - flow: {spec: ../flows/other.yaml}\n",
+        ),
+        ("flows/other.yaml", "version: 1\nimports: [shop.yaml]\nsteps:\n  - log: \"{{ inputs.order }}\"\n"),
+        ("flows/shop.yaml", "version: 1\nvars: {a: \"{{ inputs.b }}\"}\n"),
+    ]);
+    let found: Vec<&String> = found.iter().filter(|it| !it.ends_with(" not-supported")).collect();
+    assert_eq!(found, ["flows/other.yaml:4:14 undefined-variable", "flows/shop.yaml:2:15 undefined-variable"]);
+}
+
+#[test]
+fn shows_the_chain_of_flows_that_run_each_other() {
+    let compiled = compiled(&[
+        ("a.yaml", "version: 1\nsteps:\n  - flow: {spec: b.yaml}\n"),
+        ("b.yaml", "version: 1\nsteps:\n  - flow: {spec: ./a.yaml}\n"),
+    ]);
+    let cycle = compiled.findings.iter().find(|finding| finding.code == "flow-cycle").unwrap();
+    assert_eq!(cycle.message, "these flows run each other: `a.yaml` → `b.yaml` → `a.yaml`");
+    assert_eq!(compiled.sources.place(cycle.span()), "b.yaml:3:18");
+}
+
+#[test]
+fn runs_a_part_of_a_flow() {
+    let steps = format!(
+        "{SHOP}
+sinks: {{db: {{type: sqlite, path: out.db}}}}
+steps:
+  - {{id: rates, read: shop.orders}}
+  - {{id: other, read: shop.orders}}
+  - {{id: orders, read: shop.orders}}
+  - {{id: lines, for_each: orders, map: {{rate: \"{{{{ steps.rates.item.id }}}}\"}}}}
+  - {{id: stored, for_each: lines, write: db}}
+on_failure: [{{log: failed}}]
+"
+    );
+    let steps = steps.replace("on_failure: [{log: failed}]\n", "");
+    let plan = plan(&[("flow.yaml", &steps)]);
+    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    let part = plan.only(&names(&["lines"])).unwrap();
+    let ids: Vec<&str> = part.steps.iter().map(|step| step.id.as_str()).collect();
+    assert_eq!(ids, ["rates", "orders", "lines"]);
+    let [rates, orders, lines] = &*part.steps else { panic!("three steps") };
+    assert!(rates.kept.last && !rates.printed);
+    assert_eq!((orders.index, orders.uid, orders.consumers.as_slice()), (1, 2, [2].as_slice()));
+    assert!(matches!(lines.source, Source::Items(Items::Step(1))));
+    assert_eq!((lines.waits_for.as_slice(), lines.path.as_str()), ([0].as_slice(), "lines"));
+    assert!(lines.consumers.is_empty() && lines.printed && lines.leaves, "what took it is left out");
+
+    let alone = plan.only(&names(&["rates", "rates"])).unwrap();
+    assert_eq!(alone.steps.len(), 1);
+    assert!(alone.steps[0].printed && !alone.steps[0].kept.last, "nothing asks for it");
+
+    let wrong = |name: &str| {
+        let finding = plan.only(&names(&["orders", name])).unwrap_err();
+        (finding.message, finding.help.unwrap())
+    };
+    assert_eq!(wrong("line"), ("there is no step `line`".to_owned(), "did you mean `lines`?".to_owned()));
+    assert_eq!(wrong("shop.orders").1, "one of `rates`, `other`, `orders`, `lines`, `stored`");
+}
+
+#[test]
+fn runs_some_endpoints_of_a_spec_without_steps() {
+    let plan = plan(&[("shop.yaml", SHOP)]);
+    let only = |name: &str| plan.only(&[name.to_owned()]);
+    assert_eq!(only("shop.orders").unwrap().steps[0].reads().len(), 1);
+    assert_eq!(only("orders").unwrap_err().help.as_deref(), Some("did you mean `shop.orders`?"));
+    let without = only("shop.lines").unwrap_err();
+    assert_eq!(without.message, "`shop.lines` has no records that can be read without params");
+}

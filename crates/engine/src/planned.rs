@@ -27,3 +27,22 @@ pub(crate) fn plan(spec: &Path) -> Result<(Arc<Plan>, Report), Failure> {
         None => Err(Failure::Findings(report)),
     }
 }
+
+/// Takes the part of a plan that is asked for; all of it if none is.
+///
+/// # Errors
+///
+/// Fails where a name stands for nothing.
+pub(crate) fn only(plan: Arc<Plan>, names: &[String]) -> Result<Arc<Plan>, Failure> {
+    if names.is_empty() {
+        return Ok(plan);
+    }
+    let part = plan.only(names).map_err(|finding| {
+        let failure = Failure::usage(finding.message);
+        match finding.help {
+            Some(help) => failure.help(help),
+            None => failure,
+        }
+    })?;
+    Ok(Arc::new(part))
+}

@@ -94,30 +94,79 @@ pub(crate) fn is_missing(input: &Input) -> bool {
     input.default.is_none() && input.env.is_none() && !is_optional
 }
 
-/// Says that a value that an input is given is not one that it may have; texts are read, as those of the command line are.
-pub(crate) fn misgiven(input: &Input, value: &Value, span: Span, name: &str) -> Option<Finding> {
-    let read = value.as_str().filter(|_| input.kind != InputType::String).and_then(|text| Value::from_json(text).ok());
-    let mut mismatch = mismatch(input.kind, value);
-    let mut value = value;
-    if let (Some(_), Some(read)) = (&mismatch, &read)
-        && self::mismatch(input.kind, read).is_none()
-    {
-        (mismatch, value) = (None, read);
+/// What is declared about a value that is given: an input of a flow, or a param of an endpoint.
+#[derive(Clone, Copy)]
+pub(crate) struct Taken<'d> {
+    /// What it is, in a word.
+    what: &'static str,
+    name: &'d str,
+    kind: InputType,
+    values: Option<&'d [Literal]>,
+    pattern: Option<&'d Text>,
+}
+
+impl<'d> Taken<'d> {
+    /// Returns what is declared about an input.
+    pub(crate) fn input(name: &'d str, input: &'d Input) -> Self {
+        let Input { kind, values, pattern, .. } = input;
+        Self { what: "input", name, kind: *kind, values: values.as_deref(), pattern: pattern.as_ref() }
     }
-    if let Some((noun, help)) = mismatch {
-        return Some(
-            Finding::error("wrong-type", format!("`{}` is not {noun}, as the input `{name}` wants", shown(value)))
-                .label(span, format!("not {noun}"))
-                .help(help),
-        );
+
+    /// Returns what is declared about a param.
+    pub(crate) fn param(name: &'d str, param: &'d Param) -> Self {
+        let Param { kind, values, pattern, .. } = param;
+        Self { what: "param", name, kind: *kind, values: values.as_deref(), pattern: pattern.as_ref() }
     }
-    let values = input.values.as_ref().filter(|values| values.iter().all(|known| known.value() != value))?;
-    let known: Vec<String> = values.iter().take(8).map(|known| format!("`{}`", shown(known.value()))).collect();
-    Some(
-        Finding::error("invalid-value", format!("`{}` is not one of the allowed values of `{name}`", shown(value)))
-            .label(span, "not in `enum`")
-            .help(format!("one of {}", known.join(", "))),
-    )
+
+    /// Says that a literal is not one that a run would take; texts are read, as those of the command line are.
+    pub(crate) fn refuses(self, value: &Dynamic) -> Option<Finding> {
+        let (given, span) = (value.as_literal()?, value.span());
+        // Null stands for a value that is not given.
+        if *given == Value::Null {
+            return None;
+        }
+        let Self { what, name, kind, .. } = self;
+        let Some(value) = brought(kind, given) else {
+            let (noun, help) = mismatch(kind, given)?;
+            let message = format!("`{}` is not {noun}, as the {what} `{name}` wants", shown(given));
+            return Some(Finding::error("wrong-type", message).label(span, format!("not {noun}")).help(help));
+        };
+        if let Some(values) = self.values.filter(|values| values.iter().all(|known| *known.value() != value)) {
+            let known: Vec<String> = values.iter().take(8).map(|known| format!("`{}`", shown(known.value()))).collect();
+            let message = format!("`{}` is not one of the allowed values of the {what} `{name}`", shown(given));
+            return Some(
+                Finding::error("invalid-value", message)
+                    .label(span, "not in `enum`")
+                    .help(format!("one of {}", known.join(", "))),
+            );
+        }
+        let pattern = self.pattern?;
+        let is_other = Regex::new(pattern).is_ok_and(|regex| value.as_str().is_some_and(|text| !regex.is_match(text)));
+        is_other.then(|| {
+            let message = format!("`{}` does not match the pattern `{pattern}` of the {what} `{name}`", shown(given));
+            Finding::error("invalid-value", message)
+                .label(span, "does not match")
+                .help("change the value or the pattern")
+        })
+    }
+}
+
+/// Brings a literal to its declared type as a run does. None if it cannot be brought there.
+fn brought(kind: InputType, value: &Value) -> Option<Value> {
+    let json = |text: &str| Value::from_json(text).ok();
+    match (kind, value) {
+        (InputType::String, Value::Number(_) | Value::Bool(_)) => value.text().map(|text| text.into_owned().into()),
+        (InputType::Integer | InputType::Number | InputType::Decimal, Value::String(text)) => {
+            let number = engine_expr::Number::parse(text)?;
+            (kind != InputType::Integer || number.is_integer()).then_some(Value::Number(number))
+        }
+        (InputType::Boolean, Value::String(text)) => json(text).filter(|value| matches!(value, Value::Bool(_))),
+        (InputType::Date | InputType::Datetime, _) => parse_moment(value).map(|_| value.clone()),
+        // What is no JSON is a list of texts between commas.
+        (InputType::List, Value::String(_)) => Some(value.clone()),
+        (InputType::Object, Value::String(text)) => json(text).filter(|value| value.as_object().is_some()),
+        _ => mismatch(kind, value).is_none().then(|| value.clone()),
+    }
 }
 
 /// Says that a value is not of its declared type.

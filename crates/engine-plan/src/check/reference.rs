@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::Checker;
 use super::at::At;
+use super::input::Taken;
 use crate::catalog::EndpointEntry;
 use crate::plan;
 
@@ -122,8 +123,12 @@ impl<'a> Checker<'a> {
         let params = &entry.model.params;
         let lost = entry.at.get("params");
         let mut close_to = Vec::new();
-        for (name, _) in given {
-            if params.contains_key(&name.value) || lost.has(&name.value) {
+        for (name, value) in given {
+            if let Some(param) = params.get(&name.value) {
+                self.findings.extend(Taken::param(&name.value, param).refuses(value));
+                continue;
+            }
+            if lost.has(&name.value) {
                 continue;
             }
             let close = similar(&name.value, params.keys());

@@ -78,6 +78,13 @@ impl<'a> Checker<'a> {
             let parent = self.step(step, at, names, level, &place::step_in(&block, own));
             self.chain.pop();
             let Some(id) = &step.id else { continue };
+            if block.is_empty() && [place::ON_FAILURE, place::FINALLY].contains(&id.as_str()) {
+                self.findings.push(
+                    Finding::error("invalid-name", format!("`{id}` is what the steps at the end of a run are called"))
+                        .label(id.span(), "not for a step of `steps`")
+                        .help(format!("choose another name, or move the step to `{id}`")),
+                );
+            }
             if let Some(other) = self.steps.iter().find(|other| other.id == id.as_str()) {
                 let help = format!("the first one is at {}; choose another name", self.place(id.span(), other.span));
                 self.findings.push(

@@ -17,8 +17,8 @@ impl Plan {
     ///
     /// # Errors
     ///
-    /// Says of every name that is not known what may have been meant.
-    pub fn only(&self, names: &[String]) -> Result<Self, Vec<Finding>> {
+    /// Says of the first name that is not known what may have been meant.
+    pub fn only(&self, names: &[String]) -> Result<Self, Box<Finding>> {
         let steps = if self.is_of_endpoints() { self.endpoints_only(names) } else { self.steps_only(names) }?;
         Ok(Self { steps, on_failure: Block::default(), finally: Block::default(), ..self.clone() })
     }
@@ -28,19 +28,13 @@ impl Plan {
         self.steps.first().is_none_or(|step| step.is_implied)
     }
 
-    fn steps_only(&self, names: &[String]) -> Result<Block, Vec<Finding>> {
+    fn steps_only(&self, names: &[String]) -> Result<Block, Box<Finding>> {
         let ids = || self.steps.iter().map(|step| step.id.as_str());
-        let mut wrong = Vec::new();
-        let mut wanted = Vec::new();
-        for name in names {
-            match self.steps.iter().position(|step| step.id == *name) {
-                Some(index) => wanted.push(index),
-                None => wrong.push(unknown("step", name, ids())),
-            }
-        }
-        if !wrong.is_empty() {
-            return Err(wrong);
-        }
+        let index = |name: &String| {
+            let found = self.steps.iter().position(|step| step.id == *name);
+            found.ok_or_else(|| Box::new(unknown("step", name, ids())))
+        };
+        let mut wanted = names.iter().map(index).collect::<Result<Vec<usize>, _>>()?;
         let mut chosen = BTreeSet::new();
         while let Some(index) = wanted.pop() {
             let Some(step) = self.steps.get(index).filter(|_| chosen.insert(index)) else { continue };
@@ -72,25 +66,19 @@ impl Plan {
         Block::new(steps.collect())
     }
 
-    fn endpoints_only(&self, names: &[String]) -> Result<Block, Vec<Finding>> {
+    fn endpoints_only(&self, names: &[String]) -> Result<Block, Box<Finding>> {
         let all = self.steps.first();
         let readings = all.map(|step| step.reads()).unwrap_or_default();
         let ids: Vec<String> = readings.iter().map(|reading| self.id_of(reading)).collect();
-        let mut wrong = Vec::new();
-        let mut reads = Vec::new();
-        for name in names {
-            match readings.iter().zip(&ids).find(|(_, id)| *id == name) {
-                Some((reading, _)) => reads.push(reading.clone()),
-                None if self.endpoint(name).is_some() || self.composite(name).is_some() => wrong.push(
-                    Finding::error("not-readable", format!("`{name}` has no records that can be read without params"))
-                        .help("write a spec with a step that reads or calls it"),
-                ),
-                None => wrong.push(unknown("endpoint", name, ids.iter().map(String::as_str))),
-            }
-        }
-        if !wrong.is_empty() {
-            return Err(wrong);
-        }
+        let reading = |name: &String| match readings.iter().zip(&ids).find(|(_, id)| *id == name) {
+            Some((reading, _)) => Ok(reading.clone()),
+            None if self.endpoint(name).is_some() || self.composite(name).is_some() => Err(Box::new(
+                Finding::error("not-readable", format!("`{name}` has no records that can be read without params"))
+                    .help("write a spec with a step that reads or calls it"),
+            )),
+            None => Err(Box::new(unknown("endpoint", name, ids.iter().map(String::as_str)))),
+        };
+        let reads = names.iter().map(reading).collect::<Result<Vec<Reading>, _>>()?;
         let step = all.map(|step| Step { source: Source::Read { over: None, reads }, ..Step::clone(step) });
         Ok(Block::new(step.into_iter().collect()))
     }

@@ -36,6 +36,7 @@ pub(super) fn execute(arguments: &Run, terminal: &Terminal) -> Result<Status, Fa
 
 fn run(arguments: &Run, terminal: &Terminal) -> Result<Status, Failure> {
     let (plan, warnings) = planned::plan(&arguments.spec)?;
+    let plan = planned::only(plan, &arguments.only)?;
     let inputs = inputs::gather(&arguments.input, &arguments.inputs)?;
     let environment = Variables::load(&arguments.spec)?;
     // What the examples give is not to be taken for what an API gave.
