@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use engine_expr::Value;
+use engine_expr::{Secret, Value};
 use engine_spec::sink::{FileCompression, ParquetCompression};
 
 use crate::record::Record;
@@ -13,6 +13,25 @@ use crate::record::Record;
 pub trait Sinks: Send + Sync {
     /// Opens one target of a sink; it is made if it does not exist.
     fn open(&self, sink: &SinkSpec, target: &SinkTarget) -> Result<Box<dyn RecordSink>, SinkError>;
+
+    /// Forgets the [units](RecordSink::units) of a run that is done.
+    fn forget(&self, sink: &SinkSpec, target: &SinkTarget, run: &str) -> Result<(), SinkError> {
+        _ = (sink, target, run);
+        Ok(())
+    }
+}
+
+/// What a page of records is known by, for who goes on with a run and must not write them again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unit {
+    /// The run.
+    pub run: String,
+    /// The step that writes.
+    pub step: String,
+    /// The page that the records came from.
+    pub page: String,
+    /// What its records are known by, eight bytes each.
+    pub items: Vec<u8>,
 }
 
 /// One open target: a table or a file. All methods block, and are called where they may.
@@ -26,6 +45,18 @@ pub trait RecordSink: Send {
     /// the program, and the machine too after [`position`](Self::position) or [`finish`](Self::finish). With [`Mode::Replace`] and in
     /// Parquet files nobody sees them before `finish`.
     fn write(&mut self, records: &[Record]) -> Result<(), SinkError>;
+
+    /// Writes a page of records along with what it is known by: both or none. Tells whether it can; else nothing is written.
+    fn write_units(&mut self, records: &[Record], units: &[Unit]) -> Result<bool, SinkError> {
+        _ = (records, units);
+        Ok(false)
+    }
+
+    /// Returns the units that a step of a run has written here.
+    fn units(&mut self, run: &str, step: &str) -> Result<Vec<Unit>, SinkError> {
+        _ = (run, step);
+        Ok(Vec::new())
+    }
 
     /// Brings all pages so far to the disk, and returns how long the file is with them: who resumes there gives that length as
     /// [`SinkTarget::resume_at`].
@@ -79,6 +110,13 @@ pub enum SinkKind {
     Sqlite {
         /// `PRAGMA`s to set on the connection, in order.
         pragmas: Vec<(String, Value)>,
+    },
+    /// Tables of a Postgres database.
+    Postgres {
+        /// The URL of the database.
+        url: Secret,
+        /// The schema of the tables, if it is not that of the connection.
+        schema: Option<String>,
     },
 }
 

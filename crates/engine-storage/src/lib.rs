@@ -1,15 +1,19 @@
-//! Where records land: files of lines, of rows and of columns, and tables of `SQLite`; and where is kept what the next run has to know.
+//! Where records land: files of lines, of rows and of columns, tables of `SQLite` and of Postgres; and where is kept what the next run has to know.
 //!
 //! Knows records, columns and modes; knows neither specs nor templates nor where records come from.
 
 mod cell;
 mod csv_file;
 mod handles;
+mod identifier;
 mod jsonl_file;
+mod kind;
 mod open_files;
 mod output;
 mod packing;
 mod parquet_file;
+mod postgres;
+mod refusal;
 mod shared_file;
 mod sqlite;
 mod state;
@@ -25,10 +29,11 @@ use crate::jsonl_file::JsonlFile;
 use crate::open_files::OpenFiles;
 use crate::output::Output;
 use crate::parquet_file::{Budget, ParquetFile};
+use crate::postgres::PostgresTable;
 use crate::sqlite::SqliteTable;
 pub use crate::state::{SqliteState, StateKey, open_state};
 
-/// Opens the sinks of this machine: files of lines, of rows and of columns, and `SQLite` databases.
+/// Opens the sinks of this machine: files of lines, of rows and of columns, `SQLite` databases, and Postgres.
 ///
 /// Steps that write to one file at the same time share it: whatever a run writes goes through one storage.
 #[derive(Debug, Default)]
@@ -57,17 +62,24 @@ impl Storage {
 
 impl Sinks for Storage {
     fn open(&self, sink: &SinkSpec, target: &SinkTarget) -> Result<Box<dyn RecordSink>, SinkError> {
-        let Some(path) = target.path.as_deref() else {
-            return Err(SinkError::new(format!("sink `{}` has no path", sink.name)).help("say where: `path: ./out/…`"));
+        let path = || {
+            let Some(path) = target.path.as_deref() else {
+                return Err(
+                    SinkError::new(format!("sink `{}` has no path", sink.name)).help("say where: `path: ./out/…`")
+                );
+            };
+            make_folder(path)?;
+            Ok(path)
         };
-        make_folder(path)?;
         match &sink.kind {
             SinkKind::Jsonl { compression } => {
+                let path = path()?;
                 refuse_key(sink, target)?;
                 let make = || Ok(Box::new(JsonlFile::new(self.open_file(target, path, *compression)?)) as _);
                 Ok(Box::new(self.files.open(path, sink, target, make)?))
             }
             SinkKind::Csv { delimiter, header, compression } => {
+                let path = path()?;
                 refuse_key(sink, target)?;
                 let make = || {
                     let output = self.open_file(target, path, *compression)?;
@@ -76,6 +88,7 @@ impl Sinks for Storage {
                 Ok(Box::new(self.files.open(path, sink, target, make)?))
             }
             SinkKind::Parquet { compression, row_group } => {
+                let path = path()?;
                 refuse_key(sink, target)?;
                 let make = || {
                     if target.mode == Mode::Append && path.exists() {
@@ -88,9 +101,20 @@ impl Sinks for Storage {
                 Ok(Box::new(self.files.open(path, sink, target, make)?))
             }
             SinkKind::Sqlite { pragmas } => {
+                let path = path()?;
                 let _alone = self.opening.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                 Ok(Box::new(SqliteTable::open(path, sink, pragmas, target)?))
             }
+            SinkKind::Postgres { url, schema } => {
+                Ok(Box::new(PostgresTable::open(url.expose(), schema.as_deref(), sink, target)?))
+            }
+        }
+    }
+
+    fn forget(&self, sink: &SinkSpec, target: &SinkTarget, run: &str) -> Result<(), SinkError> {
+        match (&sink.kind, target.path.as_deref()) {
+            (SinkKind::Sqlite { .. }, Some(path)) => sqlite::forget(path, run),
+            _ => Ok(()),
         }
     }
 }

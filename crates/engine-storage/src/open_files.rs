@@ -183,5 +183,6 @@ fn format_of(kind: &SinkKind) -> &'static str {
         SinkKind::Csv { .. } => "writes csv",
         SinkKind::Parquet { .. } => "writes parquet",
         SinkKind::Sqlite { .. } => "writes sqlite",
+        SinkKind::Postgres { .. } => "writes postgres",
     }
 }

@@ -5,7 +5,7 @@
 //! the rows in a table of the connection's own, which nobody sees and which is gone when the connection is, and changes the rows of the
 //! real table in one transaction at the end: its indexes and triggers stay.
 
-mod identifier;
+mod commits;
 mod kind;
 mod page;
 mod table;
@@ -14,10 +14,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use engine_expr::Value;
-use engine_runtime::{ColumnType, Mode, Record, RecordSink, SinkError, SinkSpec, SinkTarget};
+use engine_runtime::{ColumnType, Mode, Record, RecordSink, SinkError, SinkSpec, SinkTarget, Unit};
 use rusqlite::{Connection, OpenFlags};
 
-use identifier::quoted_list;
+use crate::identifier::quoted_list;
 use kind::Kind;
 use page::Page;
 use table::{MAIN, Table};
@@ -146,6 +146,23 @@ impl SqliteTable {
         Ok(())
     }
 
+    /// Writes a page, and what it is known by.
+    fn page(&mut self, records: &[Record], units: &[Unit]) -> Result<(), SinkError> {
+        self.transact(|this| {
+            let mut page = Page::new(&this.connection, &mut this.table, &this.declared, &this.key, this.unique);
+            for (record, row) in records.iter().zip(this.rows + 1..) {
+                page.write(record, row)?;
+            }
+            this.unique = page.finish()?;
+            if !units.is_empty() {
+                commits::keep(&this.connection, units).map_err(|error| commits::failed(&error))?;
+            }
+            Ok(())
+        })?;
+        self.rows += records.len() as u64;
+        Ok(())
+    }
+
     /// Puts the gathered rows into the place of the old ones.
     fn replace(&self) -> Result<(), SinkError> {
         let rows = &self.table;
@@ -185,16 +202,20 @@ impl SqliteTable {
 
 impl RecordSink for SqliteTable {
     fn write(&mut self, records: &[Record]) -> Result<(), SinkError> {
-        self.transact(|this| {
-            let mut page = Page::new(&this.connection, &mut this.table, &this.declared, &this.key, this.unique);
-            for (record, row) in records.iter().zip(this.rows + 1..) {
-                page.write(record, row)?;
-            }
-            this.unique = page.finish()?;
-            Ok(())
-        })?;
-        self.rows += records.len() as u64;
-        Ok(())
+        self.page(records, &[])
+    }
+
+    fn write_units(&mut self, records: &[Record], units: &[Unit]) -> Result<bool, SinkError> {
+        // Rows that are updated or replaced are the same however often they are; and where no table may be made, there is none for units.
+        if self.mode != Mode::Append || !self.create {
+            return Ok(false);
+        }
+        self.page(records, units)?;
+        Ok(true)
+    }
+
+    fn units(&mut self, run: &str, step: &str) -> Result<Vec<Unit>, SinkError> {
+        commits::of_step(&self.connection, run, step).map_err(|error| commits::failed(&error))
     }
 
     fn finish(&mut self) -> Result<(), SinkError> {
@@ -204,6 +225,15 @@ impl RecordSink for SqliteTable {
         }
         if self.mode == Mode::Replace { self.transact(|this| this.replace()) } else { Ok(()) }
     }
+}
+
+/// Forgets what a run that is done has kept in a database, if that is there.
+pub(crate) fn forget(path: &Path, run: &str) -> Result<(), SinkError> {
+    if !path.exists() {
+        return Ok(());
+    }
+    let mut connection = connect(path, false, &[])?;
+    commits::forget(&mut connection, run).map_err(|error| commits::failed(&error))
 }
 
 fn connect(path: &Path, create: bool, pragmas: &[(String, Value)]) -> Result<Connection, SinkError> {

@@ -7,10 +7,11 @@ use engine_expr::Number;
 use engine_runtime::{ColumnType, Record, SinkError};
 use rusqlite::{CachedStatement, Connection};
 
-use super::identifier::{quoted, quoted_list};
 use super::kind::{Bound, Kind};
 use super::table::Table;
 use crate::cell::{Cell, each_member};
+use crate::identifier::{quoted, quoted_list};
+use crate::refusal;
 
 /// Writes records into a table, which grows as they need it.
 pub(crate) struct Page<'a> {
@@ -74,7 +75,7 @@ impl<'a> Page<'a> {
         if self.table.columns().is_empty() {
             let columns: Vec<(String, Kind)> = self.nulls.drain(..).map(|name| (name, Kind(ColumnType::Any))).collect();
             if columns.is_empty() {
-                return Err(SinkError::new("the record has no members to make columns of"));
+                return Err(refusal::without_members());
             }
             self.table.add(self.connection, &columns)?;
         }
@@ -162,8 +163,7 @@ impl<'a> Page<'a> {
             match self.table.position(name).and_then(|at| self.cells.get(at)) {
                 Some(Some((_, cell))) if *cell != Cell::Null => {}
                 _ => {
-                    return Err(SinkError::new(format!("the record has no value in `{name}`, a member of the key"))
-                        .help("choose a `key` that every record has, or keep it in `map`"));
+                    return Err(refusal::without_key(name));
                 }
             }
         }
@@ -238,22 +238,13 @@ impl<'a> Page<'a> {
     fn make_room(&mut self, at: usize) -> Result<(), SinkError> {
         let column = &self.table.columns()[at];
         let Some((name, cell)) = &self.cells[at] else { return Ok(()) };
-        let misfit = || {
-            let kind = column.kind.name();
-            SinkError::new(format!(
-                "column `{}` of table `{}` is {kind}, and {} does not fit",
-                column.name,
-                self.table.shown(),
-                cell.shown()
-            ))
-        };
+        let misfit = |declared| refusal::misfit(&column.name, self.table.shown(), column.kind, cell, declared);
         if let Some((_, kind)) = self.declared.iter().find(|it| it.0 == *name && it.1.0 != ColumnType::Any) {
-            return Err(misfit()
-                .help(format!("the mapping says `type: {}`: give a value of it, or change the type", kind.name())));
+            return Err(misfit(Some(*kind)));
         }
         let wider = Kind::of(cell).and_then(|kind| column.kind.widened_to(kind)).filter(|kind| *kind != column.kind);
         let Some(wider) = wider else {
-            return Err(misfit().help("say a type in `map`, or write to another table"));
+            return Err(misfit(None));
         };
         self.statement = None;
         self.connection.flush_prepared_statement_cache();

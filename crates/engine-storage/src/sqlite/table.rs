@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use engine_runtime::{ColumnType, SinkError};
 use rusqlite::Connection;
 
-use super::identifier::{quoted, quoted_list};
 use super::kind::Kind;
+use crate::identifier::{quoted, quoted_list};
+use crate::refusal;
 
 /// The database of the file.
 pub(crate) const MAIN: &str = "main";
@@ -129,7 +130,7 @@ impl Table {
             return Ok(());
         }
         if !self.create {
-            return Err(self.not_to_be_made(&columns[0].0));
+            return Err(refusal::not_to_be_made(&self.shown, self.exists.then_some(&*columns[0].0)));
         }
         let definition =
             |(name, kind): &(String, Kind)| format!("{} {}", quoted(name), kind.declared()).trim_end().to_owned();
@@ -150,36 +151,16 @@ impl Table {
         Ok(())
     }
 
-    fn not_to_be_made(&self, column: &str) -> SinkError {
-        if self.exists {
-            SinkError::new(format!(
-                "table `{}` has no column `{column}`, and `create: false` forbids to make it",
-                self.shown
-            ))
-            .help("make the column, take the member out of `map`, or take `create: false` away")
-        } else {
-            SinkError::new(format!("there is no table `{}`, and `create: false` forbids to make it", self.shown))
-                .help("make the table, or take `create: false` away")
-        }
-    }
-
     /// Requires that the table is there, or may be made.
     pub(crate) fn check_existence(&self) -> Result<(), SinkError> {
-        if self.exists || self.create { Ok(()) } else { Err(self.not_to_be_made("")) }
+        if self.exists || self.create { Ok(()) } else { Err(refusal::not_to_be_made(&self.shown, None)) }
     }
 
     /// Brings a column to a kind that holds more. The column moves to the end of the table.
     pub(crate) fn widen(&mut self, connection: &Connection, at: usize, kind: Kind) -> Result<(), SinkError> {
         let column = self.columns[at].clone();
         if !self.create {
-            return Err(SinkError::new(format!(
-                "column `{}` of table `{}` is {}, and `create: false` forbids to make it {}",
-                column.name,
-                self.shown,
-                column.kind.name(),
-                kind.name()
-            ))
-            .help("change the column, say its type in `map`, or take `create: false` away"));
+            return Err(refusal::not_to_be_widened(&column.name, &self.shown, column.kind, kind));
         }
         let (table, old, wide) = (self.sql(), quoted(&column.name), quoted(&format!("{} widened", column.name)));
         let indexes = self.indexes_of(connection, &column.name).map_err(|error| self.failed(&error))?;
@@ -221,14 +202,7 @@ impl Table {
 
     /// Says that a column can't become another kind.
     pub(crate) fn would_lose(&self, column: &TableColumn, kind: Kind) -> SinkError {
-        SinkError::new(format!(
-            "column `{}` of table `{}` is {}: making it {} would lose digits",
-            column.name,
-            self.shown,
-            column.kind.name(),
-            kind.name()
-        ))
-        .help("say its type in `map`, or write to another table")
+        refusal::would_lose(&column.name, &self.shown, column.kind, kind)
     }
 
     /// Makes sure that no two rows have one key.
@@ -249,11 +223,7 @@ impl Table {
         }
         connection.execute_batch(&format!("CREATE UNIQUE INDEX {}.{name} ON {table} ({columns})", self.schema)).map_err(
             |error| match error.sqlite_error_code() {
-                Some(rusqlite::ErrorCode::ConstraintViolation) => {
-                    let key = key.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-                    SinkError::new(format!("table `{}` has rows that share a key ({key})", self.shown))
-                        .help("remove the double rows, or choose another `key`")
-                }
+                Some(rusqlite::ErrorCode::ConstraintViolation) => refusal::shared_key(&self.shown, key),
                 _ => self.failed(&error),
             },
         )

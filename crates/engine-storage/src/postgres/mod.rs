@@ -1,0 +1,510 @@
+//! Tables of a Postgres database.
+//!
+//! A page is one transaction. Its rows travel by `COPY`: into the table itself, or, where rows are updated by a key, into a table of the
+//! session's own, from which one statement takes them. Tables and columns are made as records need them, as in `SQLite`: a column that a
+//! mapping declares has its type, any other that of its first value. `replace` gathers the rows in a table of the session's own, which
+//! is gone when the session is, and changes the rows of the real table in one transaction at the end: whoever reads it waits for nothing
+//! and sees the old rows or the new ones; its indexes, rights and triggers stay.
+
+mod address;
+mod column;
+mod connection;
+mod failure;
+mod page;
+mod session;
+mod table;
+mod tls;
+
+use std::time::Duration;
+
+use engine_runtime::{ColumnType, Mode, Record, RecordSink, SinkError, SinkSpec, SinkTarget};
+use tokio::runtime::{Builder, Runtime};
+use tokio_postgres::error::SqlState;
+
+pub(crate) use address::Address;
+pub(crate) use connection::Connection;
+pub(crate) use failure::{Failure, Trouble};
+
+use crate::kind::Kind;
+use column::Column;
+use page::{Manner, Page};
+use session::Session;
+use table::{Change, Table, check_name};
+
+/// The rows of a table that is being replaced.
+const STAND_IN: &str = "rows to come";
+
+/// How long to wait before a connection is tried again that was lost. After the last, it is given up.
+const PAUSES: [Duration; 6] = [
+    Duration::from_millis(100),
+    Duration::from_millis(500),
+    Duration::from_secs(2),
+    Duration::from_secs(5),
+    Duration::from_secs(10),
+    Duration::from_secs(10),
+];
+
+/// How often a page is tried again during which the connection was lost.
+const LOSSES: usize = 5;
+
+/// How often a page is tried again that stood in the way of somebody else.
+const CONFLICTS: usize = 5;
+
+/// A table of a Postgres database, open for writing.
+pub(crate) struct PostgresTable {
+    /// What drives the connection, on the thread that writes; none only while this is dropped.
+    runtime: Option<Runtime>,
+    writer: Writer,
+}
+
+impl PostgresTable {
+    /// Opens a table, and makes it if its columns are known.
+    pub(crate) fn open(
+        url: &str,
+        schema: Option<&str>,
+        sink: &SinkSpec,
+        target: &SinkTarget,
+    ) -> Result<Self, SinkError> {
+        let Some(name) = target.table.clone().filter(|name| !name.is_empty()) else {
+            return Err(SinkError::new(format!("a table is missing for sink `{}`", sink.name))
+                .help("say which: `table: orders`"));
+        };
+        if target.mode == Mode::Upsert && target.key.is_empty() {
+            return Err(SinkError::new(format!("table `{name}` can't be updated without a key"))
+                .help("say what identifies a record: `key: [id]`"));
+        }
+        check_name(&name, "table")?;
+        let address = Address::parse(url)
+            .map_err(|trouble| Trouble { message: format!("sink `{}`: {}", sink.name, trouble.message), ..trouble })?;
+        let schema = schema.map(str::to_owned).or_else(|| address.schema.clone());
+        if let Some(schema) = &schema {
+            check_name(schema, "schema")?;
+        }
+        // The connection lives on the thread that writes at the time: between two pages there is nothing to be done with it.
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| SinkError::new(format!("nothing can wait for the database: {error}")))?;
+        let mut writer = Writer {
+            address,
+            schema,
+            name: name.clone(),
+            create: sink.create,
+            declared: target.columns.iter().map(|column| (column.name.clone(), Kind(column.kind))).collect(),
+            key: if target.mode == Mode::Append { Vec::new() } else { target.key.clone() },
+            mode: target.mode,
+            session: None,
+            table: Table::named("", &name, &name, sink.create),
+            unique: false,
+            rows: 0,
+        };
+        let open = runtime.block_on(writer.open());
+        let opened = Self { runtime: Some(runtime), writer };
+        match open {
+            Ok(()) => Ok(opened),
+            Err(failure) => Err(opened.writer.said(failure)),
+        }
+    }
+
+    fn run<T>(&mut self, work: impl AsyncFnOnce(&mut Writer) -> Result<T, SinkError>) -> Result<T, SinkError> {
+        match &self.runtime {
+            Some(runtime) => runtime.block_on(work(&mut self.writer)),
+            None => Err(SinkError::new("the table is closed")),
+        }
+    }
+}
+
+impl RecordSink for PostgresTable {
+    fn write(&mut self, records: &[Record]) -> Result<(), SinkError> {
+        self.run(async |writer| writer.write(records).await)
+    }
+
+    fn finish(&mut self) -> Result<(), SinkError> {
+        self.run(async |writer| writer.finish().await)
+    }
+}
+
+impl Drop for PostgresTable {
+    fn drop(&mut self) {
+        // Where a sink is dropped, nobody may wait; the server sees that the connection ends.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// What a table is written with.
+struct Writer {
+    address: Address,
+    /// The schema of the table, if it is not that of the connection.
+    schema: Option<String>,
+    name: String,
+    create: bool,
+    declared: Vec<(String, Kind)>,
+    key: Vec<String>,
+    mode: Mode,
+    session: Option<Session>,
+    /// The table that pages are written to, as it stood when it was last looked at.
+    table: Table,
+    /// Whether it is known that no two rows can have one key.
+    unique: bool,
+    rows: u64,
+}
+
+/// Why a page was not written.
+enum Stopped {
+    /// Nothing of it was.
+    Undone(Failure),
+    /// Nobody knows whether it was: the connection broke off while it was committed.
+    Doubtful(String),
+}
+
+impl From<Failure> for Stopped {
+    fn from(failure: Failure) -> Self {
+        Self::Undone(failure)
+    }
+}
+
+impl From<tokio_postgres::Error> for Stopped {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Undone(error.into())
+    }
+}
+
+impl From<SinkError> for Stopped {
+    fn from(error: SinkError) -> Self {
+        Self::Undone(error.into())
+    }
+}
+
+impl Writer {
+    /// Connects, and looks at the table.
+    async fn open(&mut self) -> Result<(), Failure> {
+        self.connect().await?;
+        // A column without a type waits for its first value, and those after it wait with it, to keep their order.
+        if self.table.exists || self.declared.iter().all(|(_, kind)| kind.0 != ColumnType::Any) {
+            self.declare().await?;
+        }
+        Ok(())
+    }
+
+    async fn connect(&mut self) -> Result<(), Failure> {
+        let connection = Connection::open(&self.address).await?;
+        let session = Session::new(connection);
+        let schema = session.schema(self.schema.as_deref(), self.create).await?;
+        let mut main = Table::named(&schema, &self.name, &self.name, self.create);
+        main.load(session.client()).await?;
+        main.check_existence()?;
+        self.table = if self.mode == Mode::Replace { session.stand_in(&main, STAND_IN).await? } else { main };
+        self.unique = false;
+        self.session = Some(session);
+        Ok(())
+    }
+
+    /// Does something in a transaction, again where that is safe; a failed one leaves no trace.
+    async fn transact<T>(
+        &mut self,
+        work: impl AsyncFn(&mut Self, &mut Session, &mut Attempt) -> Result<T, Stopped>,
+    ) -> Result<T, Failure> {
+        let mut attempt = Attempt::default();
+        loop {
+            let Some(mut session) = self.session.take() else {
+                self.reconnect().await?;
+                continue;
+            };
+            let (table, unique) = (self.table.clone(), self.unique);
+            let done = async {
+                session.client().batch_execute("BEGIN").await?;
+                let done = work(self, &mut session, &mut attempt).await?;
+                session.commit().await?;
+                Ok(done)
+            };
+            let stopped = match done.await {
+                Ok(done) => {
+                    self.session = Some(session);
+                    return Ok(done);
+                }
+                Err(stopped) => stopped,
+            };
+            self.table = table;
+            self.unique = unique;
+            match stopped {
+                Stopped::Doubtful(why) => {
+                    return Err(Trouble::new(format!(
+                        "table `{}`: the connection was lost while rows were committed, and nobody knows whether they were: {why}",
+                        self.name
+                    ))
+                    .help("look whether the last rows are there before you run again; with a `key` nothing is written twice")
+                    .into());
+                }
+                Stopped::Undone(Failure::Lost(why)) => {
+                    if self.mode == Mode::Replace && self.rows > 0 {
+                        return Err(Trouble::new(format!(
+                            "table `{}`: the connection was lost, and with it the new rows, which were not in their place yet: {why}",
+                            self.name
+                        ))
+                        .help("run again: the old rows are still there")
+                        .into());
+                    }
+                    attempt.losses += 1;
+                    if attempt.losses > LOSSES {
+                        return Err(Failure::Lost(why));
+                    }
+                }
+                Stopped::Undone(failure) => {
+                    // Where even that fails, the connection is broken, and the next use of it tells.
+                    _ = session.client().batch_execute("ROLLBACK").await;
+                    session.forget();
+                    let again = self.is_worth_another(&failure, &mut session, &mut attempt).await;
+                    self.session = Some(session);
+                    if !again {
+                        return Err(self.placed(failure, attempt));
+                    }
+                    attempt.place = None;
+                }
+            }
+        }
+    }
+
+    /// Connects again, for as long as it is likely that the server comes back.
+    async fn reconnect(&mut self) -> Result<(), Failure> {
+        let mut pauses = PAUSES.into_iter();
+        loop {
+            match (self.connect().await, pauses.next()) {
+                (Err(Failure::Lost(_)), Some(pause)) => wait(pause).await,
+                (done, _) => return done,
+            }
+        }
+    }
+
+    /// Tells whether what was refused may go well now: somebody else stood in the way, or has changed the table since it was looked at.
+    async fn is_worth_another(&mut self, failure: &Failure, session: &mut Session, attempt: &mut Attempt) -> bool {
+        if failure.is_conflict() && attempt.conflicts < CONFLICTS {
+            attempt.conflicts += 1;
+            return true;
+        }
+        // Keys that differ as texts may be the same for the database, as 1 and 1.0 are.
+        if failure.code() == Some(&SqlState::CARDINALITY_VIOLATION) && !attempt.one_by_one {
+            attempt.one_by_one = true;
+            return true;
+        }
+        if failure.code().is_none() || attempt.looked_again {
+            return false;
+        }
+        attempt.looked_again = true;
+        let before = self.table.clone();
+        let lost_index = failure.code() == Some(&SqlState::INVALID_COLUMN_REFERENCE) && self.unique;
+        self.unique = false;
+        self.table.load(session.client()).await.is_ok() && (lost_index || self.table != before)
+    }
+
+    /// Gives the table the columns that the mapping declares, and those that are there the room that they need.
+    async fn declare(&mut self) -> Result<(), Failure> {
+        self.transact(async |this, session, _| {
+            session.lock(&this.table).await?;
+            this.table.load(session.client()).await?;
+            let mut planned = this.table.clone();
+            let changes = this.declarations(&mut planned)?;
+            for change in &changes {
+                if !this.table.apply(session.client(), change).await? {
+                    this.table.load(session.client()).await?;
+                    break;
+                }
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    fn declarations(&self, table: &mut Table) -> Result<Vec<Change>, SinkError> {
+        let exists = table.exists;
+        let missing = self
+            .declared
+            .iter()
+            .filter(|(name, kind)| table.position(name).is_none() && !(kind.0 == ColumnType::Any && exists));
+        let added: Vec<Column> = missing.map(|(name, kind)| Column::of(name, *kind)).collect();
+        let mut changes: Vec<Change> = table.add(added)?.into_iter().collect();
+        for (name, kind) in self.declared.iter().filter(|(_, kind)| kind.0 != ColumnType::Any) {
+            let Some(at) = table.position(name) else { continue };
+            let column = &table.columns()[at];
+            let wider = match column.form {
+                column::Form::Untyped => *kind,
+                column::Form::Foreign => continue,
+                _ => column
+                    .kind()
+                    .widened_to(*kind)
+                    .ok_or_else(|| crate::refusal::would_lose(name, table.shown(), column.kind(), *kind))?,
+            };
+            if wider != column.kind() {
+                changes.push(table.widen(at, wider)?);
+            }
+        }
+        Ok(changes)
+    }
+
+    async fn write(&mut self, records: &[Record]) -> Result<(), SinkError> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        let written =
+            self.transact(async |this, session, attempt| this.write_page(records, session, attempt).await).await;
+        written.map_err(|failure| self.said(failure))?;
+        self.rows += records.len() as u64;
+        Ok(())
+    }
+
+    /// Writes a page within a transaction.
+    async fn write_page(
+        &mut self,
+        records: &[Record],
+        session: &mut Session,
+        attempt: &mut Attempt,
+    ) -> Result<(), Stopped> {
+        let mut table = self.table.clone();
+        let mut page = Page::lay_out(records, &mut table, self.manner(attempt))?;
+        if !page.changes.is_empty() || !(self.key.is_empty() || self.unique) {
+            session.lock(&self.table).await?;
+            // What was planned was planned for the table as it was when nobody else changed it.
+            'changed: loop {
+                self.table.load(session.client()).await?;
+                let mut table = self.table.clone();
+                page = Page::lay_out(records, &mut table, self.manner(attempt))?;
+                for change in &page.changes {
+                    if !self.table.apply(session.client(), change).await? {
+                        continue 'changed;
+                    }
+                }
+                break;
+            }
+            if !self.key.is_empty() {
+                self.table.make_unique(session.client(), &self.key).await?;
+                self.unique = true;
+            }
+        }
+        let written = if self.key.is_empty() {
+            session.append(&self.table, &mut page).await
+        } else {
+            session.upsert(&self.table, &page, &self.key).await
+        };
+        written.map_err(|failure| self.of_row(failure, &page, attempt))?;
+        Ok(())
+    }
+
+    fn manner<'a>(&'a self, attempt: &Attempt) -> Manner<'a> {
+        Manner { declared: &self.declared, key: &self.key, one_by_one: attempt.one_by_one, before: self.rows }
+    }
+
+    /// Says of which row and column something is, if the database does.
+    fn of_row(&self, (part, failure): (Option<usize>, Failure), page: &Page, attempt: &mut Attempt) -> Failure {
+        let Failure::Refused(refused) = &failure else { return failure };
+        let (line, column) = session::place_of(refused.where_().unwrap_or_default());
+        let rows = || page.parts.iter().enumerate().filter(|(at, _)| part.is_none_or(|part| part == *at));
+        let row = line.and_then(|line| rows().flat_map(|(_, part)| &part.rows).nth(line.checked_sub(1)?));
+        attempt.place = row.map(|row| (self.rows + row.record as u64 + 1, column));
+        failure
+    }
+
+    fn placed(&self, failure: Failure, attempt: Attempt) -> Failure {
+        let Some((row, column)) = attempt.place else { return failure };
+        let what = match column {
+            Some(column) => format!("column `{column}` of table `{}`", self.name),
+            None => format!("table `{}`", self.name),
+        };
+        let trouble = failure.of(&what);
+        Failure::Other(Trouble { message: format!("row {row}: {}", trouble.message), ..trouble })
+    }
+
+    async fn finish(&mut self) -> Result<(), SinkError> {
+        let done = async {
+            // A table of no rows still says what its columns are.
+            if !self.table.exists {
+                self.declare().await?;
+            }
+            if self.mode == Mode::Replace {
+                self.transact(async |this, session, _| this.replace(session).await).await?;
+            }
+            Ok(())
+        };
+        let done: Result<(), Failure> = done.await;
+        done.map_err(|failure| self.said(failure))?;
+        if let Some(session) = self.session.take() {
+            session.close().await;
+        }
+        Ok(())
+    }
+
+    /// Puts the gathered rows into the place of the old ones, within a transaction.
+    async fn replace(&mut self, session: &mut Session) -> Result<(), Stopped> {
+        let schema = session.schema(self.schema.as_deref(), self.create).await?;
+        let rows = &self.table;
+        let mut table = Table::named(&schema, &self.name, &self.name, self.create);
+        session.lock(&table).await?;
+        let client = session.client();
+        table.load(client).await?;
+        if table.exists {
+            client.batch_execute(&format!("DELETE FROM {}", table.sql())).await?;
+        }
+        if !rows.exists {
+            return Ok(());
+        }
+        let mut planned = table.clone();
+        let missing = rows.columns().iter().filter(|column| planned.position(&column.name).is_none());
+        let mut changes: Vec<Change> = Vec::new();
+        let missing: Vec<Column> = missing.cloned().collect();
+        changes.extend(planned.add(missing)?);
+        for column in rows.columns() {
+            let Some(at) = planned.position(&column.name) else { continue };
+            let there = &planned.columns()[at];
+            let wider = match there.form {
+                column::Form::Untyped => Some(column.kind()),
+                _ => there.kind().widened_to(column.kind()),
+            };
+            if let Some(wider) = wider.filter(|wider| *wider != there.kind()) {
+                changes.push(planned.widen(at, wider)?);
+            }
+        }
+        for change in &changes {
+            table.apply(client, change).await?;
+        }
+        let names: Vec<&str> = rows.columns().iter().map(|column| column.name.as_str()).collect();
+        if !names.is_empty() {
+            let names = crate::identifier::quoted_list(names);
+            let sql = format!("INSERT INTO {} ({names}) SELECT {names} FROM {}", table.sql(), rows.sql());
+            client.batch_execute(&sql).await?;
+        }
+        if !self.key.is_empty() {
+            table.make_unique(client, &self.key).await?;
+        }
+        Ok(())
+    }
+
+    /// Says why the table could not be written.
+    fn said(&self, failure: Failure) -> SinkError {
+        match failure {
+            Failure::Lost(why) => Trouble::new(format!("can't reach the database `{}`: {why}", self.address.shown()))
+                .help("see whether the server runs and the network is there, then run again")
+                .into(),
+            failure => failure.of(&format!("table `{}`", self.name)).into(),
+        }
+    }
+}
+
+/// What is known from the attempts before.
+#[derive(Default)]
+struct Attempt {
+    losses: usize,
+    conflicts: usize,
+    looked_again: bool,
+    /// Whether each row goes by itself.
+    one_by_one: bool,
+    /// Where the database found something wrong: the number of the row, and the column.
+    place: Option<(u64, Option<String>)>,
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "no run waits for its clock here: a server is given the time to come back"
+)]
+async fn wait(time: Duration) {
+    tokio::time::sleep(time).await;
+}
