@@ -39,6 +39,11 @@ struct Document<'l> {
 
 /// Writes a document as JSON: an object with the root element.
 pub(super) fn to_json(text: &str, lists: &XmlLists) -> Result<String, String> {
+    // XML has none of these (§2.2), and each becomes six characters of JSON. A stray one is nobody's harm.
+    let controls = text.bytes().filter(|byte| *byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r')).count();
+    if controls > text.len() / 4 {
+        return Err("it is made of control characters".to_owned());
+    }
     let mut reader = Reader::from_str(text);
     let mut document = Document { lists, open: Vec::new(), json: None };
     loop {
@@ -316,6 +321,8 @@ mod tests {
         check("<a>\n<b>", "error: `<b>` does not end, at line 2");
         check("<a/><b/>", "error: a second element follows the root, at line 1");
         check("<a/>x", "error: there is text outside of the root element, at line 1");
+        check("<a>\u{1}\u{2}\u{3}</a>", "error: it is made of control characters");
+        check("<a>some text\u{1}</a>", "{\"a\":\"some text\\u0001\"}");
         check("not xml", "error: there is text outside of the root element, at line 1");
         let deep = format!("{}{}", "<a>".repeat(200), "</a>".repeat(200));
         check(&deep, "error: elements are nested deeper than 128 levels, at line 1");

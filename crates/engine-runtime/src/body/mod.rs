@@ -33,7 +33,7 @@ const START: usize = 1024;
 const MAX_VALUE: u64 = 10_000_000;
 
 /// How large what is a text in memory may be, unless more is allowed: XML whose records come in parts, and texts.
-const MAX_TEXT: u64 = 64_000_000;
+const MAX_TEXT: u64 = 40_000_000;
 
 /// How much of the body of an error is looked at, where it is broken.
 const OF_ERRORS: u64 = 1 << 20;
