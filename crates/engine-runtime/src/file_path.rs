@@ -40,10 +40,8 @@ impl FilePath {
             ("vars", Some(member)) => !step.vars.keys().any(|var| *var == **member),
             _ => false,
         };
-        let is_per_item = |name: &NameUse| {
-            matches!(name.root(), "item" | "original" | "parent" | "batch" | "stream" | "response")
-                || name.root() == "vars" && !is_own(name)
-        };
+        // Within other steps all that is not the run's may differ from item to item.
+        let is_per_item = |name: &NameUse| !is_own(name) && !matches!(name.root(), "trigger" | "secrets");
         let per_item = template.names().iter().any(is_per_item);
         let text = template.text();
         let mut parts = Vec::new();

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use engine_expr::{Scope, Secret, Template};
-use engine_plan::{Step, Target};
+use engine_plan::{Items, Source, Step, Target};
 use engine_request::KeyMember;
 use engine_spec::{Field, FieldType, Mapping, Sink, WriteMode};
 
@@ -30,6 +30,8 @@ pub(crate) struct Writer {
     scratch: Scratch,
     spec: Option<SinkSpec>,
     path: Option<FilePath>,
+    /// The columns that are declared.
+    columns: Vec<Column>,
     /// The open targets: tables by their names, files by their paths.
     open: HashMap<String, Box<dyn RecordSink>>,
     /// The names of the open targets in the order in which they were opened.
@@ -61,6 +63,7 @@ impl Writer {
             scratch: Scratch::default(),
             spec,
             path,
+            columns: shaped_by(site).map(columns).unwrap_or_default(),
             open: HashMap::new(),
             order: Vec::new(),
             held: Claim::none(),
@@ -256,7 +259,7 @@ impl Writer {
             path,
             key: key.map(members).unwrap_or_default(),
             mode,
-            columns: self.step.map.as_deref().map(columns).unwrap_or_default(),
+            columns: self.columns.clone(),
             resume_at: None,
         })
     }
@@ -374,6 +377,22 @@ fn has_tables(kind: &SinkKind) -> bool {
     match kind {
         SinkKind::Sqlite { .. } | SinkKind::Postgres { .. } => true,
         SinkKind::Jsonl { .. } | SinkKind::Csv { .. } | SinkKind::Parquet { .. } => false,
+    }
+}
+
+/// Finds the mapping that shapes what a step writes: its own, or that of the step whose stream it takes as it is.
+fn shaped_by(site: &Site) -> Option<&Mapping> {
+    let mut step = &site.step;
+    loop {
+        if let Some(mapping) = &step.map {
+            return Some(mapping);
+        }
+        let (Source::Items(Items::Step(number)), None) = (&step.source, &step.explode) else { return None };
+        step = site.frame.steps.get(*number)?;
+        // What a call or another flow hands on is not what it was given, nor is a batch.
+        if step.batch.is_some() || !matches!(step.target, Target::None | Target::Write(_) | Target::Log(_)) {
+            return None;
+        }
     }
 }
 

@@ -377,12 +377,12 @@ impl<'a> Checker<'a> {
         }
         for name in template.names() {
             let per_item = match name.root() {
-                "item" | "original" | "parent" | "batch" | "stream" => true,
+                "inputs" | "run" | "trigger" | "secrets" => false,
                 "vars" => name
                     .path
                     .get(1)
                     .is_some_and(|member| self.vars.iter().any(|var| *var.name == **member && var.per_item)),
-                _ => false,
+                _ => true,
             };
             if per_item {
                 let at = template.text().find("{%").unwrap_or_default();
