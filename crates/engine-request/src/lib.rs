@@ -83,7 +83,7 @@ pub use content::{
     trim_line,
 };
 pub use csv_header::CsvHeader;
-pub use cursor::{Advance, AdvanceError, CursorForm, CursorPlan, Reached, Watermark};
+pub use cursor::{Advance, AdvanceError, Comparing, CursorForm, CursorPlan, Reached, Watermark};
 pub use draft::Draft;
 pub use draft_body::DraftBody;
 pub use draft_file::DraftFile;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::report::{Event, Observer, Status, StepReport};
+use crate::report::{Counts, Event, Observer, Status, StepReport};
 use crate::tally::Tally;
 
 /// Where a step stands among all of a run: its number, after those of the steps that use its flow or endpoint.
@@ -78,6 +78,23 @@ impl Book {
             if let Some(tally) = &tally {
                 tally.event(Event::StepFinished { step: id, status, counts });
             }
+        }
+    }
+
+    /// Takes note of a step that ended before the run was taken up again.
+    pub(crate) fn restored(
+        &self,
+        rank: &Rank,
+        address: &str,
+        observer: &Arc<dyn Observer>,
+        status: Status,
+        counts: Counts,
+    ) {
+        self.tally(rank, address, observer).add(|known| *known = counts);
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entry) = entries.get_mut(rank) {
+            entry.status = Some(status);
+            (entry.is_started, entry.is_told) = (true, true);
         }
     }
 

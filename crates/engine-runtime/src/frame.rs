@@ -1,5 +1,7 @@
 //! Steps that follow each other, while they run: those of the flow, and those within a step for one item.
 
+mod top;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -12,6 +14,7 @@ use crate::book::Rank;
 use crate::failure::Failure;
 use crate::item::Item;
 use crate::kept::Kept;
+use crate::machine::Part;
 use crate::mapping::StepRecords;
 use crate::outlet::{Delivery, Inlet, Outlet, Printed, WAITING};
 use crate::pending::Pending;
@@ -53,6 +56,8 @@ pub(crate) struct Frame {
     /// Who takes what it hands on.
     out: Option<mpsc::Sender<Delivery>>,
     failure: Mutex<Option<Failure>>,
+    /// Which part of the flow that was started these steps are.
+    part: Option<Part>,
 }
 
 /// The step that a frame is within.
@@ -89,8 +94,9 @@ impl StepRecords for Frame {
 
 impl Frame {
     /// Begins a block of the flow itself.
-    pub(crate) fn top(context: &Arc<RunContext>, steps: &Block, base: Scope, stop: Stop) -> Self {
-        Self::new(Arc::clone(context), steps, base, None, None, stop)
+    pub(crate) fn top(context: &Arc<RunContext>, part: Part, base: Scope, stop: Stop) -> Self {
+        let steps = part.of(&context.plan);
+        Self { part: Some(part), ..Self::new(Arc::clone(context), steps, base, None, None, stop) }
     }
 
     /// Begins a block that runs within a step, for one item.
@@ -158,6 +164,7 @@ impl Frame {
             lists: steps.iter().filter(|step| step.kept.all).map(|step| (step.id.clone(), Arc::default())).collect(),
             out: None,
             failure: Mutex::default(),
+            part: None,
             steps: steps.clone(),
         }
     }
@@ -196,11 +203,15 @@ impl Frame {
     /// Gives the first failure, which has stopped it.
     pub(crate) fn run(self: Arc<Self>) -> BoxFuture<'static, Result<(), Failure>> {
         Box::pin(async move {
-            for group in groups(&self.steps) {
-                if self.stop.is_stopped() {
-                    break;
+            if let Some(part) = self.part {
+                self.run_due(part).await;
+            } else {
+                for group in groups(&self.steps) {
+                    if self.stop.is_stopped() {
+                        break;
+                    }
+                    self.run_group(&group).await;
                 }
-                self.run_group(&group).await;
             }
             if let Some(failure) = self.failure.lock().unwrap_or_else(PoisonError::into_inner).take() {
                 return Err(failure);
@@ -284,6 +295,12 @@ impl Frame {
     /// Takes note of a failure, of which the first counts, and ends all steps.
     fn fail(&self, step: &Step, failure: Failure) {
         let failure = failure.within(&self.address(step));
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(failure);
+        self.stop.stop();
+    }
+
+    /// Takes note of a failure that is that of no step.
+    fn fail_whole(&self, failure: Failure) {
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(failure);
         self.stop.stop();
     }
@@ -420,7 +437,7 @@ pub(crate) fn stream_of(step: &Step) -> Option<usize> {
 }
 
 /// Puts the steps that run together into groups, in order: a stream's giver and its takers, and whoever these wait for.
-fn groups(steps: &Block) -> Vec<Vec<usize>> {
+pub(crate) fn groups(steps: &Block) -> Vec<Vec<usize>> {
     let mut group_of: Vec<usize> = (0..steps.len()).collect();
     let join = |group_of: &mut Vec<usize>, left: usize, right: usize| {
         let (Some(&left), Some(&right)) = (group_of.get(left), group_of.get(right)) else { return false };

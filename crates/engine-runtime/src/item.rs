@@ -8,6 +8,7 @@ use engine_expr::{JsonError, Value};
 use engine_source::Span;
 
 use crate::failure::Failure;
+use crate::machine::PageId;
 use crate::record::Record;
 
 /// A record under way through the steps.
@@ -46,6 +47,8 @@ pub(crate) struct Origin {
     pub(crate) is_part: bool,
     /// The items of which each is a batch.
     pub(crate) batch: Option<Arc<Vec<Item>>>,
+    /// The page that they came from, where it is journaled.
+    pub(crate) page: Option<Arc<PageId>>,
 }
 
 /// JSON text that is known to be well-formed.
@@ -158,6 +161,18 @@ impl Item {
     /// Returns the records that it stands for: those of a batch, else itself.
     pub(crate) fn members(&self) -> &[Self] {
         self.origin.batch.as_ref().map_or(std::slice::from_ref(self), |members| members.as_slice())
+    }
+
+    /// Returns the page that it came from, or the item that it is under: what was done for it is known with that page.
+    pub(crate) fn page(&self) -> Option<&PageId> {
+        let mut next = Some(self);
+        while let Some(item) = next {
+            if let Some(page) = &item.origin.page {
+                return Some(page);
+            }
+            next = item.parent.as_deref().or(item.origin.under.as_deref());
+        }
+        None
     }
 
     /// Says which record it is, as messages do.

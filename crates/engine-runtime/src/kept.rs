@@ -1,12 +1,12 @@
 //! The records of a step that later ones ask for.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use engine_expr::Value;
 
 use crate::claim::Claim;
 use crate::failure::Failure;
-use crate::item::Item;
+use crate::item::{Item, Json, Origin};
 
 /// How many records of a step may be kept for templates that ask for all of them.
 const MAX_KEPT: usize = 1_000_000;
@@ -67,6 +67,34 @@ impl Kept {
     pub(crate) fn values(&self) -> Result<Vec<Value>, Failure> {
         let records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
         records.items.iter().map(Item::value).collect()
+    }
+
+    /// Returns the kept records as lines of JSON, for who goes on with the run.
+    pub(crate) fn lines(&self) -> Vec<u8> {
+        let records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lines = Vec::new();
+        for item in &records.items {
+            lines.extend_from_slice(item.current.text().as_bytes());
+            lines.push(b'\n');
+        }
+        lines
+    }
+
+    /// Takes the records that [`lines`](Self::lines) gave in another process.
+    pub(crate) fn restore(&self, lines: &[u8]) {
+        let origin = Arc::new(Origin::default());
+        let lines = lines.split(|byte| *byte == b'\n').filter_map(|line| std::str::from_utf8(line).ok());
+        let items = lines
+            .filter(|line| !line.is_empty())
+            .zip(1..)
+            .map(|(line, number)| Item::new(Json::copy(line), None, Arc::clone(&origin), number));
+        self.records.lock().unwrap_or_else(PoisonError::into_inner).items = items.collect();
+    }
+
+    /// Lets the pages count as delivered, whose records are kept elsewhere too.
+    pub(crate) fn release(&self) {
+        let claim = std::mem::take(&mut self.records.lock().unwrap_or_else(PoisonError::into_inner).claim);
+        claim.settle();
     }
 
     /// Says that nobody will ask any more.

@@ -24,6 +24,7 @@ mod journal;
 mod kept;
 mod letters;
 mod login;
+mod machine;
 mod mapping;
 mod needs;
 mod origin;
@@ -62,13 +63,14 @@ mod xml_lists;
 pub use engine_spec::sink::{FileCompression, ParquetCompression};
 
 pub use crate::journal::{
-    Ack, KEPT_RUNS, Lease, RunChanges, RunEntry, RunLog, RunRecords, RunStatus, RunStore, Standing, ToKeep,
+    Ack, Journaling, KEPT_RUNS, Lease, Resume, RunChanges, RunEntry, RunLog, RunRecords, RunStatus, RunStore, Standing,
+    ToKeep,
 };
 pub use crate::login::{ApiLogin, logins};
 pub use crate::record::Record;
 pub use crate::report::{Counts, Event, Observer, RunReport, Status, StepReport, WaitingFor};
 pub use crate::run::{RunOptions, run};
-pub use crate::sink::{Column, ColumnType, Mode, RecordSink, SinkError, SinkKind, SinkSpec, SinkTarget, Sinks};
+pub use crate::sink::{Column, ColumnType, Mode, RecordSink, SinkError, SinkKind, SinkSpec, SinkTarget, Sinks, Unit};
 pub use crate::state::{Entry, Kind, MemoryState, StateError, StateStore};
 pub use crate::stop::Stop;
 pub use crate::traffic::Shared;

@@ -1,14 +1,16 @@
 //! What a run has to keep for the next one, held back until what it stands for was delivered.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
+use engine_expr::Value;
 use engine_plan::{Block, Target};
-use engine_request::{CursorPlan, Reached};
+use engine_request::{Comparing, Reached};
 use engine_spec::WriteMode;
 
 use crate::failure::Failure;
 use crate::frame::{Frame, stream_of};
+use crate::machine::Event;
 use crate::report::Status;
 use crate::state::Kind;
 
@@ -36,12 +38,81 @@ pub(crate) struct Keeping {
 /// What is kept.
 pub(crate) enum Kept {
     /// How far a read came.
-    Cursor(Arc<CursorPlan>, Reached),
+    Cursor(Comparing, Reached),
     /// Anything else.
     Text(String),
 }
 
+/// The names of the kinds in what is written down.
+const KINDS: [(Kind, &str); 2] = [(Kind::Cursor, "cursor"), (Kind::Validator, "validator")];
+
+impl Keeping {
+    /// Returns it as who goes on with the run reads it.
+    pub(crate) fn written(&self) -> String {
+        let kind = KINDS.iter().find(|(kind, _)| *kind == self.kind).map_or("", |(_, name)| name);
+        let mut members = vec![
+            ("step", Value::from(self.step)),
+            ("kind", kind.into()),
+            ("key", self.key.as_str().into()),
+            ("label", self.label.as_str().into()),
+        ];
+        match &self.value {
+            Kept::Cursor(comparing, reached) => members.extend([
+                ("comparing", comparing.to_value()),
+                ("cursor", reached.cursor.as_str().into()),
+                ("is_largest", reached.is_largest.into()),
+            ]),
+            Kept::Text(text) => members.push(("text", text.as_str().into())),
+        }
+        Value::object(members).to_json()
+    }
+
+    fn read(value: &Value) -> Option<Self> {
+        let text = |name: &str| Some(value.get(name)?.as_str()?.to_owned());
+        let kind = text("kind")?;
+        let kept = match value.get("comparing") {
+            Some(comparing) => {
+                let reached = Reached { cursor: text("cursor")?, is_largest: value.get("is_largest")?.as_bool()? };
+                Kept::Cursor(Comparing::from_value(comparing)?, reached)
+            }
+            None => Kept::Text(text("text")?),
+        };
+        Some(Self {
+            step: usize::try_from(value.get("step")?.as_i64()?).ok()?,
+            kind: KINDS.iter().find(|(_, name)| *name == kind)?.0,
+            key: text("key")?,
+            label: text("label")?,
+            value: kept,
+        })
+    }
+}
+
+/// Says, for who goes on with the run, that a read of a step was not complete.
+pub(crate) fn written_hold(step: usize) -> String {
+    Value::object([("hold", Value::from(step))]).to_json()
+}
+
+/// Says, for who goes on with the run, that there was nothing new for a step.
+pub(crate) fn written_unmodified(step: usize) -> String {
+    Value::object([("unmodified", Value::from(step))]).to_json()
+}
+
 impl Pending {
+    /// Takes over what was written down before the run was taken up again.
+    pub(crate) fn restore(&self, written: &[String]) {
+        for text in written {
+            let Ok(value) = Value::from_json(text) else { continue };
+            let step = |name: &str| usize::try_from(value.get(name)?.as_i64()?).ok();
+            if let Some(step) = step("hold") {
+                self.hold(step);
+            } else if let Some(step) = step("unmodified") {
+                self.set_unmodified(step);
+            } else if let Some(keeping) = Keeping::read(&value) {
+                self.add(keeping);
+            }
+        }
+    }
+
     /// Takes something that is kept once all was delivered.
     pub(crate) fn add(&self, keeping: Keeping) {
         let mut keepings = self.keepings.lock().unwrap_or_else(PoisonError::into_inner);
@@ -51,8 +122,8 @@ impl Pending {
             // Reads that share a cursor: the largest of them counts.
             (
                 Some(Keeping { value: Kept::Cursor(_, known), .. }),
-                Keeping { value: Kept::Cursor(plan, reached), .. },
-            ) if reached.is_largest => *known = plan.larger(known.clone(), reached),
+                Keeping { value: Kept::Cursor(comparing, reached), .. },
+            ) if reached.is_largest => *known = comparing.larger(known.clone(), reached),
             (Some(known), keeping) => *known = keeping,
         }
     }
@@ -78,13 +149,20 @@ impl Pending {
     pub(crate) fn hand_over(&self, frame: &Frame, above: &Self, step: usize) {
         let keepings = std::mem::take(&mut *self.keepings.lock().unwrap_or_else(PoisonError::into_inner));
         let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut written = Vec::new();
         for keeping in keepings {
             if is_delivered(frame, keeping.step) {
-                above.add(Keeping { step, ..keeping });
+                let keeping = Keeping { step, ..keeping };
+                written.push(keeping.written());
+                above.add(keeping);
             }
         }
         if !held.is_empty() {
+            written.push(written_hold(step));
             above.hold(step);
+        }
+        if !written.is_empty() {
+            frame.context.journal.event(Event::Kept { keep: written });
         }
     }
 
@@ -99,7 +177,7 @@ impl Pending {
         let world = frame.context.exchanges.world();
         for Keeping { step, kind, key, label, value } in keepings {
             let is_whole = match &value {
-                Kept::Cursor(plan, _) => !(plan.is_shared() && held.contains(&step)),
+                Kept::Cursor(comparing, _) => !(comparing.is_shared() && held.contains(&step)),
                 Kept::Text(_) => true,
             };
             if !is_whole || !is_delivered(frame, step) {

@@ -206,6 +206,16 @@ impl Progress {
         Ok(())
     }
 
+    /// Goes on to the next window, now that this one was read to its end; tells whether there is one.
+    pub(crate) fn next_slice(&mut self) -> Result<bool, Failure> {
+        let Some((_, advance)) = &mut self.cursor else { return Ok(false) };
+        let is_there = advance.next_slice().map_err(failure)?;
+        if is_there {
+            self.resend();
+        }
+        Ok(is_there)
+    }
+
     /// Begins anew without the cursor that was kept.
     pub(crate) async fn reset(&mut self, asker: &Asker<'_>) -> Result<(), Failure> {
         let Some((_, advance)) = &mut self.cursor else {
@@ -242,7 +252,13 @@ impl Progress {
         let pending = &asker.frame.pending;
         if let (Some((plan, _)), Some(reached)) = (cursor, reached) {
             let Identity { key, label } = identity;
-            pending.add(Keeping { step, kind: Kind::Cursor, key, label, value: Kept::Cursor(plan, reached) });
+            pending.add(Keeping {
+                step,
+                kind: Kind::Cursor,
+                key,
+                label,
+                value: Kept::Cursor(plan.comparing(), reached),
+            });
         }
         if let Some(Validators { key, label, next: Some(next), .. }) = validators {
             pending.add(Keeping { step, kind: Kind::Validator, key, label, value: Kept::Text(next.to_json()) });

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine_source::Finding;
+use serde::{Deserialize, Serialize};
 
 use crate::record::Record;
 
 /// What happened to the records of one step.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Counts {
     /// Records that its source gave.
     pub read: u64,
@@ -113,6 +115,11 @@ pub enum Event {
         step: Arc<str>,
         /// Why.
         finding: Box<Finding>,
+    },
+    /// There is something to say of the run itself.
+    Note {
+        /// The message.
+        message: String,
     },
     /// A step's `log` has something to say.
     Log {

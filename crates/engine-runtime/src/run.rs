@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use engine_expr::{Members, Scope, Secret, Value};
-use engine_plan::{Block, Plan};
+use engine_plan::Plan;
 use engine_source::{Finding, Findings};
+use jiff::Timestamp;
 use url::Url;
 
 use crate::body::Placed;
@@ -15,7 +16,9 @@ use crate::failure::Failure;
 use crate::frame::Frame;
 use crate::hidden::Hidden;
 use crate::inputs;
+use crate::journal::{self, Journal, Journaling};
 use crate::letters::{DeadLetters, StoredLetters};
+use crate::machine::{self, Part, Shape};
 use crate::report::{Event, Observer, RunReport, Status};
 use crate::secrets::SecretsFrom;
 use crate::sink::Sinks;
@@ -40,6 +43,10 @@ pub struct RunOptions {
     pub run_id: Option<String>,
     /// Whether inputs and secrets that are not given get a value that stands for one: for mocked runs.
     pub placeholders: bool,
+    /// When the run began, where it goes on with one that began before.
+    pub started_at: Option<Timestamp>,
+    /// How the run is written down, so that it is gone on with where it breaks off; if it is.
+    pub journaling: Option<Journaling>,
 }
 
 /// What all steps of a flow share.
@@ -52,6 +59,7 @@ pub(crate) struct RunContext {
     pub(crate) base: Scope,
     /// The run's own id.
     pub(crate) id: String,
+    pub(crate) started_at: Timestamp,
     /// What idempotency keys are made of: the run's own id, or for a flow within another that and the item that it runs for.
     pub(crate) key: String,
     /// What there is to tell of the steps.
@@ -63,6 +71,8 @@ pub(crate) struct RunContext {
     /// Where records go that failed.
     pub(crate) letters: Arc<dyn DeadLetters>,
     pub(crate) hidden: Hidden,
+    /// Where what is done is written down.
+    pub(crate) journal: Journal,
 }
 
 /// Runs a plan to its end.
@@ -77,31 +87,87 @@ pub async fn run(
     observer: Arc<dyn Observer>,
     stop: Stop,
 ) -> RunReport {
+    let mut options = options;
+    let found = match journal::find(&plan, &world, &options).await {
+        Ok(found) => found,
+        Err(failure) => {
+            let id = options.run_id.unwrap_or_else(|| run_id(&world));
+            let errors = vec![failure.finding(None, &plan.sources)];
+            return RunReport { id, status: Status::Failed, steps: Vec::new(), errors, rejected: 0 };
+        }
+    };
+    if let Some(entry) = found.as_ref().and_then(|found| found.entry.as_ref()) {
+        options.run_id = Some(entry.id.clone());
+        options.started_at = Some(entry.started_at);
+        options.inputs = journal::inputs_of(entry);
+    }
     let id = options.run_id.clone().unwrap_or_else(|| run_id(&world));
-    let context = match prepare(plan, &world, options, sinks, observer, id.clone()) {
-        Ok(context) => Arc::new(context),
+    let mut context = match prepare(plan, &world, options, sinks, observer, id.clone()) {
+        Ok(context) => context,
         Err(findings) => {
             let errors = findings.into_iter().collect();
             return RunReport { id, status: Status::Failed, steps: Vec::new(), errors, rejected: 0 };
         }
     };
-    let frame = Arc::new(Frame::top(&context, &context.plan.steps, context.base.clone(), stop.child()));
+    if let Err(failure) = journaled(&mut context, found, &world, &stop).await {
+        let errors = vec![context.finding("", &failure)];
+        return RunReport { id, status: Status::Failed, steps: Vec::new(), errors, rejected: 0 };
+    }
+    let context = Arc::new(context);
+    let frame = Arc::new(Frame::top(&context, Part::Steps, context.base.clone(), stop.child()));
+    frame.pending.restore(&context.journal.ask(|machine| machine.keep().to_vec()));
     let failed = Arc::clone(&frame).run().await.err();
     let saved = saved(&frame).await.err();
+    if let Some(failure) = &saved {
+        context.journal.event(machine::Event::Failed { message: context.redact(&failure.message) });
+    }
     // A second interrupt breaks off.
-    let make = |steps: &Block, base| Ok(Frame::top(&context, steps, base, Stop::new()));
+    let make = |part, base| Ok(Frame::top(&context, part, base, Stop::new()));
     let ending = Ending { frame: &frame, make: &make };
-    let failures = ending.run(failed.into_iter().chain(saved).collect(), &stop).await;
+    let mut failures = ending.run(failed.into_iter().chain(saved).collect(), &stop).await;
     context.exchanges.settle().await;
-    let status = match failures.as_slice() {
+    let status = |failures: &[Failure]| match failures {
         [_, ..] => Status::Failed,
         [] if stop.is_stopped() => Status::Interrupted,
         [] if context.book.rejected() > 0 => Status::Partial,
         [] => Status::Ok,
     };
+    failures.extend(context.journal.failure().filter(|_| failures.is_empty()));
+    let error = failures.first().map(|failure| context.finding("", failure).message);
+    if let Err(failure) = context.journal.end(status(&failures), error).await
+        && failures.is_empty()
+    {
+        failures.push(failure);
+    }
+    let status = status(&failures);
     let steps = context.book.reports(failures.first().and_then(|failure| failure.step.as_deref()));
     let errors = failures.iter().map(|failure| context.finding("", failure)).collect();
     RunReport { id, status, steps, errors, rejected: context.book.rejected() }
+}
+
+/// Begins to write down what the run does, where that is wanted.
+async fn journaled(
+    context: &mut RunContext,
+    found: Option<journal::Found>,
+    world: &World,
+    stop: &Stop,
+) -> Result<(), Failure> {
+    let (Some(found), Some(journaling)) = (found, context.options.journaling.as_ref()) else { return Ok(()) };
+    let run = journal::Begin {
+        id: &context.id,
+        started_at: context.started_at,
+        inputs: context.base.get("inputs").unwrap_or(&Value::Null),
+        plan: &context.plan,
+        world,
+        journaling,
+        stop,
+    };
+    let (journal, note) = journal::begin(found, &run).await?;
+    context.journal = journal;
+    if let Some(message) = note {
+        context.observer.event(Event::Note { message });
+    }
+    Ok(())
 }
 
 /// Keeps for the next run what was delivered.
@@ -117,7 +183,7 @@ pub(crate) struct Ending<'a> {
     /// The steps of the flow, which have ended.
     pub(crate) frame: &'a Frame,
     /// Begins a block of steps with these names.
-    pub(crate) make: &'a (dyn Fn(&Block, Scope) -> Result<Frame, Failure> + Sync),
+    pub(crate) make: &'a (dyn Fn(Part, Scope) -> Result<Frame, Failure> + Sync),
 }
 
 impl Ending<'_> {
@@ -127,9 +193,8 @@ impl Ending<'_> {
     pub(crate) async fn run(&self, mut failures: Vec<Failure>, stop: &Stop) -> Vec<Failure> {
         let was_interrupted = stop.is_stopped() || failures.iter().any(Failure::is_interruption);
         failures.retain(|failure| !failure.is_interruption());
-        let plan = Arc::clone(&self.frame.context.plan);
         if !failures.is_empty() && !was_interrupted {
-            let after = self.after(&plan.on_failure, "failed", &failures).await;
+            let after = self.after(Part::OnFailure, "failed", &failures).await;
             failures.extend(after.err());
         }
         let status = match failures.as_slice() {
@@ -138,16 +203,16 @@ impl Ending<'_> {
             [] if self.frame.context.book.rejected() > 0 => "partial",
             [] => "ok",
         };
-        let after = self.after(&plan.finally, status, &failures).await;
+        let after = self.after(Part::Finally, status, &failures).await;
         failures.extend(after.err());
         failures
     }
 
-    async fn after(&self, steps: &Block, status: &str, failures: &[Failure]) -> Result<(), Failure> {
-        if steps.is_empty() {
+    async fn after(&self, part: Part, status: &str, failures: &[Failure]) -> Result<(), Failure> {
+        let context = &self.frame.context;
+        if part.of(&context.plan).is_empty() {
             return Ok(());
         }
-        let context = &self.frame.context;
         let mut run = match context.base.get("run") {
             Some(Value::Object(run)) => (**run).clone(),
             _ => Members::new(),
@@ -156,7 +221,7 @@ impl Ending<'_> {
         let error = failures.first().map(|failure| context.finding("", failure).message);
         run.insert("error", error.map_or(Value::Null, Value::from));
         let base = self.frame.scope_after(&context.base)?.with("run", Value::Object(Arc::new(run)));
-        let after = Arc::new((self.make)(steps, base)?);
+        let after = Arc::new((self.make)(part, base)?);
         Arc::clone(&after).run().await?;
         if after.is_top() { saved(&after).await } else { Ok(()) }
     }
@@ -179,6 +244,8 @@ fn prepare(
     observer: Arc<dyn Observer>,
     id: String,
 ) -> Result<RunContext, Findings> {
+    let started_at = options.started_at.unwrap_or_else(|| world.clock.now());
+    let options = RunOptions { started_at: Some(started_at), ..options };
     let (base, texts) = base_scope(&plan, world, &options, &id)?;
     let hidden = Hidden::new(texts);
     let exchanges = Exchanges::new(&plan, world, &options, &base, hidden.clone()).map_err(|failure| {
@@ -187,6 +254,8 @@ fn prepare(
         findings
     })?;
     Ok(RunContext {
+        journal: Journal::unkept(Shape::of(&plan)),
+        started_at,
         plan,
         options,
         sinks,
@@ -216,7 +285,7 @@ pub(crate) fn base_scope(
 ) -> Result<(Scope, Vec<Secret>), Findings> {
     let mut findings = Findings::default();
     let host = Arc::new(ClockHost(Arc::clone(&world.clock)));
-    let started = world.clock.now();
+    let started = options.started_at.unwrap_or_else(|| world.clock.now());
     let run = Value::object([
         ("id", Value::from(id)),
         ("flow", Value::from(plan.name.as_str())),

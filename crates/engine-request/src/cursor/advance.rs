@@ -11,6 +11,7 @@ use engine_source::Span;
 use jiff::Timestamp;
 
 use super::advance_error::AdvanceError;
+use super::comparing::Comparing;
 use super::repeats::{Known, Repeats};
 use super::slices::Slices;
 use super::watermark::{CursorForm, Watermark};
@@ -158,13 +159,9 @@ impl CursorPlan {
         Value::object([("start", value.clone()), ("end", value)])
     }
 
-    /// Returns the larger of two cursors, as [`Reached`] has them.
-    pub fn larger(&self, left: Reached, right: Reached) -> Reached {
-        let mark = |reached: &Reached| self.form.read(&Value::from_json(&reached.cursor).ok()?).ok().flatten();
-        match (mark(&left), mark(&right)) {
-            (Some(one), Some(other)) if one.is_after(&other) => left,
-            _ => right,
-        }
+    /// Returns how its cursors are compared.
+    pub fn comparing(&self) -> Comparing {
+        Comparing { form: self.form.clone(), is_shared: self.is_shared() }
     }
 }
 

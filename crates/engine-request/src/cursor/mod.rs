@@ -2,10 +2,12 @@
 
 mod advance;
 mod advance_error;
+mod comparing;
 mod repeats;
 mod slices;
 mod watermark;
 
 pub use advance::{Advance, CursorPlan, Reached};
 pub use advance_error::AdvanceError;
+pub use comparing::Comparing;
 pub use watermark::{CursorForm, Watermark};

@@ -59,6 +59,16 @@ impl CursorForm {
         }
     }
 
+    /// Returns what `format` says.
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Self::AsRead => None,
+            Self::Integer => Some("integer"),
+            Self::Text => Some("string"),
+            Self::Time(form) => Some(form),
+        }
+    }
+
     /// Tells whether the values are times, or may be.
     pub fn is_time(&self) -> bool {
         matches!(self, Self::AsRead | Self::Time(_))

@@ -1,9 +1,311 @@
 //! What a run does, written down as it goes, so that one that was broken off goes on where it was.
+//!
+//! Events are gathered and written together: a page that was delivered is known as such a moment later, and is delivered again if the process
+//! dies before. What is sent once is written down before anything else happens.
 
+mod begin;
+mod driver;
+mod effect;
+mod fingerprint;
 mod memory;
+mod source_log;
 mod store;
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Notify, oneshot};
+
+pub(crate) use begin::{Begin, Found, begin, find, inputs_of};
+pub use begin::{Journaling, Resume};
+pub(crate) use effect::Effect;
 pub(crate) use memory::MemoryRuns;
+pub(crate) use source_log::{Resumed, SourceLog};
 pub use store::{
     Ack, KEPT_RUNS, Lease, RunChanges, RunEntry, RunLog, RunRecords, RunStatus, RunStore, Standing, ToKeep,
 };
+
+use crate::failure::Failure;
+use crate::item::Item;
+use crate::machine::{Command, Event, Machine, PageId, Part, Shape};
+use crate::report::Status;
+use crate::state::{StateError, StateStore};
+use crate::stop::Stop;
+
+/// The journal of a run. Clones write into the same.
+#[derive(Clone)]
+pub(crate) struct Journal(Arc<Shared>);
+
+struct Shared {
+    machine: Mutex<Machine>,
+    /// What the machine said last.
+    command: Mutex<Option<Command>>,
+    /// Where all is written, and the id of the run there; nothing where the run is not to be taken up again.
+    kept: Option<(Arc<dyn StateStore>, String)>,
+    buffer: Mutex<Buffer>,
+    wake: Notify,
+    /// What was sent before the run was taken up again.
+    acks: HashMap<String, Option<Effect>>,
+    /// Ends the run where it can't be journaled any more, or somebody wants it to end.
+    stop: Stop,
+    failed: Mutex<Option<StateError>>,
+}
+
+/// What is to be written next.
+#[derive(Default)]
+struct Buffer {
+    changes: RunChanges,
+    /// Events, a line of JSON each.
+    events: Vec<u8>,
+    /// Who waits until all of this is written.
+    waiting: Vec<oneshot::Sender<Result<(), StateError>>>,
+    /// Whether to write at once.
+    is_urgent: bool,
+    /// Whether to write the state of all.
+    is_whole: bool,
+    is_closed: bool,
+}
+
+/// The page of what belongs to several pages, or to none: it is forgotten at the end of the run.
+const SEVERAL: &str = "*";
+
+impl Journal {
+    /// Makes one that writes nothing.
+    pub(crate) fn unkept(shape: Shape) -> Self {
+        let (machine, commands) = Machine::start(shape);
+        Self(Arc::new(Shared::new(machine, &commands, None, HashMap::new(), Stop::new())))
+    }
+
+    /// Tells whether anything is written.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.0.kept.is_some()
+    }
+
+    /// Returns the group of a part that is to run now.
+    pub(crate) fn due(&self, part: Part) -> Option<usize> {
+        match *self.0.command.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(Command::Run { part: of, group }) if of == part => Some(group),
+            _ => None,
+        }
+    }
+
+    /// Returns the journal of a source: which page is next, and where it goes on if it was read before.
+    ///
+    /// `parent` is the page under whose item it is read, `None` where nothing is journaled.
+    pub(crate) fn source(
+        &self,
+        source: String,
+        step: &str,
+        parent: Option<PageId>,
+    ) -> Option<(SourceLog, Option<Resumed>)> {
+        if !self.is_kept() {
+            return None;
+        }
+        let known = self.0.machine().source(&source).cloned();
+        let from = known.as_ref().map_or(0, |state| state.ordinal);
+        let log = SourceLog::new(self.clone(), source, step.to_owned(), parent, from);
+        let resumed =
+            known.map(|state| Resumed { position: state.position, seen: state.seen, has_ended: state.has_ended });
+        Some((log, resumed))
+    }
+
+    /// Takes note of an event, of which the machine then says what is to be done.
+    pub(crate) fn event(&self, event: Event) {
+        let shared = &self.0;
+        if !self.is_kept() {
+            let commands = shared.machine().on(event);
+            shared.obey(&commands);
+            return;
+        }
+        // Both in the same order.
+        let mut machine = shared.machine();
+        let mut buffer = shared.buffer();
+        if let Event::Delivered { page, .. } = &event {
+            buffer.changes.delivered.push(page.to_string());
+        }
+        // An event is always JSON.
+        if let Ok(line) = serde_json::to_vec(&event) {
+            buffer.events.extend_from_slice(&line);
+            buffer.events.push(b'\n');
+        }
+        let commands = machine.on(event);
+        shared.obey(&commands);
+        drop(machine);
+        if buffer.events.len() > driver::MUCH {
+            buffer.is_urgent = true;
+        }
+        drop(buffer);
+        shared.wake.notify_one();
+    }
+
+    /// Asks the machine.
+    pub(crate) fn ask<T>(&self, ask: impl FnOnce(&Machine) -> T) -> T {
+        ask(&self.0.machine())
+    }
+
+    /// Returns what came of something that was sent before the run was taken up again.
+    pub(crate) fn acked(&self, key: &str) -> Option<&Effect> {
+        self.0.acks.get(key)?.as_ref()
+    }
+
+    /// Tells whether something may have been sent before the run was taken up again, and nobody knows.
+    pub(crate) fn is_in_doubt(&self, key: &str) -> bool {
+        matches!(self.0.acks.get(key), Some(None))
+    }
+
+    /// Writes down that something is about to be sent that must not be sent twice; it is on disk when this returns.
+    ///
+    /// # Errors
+    ///
+    /// Fails where that can't be kept: then it must not be sent.
+    pub(crate) async fn intend(&self, key: &str, item: &Item) -> Result<(), Failure> {
+        self.write_ack(key, item, None, true).await
+    }
+
+    /// Writes down what came of something that was sent. It outlives the process when this returns.
+    ///
+    /// # Errors
+    ///
+    /// Fails where that can't be kept.
+    pub(crate) async fn ack(&self, key: &str, item: &Item, effect: &Effect) -> Result<(), Failure> {
+        self.write_ack(key, item, Some(effect.written()), false).await
+    }
+
+    async fn write_ack(&self, key: &str, item: &Item, effect: Option<Vec<u8>>, durable: bool) -> Result<(), Failure> {
+        if !self.is_kept() {
+            return Ok(());
+        }
+        let mut pages = item.members().iter().map(Item::page);
+        let first = pages.next().flatten();
+        let page = match first.filter(|first| pages.all(|page| page == Some(first))) {
+            Some(page) => page.to_string(),
+            None => SEVERAL.to_owned(),
+        };
+        self.write(|buffer| {
+            buffer.changes.acks.push(Ack { key: key.to_owned(), page, effect });
+            buffer.changes.durable |= durable;
+        })
+        .await
+    }
+
+    /// Writes down the records of a step that later ones ask for, now that it has ended. They outlive the process when this returns.
+    ///
+    /// # Errors
+    ///
+    /// Fails where that can't be kept.
+    pub(crate) async fn keep_records(&self, step: &str, body: Vec<u8>) -> Result<(), Failure> {
+        self.write(|buffer| {
+            buffer.changes.records.push(RunRecords { step: step.to_owned(), number: 1, body, is_last: true });
+        })
+        .await
+    }
+
+    /// Returns the records that were written down of a step.
+    ///
+    /// # Errors
+    ///
+    /// Fails where they can't be read.
+    pub(crate) async fn records_of(&self, step: &str) -> Result<Vec<u8>, Failure> {
+        let Some((store, run)) = &self.0.kept else { return Ok(Vec::new()) };
+        let records = store.run_records(run, step).await?;
+        Ok(records.into_iter().flat_map(|records| records.body).collect())
+    }
+
+    /// Writes down all so far.
+    ///
+    /// # Errors
+    ///
+    /// Fails where that can't be kept.
+    pub(crate) async fn flush(&self) -> Result<(), Failure> {
+        self.write(|_| {}).await
+    }
+
+    /// Writes down how the run ended, and no more after it.
+    ///
+    /// # Errors
+    ///
+    /// Fails where that can't be kept.
+    pub(crate) async fn end(&self, status: Status, error: Option<String>) -> Result<(), Failure> {
+        let status = match status {
+            Status::Ok | Status::Skipped => RunStatus::Ok,
+            Status::Partial => RunStatus::Partial,
+            Status::Interrupted if self.ask(|machine| machine.is_cancelled()) => RunStatus::Cancelled,
+            Status::Interrupted => RunStatus::Interrupted,
+            Status::Failed => RunStatus::Failed,
+        };
+        self.write(|buffer| {
+            buffer.changes.end = Some((status, error));
+            buffer.changes.durable = true;
+            // The state of a run that is done is forgotten; of another it is what the next one needs.
+            buffer.is_whole = !status.is_done();
+            buffer.is_closed = true;
+        })
+        .await
+    }
+
+    /// Returns why the run could not be journaled any more.
+    pub(crate) fn failure(&self) -> Option<Failure> {
+        let failed = self.0.failed.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
+        Some(Failure { is_fatal: true, ..Failure::from(failed) })
+    }
+
+    async fn write(&self, change: impl FnOnce(&mut Buffer)) -> Result<(), Failure> {
+        let shared = &self.0;
+        if !self.is_kept() {
+            return Ok(());
+        }
+        if let Some(failure) = self.failure() {
+            return Err(failure);
+        }
+        let (sender, receiver) = oneshot::channel();
+        {
+            let mut buffer = shared.buffer();
+            change(&mut buffer);
+            buffer.waiting.push(sender);
+            buffer.is_urgent = true;
+        }
+        shared.wake.notify_one();
+        match receiver.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(Failure { is_fatal: true, ..Failure::from(error) }),
+            Err(_) => {
+                Err(Failure { is_fatal: true, ..Failure::from(StateError::new("the journal of the run broke off")) })
+            }
+        }
+    }
+}
+
+impl Shared {
+    fn new(
+        machine: Machine,
+        commands: &[Command],
+        kept: Option<(Arc<dyn StateStore>, String)>,
+        acks: HashMap<String, Option<Effect>>,
+        stop: Stop,
+    ) -> Self {
+        Self {
+            machine: Mutex::new(machine),
+            command: Mutex::new(commands.last().copied()),
+            kept,
+            buffer: Mutex::default(),
+            wake: Notify::new(),
+            acks,
+            stop,
+            failed: Mutex::default(),
+        }
+    }
+
+    fn obey(&self, commands: &[Command]) {
+        if let Some(command) = commands.last() {
+            *self.command.lock().unwrap_or_else(PoisonError::into_inner) = Some(*command);
+        }
+    }
+
+    fn machine(&self) -> MutexGuard<'_, Machine> {
+        self.machine.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn buffer(&self) -> MutexGuard<'_, Buffer> {
+        self.buffer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use engine_plan::{Block, FlowCall};
+use engine_plan::FlowCall;
 use tokio::sync::mpsc;
 
 use super::Done;
@@ -12,6 +12,7 @@ use super::each::Work;
 use crate::exchange::Exchanges;
 use crate::failure::Failure;
 use crate::idempotency::idempotency_key;
+use crate::machine::Part;
 use crate::needs::whole_scope;
 use crate::outlet::WAITING;
 use crate::run::{Ending, RunContext, RunOptions, base_scope};
@@ -27,7 +28,10 @@ pub(crate) async fn run(site: &Site, call: &FlowCall, work: &Work, slot: Option<
     let frame = Arc::new(frame.handing_on(Some(out)).holding(slot.cloned()));
     let run = async {
         let failed = Arc::clone(&frame).run().await.err();
-        let make = |steps: &Block, base| Ok(site.frame.apart(&site.step, &context, steps, base, true)?.ending());
+        let make = |part: Part, base| {
+            let steps = part.of(&context.plan);
+            Ok(site.frame.apart(&site.step, &context, steps, base, true)?.ending())
+        };
         let ended = Ending { frame: &frame, make: &make }.run(failed.into_iter().collect(), &site.frame.stop).await;
         drop(frame);
         ended
@@ -80,5 +84,7 @@ fn prepare(site: &Site, call: &FlowCall, work: &Work) -> Result<RunContext, Fail
         letters: Arc::clone(&outer.letters),
         writers: Writers::default(),
         hidden: outer.hidden.clone(),
+        started_at: outer.started_at,
+        journal: outer.journal.clone(),
     })
 }

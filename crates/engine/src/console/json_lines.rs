@@ -99,6 +99,7 @@ fn fields(event: &Event) -> Option<(&'static str, &'static str, Value)> {
         Event::CircuitClosed { step, api, after } => {
             ("info", "circuit_closed", json!({"step": &**step, "api": api, "after_s": after.as_secs_f64()}))
         }
+        Event::Note { message } => ("info", "note", json!({"message": message})),
         Event::Log { step, message } => ("info", "log", json!({"step": &**step, "message": message})),
         Event::StepFinished { step, status: it, counts: done } => {
             ("info", "step_finished", json!({"step": &**step, "status": status(*it), "counts": counts(done)}))

@@ -75,7 +75,7 @@ impl Live {
                     line.bar.finish_and_clear();
                 }
             }
-            Event::Rejected { .. } | Event::Log { .. } => {}
+            Event::Rejected { .. } | Event::Log { .. } | Event::Note { .. } => {}
         }
     }
 

@@ -205,7 +205,7 @@ impl Observer for Console {
             Voice::Quiet(_) => {}
             Voice::Lines(lines) => lines.event(&event),
             Voice::Live(lines, live) => match &event {
-                Event::Log { .. } => live.aside(|| lines.event(&event)),
+                Event::Log { .. } | Event::Note { .. } => live.aside(|| lines.event(&event)),
                 _ => live.event(&event),
             },
             Voice::Json(lines) => lines.event(&event),

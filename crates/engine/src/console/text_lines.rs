@@ -59,6 +59,7 @@ pub(super) fn more_rejected(more: usize) {
 /// Returns the line of an event.
 fn line(event: &Event, verbose: u8) -> Option<String> {
     match event {
+        Event::Note { message } => Some(message.clone()),
         Event::Log { step, message } => Some(format!("{step}: {message}")),
         _ if verbose == 0 => None,
         Event::StepStarted { step } => Some(format!("{step}: begins")),

@@ -1,0 +1,28 @@
+//! What came of something that is sent once.
+
+use serde::{Deserialize, Serialize};
+
+/// What came of something that was sent, as far as the steps after it need it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Effect {
+    /// These records were handed on, each as JSON.
+    HandedOn(Vec<String>),
+    /// An error rule left the item out.
+    Skipped,
+    /// It was rejected, with this message.
+    Rejected(String),
+}
+
+impl Effect {
+    /// Reads what a store kept.
+    pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
+        serde_json::from_slice(bytes).ok()
+    }
+
+    /// Returns it as a store keeps it.
+    pub(crate) fn written(&self) -> Vec<u8> {
+        // Texts and lists of them are always JSON.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+}

@@ -1,0 +1,136 @@
+//! The pages of one source, of which those that were delivered are written down in their order.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::Journal;
+use crate::claim::Claim;
+use crate::machine::{Event, PageId};
+
+/// The journal of one source.
+///
+/// Pages may be delivered in any order: a page counts once all before it were delivered too.
+#[derive(Clone)]
+pub(crate) struct SourceLog {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    journal: Journal,
+    source: String,
+    step: String,
+    parent: Option<PageId>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// How many pages were given.
+    given: u64,
+    /// How many were delivered, without a gap.
+    delivered: u64,
+    /// The pages after those, with what is known of them.
+    pages: BTreeMap<u64, Page>,
+    /// What is to be kept once all were delivered; nothing before the source has ended.
+    ended: Option<Vec<String>>,
+}
+
+#[derive(Default)]
+struct Page {
+    is_delivered: bool,
+    /// Where the source goes on after it, and what its pages are known by.
+    next: Option<(String, Vec<u64>)>,
+}
+
+/// Where a source goes on that was read before.
+pub(crate) struct Resumed {
+    /// The position after the last page that was delivered.
+    pub(crate) position: Option<String>,
+    /// What the pages before it are known by.
+    pub(crate) seen: Vec<u64>,
+    /// Whether there are no more.
+    pub(crate) has_ended: bool,
+}
+
+impl SourceLog {
+    pub(super) fn new(journal: Journal, source: String, step: String, parent: Option<PageId>, from: u64) -> Self {
+        let state = State { given: from, delivered: from, ..State::default() };
+        Self { shared: Arc::new(Shared { journal, source, step, parent, state: Mutex::new(state) }) }
+    }
+
+    /// Makes the first claim on the next page, which holds its part in `under` until it is delivered.
+    ///
+    /// It must not be settled before [`next`](Self::next) said where the source goes on after the page.
+    pub(crate) fn page(&self, under: Claim) -> (Claim, PageId) {
+        let ordinal = {
+            let mut state = self.state();
+            state.given += 1;
+            let given = state.given;
+            state.pages.insert(given, Page::default());
+            given
+        };
+        let log = self.clone();
+        let page = PageId { source: self.shared.source.clone(), step: self.shared.step.clone(), ordinal };
+        let claim = Claim::on(move || {
+            log.delivered(ordinal);
+            under.settle();
+        });
+        (claim, page)
+    }
+
+    /// Says where the source goes on after the page that was given last.
+    pub(crate) fn next(&self, position: String, seen: Vec<u64>) {
+        let mut state = self.state();
+        let given = state.given;
+        if let Some(page) = state.pages.get_mut(&given) {
+            page.next = Some((position, seen));
+        }
+    }
+
+    /// Says that there are no more pages, and what is to be kept for the next runs once all was delivered.
+    pub(crate) fn end(&self, keep: Vec<String>) {
+        let mut state = self.state();
+        state.ended = Some(keep);
+        self.write(&mut state);
+    }
+
+    fn delivered(&self, ordinal: u64) {
+        let mut state = self.state();
+        if let Some(page) = state.pages.get_mut(&ordinal) {
+            page.is_delivered = true;
+        }
+        self.write(&mut state);
+    }
+
+    /// Writes down what is delivered without a gap. The lock is held, so that no page comes before another.
+    fn write(&self, state: &mut State) {
+        let Shared { journal, source, step, parent, .. } = &*self.shared;
+        while let Some(mut first) = state.pages.first_entry() {
+            let ordinal = *first.key();
+            if ordinal != state.delivered + 1 || !first.get().is_delivered {
+                break;
+            }
+            // A page of which nobody knows what comes after it is read again.
+            let Some((next, seen)) = first.get_mut().next.take() else { break };
+            first.remove();
+            state.delivered = ordinal;
+            let page = PageId { source: source.clone(), step: step.clone(), ordinal };
+            journal.event(Event::Delivered { page, parent: parent.clone(), next, seen });
+        }
+        if state.delivered == state.given
+            && let Some(keep) = state.ended.take()
+        {
+            journal.event(Event::SourceEnded {
+                source: source.clone(),
+                step: step.clone(),
+                parent: parent.clone(),
+                ordinal: state.delivered,
+                keep,
+            });
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

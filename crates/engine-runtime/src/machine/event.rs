@@ -1,0 +1,85 @@
+//! What a machine is told, and what it says.
+
+use serde::{Deserialize, Serialize};
+
+use super::shape::Part;
+use super::source::PageId;
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Event {
+    /// A page of a source was delivered, and all before it.
+    Delivered {
+        page: PageId,
+        /// The page under whose item it was read.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        parent: Option<PageId>,
+        /// Where the source goes on.
+        next: String,
+        /// What pages are known by that came since the one before.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        seen: Vec<u64>,
+    },
+    /// A source has no more pages than so many, and all were delivered.
+    SourceEnded {
+        source: String,
+        step: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        parent: Option<PageId>,
+        ordinal: u64,
+        /// What is to be kept for the next runs once all was delivered.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        keep: Vec<String>,
+    },
+    /// A step came to its end.
+    StepEnded { path: String, end: StepEnd },
+    /// What steps within a step of the flow keep for the next runs.
+    Kept { keep: Vec<String> },
+    /// The run failed, though none of its steps did.
+    Failed { message: String },
+    /// The run ends before its time: the groups to come are not run.
+    Interrupted,
+    /// Somebody wants the run to end.
+    Cancelled,
+}
+
+/// Something to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Command {
+    /// Run the steps of a group, along with each other.
+    Run { part: Part, group: usize },
+    /// The run is at its end.
+    Finish { outcome: Outcome },
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Outcome {
+    Ok,
+    Failed,
+    Interrupted,
+    Cancelled,
+}
+
+/// How a step ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StepEnd {
+    pub(crate) status: StepStatus,
+    /// What it counted, as who runs it reads it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) counts: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) error: Option<String>,
+}
+
+/// How a step ended, as far as the rest of the run depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum StepStatus {
+    Ok,
+    Skipped,
+    Failed,
+    Interrupted,
+}

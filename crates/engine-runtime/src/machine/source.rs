@@ -1,0 +1,48 @@
+//! Where the sources of a run are.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A page of a source.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) struct PageId {
+    /// The source: a step's path, with what it reads and under which item.
+    pub(crate) source: String,
+    /// The path of the step.
+    pub(crate) step: String,
+    /// Its number in the source, from 1.
+    pub(crate) ordinal: u64,
+}
+
+impl fmt::Display for PageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}#{}", self.source, self.ordinal)
+    }
+}
+
+/// Where a source is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SourceState {
+    /// The path of its step.
+    pub(crate) step: String,
+    /// The page under whose item it is read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) parent: Option<PageId>,
+    /// How many of its pages were delivered.
+    pub(crate) ordinal: u64,
+    /// Where it goes on; nothing before the first page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) position: Option<String>,
+    /// What the pages are known by that came.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) seen: Vec<u64>,
+    /// Whether it has no more pages.
+    pub(crate) has_ended: bool,
+}
+
+impl SourceState {
+    pub(super) fn new(step: String, parent: Option<PageId>) -> Self {
+        Self { step, parent, ordinal: 0, position: None, seen: Vec::new(), has_ended: false }
+    }
+}
