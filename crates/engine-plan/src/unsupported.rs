@@ -37,31 +37,13 @@ pub(crate) struct Unsupported {
     instead: &'static str,
 }
 
-const WRITE_OUT: &str = "write the steps one after another";
-const REJECTS: &str = "use `skip`, which counts them, or `fail`";
 const OTHER_SINK: &str = "use `sqlite`, `parquet`, `csv` or `jsonl`";
 
 #[rustfmt::skip]
 const TABLE: &[(Object, &str, Sign, &str, &str)] = &[
-    (Top, "on_failure", There, "`on_failure`", "look at the exit status of the run"),
-    (Top, "finally", There, "`finally`", "add the steps to `steps`"),
-    (Endpoint, "steps", There, "an endpoint made of `steps`", "write the steps where it is used"),
-    (Step, "explode", There, "`explode`", "take the list in `map`, or in `for_each` of a template over `steps.ID.item`"),
-    (Step, "batch", There, "`batch`", "send the items one by one"),
-    (Step, "switch", There, "`switch`", "write a step with `where` for each case"),
-    (Step, "steps", There, "`steps` in a step", WRITE_OUT),
-    (Step, "parallel", There, "`parallel`", WRITE_OUT),
-    (Step, "flow", There, "`flow`", "run the other spec by itself"),
     (Wait, "event", There, "a `wait` for an event", "wait until a condition holds: `wait: {until: …}`"),
-    (Step, "wait", There, "`wait`", "run the rest of the flow later"),
-    (Step, "on_error", Is("dead_letter"), "`dead_letter`", REJECTS),
-    (OnError, "action", Is("dead_letter"), "`dead_letter`", REJECTS),
-    (OnError, "steps", There, "`steps` in `on_error`", "use `skip` or `fail`"),
-    (OnError, "retry", There, "`retry` of a whole item", "use `retry` of the endpoint"),
-    (Incremental, "window", There, "`window`", "leave it out to read the whole span at once"),
     (Incremental, "concurrency", There, "`concurrency` of windows", "leave it out"),
     (Read, "sink", There, "a read from a sink", "read the endpoint that the records came from"),
-    (Validate, "on_invalid", Is("dead_letter"), "`dead_letter`", REJECTS),
     (Sink, "type", Is("postgres"), "a `postgres` sink", OTHER_SINK),
 ];
 
