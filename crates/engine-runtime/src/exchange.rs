@@ -1,11 +1,12 @@
 //! One exchange with an API: credentials, a turn to go, attempts until one counts.
 
+mod bounds;
 mod follow;
 mod home;
 mod judge;
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use engine_expr::{Scope, Template, Value};
@@ -18,6 +19,7 @@ use http::header::WWW_AUTHENTICATE;
 use jiff::Timestamp;
 use url::{Origin, Url};
 
+use self::bounds::Bounds;
 use self::follow::Followed;
 use self::home::{Home, origin_of};
 use self::judge::ruling;
@@ -26,13 +28,13 @@ use crate::body::{Beside, Received, Takes, receive};
 use crate::credentials::{Credentials, Proof, kept};
 use crate::failure::Failure;
 use crate::hidden::Hidden;
-use crate::origin::{hide_secrets, named_origin, strip};
+use crate::origin::{HARMLESS, named_origin, strip};
 use crate::report::Event;
 use crate::run::RunOptions;
 use crate::stop::Stop;
 use crate::tally::Tally;
 use crate::traffic::Traffic;
-use crate::transport::{Connection, Incoming, Outgoing, TransportError};
+use crate::transport::{Connection, HeadBounds, Incoming, Outgoing, TransportError};
 use crate::wire;
 use crate::world::World;
 
@@ -144,7 +146,21 @@ enum Verdict {
     },
     /// At once, with new proof of who is asking; this does not count as an attempt.
     Anew,
+    /// What a login gave has changed since the request was made of it: it has to be made anew.
+    Outdated,
 }
+
+/// How it went with one request so far, however often it was made anew.
+struct Sending {
+    number: u32,
+    elapsed: Duration,
+    renewed: Renewed,
+    /// How often it was made anew.
+    remade: u32,
+}
+
+/// How often a request is made anew since what logins gave has changed.
+const REMADE: u32 = 5;
 
 /// What was done about the proof of who is asking, in one exchange.
 #[derive(Default)]
@@ -188,7 +204,7 @@ impl Exchanges {
             let home = match (&moved, &endpoint.base_url) {
                 (Some(origin), _) => Home::At(origin.clone()),
                 (None, Some(base_url)) if base_url.names().iter().any(|name| name.root() == "auth") => {
-                    Home::ByLogin(base_url.clone())
+                    Home::ByLogin(base_url.clone(), Mutex::default())
                 }
                 (None, Some(base_url)) => {
                     origin_of(base_url, base).or_else(|| named.clone()).map_or(Home::Nowhere, Home::At)
@@ -226,6 +242,24 @@ impl Exchanges {
         Ok(asked.scope.with("auth", kept(tokens.iter().map(|token| &**token))))
     }
 
+    /// Tells whether what is held for an endpoint's auths says something else than the names that its request was made of.
+    fn is_outdated(&self, asked: &Asked<'_>) -> Result<bool, Failure> {
+        // A login is made of what the logins before it gave.
+        if !asked.without.is_empty() {
+            return Ok(false);
+        }
+        let proofs = self.credentials.of(asked.endpoint, asked.scope, &*self.world.state)?;
+        let keeping = proofs.iter().filter(|proof| proof.auth.keeps().next().is_some());
+        let tokens: Option<Vec<_>> = keeping.map(|proof| proof.slot.as_ref()?.held().token).collect();
+        let Some(tokens) = tokens.filter(|tokens| !tokens.is_empty()) else { return Ok(false) };
+        Ok(asked.scope.get("auth") != Some(&kept(tokens.iter().map(|token| &**token))))
+    }
+
+    /// Tells whether an API is elsewhere than its spec says.
+    pub(crate) fn is_moved(&self, endpoint: &Endpoint) -> bool {
+        self.apis.get(&endpoint.api).is_some_and(|api| api.moved.is_some())
+    }
+
     /// Begins a request with what the endpoint says.
     pub(crate) fn draft(&self, endpoint: &Endpoint, scope: &Scope) -> Result<Draft, Failure> {
         let moved = self.apis.get(&endpoint.api).and_then(|api| api.moved.as_ref());
@@ -237,38 +271,84 @@ impl Exchanges {
         {
             let mut url = moved.clone();
             url.set_path(&format!("{}{}", moved.path().trim_end_matches('/'), draft.url().path()));
-            draft.jump(&url);
+            draft.relocate(&url);
         }
-        draft.set_query(&endpoint.query, scope)?;
+        let inherited = &endpoint.inherited;
+        if inherited.query.is_empty() || self.is_home(endpoint, draft.url(), scope) {
+            draft.set_query(&endpoint.query, scope)?;
+        } else {
+            let own = endpoint.query.iter().filter(|(name, _)| !inherited.query.contains(&name.value));
+            draft.set_query(&own.cloned().collect(), scope)?;
+        }
         draft.set_headers(&endpoint.headers, scope)?;
+        draft.inherit_headers(inherited.headers.iter().map(|name| &**name));
         if let Some(body) = &endpoint.body {
             draft.set_body(body, scope)?;
         }
         Ok(draft)
     }
 
-    /// Sends a request until it succeeds or there is no more to try.
-    pub(crate) async fn send(&self, draft: Draft, asked: &Asked<'_>) -> Result<Outcome, Failure> {
+    /// Sends a request until it succeeds or there is no more to try. `make` makes it of the names that its templates may use, which
+    /// are returned with what came: anew where they changed. Nothing is sent where it makes nothing.
+    pub(crate) async fn send(
+        &self,
+        asked: &Asked<'_>,
+        make: impl Fn(&Scope) -> Result<Option<Draft>, Failure>,
+    ) -> Result<(Option<Outcome>, Scope), Failure> {
+        let mut sending = Sending::default();
+        loop {
+            let scope = self.with_auth(asked).await?;
+            let Some(draft) = make(&scope)? else { return Ok((None, scope)) };
+            let asked = Asked { scope: &scope, ..*asked };
+            match self.send_made(draft, &asked, &mut sending).await? {
+                Some(outcome) => return Ok((Some(outcome), scope)),
+                None if sending.remade < REMADE => sending.remade += 1,
+                None => {
+                    let text = "what the login gives has changed each time before a request was made of it";
+                    return Err(Failure::new("auth-failed", text, asked.span)
+                        .help("its token ends before its request may go: allow more requests by `rate_limit`, or ask for a longer token")
+                        .fatal());
+                }
+            }
+        }
+    }
+
+    /// Sends a request of a login until it succeeds or there is no more to try.
+    pub(crate) async fn send_login(&self, draft: Draft, asked: &Asked<'_>) -> Result<Outcome, Failure> {
+        // It is made of what the logins before it gave, which are part of the same.
+        let outcome = self.send_made(draft, asked, &mut Sending::default()).await?;
+        Ok(outcome.unwrap_or(Outcome::Stopped))
+    }
+
+    /// Sends a request that was made; nothing comes of it where it is outdated.
+    async fn send_made(
+        &self,
+        draft: Draft,
+        asked: &Asked<'_>,
+        sending: &mut Sending,
+    ) -> Result<Option<Outcome>, Failure> {
         // What only asks may be asked again.
         let (method, has_key) = (asked.endpoint.request.method(), asked.has_key || draft.is_query());
-        let mut attempt = Attempt { number: 1, elapsed: Duration::ZERO, method, has_key };
-        let mut renewed = Renewed::default();
         loop {
-            match self.attempt(&draft, asked, &mut attempt, &mut renewed).await? {
-                Verdict::Done(outcome) => return Ok(outcome),
+            let mut attempt = Attempt { number: sending.number, elapsed: sending.elapsed, method, has_key };
+            let verdict = self.attempt(&draft, asked, &mut attempt, &mut sending.renewed).await?;
+            sending.elapsed = attempt.elapsed;
+            match verdict {
+                Verdict::Done(outcome) => return Ok(Some(outcome)),
                 Verdict::Anew => {}
+                Verdict::Outdated => return Ok(None),
                 Verdict::Again { wait, why } => {
                     asked.tally.event(Event::Retrying {
                         step: Arc::clone(asked.tally.step()),
                         what: self.hidden.redact(&why),
                         wait,
-                        attempt: attempt.number + 1,
+                        attempt: sending.number + 1,
                     });
                     if !self.sleep(wait, asked.stop).await {
-                        return Ok(Outcome::Stopped);
+                        return Ok(Some(Outcome::Stopped));
                     }
-                    attempt.number += 1;
-                    attempt.elapsed = attempt.elapsed.saturating_add(wait);
+                    sending.number += 1;
+                    sending.elapsed = sending.elapsed.saturating_add(wait);
                     asked.tally.add(|counts| counts.retries += 1);
                 }
             }
@@ -335,6 +415,7 @@ impl Exchanges {
             body: request.body.clone(),
             timeout,
             max_body: Outgoing::MAX_BODY,
+            head: HeadBounds::default(),
             spool_above: Outgoing::SPOOL_ABOVE,
             connection: api.map(|api| Arc::clone(&api.connection)).unwrap_or_default(),
         }
@@ -368,20 +449,30 @@ impl Exchanges {
     ) -> Result<Verdict, Failure> {
         let endpoint = asked.endpoint;
         let known = self.endpoints.get(&endpoint.id());
+        let mut draft = draft.clone();
+        if let Some(known) = known {
+            known.home.lead(&mut draft, asked.scope);
+        }
         // Credentials go to the API's own host only.
-        let own_origin = known.is_some_and(|known| known.home.is(&draft.url().origin(), asked.scope));
+        let own_origin = self.is_home(endpoint, draft.url(), asked.scope);
+        // A host that the request line writes out gets what the endpoint itself says.
+        let named = known.is_some_and(|known| known.named.as_ref() == Some(&draft.url().origin()));
         let proofs = if own_origin { self.proofs(asked)? } else { Vec::new() };
         // What has to be fetched is fetched before anything waits for this request.
         for proof in &proofs {
             self.hold(proof, asked).await?;
         }
+        if own_origin && self.is_outdated(asked)? {
+            return Ok(Verdict::Outdated);
+        }
         let origin = draft.url().origin();
         let home = known.and_then(|known| known.home.origin(asked.scope)).unwrap_or_else(|| origin.clone());
         let (home, origin) = (home.ascii_serialization(), origin.ascii_serialization());
-        let Some(pass) = self.traffic.enter(asked, &home, &origin).await? else {
+        let bounds = Bounds::of(asked)?;
+        let Some(mut pass) = self.traffic.enter(asked, &home, &origin).await? else {
             return Ok(Verdict::Done(Outcome::Stopped));
         };
-        let (mut draft, mut held) = (draft.clone(), Vec::new());
+        let mut held = Vec::new();
         for proof in proofs {
             // A token may have grown old while the request waited; a login is a request that would wait in turn.
             let holds = match (&proof.auth, &proof.slot) {
@@ -399,31 +490,40 @@ impl Exchanges {
             proof.auth.apply(&mut draft, asked.scope, &holds)?;
             held.push((proof, holds));
         }
+        // One of them may be new; what waits for its turn is made of the one before.
+        if own_origin && self.is_outdated(asked)? {
+            return Ok(Verdict::Outdated);
+        }
+        if !own_origin {
+            self.keep_from_others(&mut draft, asked)?;
+            draft.disinherit(&HARMLESS);
+        }
         let mut request = draft.finish()?;
+        let unsigned = request.headers.clone();
         // A placeholder is no key, and the mock asks for no signature.
         let signing = if self.is_mocked { &[] } else { held.as_slice() };
         for (proof, holds) in signing {
             proof.auth.sign(&mut request, asked.scope, holds)?;
         }
-        let named = known.is_some_and(|known| known.named.as_ref() == Some(&request.url.origin()));
-        match (own_origin, named) {
-            (true, _) => {}
-            // A host that the request line writes out gets what the spec says for it, but for secrets.
-            (false, true) => hide_secrets(&mut request),
-            (false, false) => strip(&mut request),
-        }
         self.check_host(&request.url, asked, &request)?;
-        if !own_origin && !named && has_secret_body(&request) {
-            let text = "a secret in the body would go to another host than the API's own";
-            return Err(failed("host-not-allowed", text, &request, asked)
-                .help("give the other host an API of its own, with what it may know"));
+        if !own_origin && !named {
+            strip(&mut request);
+            self.check_secrets(&request, asked)?;
         }
         asked.tally.add(|counts| counts.requests += 1);
         wire::sent(asked, &request, &self.hidden);
         // What was waited for before it was this request's turn is none of the time that its attempts take.
         let begun = self.now();
         let signing = if own_origin { signing } else { &[] };
-        let came = self.follow(&request, asked, signing).await?;
+        pass.sent();
+        let came = match self.follow(&request, unsigned, asked, signing, &bounds).await {
+            Ok(came) => came,
+            // It answered, and led where nobody may go.
+            Err(failure) => {
+                self.traffic.heard(pass, asked);
+                return Err(failure);
+            }
+        };
         let took = Duration::try_from(self.now().duration_since(begun)).unwrap_or_default();
         attempt.elapsed = attempt.elapsed.saturating_add(took);
         let attempt = &Attempt { has_key: attempt.has_key && (own_origin || named), ..*attempt };
@@ -431,25 +531,41 @@ impl Exchanges {
         let came = match came {
             Ok(Followed { incoming, url, is_done: done }) => {
                 is_done = done;
-                let received = receive(incoming, url, asked).await;
-                Ok(received.map_err(|failure| told(failure, &shown(&request, asked), &request))?)
+                let status = incoming.status;
+                match receive(incoming, url, asked).await {
+                    Ok(received) => Ok(received),
+                    Err(failure) => {
+                        let why = self.shown(&request, &describe(&request, status));
+                        self.traffic.answered_unreadably(pass, asked, status, &why);
+                        return Err(told(failure, &shown(&request, asked), &request));
+                    }
+                }
             }
             Err(error) => Err(error),
         };
         match came {
             Ok(Received { answer, beside }) => {
                 wire::came(asked, &request, &answer, &self.hidden);
-                let ruling = ruling(known, &request, &answer, asked)?;
+                let what = || self.shown(&request, &describe(&request, answer.status));
+                let ruling = match ruling(known, &request, &answer, asked) {
+                    Ok(ruling) => ruling,
+                    Err(failure) => {
+                        self.traffic.answered(pass, asked, &answer, false, what)?;
+                        return Err(failure);
+                    }
+                };
                 // Where a rule says what it means, it says nothing against the API as a whole.
                 let is_taken = ruling
                     .as_ref()
                     .is_some_and(|it| matches!(it.action, ErrorAction::Accept | ErrorAction::Skip | ErrorAction::Fail));
-                let what = || self.shown(&request, &describe(&request, answer.status));
                 self.traffic.answered(pass, asked, &answer, is_taken, what)?;
                 let asks_anew = ruling.as_ref().is_some_and(|it| it.action == ErrorAction::RefreshAuth);
                 // Another origin says nothing about what is held for this one.
                 let is_home = answer.url.origin() == request.url.origin();
                 let may_renew = is_home && !is_done;
+                if is_home && !asks_anew && takes_proof(answer.status) {
+                    take(&held);
+                }
                 if may_renew && (self.renews(&answer, &held, renewed) || (asks_anew && self.refuse(&held, renewed))) {
                     return Ok(Verdict::Anew);
                 }
@@ -493,6 +609,8 @@ impl Exchanges {
                 if is_away && !asked.stop.is_stopped() {
                     let why = format!("{} {}: {error}", request.method, request.shown_url);
                     self.traffic.failed(pass, asked, &self.shown(&request, &why));
+                } else if let TransportError::TooLarge { .. } | TransportError::HeadTooLarge(_) = error {
+                    self.traffic.heard(pass, asked);
                 }
                 self.unanswered(&request, &error, asked, attempt)
             }
@@ -538,17 +656,36 @@ impl Exchanges {
         }
         for (proof, holds) in held.iter().filter(|(proof, _)| proof.is_renewable()) {
             if let (Some(slot), Some(token)) = (&proof.slot, &holds.token) {
-                slot.refuse(token);
-                renewed.token = true;
+                renewed.token |= slot.refuse(token);
             }
         }
         renewed.token
     }
 }
 
+/// Tells whether an answer shows that the API takes who is asking: it may well refuse what is asked for.
+fn takes_proof(status: u16) -> bool {
+    !matches!(status, 401 | 403 | 407 | 429) && status < 500
+}
+
+/// Takes note that the API takes the tokens of a request.
+fn take(held: &[(Proof, Held)]) {
+    for (proof, holds) in held {
+        if let (Some(slot), Some(token)) = (&proof.slot, &holds.token) {
+            slot.taken(token);
+        }
+    }
+}
+
+impl Default for Sending {
+    fn default() -> Self {
+        Self { number: 1, elapsed: Duration::ZERO, renewed: Renewed::default(), remade: 0 }
+    }
+}
+
 /// Says what went wrong with a request, without its secrets.
 fn failed(code: &'static str, text: &str, request: &Prepared, asked: &Asked<'_>) -> Failure {
-    told(Failure::new(code, text, asked.span), &shown(request, asked), request)
+    told(Failure::new(code, text, asked.span), &shown(request, asked), request).asked(request, None)
 }
 
 /// Tells whether a method is one that changes nothing and has no body.
@@ -580,14 +717,9 @@ impl Exchanged {
 
     /// Takes the request's secrets out of a failure.
     pub(crate) fn hide(&self, failure: Failure) -> Failure {
+        let failure = failure.asked(&self.request, Some(self.answer.status));
         Failure { message: self.request.redactor().redact(&failure.message), ..failure }
     }
-}
-
-/// Tells whether the body of a request has a secret in it.
-fn has_secret_body(request: &Prepared) -> bool {
-    let body = request.body.as_bytes().unwrap_or_default();
-    !body.is_empty() && request.redactor().finds(&String::from_utf8_lossy(&body))
 }
 
 fn describe(request: &Prepared, status: u16) -> String {

@@ -7,22 +7,16 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use url::{Origin, Url};
 
 /// The headers that may go to another origin.
-const HARMLESS: [HeaderName; 5] = [ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE, IF_MODIFIED_SINCE, IF_NONE_MATCH];
-
-/// Takes the headers out of a request that hold secrets.
-pub(crate) fn hide_secrets(request: &mut Prepared) {
-    let secret = |(name, value): (&HeaderName, &HeaderValue)| value.is_sensitive().then(|| name.clone());
-    let names: Vec<HeaderName> = request.headers.iter().filter_map(secret).collect();
-    for name in names {
-        request.headers.remove(name);
-    }
-}
+pub(crate) const HARMLESS: [HeaderName; 5] = [ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE, IF_MODIFIED_SINCE, IF_NONE_MATCH];
 
 /// Takes out of a request that goes to another origin whatever could be a credential.
 pub(crate) fn strip(request: &mut Prepared) {
     let mut headers = HeaderMap::new();
+    let secrets = request.redactor();
+    let is_open =
+        |value: &HeaderValue| !value.is_sensitive() && !secrets.finds(&String::from_utf8_lossy(value.as_bytes()));
     for name in HARMLESS {
-        if let Some(value) = request.headers.get(&name).filter(|value| !value.is_sensitive()) {
+        if let Some(value) = request.headers.get(&name).filter(|value| is_open(value)) {
             headers.insert(name, value.clone());
         }
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine_request::{Payload, Piece};
-use engine_runtime::{Body, HttpTransport, Incoming, Outgoing, Proxies, Transport};
+use engine_runtime::{Body, HeadBounds, HttpTransport, Incoming, Outgoing, Proxies, Transport};
 use http::HeaderMap;
 use url::Url;
 
@@ -49,6 +49,7 @@ fn request(method: http::Method, address: SocketAddr, body: Payload) -> Outgoing
         body,
         timeout: Duration::from_secs(30),
         max_body: Outgoing::MAX_BODY,
+        head: HeadBounds::default(),
         spool_above: Outgoing::SPOOL_ABOVE,
         connection: Arc::default(),
     }

@@ -32,7 +32,7 @@ impl Exchanges {
                     && let Some(errors) = graphql::errors(&answer, asked.scope)
                 {
                     let text = format!("the answer has GraphQL errors: {errors}");
-                    return Err(failed("graphql-errors", &text, &request, asked).help(
+                    return Err(failed("graphql-errors", &text, &request, asked).answered(status).help(
                         "to take what came nevertheless, write `errors: [{when: response.body.data is not none, action: accept}]`",
                     ));
                 }
@@ -110,6 +110,9 @@ impl Exchanges {
             }
             Decision::GiveUp(reason) => {
                 let failure = failed(code, &format!("{error}{}", tried(Some(reason))), request, asked);
+                // A request that changes something may have been done, though no answer says so.
+                let is_unknown = !matches!(outcome, RetryOutcome::Connect) && !is_read_only(&request.method);
+                let failure = if is_unknown { failure.unknown() } else { failure };
                 Err(match (error, reason) {
                     (_, GiveUp::MightRepeat) => failure.help(
                         "nobody knows whether the API has done it; with `idempotency: {in: header.Idempotency-Key}` it can be tried again safely",
@@ -141,7 +144,7 @@ impl Exchanges {
             let body = if is_shown { excerpt(&answer.body) } else { "what a login gives is not shown".to_owned() };
             format!("answered {status}{name}{}: {body}", tried(reason))
         };
-        let failure = failed("http-status", &text, request, asked);
+        let failure = failed("http-status", &text, request, asked).answered(status);
         match status {
             401 => failure.help("the API does not take these credentials: check the secrets that `auth` names"),
             403 => failure.help("these credentials may not do this: check their rights"),
@@ -185,7 +188,9 @@ pub(super) fn unsendable(error: &TransportError, request: &Prepared, asked: &Ask
         TransportError::TooLarge { .. } => {
             failure("body-too-large").help("ask for smaller pages, or allow more with `response: {max_size: 5GB}`")
         }
-        TransportError::HeadTooLarge => failure("body-too-large").help("ask the API for fewer or shorter headers"),
+        TransportError::HeadTooLarge(_) => failure("body-too-large").help(
+            "ask the API for fewer or shorter headers, or allow more with `response: {max_headers: 500}` or `max_header_size`",
+        ),
         TransportError::NotAllowed(_) => failure("host-not-allowed").help(
             "clouds hand out the credentials of the machine there; if the spec is meant to ask for them, write the address itself into `base_url` or `allow_hosts`",
         ),

@@ -26,6 +26,8 @@ pub(super) struct Breaker {
     /// What went wrong last.
     last: String,
     open: Option<Open>,
+    /// How many probes went.
+    probes: u64,
 }
 
 #[derive(Debug)]
@@ -35,7 +37,8 @@ struct Open {
     until: Timestamp,
     /// How long that was put off.
     wait: Duration,
-    is_probed: bool,
+    /// The probe that is under way, by its number.
+    probe: Option<u64>,
 }
 
 /// Whether a request may go.
@@ -71,7 +74,7 @@ impl Breaker {
     pub(super) fn way(&self, now: Timestamp) -> Way {
         match &self.open {
             None => Way::Free,
-            Some(open) if open.is_probed => Way::Probed,
+            Some(open) if open.probe.is_some() => Way::Probed,
             Some(open) if open.until > now => {
                 Way::Closed(Duration::try_from(open.until.duration_since(now)).unwrap_or_default())
             }
@@ -79,47 +82,51 @@ impl Breaker {
         }
     }
 
-    /// Lets a request go, if it may: no other probe goes beside it.
-    pub(super) fn enter(&mut self, now: Timestamp) -> Way {
+    /// Lets a request go, if it may: no other probe goes beside it. Returns the number of a probe.
+    pub(super) fn enter(&mut self, now: Timestamp) -> (Way, Option<u64>) {
         let way = self.way(now);
-        if let (Way::Probe, Some(open)) = (way, &mut self.open) {
-            open.is_probed = true;
-        }
-        way
+        let (Way::Probe, Some(open)) = (way, &mut self.open) else { return (way, None) };
+        self.probes += 1;
+        open.probe = Some(self.probes);
+        (way, open.probe)
     }
 
     /// Takes note of an answer that shows that the API is there; returns since when it was not, if it was not.
     pub(super) fn succeeded(&mut self) -> Option<Timestamp> {
         let since = self.since.filter(|_| self.open.is_some());
-        *self = Self::default();
+        *self = Self { probes: self.probes, ..Self::default() };
         since
     }
 
     /// Takes note of an attempt that failed; tells whether that opens it, or puts the next probe off.
-    pub(super) fn failed(&mut self, is_probe: bool, why: &str, now: Timestamp) -> bool {
+    pub(super) fn failed(&mut self, probe: Option<u64>, why: &str, now: Timestamp) -> bool {
         self.failures = self.failures.saturating_add(1);
         self.since.get_or_insert(now);
         why.clone_into(&mut self.last);
         match &mut self.open {
-            Some(open) if is_probe => {
+            Some(open) if probe.is_some() && open.probe == probe => {
                 let wait = (open.wait * 2).min(LONGEST);
-                *open = Open { at: open.at, until: after(now, wait), wait, is_probed: false };
+                *open = Open { at: open.at, until: after(now, wait), wait, probe: None };
                 true
             }
             // What was in flight when it opened says nothing new.
             Some(_) => false,
             None if self.failures < FAILURES => false,
             None => {
-                self.open = Some(Open { at: now, until: after(now, FIRST), wait: FIRST, is_probed: false });
+                self.open = Some(Open { at: now, until: after(now, FIRST), wait: FIRST, probe: None });
                 true
             }
         }
     }
 
-    /// Takes note that a probe came back without an outcome: another may go at once.
-    pub(super) fn left(&mut self) {
-        if let Some(open) = &mut self.open {
-            open.is_probed = false;
+    /// Takes note that a probe ended without an outcome: another may go, at once where this one was never sent, and else after the
+    /// same time again. One that has an outcome already changes nothing.
+    pub(super) fn left(&mut self, probe: u64, was_sent: bool, now: Timestamp) {
+        if let Some(open) = self.open.as_mut().filter(|open| open.probe == Some(probe)) {
+            open.probe = None;
+            if was_sent {
+                open.until = after(now, open.wait);
+            }
         }
     }
 
@@ -158,17 +165,17 @@ mod tests {
     fn opened() -> Breaker {
         let mut breaker = Breaker::default();
         for second in 1..u64::from(FAILURES) {
-            assert_eq!(breaker.enter(at(second)), Way::Free);
-            assert!(!breaker.failed(false, "connection refused", at(second)));
+            assert_eq!(breaker.enter(at(second)).0, Way::Free);
+            assert!(!breaker.failed(None, "connection refused", at(second)));
         }
-        assert!(breaker.failed(false, "connection refused", at(20)));
+        assert!(breaker.failed(None, "connection refused", at(20)));
         breaker
     }
 
     #[test]
     fn opens_after_so_many_failures_in_a_row() {
         let mut breaker = opened();
-        assert_eq!(breaker.enter(at(20)), Way::Closed(Duration::from_secs(1)));
+        assert_eq!(breaker.enter(at(20)).0, Way::Closed(Duration::from_secs(1)));
         let trouble = breaker.trouble().unwrap();
         assert_eq!((trouble.failures, trouble.since, trouble.opened), (20, at(1), at(20)));
         assert_eq!(trouble.last, "connection refused");
@@ -178,7 +185,7 @@ mod tests {
     fn one_success_begins_the_row_anew() {
         let mut breaker = Breaker::default();
         for _ in 0..10 {
-            (1..FAILURES).for_each(|_| assert!(!breaker.failed(false, "status 500", at(0))));
+            (1..FAILURES).for_each(|_| assert!(!breaker.failed(None, "status 500", at(0))));
             assert_eq!(breaker.succeeded(), None);
             assert!(breaker.is_idle());
         }
@@ -190,12 +197,13 @@ mod tests {
         let mut breaker = opened();
         let mut now = 20;
         for wait in [1, 2, 4, 8, 16, 32, 60, 60, 60] {
-            assert_eq!(breaker.enter(at(now)), Way::Closed(Duration::from_secs(wait)));
+            assert_eq!(breaker.enter(at(now)).0, Way::Closed(Duration::from_secs(wait)));
             now += wait;
             assert_eq!(breaker.way(at(now)), Way::Probe);
-            assert_eq!(breaker.enter(at(now)), Way::Probe);
-            assert_eq!(breaker.enter(at(now + 1000)), Way::Probed);
-            assert!(breaker.failed(true, "status 503", at(now)));
+            let (way, probe) = breaker.enter(at(now));
+            assert_eq!(way, Way::Probe);
+            assert_eq!(breaker.enter(at(now + 1000)).0, Way::Probed);
+            assert!(breaker.failed(probe, "status 503", at(now)));
         }
         assert_eq!(breaker.trouble().unwrap().failures, 29);
         assert_eq!(breaker.trouble().unwrap().last, "status 503");
@@ -204,27 +212,52 @@ mod tests {
     #[test]
     fn a_success_closes_it() {
         let mut breaker = opened();
-        assert_eq!(breaker.enter(at(21)), Way::Probe);
+        assert_eq!(breaker.enter(at(21)).0, Way::Probe);
         assert_eq!(breaker.succeeded(), Some(at(1)));
-        assert_eq!(breaker.enter(at(21)), Way::Free);
+        assert_eq!(breaker.enter(at(21)).0, Way::Free);
         // So does one that was in flight when it opened.
         let mut breaker = opened();
         assert_eq!(breaker.succeeded(), Some(at(1)));
-        assert_eq!(breaker.enter(at(20)), Way::Free);
+        assert_eq!(breaker.enter(at(20)).0, Way::Free);
     }
 
     #[test]
     fn what_was_in_flight_does_not_put_off_the_probe() {
         let mut breaker = opened();
-        assert!(!breaker.failed(false, "timeout", at(20)));
+        assert!(!breaker.failed(None, "timeout", at(20)));
         assert_eq!(breaker.way(at(21)), Way::Probe);
     }
 
     #[test]
     fn a_probe_without_an_outcome_makes_room_for_another() {
         let mut breaker = opened();
-        assert_eq!(breaker.enter(at(21)), Way::Probe);
-        breaker.left();
-        assert_eq!(breaker.enter(at(21)), Way::Probe);
+        let (way, probe) = breaker.enter(at(21));
+        assert_eq!(way, Way::Probe);
+        breaker.left(probe.unwrap(), false, at(21));
+        let (way, probe) = breaker.enter(at(21));
+        assert_eq!(way, Way::Probe);
+        // What was sent, and nobody knows with what success, is not sent again and again without a break.
+        breaker.left(probe.unwrap(), true, at(25));
+        assert_eq!(breaker.enter(at(25)).0, Way::Closed(Duration::from_secs(1)));
+        assert_eq!(breaker.enter(at(26)).0, Way::Probe);
+    }
+
+    #[test]
+    fn a_probe_of_earlier_does_not_end_another() {
+        let mut breaker = opened();
+        let (_, old) = breaker.enter(at(21));
+        // One that was in flight when it opened succeeds, and it opens once more.
+        breaker.succeeded();
+        (0..FAILURES).for_each(|_| _ = breaker.failed(None, "status 500", at(30)));
+        let (way, new) = breaker.enter(at(31));
+        assert_eq!(way, Way::Probe);
+        breaker.left(old.unwrap(), true, at(31));
+        assert_eq!(breaker.way(at(31)), Way::Probed);
+        assert!(!breaker.failed(old, "status 500", at(31)));
+        assert_eq!(breaker.way(at(31)), Way::Probed);
+        // A probe that has failed changes nothing when it is dropped.
+        assert!(breaker.failed(new, "status 500", at(31)));
+        breaker.left(new.unwrap(), true, at(32));
+        assert_eq!(breaker.way(at(32)), Way::Closed(Duration::from_secs(1)));
     }
 }

@@ -85,12 +85,26 @@ pub(crate) struct Pass {
 }
 
 /// The one request that goes to see whether the API answers again.
-struct Probe(Arc<Circuit>);
+struct Probe {
+    number: u64,
+    circuit: Arc<Circuit>,
+    clock: Arc<dyn Clock>,
+    is_sent: bool,
+}
 
 impl Drop for Probe {
     fn drop(&mut self) {
-        self.0.breaker().left();
-        self.0.changed.notify_waiters();
+        self.circuit.breaker().left(self.number, self.is_sent, self.clock.now());
+        self.circuit.changed.notify_waiters();
+    }
+}
+
+impl Pass {
+    /// Takes note that the request is on its way: from now on it counts, even if nobody waits for its answer.
+    pub(crate) fn sent(&mut self) {
+        if let Some(probe) = &mut self.probe {
+            probe.is_sent = true;
+        }
     }
 }
 
@@ -204,8 +218,8 @@ impl Traffic {
     ) -> Result<(), Failure> {
         let now = self.clock.now();
         let is_refused = answer.status == 429;
-        let is_failed = answer.status >= 500 && answer.status != 501 && !is_taken;
-        self.learn(&pass, asked, answer, now)?;
+        let is_failed = is_failure(answer.status) && !is_taken;
+        let learned = self.learn(&pass, asked, answer, now);
         for place in &pass.places {
             if is_refused {
                 if let Some(limit) = place.refused() {
@@ -218,16 +232,26 @@ impl Traffic {
         if is_failed {
             self.failed(pass, asked, &shown());
         } else {
-            let circuit = &pass.route.circuit;
-            let since = circuit.breaker().succeeded();
-            if let Some(since) = since {
-                let after = Duration::try_from(now.duration_since(since)).unwrap_or_default();
-                let (step, api) = (Arc::clone(asked.tally.step()), asked.endpoint.api.clone());
-                asked.tally.event(Event::CircuitClosed { step, api, after });
-                circuit.changed.notify_waiters();
-            }
+            self.heard(pass, asked);
         }
-        Ok(())
+        learned
+    }
+
+    /// Takes note that the API is there: something came, whatever can be made of it.
+    pub(crate) fn heard(&self, pass: Pass, asked: &Asked<'_>) {
+        let circuit = &pass.route.circuit;
+        let since = circuit.breaker().succeeded();
+        if let Some(since) = since {
+            let after = Duration::try_from(self.clock.now().duration_since(since)).unwrap_or_default();
+            let (step, api) = (Arc::clone(asked.tally.step()), asked.endpoint.api.clone());
+            asked.tally.event(Event::CircuitClosed { step, api, after });
+            circuit.changed.notify_waiters();
+        }
+    }
+
+    /// Takes note of an answer of which nothing but the status is known.
+    pub(crate) fn answered_unreadably(&self, pass: Pass, asked: &Asked<'_>, status: u16, why: &str) {
+        if is_failure(status) { self.failed(pass, asked, why) } else { self.heard(pass, asked) }
     }
 
     /// Takes note that no answer came, or one that says that the API does not work. `why` is what was asked and what went wrong.
@@ -236,7 +260,8 @@ impl Traffic {
         let circuit = &route.circuit;
         let trouble = {
             let mut breaker = circuit.breaker();
-            breaker.failed(probe.is_some(), why, self.clock.now()).then(|| breaker.trouble()).flatten()
+            let probe = probe.as_ref().map(|probe| probe.number);
+            breaker.failed(probe, why, self.clock.now()).then(|| breaker.trouble()).flatten()
         };
         if let Some(Trouble { failures, wait, last, .. }) = trouble {
             let (step, api) = (Arc::clone(asked.tally.step()), asked.endpoint.api.clone());
@@ -280,12 +305,15 @@ impl Traffic {
         if !take {
             return Ok(Turn::Go(Vec::new(), None));
         }
-        let probe = match route.circuit.breaker().enter(now) {
-            Way::Free => None,
-            Way::Probe => Some(Probe(Arc::clone(&route.circuit))),
-            // It was free when this was looked at a moment ago; the next look says how long it takes.
-            Way::Closed(_) | Way::Probed => return Ok(Turn::Wait(Duration::ZERO, None)),
-        };
+        let (way, number) = route.circuit.breaker().enter(now);
+        // It was free when this was looked at a moment ago; the next look says how long it takes.
+        if let Way::Closed(_) | Way::Probed = way {
+            return Ok(Turn::Wait(Duration::ZERO, None));
+        }
+        let probe = number.map(|number| {
+            let (circuit, clock) = (Arc::clone(&route.circuit), Arc::clone(&self.clock));
+            Probe { number, circuit, clock, is_sent: false }
+        });
         let marks = budgets.iter_mut().zip(costs).map(|(budget, cost)| budget.take(*cost, now)).collect();
         Ok(Turn::Go(marks, probe))
     }
@@ -306,7 +334,7 @@ impl Traffic {
         let waited = Duration::try_from(now.duration_since(trouble.opened.max(self.started))).unwrap_or_default();
         let most = max_elapsed(asked)?;
         if waited >= most {
-            return Err(unavailable(asked, &route.origin, &trouble, now));
+            return Err(unavailable(asked, &route.origin, &trouble, most, now));
         }
         Ok(Turn::Wait(wait.min(most.saturating_sub(waited)), why))
     }
@@ -378,6 +406,11 @@ impl Traffic {
     }
 }
 
+/// Tells whether a status says that the API does not work.
+fn is_failure(status: u16) -> bool {
+    status >= 500 && status != 501
+}
+
 /// Returns how long an API may be away, or may ask to wait.
 fn max_elapsed(asked: &Asked<'_>) -> Result<Duration, EvalError> {
     let default = Retry::default();
@@ -393,7 +426,7 @@ fn refused_for(asked: &Asked<'_>, answer: &Answer, now: Timestamp) -> Result<Opt
 }
 
 /// Says that an API is away.
-fn unavailable(asked: &Asked<'_>, origin: &str, trouble: &Trouble, now: Timestamp) -> Failure {
+fn unavailable(asked: &Asked<'_>, origin: &str, trouble: &Trouble, most: Duration, now: Timestamp) -> Failure {
     let Endpoint { api, .. } = asked.endpoint;
     let Trouble { failures, since, last, .. } = trouble;
     let since = since.round(jiff::Unit::Second).unwrap_or(*since);
@@ -406,7 +439,10 @@ fn unavailable(asked: &Asked<'_>, origin: &str, trouble: &Trouble, now: Timestam
         ),
         span,
     )
-    .help("run it again when the API is back; `max_elapsed` of `retry` says how long to wait for it")
+    .help(format!(
+        "run it again when {origin} answers; meanwhile one request at a time asked whether it does, less and less often, up to once a minute. This went on for {}, which is `max_elapsed`: `retry: {{max_elapsed: 2h}}` waits that long",
+        Period::new(most)
+    ))
     .fatal()
 }
 

@@ -11,8 +11,8 @@ use url::Url;
 
 use super::address::Guard;
 use super::connection::Way;
-use super::error::{MAX_HEAD, said};
-use super::{Connection, Proxies, TransportError};
+use super::error::said;
+use super::{Connection, HeadBounds, Proxies, TransportError};
 
 /// How long a connection may take to come about: less than an answer mostly may, so that it is known that nothing was sent.
 const CONNECT: Duration = Duration::from_secs(20);
@@ -35,29 +35,36 @@ pub(super) struct Clients {
 struct Kind {
     connection: Arc<Connection>,
     is_secure: bool,
+    head: HeadBounds,
 }
 
 impl Clients {
     pub(super) fn new(proxies: Proxies) -> Result<Self, TransportError> {
         // The cryptography of TLS has to be named once; where that is done already, it stays.
         _ = rustls::crypto::ring::default_provider().install_default();
-        let plain = make(&Connection::default(), false, &proxies)?;
+        let plain = make(&Connection::default(), false, HeadBounds::default(), &proxies)?;
         Ok(Self { proxies, plain, secure: OnceLock::new(), others: Mutex::new(HashMap::new()) })
     }
 
     /// Returns the client for a URL.
-    pub(super) fn get(&self, url: &Url, connection: &Arc<Connection>) -> Result<Client, TransportError> {
+    pub(super) fn get(
+        &self,
+        url: &Url,
+        connection: &Arc<Connection>,
+        head: HeadBounds,
+    ) -> Result<Client, TransportError> {
+        let head = head.of_client();
         let is_secure = url.scheme() == "https";
-        if connection.is_default() {
+        if connection.is_default() && head == HeadBounds::default() {
             if !is_secure {
                 return Ok(self.plain.clone());
             }
-            return self.secure.get_or_init(|| make(connection, true, &self.proxies)).clone();
+            return self.secure.get_or_init(|| make(connection, true, head, &self.proxies)).clone();
         }
         let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
-        match others.entry(Kind { connection: Arc::clone(connection), is_secure }) {
+        match others.entry(Kind { connection: Arc::clone(connection), is_secure, head }) {
             Entry::Occupied(known) => Ok(known.get().clone()),
-            Entry::Vacant(place) => Ok(place.insert(make(connection, is_secure, &self.proxies)?).clone()),
+            Entry::Vacant(place) => Ok(place.insert(make(connection, is_secure, head, &self.proxies)?).clone()),
         }
     }
 
@@ -71,7 +78,12 @@ impl Clients {
     }
 }
 
-fn make(connection: &Connection, is_secure: bool, proxies: &Proxies) -> Result<Client, TransportError> {
+fn make(
+    connection: &Connection,
+    is_secure: bool,
+    head: HeadBounds,
+    proxies: &Proxies,
+) -> Result<Client, TransportError> {
     let broken = |error: reqwest::Error| TransportError::Tls(said(&error));
     let ways = match connection.way() {
         Way::Machine => proxies.ways().map_err(broken)?,
@@ -90,13 +102,17 @@ fn make(connection: &Connection, is_secure: bool, proxies: &Proxies) -> Result<C
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(CONNECT)
         .pool_idle_timeout(IDLE)
-        .http2_max_header_list_size(MAX_HEAD)
+        .http2_max_header_list_size(head.size)
         // Bodies are unpacked here, whatever another crate makes of reqwest: within bounds, and to the last byte.
         .no_gzip()
         .no_deflate()
         .no_brotli()
         .no_zstd()
         .no_proxy();
+    // Where nothing is said, hyper has room for so many without asking for memory.
+    if head.count > HeadBounds::default().count {
+        builder = builder.http1_max_headers(usize::try_from(head.count).unwrap_or(usize::MAX));
+    }
     for way in ways {
         builder = builder.proxy(way);
     }

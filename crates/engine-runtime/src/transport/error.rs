@@ -8,10 +8,8 @@ use std::time::Duration;
 use engine_request::Size;
 use rustls::{AlertDescription, CertificateError, InvalidMessage};
 
+use super::HeadBounds;
 use super::address::Refused;
-
-/// How large the head of an answer may be. As much as hyper takes by HTTP/1.1; with HTTP/2 it is told to the server.
-pub(super) const MAX_HEAD: u32 = 400 * 1024;
 
 /// Why there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -40,8 +38,8 @@ pub enum TransportError {
         is_packed: bool,
     },
     /// The status line and the headers are larger than allowed, or say a length that no body has: hyper makes one of both.
-    #[error("the answer has more than 100 headers, more than {} KB of them, or an impossible length", MAX_HEAD / 1024)]
-    HeadTooLarge,
+    #[error("the answer has more than {} headers, more than {} of them, or an impossible length", .0.count, shown_size(.0.size.into()))]
+    HeadTooLarge(HeadBounds),
     /// A file that is to be sent cannot be sent as it was when the request was made.
     #[error("`{}` cannot be sent: {what}", .path.display())]
     File {
@@ -91,7 +89,7 @@ impl TransportError {
                 return tls(error);
             }
             if cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse_too_large) {
-                return Self::HeadTooLarge;
+                return Self::HeadTooLarge(HeadBounds::default());
             }
         }
         let said = said(error);

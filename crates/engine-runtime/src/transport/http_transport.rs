@@ -39,14 +39,14 @@ impl HttpTransport {
     }
 
     async fn exchange(&self, outgoing: Outgoing) -> Result<Incoming, TransportError> {
-        let Outgoing { method, url, mut headers, body, timeout, max_body, spool_above, connection } = outgoing;
+        let Outgoing { method, url, mut headers, body, timeout, max_body, head, spool_above, connection } = outgoing;
         // Addresses that are written out never reach the resolver.
         if !connection.link_local
             && let Some(refused) = Refused::literal(&url)
         {
             return Err(TransportError::NotAllowed(refused));
         }
-        let client = self.clients.get(&url, &connection)?;
+        let client = self.clients.get(&url, &connection, head)?;
         let proxy = self.clients.proxy(&url, &connection).map(Proxy::shown);
         let pace = Arc::new(Pace::new(timeout));
         // A part of a packed body cannot be unpacked.
@@ -64,7 +64,13 @@ impl HttpTransport {
             request = request.header(CONTENT_LENGTH, 0);
         }
         let response = pace.answer(request.send()).await?;
-        let response = response.map_err(|error| TransportError::of(&error, timeout, proxy.as_deref()))?;
+        let response = response.map_err(|error| match TransportError::of(&error, timeout, proxy.as_deref()) {
+            TransportError::HeadTooLarge(_) => TransportError::HeadTooLarge(head),
+            error => error,
+        })?;
+        if !head.hold(response.headers()) {
+            return Err(TransportError::HeadTooLarge(head));
+        }
         receive(response, pace, max_body, spool_above).await
     }
 }

@@ -5,6 +5,7 @@ mod client;
 mod coding;
 mod connection;
 mod error;
+mod head;
 mod http_transport;
 mod incoming;
 mod landing;
@@ -17,8 +18,10 @@ mod upload;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::address::named_link_local;
 pub use self::connection::{Connection, Way};
 pub use self::error::TransportError;
+pub use self::head::HeadBounds;
 pub use self::http_transport::HttpTransport;
 pub use self::incoming::{Body, Incoming, MAX_WHOLE};
 pub use self::outgoing::Outgoing;

@@ -8,7 +8,7 @@ use engine_request::Payload;
 use http::HeaderMap;
 use url::Url;
 
-use super::Connection;
+use super::{Connection, HeadBounds};
 
 /// A request as it goes out.
 #[derive(Clone)]
@@ -26,6 +26,8 @@ pub struct Outgoing {
     pub timeout: Duration,
     /// How large the decoded body of the answer may be.
     pub max_body: u64,
+    /// How large the head of the answer may be.
+    pub head: HeadBounds,
     /// Above how many bytes the body of the answer is kept on disk instead of in memory.
     pub spool_above: usize,
     /// How the host is connected to.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 
 use super::server::{accept, answer, head, ok, plain};
-use super::{Body, Outgoing, TransportError, get, send, text};
+use super::{Body, HeadBounds, Outgoing, TransportError, get, send, text};
 
 #[tokio::test]
 async fn bounds_and_spools_by_what_is_asked() {
@@ -69,14 +69,19 @@ async fn refuses_a_head_of_100_mb_soon() {
     .await;
     let begun = tokio::time::Instant::now();
     let error = send(get(&format!("http://{address}/"))).await.unwrap_err();
-    assert_eq!(error, TransportError::HeadTooLarge);
+    assert_eq!(error, TransportError::HeadTooLarge(HeadBounds::default()));
     assert!(begun.elapsed() < Duration::from_secs(2));
     let many = (0..101).fold(String::new(), |mut many, number| {
         write!(many, "x-{number}: 1\r\n").unwrap();
         many
     });
     let address = plain(move |_| answer(&many, "")).await;
-    assert_eq!(send(get(&format!("http://{address}/"))).await.unwrap_err(), TransportError::HeadTooLarge);
+    let with = |count, size| send(Outgoing { head: HeadBounds { count, size }, ..get(&format!("http://{address}/")) });
+    // The server adds two of its own.
+    assert!(matches!(with(100, 10_000).await, Err(TransportError::HeadTooLarge(head)) if head.count == 100));
+    assert!(matches!(with(101, 10_000).await, Err(TransportError::HeadTooLarge(head)) if head.count == 101));
+    assert_eq!(with(200, 10_000).await.unwrap().headers.get("x-100").unwrap(), "1");
+    assert!(matches!(with(200, 500).await, Err(TransportError::HeadTooLarge(head)) if head.size == 500));
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ use engine_request::Payload;
 use http::HeaderMap;
 use url::Url;
 
-use super::{Body, Connection, HttpTransport, Incoming, Outgoing, Proxies, Transport, TransportError};
+use super::{Body, Connection, HeadBounds, HttpTransport, Incoming, Outgoing, Proxies, Transport, TransportError};
 
 /// Makes a request without anything special.
 fn get(url: &str) -> Outgoing {
@@ -28,6 +28,7 @@ fn get(url: &str) -> Outgoing {
         body: Payload::default(),
         timeout: Duration::from_secs(5),
         max_body: Outgoing::MAX_BODY,
+        head: HeadBounds::default(),
         spool_above: Outgoing::SPOOL_ABOVE,
         connection: Arc::default(),
     }
