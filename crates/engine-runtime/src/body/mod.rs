@@ -200,7 +200,7 @@ async fn work(
         };
         if let Content::Xml(_) = content {
             let text = in_memory(text)?;
-            return match elements(&text, &content, &path) {
+            return match elements(&text, &content, &path)? {
                 Some(large) => Ok(Worked::Large(large)),
                 None if text.len() as u64 > value => Err(TextError::TooLarge(value).into()),
                 None => Ok(Worked::Whole(text)),
@@ -223,14 +223,15 @@ async fn work(
 }
 
 /// Returns the records of a large XML document, which come in parts; nothing where there is no list of them, or too much beside it.
-fn elements(text: &str, content: &Content, path: &Arc<[Segment]>) -> Option<Large> {
+fn elements(text: &str, content: &Content, path: &Arc<[Segment]>) -> Result<Option<Large>, LargeError> {
     if text.len() <= Outgoing::SPOOL_ABOVE {
-        return None;
+        return Ok(None);
     }
-    let json = content.json(text).ok()??;
+    let json = content.json(text).map_err(|error| LargeError::Line(error.message))?;
+    let Some(json) = json else { return Ok(None) };
     let most = json.len() as u64;
     let source = Source { body: Body::Bytes(json.into()), packed: Packed::No };
-    Large::survey(source, UTF_8, &Content::Json, path, most).ok().filter(Large::has_list)
+    Ok(Large::survey(source, UTF_8, &Content::Json, path, most).ok().filter(Large::has_list))
 }
 
 /// Returns as much as can be read of the body of an error.
