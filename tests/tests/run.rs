@@ -115,6 +115,9 @@ scenarios! {
     auth_signed_mock
     auth_switch
     auth_switch_without_the_case
+    batch_calls
+    batch_fails
+    batch_limits
     bodies_and_queries
     body_xml
     broken_pipe
@@ -124,13 +127,20 @@ scenarios! {
     conditional
     conditional_changed
     connection_refused
+    dead_letters
     decimals
     dry_run
+    endpoint_of_steps
+    endpoint_of_steps_tree
     errors_accept
     errors_fail
     errors_retry
     errors_skip
+    explode
     fewer_in_flight_after_a_refusal
+    finally
+    finally_interrupted
+    flow_of_another_spec
     for_each_lists
     for_each_nested
     for_each_step
@@ -153,6 +163,7 @@ scenarios! {
     incremental_of_all_parents
     incremental_other_inputs
     incremental_token
+    incremental_windows
     incremental_without_its_member
     inputs
     inputs_that_are_missing
@@ -166,6 +177,8 @@ scenarios! {
     mock_of_other_formats
     null_in_a_text
     on_error_skip
+    on_failure
+    on_failure_fails
     output_csv
     output_json
     output_none
@@ -186,6 +199,8 @@ scenarios! {
     paginate_repeated_cursor
     paginate_repeated_page
     paginate_without_end
+    parallel_branch_fails
+    parallel_branches
     proxy
     proxy_of_the_machine
     rate_limit
@@ -214,6 +229,7 @@ scenarios! {
     retry_gives_up
     retry_not_a_broken_post
     retry_not_a_post
+    retry_of_an_item
     retry_timeout
     retry_too_many_requests
     retry_waits_from_a_header
@@ -232,6 +248,7 @@ scenarios! {
     sink_parquet
     sink_parquet_again
     sink_parquet_digits
+    sink_parquet_of_a_stream
     sink_sqlite
     sink_sqlite_append
     sink_sqlite_replace
@@ -251,8 +268,15 @@ scenarios! {
     status_with_a_long_body
     step_that_is_skipped
     steps_by_name
+    steps_for_each_item
+    steps_for_each_item_fails
+    steps_within_steps
+    switch_cases
+    switch_without_a_case
     template_without_its_member
     tls_files
+    undo
+    undo_fails
     until_done
     until_fails
     until_interrupted
@@ -265,6 +289,9 @@ scenarios! {
     upload_without_its_file
     validate_fail
     vars
+    wait
+    wait_in_vain
     where_map_validate
     write_if_unchanged
+    write_in_steps
 }

@@ -147,10 +147,9 @@ impl Exchanges {
                 || (url.password() == Some(text) && self.hidden.redact(text) == text)
         };
         let secrets = Redactor::new(request.secrets().iter().filter(|secret| !is_known_there(secret)).cloned());
-        let body = request.body.as_bytes().unwrap_or_default();
         let part = if secrets.finds(url.as_str()) {
             "URL"
-        } else if secrets.finds(&String::from_utf8_lossy(&body)) {
+        } else if secrets.finds(&request.body.show()) {
             "body"
         } else {
             return Ok(());

@@ -34,7 +34,7 @@ pub(super) fn cases() -> Vec<Case> {
         page_two(
             "10,000 cookies",
             "body-too-large",
-            "the answer has more than 100 headers, more than 400 KB of them, or an impossible length",
+            "the answer has more than 100 headers, more than 400 KiB of them, or an impossible length",
             |_| {
                 Reply::raw("HTTP/1.1 200 OK\r\n")
                     .flood("Set-Cookie: many=1; Path=/\r\n", 10_000)
@@ -45,7 +45,7 @@ pub(super) fn cases() -> Vec<Case> {
         page_two(
             "100,000 headers",
             "body-too-large",
-            "the answer has more than 100 headers, more than 400 KB of them, or an impossible length",
+            "the answer has more than 100 headers, more than 400 KiB of them, or an impossible length",
             |_| {
                 Reply::raw("HTTP/1.1 200 OK\r\n")
                     .flood("X-Many: 1\r\n", 100_000)
@@ -56,7 +56,7 @@ pub(super) fn cases() -> Vec<Case> {
         page_two(
             "a header of 100 MB",
             "body-too-large",
-            "the answer has more than 100 headers, more than 400 KB of them, or an impossible length",
+            "the answer has more than 100 headers, more than 400 KiB of them, or an impossible length",
             |_| {
                 Reply::raw("HTTP/1.1 200 OK\r\nX-Large: ")
                     .flood("x".repeat(1024), 100 * 1024)
