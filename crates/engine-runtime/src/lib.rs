@@ -33,6 +33,7 @@ mod page;
 mod params;
 mod pending;
 mod poll;
+mod position;
 mod progress;
 mod read;
 mod record;

@@ -12,7 +12,7 @@ use engine_source::Span;
 
 use crate::ahead::Asker;
 use crate::failure::Failure;
-use crate::pending::{Keeping, Kept, is_replacing};
+use crate::pending::{Keeping, Kept, is_replacing, written_hold, written_unmodified};
 use crate::state::Kind;
 use crate::traffic;
 
@@ -123,6 +123,25 @@ impl Progress {
         let conditions = condition("If-None-Match", "etag").into_iter();
         let conditions = conditions.chain(condition("If-Modified-Since", "last_modified")).collect();
         Ok(Validators { key, label: self.identity.label.clone(), request, conditions, next: None })
+    }
+
+    /// Returns how far the read came, for who goes on with it.
+    pub(crate) fn position(&self) -> Value {
+        let cursor = self.cursor.iter().map(|(_, advance)| ("cursor", advance.position()));
+        let next = self.validators.iter().filter_map(|validators| Some(("validators", validators.next.clone()?)));
+        Value::object(cursor.chain(next).collect::<Vec<_>>())
+    }
+
+    /// Goes on from how far a read of the same spec came; nothing where the value is something else.
+    pub(crate) fn at(mut self, position: &Value) -> Option<Self> {
+        if let Some((plan, advance)) = self.cursor.take() {
+            self.cursor = Some((plan, advance.at(position.get("cursor")?)?));
+        }
+        self.resend();
+        if let (Some(validators), Some(next)) = (&mut self.validators, position.get("validators")) {
+            validators.next = Some(next.clone());
+        }
+        Some(self)
     }
 
     /// Returns the names that the endpoint sees: with `window`, where the read is incremental.
@@ -239,20 +258,20 @@ impl Progress {
         was_asked
     }
 
-    /// Hands over what is to be kept, now that the read is at its end.
-    pub(crate) fn end(self, asker: &Asker<'_>) -> Result<(), Failure> {
+    /// Hands over what is to be kept, now that the read is at its end. Returns the same for who goes on with the run.
+    pub(crate) fn end(self, asker: &Asker<'_>) -> Result<Vec<String>, Failure> {
         let Self { step, identity, cursor, validators, .. } = self;
         let reached = match &cursor {
             Some((_, advance)) => advance.reached().map_err(failure)?,
             None => None,
         };
         if !keeps(asker) {
-            return Ok(());
+            return Ok(Vec::new());
         }
-        let pending = &asker.frame.pending;
+        let mut keepings = Vec::new();
         if let (Some((plan, _)), Some(reached)) = (cursor, reached) {
             let Identity { key, label } = identity;
-            pending.add(Keeping {
+            keepings.push(Keeping {
                 step,
                 kind: Kind::Cursor,
                 key,
@@ -261,14 +280,21 @@ impl Progress {
             });
         }
         if let Some(Validators { key, label, next: Some(next), .. }) = validators {
-            pending.add(Keeping { step, kind: Kind::Validator, key, label, value: Kept::Text(next.to_json()) });
+            keepings.push(Keeping { step, kind: Kind::Validator, key, label, value: Kept::Text(next.to_json()) });
         }
-        Ok(())
+        let written = keepings.iter().map(Keeping::written).collect();
+        keepings.into_iter().for_each(|keeping| asker.frame.pending.add(keeping));
+        Ok(written)
     }
 
-    /// Takes note that the read was not complete.
-    pub(crate) fn cut(self, asker: &Asker<'_>) {
+    /// Takes note that the read was not complete. Returns the same for who goes on with the run.
+    pub(crate) fn cut(self, asker: &Asker<'_>) -> Vec<String> {
         asker.frame.pending.hold(self.step);
+        let mut written = vec![written_hold(self.step)];
+        if asker.frame.pending.is_unmodified(&asker.frame.steps, self.step) {
+            written.push(written_unmodified(self.step));
+        }
+        written
     }
 }
 

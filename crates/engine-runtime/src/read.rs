@@ -13,11 +13,14 @@ use crate::claim::Claim;
 use crate::composite;
 use crate::exchange::{Meaning, Outcome, Refusal};
 use crate::failure::Failure;
+use crate::idempotency::idempotency_key;
 use crate::item::{Item, Origin};
+use crate::journal::{Resumed, SourceLog};
 use crate::needs::whole_scope;
 use crate::outlet::Batch;
 use crate::page::PageReader;
 use crate::params::params_of;
+use crate::position::{Position, Then};
 use crate::progress::{self, Progress};
 use crate::site::Site;
 use crate::stage::Errors;
@@ -90,6 +93,19 @@ pub(crate) struct Reader {
     cursors: Vec<Option<Arc<CursorPlan>>>,
 }
 
+/// What reading from one beginning on needs.
+struct Pass<'a> {
+    asker: &'a Asker<'a>,
+    reader: &'a PageReader,
+    /// The item that it is read under.
+    parent: Option<&'a Arc<Item>>,
+    /// The part in the work on that item.
+    claim: &'a Claim,
+    /// Where its pages are written down.
+    log: Option<&'a SourceLog>,
+    sender: &'a mpsc::Sender<Paged>,
+}
+
 /// How reading from one beginning on ended.
 enum Passed {
     /// At the end of the records.
@@ -153,16 +169,30 @@ impl Reader {
         sender: &mpsc::Sender<Paged>,
     ) -> Result<(), Failure> {
         let Source::Read { reads, .. } = &self.site.step.source else { return Ok(()) };
-        for ((read, page), cursor) in reads.iter().zip(&self.pages).zip(&self.cursors) {
+        for (number, ((read, page), cursor)) in reads.iter().zip(&self.pages).zip(&self.cursors).enumerate() {
             match (read, page) {
                 (Reading::Endpoint(read), Some(page)) => {
-                    self.pages(read, page, cursor.as_ref(), parent, claim, sender).await?;
+                    let log = self.journal(number, parent);
+                    self.pages(read, page, cursor.as_ref(), parent, claim, log, sender).await?;
                 }
                 (Reading::Composite(read), _) => composite::read(&self.site, read, parent, claim, sender).await?,
                 (Reading::Endpoint(_), None) => {}
             }
         }
         Ok(())
+    }
+
+    /// Returns the journal of one endpoint that is read, if its pages are written down: those of the flow's own steps.
+    fn journal(&self, number: usize, parent: Option<&Arc<Item>>) -> Option<(SourceLog, Option<Resumed>)> {
+        if !self.site.frame.is_top() {
+            return None;
+        }
+        let (address, path) = (self.site.address(), &self.site.step.path);
+        let source = match parent {
+            Some(parent) => format!("{address}/{number}@{}", idempotency_key("", "", parent)),
+            None => format!("{address}/{number}"),
+        };
+        self.site.context().journal.source(source, path, parent.and_then(|parent| parent.page().cloned()))
     }
 
     async fn pages(
@@ -172,8 +202,13 @@ impl Reader {
         cursor: Option<&Arc<CursorPlan>>,
         parent: Option<&Arc<Item>>,
         claim: &Claim,
+        log: Option<(SourceLog, Option<Resumed>)>,
         sender: &mpsc::Sender<Paged>,
     ) -> Result<(), Failure> {
+        let (log, resumed) = log.map_or((None, None), |(log, resumed)| (Some(log), resumed));
+        if resumed.as_ref().is_some_and(|resumed| resumed.has_ended) {
+            return Ok(());
+        }
         let endpoint = &read.endpoint;
         let item_scope = match parent {
             Some(parent) => whole_scope(&self.site.base, parent)?.rooted(parent.value()?),
@@ -203,39 +238,79 @@ impl Reader {
         let pager = reader.paging.as_ref().map(|paging| Pager::new(Arc::clone(paging), &first)).transpose()?;
         let beginning = pager.as_ref().map(Pager::first).unwrap_or_default();
         let mut progress = Progress::begin(&asker, &self.site.step, cursor, &beginning).await?;
+        let mut then = Then::Anew;
+        let mut known = Vec::new();
+        if let Some(Resumed { position: Some(position), seen, .. }) = resumed {
+            let position = Position::read(&position);
+            let at = position.and_then(|position| Some((progress.at(&position.progress)?, position)));
+            let Some((at, position)) = at else {
+                let text = format!("it is not known where the read of {} goes on", endpoint.id());
+                return Err(Failure::new("run-not-resumable", text, read.span).help("begin anew with `--fresh`"));
+            };
+            (progress, left, then, known) = (at, position.left, position.then, seen);
+        }
         loop {
             let (base, sent, conditions) =
                 (progress.base(&self.site.base), progress.sent().clone(), progress.conditions());
             let asker = Asker { base: &base, sent: &sent, conditions: &conditions, ..asker };
-            match self.pass(&asker, reader, parent, claim, &mut left, &mut progress, sender).await? {
-                Passed::Anew => {}
-                Passed::End => return progress.end(&asker),
-                Passed::Cut => {
-                    progress.cut(&asker);
-                    return Ok(());
+            let passed = match then {
+                Then::End => Passed::End,
+                Then::Cut => Passed::Cut,
+                from @ (Then::Page { .. } | Then::Anew) => {
+                    let pass = Pass { asker: &asker, reader, parent, claim, log: log.as_ref(), sender };
+                    let seen = std::mem::take(&mut known);
+                    self.pass(&pass, from, seen, &mut left, &mut progress).await?
                 }
+            };
+            then = Then::Anew;
+            let keep = match passed {
+                Passed::Anew => continue,
+                Passed::End if progress.next_slice()? => continue,
+                Passed::End => progress.end(&asker)?,
+                Passed::Cut => progress.cut(&asker),
+            };
+            if let Some(log) = log {
+                log.end(keep);
             }
+            return Ok(());
         }
     }
 
     /// Reads from one beginning on.
     async fn pass(
         &self,
-        asker: &Asker<'_>,
-        reader: &PageReader,
-        parent: Option<&Arc<Item>>,
-        claim: &Claim,
+        pass: &Pass<'_>,
+        from: Then,
+        known: Vec<u64>,
         left: &mut u64,
         progress: &mut Progress,
-        sender: &mpsc::Sender<Paged>,
     ) -> Result<Passed, Failure> {
+        let Pass { asker, reader, parent, claim, log, sender } = *pass;
         let read = asker.read;
         let endpoint = &read.endpoint;
         let first = asker.base.with("params", asker.params.clone());
-        let mut pager = reader.paging.as_ref().map(|paging| Pager::new(Arc::clone(paging), &first)).transpose()?;
-        let mut changes = pager.as_ref().map(Pager::first).unwrap_or_default();
-        let mut slots = Slots::default();
+        let paging = reader.paging.as_ref();
         let mut number = 0_u64;
+        let (mut pager, mut changes) = match from {
+            Then::Page { changes, number: before, pager } => {
+                number = before;
+                let at = |paging: &Arc<_>| match Pager::at(Arc::clone(paging), &first, &pager, known) {
+                    Ok(Some(pager)) => Ok(pager),
+                    Ok(None) => {
+                        let text = format!("the pages of {} follow each other in another way now", endpoint.id());
+                        Err(Failure::new("run-not-resumable", text, read.span).help("begin anew with `--fresh`"))
+                    }
+                    Err(error) => Err(Failure::from(error)),
+                };
+                (paging.map(at).transpose()?, changes)
+            }
+            _ => {
+                let pager = paging.map(|paging| Pager::new(Arc::clone(paging), &first)).transpose()?;
+                let changes = pager.as_ref().map(Pager::first).unwrap_or_default();
+                (pager, changes)
+            }
+        };
+        let mut slots = Slots::default();
         let stream: Arc<str> = endpoint.name.as_str().into();
         let at_once = match &endpoint.concurrency {
             Some(concurrency) => concurrency.resolve(&first)?.max(1) as usize,
@@ -280,8 +355,16 @@ impl Reader {
                 }
             };
             self.site.tally.add(|counts| counts.pages += 1);
+            let (delivered, page) = match log {
+                Some(log) => {
+                    let (delivered, page) = log.page(claim.clone());
+                    (delivered, Some(Arc::new(page)))
+                }
+                None => (claim.clone(), None),
+            };
             let origin = Arc::new(Origin {
                 stream: Arc::clone(&stream),
+                page,
                 exchange: Some(shown.clone()),
                 response: self.response.as_ref().map(|needs| exchanged.answer.to_value(needs)),
                 is_keyed: endpoint.key.is_some(),
@@ -289,7 +372,6 @@ impl Reader {
                 under: self.site.frame.under.clone(),
                 ..Origin::default()
             });
-            let delivered = claim.clone();
             let count = records.len();
             // Where records may be left out, more of a page may be needed than are wanted.
             let taken = if progress.drops() { count } else { count.min(*left) };
@@ -318,16 +400,35 @@ impl Reader {
                 let text = format!("{taken} records were counted, and {seen} came");
                 return Err(told(Failure::new("internal-error", text, read.span)));
             }
-            delivered.settle();
             progress.page(number, &exchanged.answer, &scope).map_err(told)?;
-            match next {
-                _ if *left == 0 => return Ok(Passed::Cut),
-                Next::End => return Ok(Passed::End),
+            let then = match next {
+                _ if *left == 0 => Then::Cut,
+                Next::End => Then::End,
                 Next::Request(_) if progress.is_too_deep(count) => {
                     progress.restart().map_err(told)?;
-                    return Ok(Passed::Anew);
+                    Then::Anew
                 }
-                Next::Request(next) => changes = next,
+                Next::Request(changes) => {
+                    let pager = pager.as_ref().filter(|_| log.is_some()).map(Pager::position).unwrap_or_default();
+                    Then::Page { changes, number, pager }
+                }
+            };
+            let passed = match &then {
+                Then::Cut => Some(Passed::Cut),
+                Then::End => Some(Passed::End),
+                Then::Anew => Some(Passed::Anew),
+                Then::Page { changes: next, .. } => {
+                    changes = next.clone();
+                    None
+                }
+            };
+            if let Some(log) = log {
+                let seen = pager.as_mut().map(Pager::take_seen).unwrap_or_default();
+                log.next(Position { then, left: *left, progress: progress.position() }.written(), seen);
+            }
+            delivered.settle();
+            if let Some(passed) = passed {
+                return Ok(passed);
             }
         }
         Ok(Passed::Cut)
