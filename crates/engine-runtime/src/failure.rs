@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use engine_expr::{EvalError, Value};
 use engine_plan::Plan;
+use engine_request::Prepared;
 use engine_source::{Finding, Sources, Span};
 
 use crate::item::Item;
@@ -32,6 +33,9 @@ pub(crate) struct Failure {
     pub(crate) exchange: Option<Arc<FailedExchange>>,
 }
 
+/// How much of a request's body is kept with a failure.
+const MAX_BODY: usize = 100_000;
+
 /// An exchange that failed.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct FailedExchange {
@@ -41,6 +45,34 @@ pub(crate) struct FailedExchange {
     pub(crate) is_unknown: bool,
     /// The request, without secrets, as it is kept with a dead letter.
     pub(crate) request: Option<Value>,
+}
+
+impl FailedExchange {
+    /// Writes down a request.
+    pub(crate) fn of(request: &Prepared) -> Self {
+        let redactor = request.redactor();
+        let headers = request.headers.iter().map(|(name, value)| {
+            let value = if value.is_sensitive() {
+                "***".to_owned()
+            } else {
+                redactor.redact(&String::from_utf8_lossy(value.as_bytes()))
+            };
+            (name.as_str(), Value::from(value))
+        });
+        let mut body = request.show_body();
+        if body.len() > MAX_BODY {
+            let end = (0..=MAX_BODY).rev().find(|end| body.is_char_boundary(*end)).unwrap_or(0);
+            body.truncate(end);
+            body.push('…');
+        }
+        let shown = Value::object([
+            ("method", Value::from(request.method.as_str())),
+            ("url", Value::from(request.shown_url.as_str())),
+            ("headers", Value::object(headers.collect::<Vec<_>>())),
+            ("body", Value::from(redactor.redact(&body))),
+        ]);
+        Self { status: None, is_unknown: false, request: Some(shown) }
+    }
 }
 
 impl Failure {
@@ -103,6 +135,29 @@ impl Failure {
     #[must_use]
     pub(crate) fn of(mut self, plan: &Plan) -> Self {
         self.sources.get_or_insert_with(|| Arc::clone(&plan.sources));
+        self
+    }
+
+    /// Says what was asked of an API and with what status it answered, unless that has been said.
+    #[must_use]
+    pub(crate) fn asked(mut self, request: &Prepared, status: Option<u16>) -> Self {
+        self.exchange.get_or_insert_with(|| Arc::new(FailedExchange { status, ..FailedExchange::of(request) }));
+        self
+    }
+
+    /// Says with what status an API answered.
+    #[must_use]
+    pub(crate) fn answered(mut self, status: u16) -> Self {
+        let exchange = self.exchange.take().map(Arc::unwrap_or_clone).unwrap_or_default();
+        self.exchange = Some(Arc::new(FailedExchange { status: Some(status), ..exchange }));
+        self
+    }
+
+    /// Says that nobody knows if the API has done what was asked for.
+    #[must_use]
+    pub(crate) fn unknown(mut self) -> Self {
+        let exchange = self.exchange.take().map(Arc::unwrap_or_clone).unwrap_or_default();
+        self.exchange = Some(Arc::new(FailedExchange { is_unknown: true, ..exchange }));
         self
     }
 

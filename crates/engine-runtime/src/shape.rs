@@ -54,6 +54,23 @@ pub(crate) struct Shaped {
     pub(crate) claim: Claim,
 }
 
+impl Shaped {
+    /// Makes a batch of each record.
+    pub(crate) fn split(self) -> Vec<Self> {
+        let Self { items, scopes, claim, .. } = self;
+        let mut scopes = scopes.into_iter();
+        let parts = items.into_iter().map(|item| Self {
+            items: vec![item],
+            scopes: scopes.next().into_iter().collect(),
+            claim: claim.clone(),
+            ..Self::default()
+        });
+        let parts = parts.collect();
+        claim.settle();
+        parts
+    }
+}
+
 /// What comes of a record before it is mapped.
 enum Prepared {
     /// It goes on, with a scope of its own if the step has vars.

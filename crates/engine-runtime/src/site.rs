@@ -8,6 +8,7 @@ use engine_spec::ItemAction;
 
 use crate::failure::Failure;
 use crate::frame::Frame;
+use crate::idempotency::idempotency_key;
 use crate::item::Item;
 use crate::report::Event;
 use crate::run::RunContext;
@@ -57,6 +58,32 @@ impl Site {
             on_error: if says_nothing { Arc::clone(&self.on_error) } else { Arc::new(own.clone()) },
             concurrency: case.concurrency.clone().or_else(|| self.concurrency.clone()),
             ..self.clone()
+        }
+    }
+
+    /// Returns how many items are worked on at once.
+    ///
+    /// # Errors
+    ///
+    /// Fails where the template does.
+    pub(crate) fn concurrency(&self) -> Result<usize, Failure> {
+        Ok(match &self.concurrency {
+            Some(concurrency) => concurrency.resolve(&self.base)?.max(1) as usize,
+            None => 1,
+        })
+    }
+
+    /// Returns the key of what the step does for an item: the same whenever the run is taken up again.
+    ///
+    /// What is done because the run failed, or at its end, is done again when it fails again.
+    pub(crate) fn key(&self, item: &Item) -> String {
+        let context = self.context();
+        let of_the_end = ["on_failure/", "finally/"].iter().any(|part| self.address().starts_with(part));
+        match context.journal.ask(|machine| machine.attempt()) {
+            attempt if of_the_end && attempt > 1 => {
+                idempotency_key(&format!("{}#{attempt}", context.key), self.address(), item)
+            }
+            _ => idempotency_key(&context.key, self.address(), item),
         }
     }
 

@@ -76,10 +76,7 @@ impl StepRun {
             base,
             tally,
         };
-        let concurrency = match &site.concurrency {
-            Some(concurrency) => concurrency.resolve(&site.base)?.max(1) as usize,
-            None => 1,
-        };
+        let concurrency = site.concurrency()?;
         let mut shaping = Shaping::new(&site);
         let gather = Gather::new(&site)?;
         let mut stage = Stage::new(&site)?;

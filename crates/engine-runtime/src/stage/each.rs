@@ -68,10 +68,7 @@ impl Each {
             Target::Composite(call) => Doing::Composite(Box::new(CompositeCaller::new(site, call))),
             _ => Doing::Other,
         };
-        let concurrency = match &site.concurrency {
-            Some(concurrency) => concurrency.resolve(&site.base)?.max(1) as usize,
-            None => 1,
-        };
+        let concurrency = site.concurrency()?;
         let places = waits(&site.step).then(|| Arc::new(Semaphore::new(concurrency)));
         Ok(Self { site: site.clone(), doing, errors: Errors::new(site), concurrency, places })
     }
@@ -207,12 +204,6 @@ impl Each {
             (_, Target::Wait(waiting)) => wait::wait(site, waiting, work, slot).await,
             _ => Ok(super::unclaimed(vec![work.item.clone()])),
         }
-    }
-
-    /// Tells whether it asks for the page of an item as `response`.
-    pub(crate) fn needs_response(&self) -> bool {
-        // Within it names of the page may be used, and it is not much to keep what there is.
-        matches!(self.site.step.target, Target::Steps(_) | Target::Parallel(_))
     }
 }
 

@@ -67,9 +67,8 @@ impl Stage {
             Self::Say(saying) => saying.needs_response(),
             Self::Write(writer) => writer.needs_response,
             Self::Switch(switch) => switch.needs_response(),
-            Self::HandOn => false,
-            // What is evaluated for one item sees all that there is.
-            Self::Each(each) => each.needs_response(),
+            // Within steps, and where something is asked for, no page is known.
+            Self::HandOn | Self::Each(_) => false,
         }
     }
 

@@ -1,10 +1,12 @@
 //! A step that divides its items among cases. Each case keeps what it has open over all of them.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use engine_expr::{Condition, Scope, Setting};
 use engine_plan::{Case, Target};
+use futures_util::stream::{self, StreamExt};
 
 use super::errors::Errors;
 use super::{Done, Gather, Shaping, Stage};
@@ -23,8 +25,19 @@ pub(crate) struct Switch {
     cases: Vec<Branch>,
     errors: Errors,
     scratch: Scratch,
+    /// How many items are worked on at once, whatever their cases.
+    concurrency: usize,
     /// Whether nobody can tell in which order the cases get their items: then each gets all of its items of a page at once.
     is_unordered: bool,
+}
+
+/// Items that follow each other and go to one case, by its number.
+type Run = (usize, Vec<Item>, Vec<Scope>);
+
+/// A part of a batch.
+enum Part {
+    Done(Done),
+    ToDo(Shaped),
 }
 
 /// A case while it runs.
@@ -44,7 +57,15 @@ impl Switch {
     pub(crate) fn new(site: &Site, cases: &[Case]) -> Result<Self, Failure> {
         let cases = cases.iter().map(|case| Branch::new(site, case)).collect::<Result<Vec<_>, _>>()?;
         let is_unordered = !site.is_taken && write_apart(&cases);
-        Ok(Self { site: site.clone(), cases, errors: Errors::new(site), scratch: Scratch::default(), is_unordered })
+        let concurrency = site.concurrency()?;
+        Ok(Self {
+            site: site.clone(),
+            cases,
+            errors: Errors::new(site),
+            scratch: Scratch::default(),
+            concurrency,
+            is_unordered,
+        })
     }
 
     /// Tells whether a case asks for the page as `response`.
@@ -59,7 +80,7 @@ impl Switch {
     /// Gives each item to the first case that takes it.
     pub(crate) async fn take(&mut self, shaped: Shaped) -> Result<Done, Failure> {
         let Shaped { items, scopes, claim, .. } = shaped;
-        let mut runs: Vec<(usize, Vec<Item>, Vec<Scope>)> = Vec::new();
+        let mut runs: Vec<Run> = Vec::new();
         for (at, item) in items.into_iter().enumerate() {
             let scope = &scopes.get(at).unwrap_or(&self.site.base).clone();
             let case = match self.case_of(&item, scope) {
@@ -85,13 +106,57 @@ impl Switch {
             run.2.push(scope.clone());
         }
         let mut done = Done::default();
-        for (case, items, scopes) in runs {
-            if let Some(branch) = self.cases.get_mut(case) {
-                done.join(branch.take(&items, &scopes, claim.clone()).await?);
+        if self.concurrency > 1 {
+            done = self.at_once(runs, &claim).await?;
+        } else {
+            for (case, items, scopes) in runs {
+                if let Some(branch) = self.cases.get_mut(case) {
+                    done.join(branch.take(&items, &scopes, claim.clone()).await?);
+                }
             }
         }
         done.claim.join(claim);
         Ok(done)
+    }
+
+    /// Works on several items at once, and gives what comes of them in their order. What is under way when one fails is let finish.
+    async fn at_once(&mut self, runs: Vec<Run>, claim: &Claim) -> Result<Done, Failure> {
+        let mut parts = Vec::new();
+        for (case, items, scopes) in runs {
+            let Some(branch) = self.cases.get_mut(case) else { continue };
+            for batch in branch.prepare(&items, &scopes, claim.clone()).await? {
+                if matches!(branch.stage, Stage::Each(_)) {
+                    parts.extend(batch.split().into_iter().map(|part| (case, Part::ToDo(part))));
+                } else {
+                    parts.push((case, Part::Done(branch.pass(batch).await?)));
+                }
+            }
+        }
+        let given_up = AtomicBool::new(false);
+        let (cases, given_up) = (&self.cases, &given_up);
+        let works = parts.into_iter().map(|(case, part)| async move {
+            let done = match (part, cases.get(case)) {
+                (Part::Done(done), _) => Ok(done),
+                (Part::ToDo(_), _) if given_up.load(Ordering::Relaxed) => Err(Failure::interrupted()),
+                (Part::ToDo(shaped), Some(branch)) => branch.each(shaped).await,
+                (Part::ToDo(_), None) => Ok(Done::default()),
+            };
+            if done.is_err() {
+                given_up.store(true, Ordering::Relaxed);
+            }
+            done
+        });
+        let mut works = stream::iter(works).buffered(self.concurrency);
+        let mut out = Done::default();
+        let mut failed: Option<Failure> = None;
+        while let Some(done) = works.next().await {
+            match done {
+                Ok(done) => out.join(done),
+                Err(failure) if failed.as_ref().is_none_or(Failure::is_interruption) => failed = Some(failure),
+                Err(_) => {}
+            }
+        }
+        failed.map_or(Ok(out), Err)
     }
 
     /// Finds the case of an item; none where its `when` leaves the item out.
@@ -185,15 +250,28 @@ impl Branch {
     }
 
     async fn take(&mut self, items: &[Item], scopes: &[Scope], claim: Claim) -> Result<Done, Failure> {
-        let shaped = self.shaping.take(items, scopes, claim).await?;
-        let batches = match &mut self.gather {
-            Some(gather) => gather.take(shaped)?,
-            None => vec![shaped],
-        };
         let mut done = Done::default();
-        for batch in batches {
+        for batch in self.prepare(items, scopes, claim).await? {
             done.join(self.pass(batch).await?);
         }
+        Ok(done)
+    }
+
+    /// Shapes items, and gathers them where the case says so.
+    async fn prepare(&mut self, items: &[Item], scopes: &[Scope], claim: Claim) -> Result<Vec<Shaped>, Failure> {
+        let shaped = self.shaping.take(items, scopes, claim).await?;
+        match &mut self.gather {
+            Some(gather) => gather.take(shaped),
+            None => Ok(vec![shaped]),
+        }
+    }
+
+    /// Does what is done for each item.
+    async fn each(&self, shaped: Shaped) -> Result<Done, Failure> {
+        let Stage::Each(each) = &self.stage else { return Ok(Done::of(shaped)) };
+        let done = each.batch(shaped).await?;
+        self.site.tally.add(|counts| counts.out += done.items.len() as u64);
+        self.site.tally.progress();
         Ok(done)
     }
 
