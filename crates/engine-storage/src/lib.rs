@@ -31,7 +31,7 @@ use crate::output::Output;
 use crate::parquet_file::{Budget, ParquetFile};
 use crate::postgres::PostgresTable;
 use crate::sqlite::SqliteTable;
-pub use crate::state::{SqliteState, StateKey, open_state};
+pub use crate::state::{Forget, PostgresState, SqliteState, State, StateKey, open_state};
 
 /// Opens the sinks of this machine: files of lines, of rows and of columns, `SQLite` databases, and Postgres.
 ///

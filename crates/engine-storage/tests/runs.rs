@@ -9,7 +9,7 @@ use engine_runtime::{
     Ack, KEPT_RUNS, Kind, Lease, MemoryState, RunChanges, RunEntry, RunRecords, RunStatus, RunStore, Standing,
     StateStore, ToKeep,
 };
-use engine_storage::{SqliteState, StateKey};
+use engine_storage::{Forget, PostgresState, SqliteState, StateKey};
 use jiff::Timestamp;
 use tempfile::TempDir;
 
@@ -20,10 +20,26 @@ fn stores() -> Vec<(&'static str, Open, Option<TempDir>)> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state.db");
     let memory: Arc<dyn StateStore> = Arc::new(MemoryState::default());
-    vec![
+    let mut stores: Vec<(&'static str, Open, Option<TempDir>)> = vec![
         ("memory", Box::new(move || Arc::clone(&memory)), None),
         ("sqlite", Box::new(move || Arc::new(sqlite(&path))), Some(folder)),
-    ]
+    ];
+    stores.extend(store_of_postgres());
+    stores
+}
+
+#[cfg(unix)]
+fn store_of_postgres() -> Option<(&'static str, Open, Option<TempDir>)> {
+    let url = engine_tests::Postgres::shared()?.database().url();
+    let folder = tempfile::tempdir().unwrap();
+    let key = StateKey::File(folder.path().join("state.key"));
+    let open = move || Arc::new(PostgresState::new(&url, key.clone()).unwrap()) as Arc<dyn StateStore>;
+    Some(("postgres", Box::new(open), Some(folder)))
+}
+
+#[cfg(not(unix))]
+fn store_of_postgres() -> Option<(&'static str, Open, Option<TempDir>)> {
+    None
 }
 
 fn sqlite(path: &Path) -> SqliteState {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine_runtime::{Kind, MemoryState, StateStore};
-use engine_storage::{SqliteState, StateKey};
+use engine_storage::{Forget, PostgresState, SqliteState, StateKey};
 use jiff::Timestamp;
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -26,10 +26,26 @@ fn stores() -> Vec<(&'static str, Open, Option<TempDir>)> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state.db");
     let memory: Arc<dyn StateStore> = Arc::new(MemoryState::default());
-    vec![
+    let mut stores: Vec<(&'static str, Open, Option<TempDir>)> = vec![
         ("memory", Box::new(move || Arc::clone(&memory)), None),
         ("sqlite", Box::new(move || Arc::new(sqlite(&path))), Some(folder)),
-    ]
+    ];
+    stores.extend(store_of_postgres());
+    stores
+}
+
+#[cfg(unix)]
+fn store_of_postgres() -> Option<(&'static str, Open, Option<TempDir>)> {
+    let url = engine_tests::Postgres::shared()?.database().url();
+    let folder = tempfile::tempdir().unwrap();
+    let key = StateKey::File(folder.path().join("state.key"));
+    let open = move || Arc::new(PostgresState::new(&url, key.clone()).unwrap()) as Arc<dyn StateStore>;
+    Some(("postgres", Box::new(open), Some(folder)))
+}
+
+#[cfg(not(unix))]
+fn store_of_postgres() -> Option<(&'static str, Open, Option<TempDir>)> {
+    None
 }
 
 fn key_of(path: &Path) -> PathBuf {
@@ -159,6 +175,198 @@ async fn fingerprints_are_stable_and_tell_lists_apart() {
             assert_ne!(state.fingerprint(other).unwrap(), first, "{name}");
         }
         assert!(!first.contains("secret"), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn labels_may_have_any_character_and_values_any_length() {
+    for (name, open, _folder) in stores() {
+        let state = open();
+        let labels = ["", "a 'b\"; DROP TABLE kept; --", "ü\n\t\\N", "%_$1 {}", "🦀"];
+        for kind in KINDS {
+            for (number, label) in labels.iter().enumerate() {
+                state
+                    .save(kind, &format!("k{number} '\""), label, &vec![0xfe; 3_000_000 * number / 4], at(1))
+                    .await
+                    .unwrap();
+            }
+            let mut listed: Vec<_> = open().list(kind).await.unwrap();
+            listed.sort_by_key(|entry| entry.key.clone());
+            for (number, entry) in listed.iter().enumerate() {
+                assert_eq!(
+                    (entry.label.as_str(), entry.value.len()),
+                    (labels[number], 3_000_000 * number / 4),
+                    "{name}"
+                );
+            }
+            assert_eq!(listed.len(), labels.len(), "{name}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_tasks_of_two_processes_keep_and_load_at_once() {
+    for (name, open, _folder) in stores() {
+        let (state, other) = (open(), open());
+        let tasks: Vec<_> = (0..32)
+            .map(|number: usize| {
+                let (state, name) = (if number % 2 == 0 { Arc::clone(&state) } else { Arc::clone(&other) }, name);
+                tokio::spawn(async move {
+                    for turn in 0..10 {
+                        let value = format!("{number} {turn}");
+                        state.save(Kind::Token, &format!("{number}"), "own", value.as_bytes(), at(turn)).await.unwrap();
+                        state.save(Kind::Cursor, "shared", "shared", value.as_bytes(), at(turn)).await.unwrap();
+                        let found = state.load(Kind::Token, &format!("{number}")).await.unwrap();
+                        assert_eq!(found.as_deref(), Some(value.as_bytes()), "{name}");
+                    }
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+        assert_eq!(state.list(Kind::Token).await.unwrap().len(), 32, "{name}");
+        assert_eq!(other.list(Kind::Cursor).await.unwrap().len(), 1, "{name}");
+    }
+}
+
+#[cfg(unix)]
+mod in_postgres {
+    use engine_storage::open_state;
+    use engine_tests::{Database, Postgres};
+
+    use super::*;
+
+    fn open(database: &Database<'_>, digits: &str) -> PostgresState {
+        let key = StateKey::Given { variable: "ENGINE_STATE_KEY".to_owned(), text: digits.repeat(32) };
+        PostgresState::new(&database.url(), key).unwrap()
+    }
+
+    #[tokio::test]
+    async fn tokens_are_not_to_be_read_in_the_rows() {
+        let Some(server) = Postgres::shared() else { return };
+        let database = server.database();
+        let state = open(&database, "0a");
+        state.save(Kind::Token, "k", "shop, as me", b"very-secret-token", at(1)).await.unwrap();
+        state.save(Kind::Cursor, "c", "orders", b"2026-01-01", at(1)).await.unwrap();
+        let rows = database.query("SELECT encode(value, 'escape'), label FROM engine.kept ORDER BY kind");
+        assert!(!rows.contains("very-secret-token") && rows.contains("2026-01-01 orders"), "{rows}");
+        assert!(rows.contains("shop, as me"));
+        database.query("UPDATE engine.kept SET key = 'other' WHERE key = 'k'");
+        let error = state.load(Kind::Token, "other").await.unwrap_err();
+        assert!(error.message.contains("the token of shop, as me") && error.message.contains("was changed"), "{error}");
+        assert!(!error.message.contains("hush"), "no password is shown");
+    }
+
+    #[tokio::test]
+    async fn a_wrong_key_is_told_and_loses_nothing() {
+        let Some(server) = Postgres::shared() else { return };
+        let database = server.database();
+        let (right, wrong) = (open(&database, "0a"), open(&database, "0b"));
+        right.save(Kind::Token, "a", "a", b"1", at(1)).await.unwrap();
+        right.save(Kind::Cursor, "c", "c", b"2", at(1)).await.unwrap();
+        for error in [
+            wrong.load(Kind::Token, "a").await.unwrap_err(),
+            wrong.list(Kind::Token).await.map(|_| ()).unwrap_err(),
+            wrong.save(Kind::Token, "b", "b", b"1", at(1)).await.unwrap_err(),
+        ] {
+            assert!(
+                error.message.contains("were encrypted with another key than that of `ENGINE_STATE_KEY`"),
+                "{error}"
+            );
+        }
+        assert_eq!(wrong.load(Kind::Cursor, "c").await.unwrap().as_deref(), Some(&b"2"[..]));
+        assert_eq!(right.load(Kind::Token, "a").await.unwrap().as_deref(), Some(&b"1"[..]));
+        assert_eq!(wrong.forget_tokens().await.unwrap(), 1);
+        wrong.save(Kind::Token, "b", "b", b"3", at(1)).await.unwrap();
+        assert!(right.load(Kind::Token, "a").await.is_err());
+    }
+
+    #[tokio::test]
+    async fn nothing_is_made_before_something_is_kept() {
+        let Some(server) = Postgres::shared() else { return };
+        let database = server.database();
+        let state = open(&database, "0a");
+        for kind in KINDS {
+            assert!(!state.remove(kind, "a").await.unwrap());
+            assert!(state.list(kind).await.unwrap().is_empty());
+            assert_eq!(state.load(kind, "a").await.unwrap(), None);
+        }
+        state.unlock("l", "me").await.unwrap();
+        let schemas = "SELECT count(*) FROM pg_namespace WHERE nspname = 'engine'";
+        assert_eq!(database.query(schemas), "0");
+        state.save(Kind::Cursor, "a", "a", b"1", at(1)).await.unwrap();
+        assert_eq!(database.query(schemas), "1");
+    }
+
+    #[tokio::test]
+    async fn tables_of_something_else_and_of_a_newer_engine_are_left_alone() {
+        let Some(server) = Postgres::shared() else { return };
+        let database = server.database();
+        database.query("CREATE SCHEMA other; CREATE TABLE other.mine (a int)");
+        let key = StateKey::Nowhere(String::new());
+        let state = open_state(&format!("{}?schema=other", database.url()), key).unwrap();
+        for error in [
+            state.load(Kind::Cursor, "a").await.unwrap_err(),
+            state.save(Kind::Cursor, "a", "a", b"1", at(1)).await.unwrap_err(),
+        ] {
+            assert!(error.message.contains("has tables of something else"), "{error}");
+        }
+        open(&database, "0a").save(Kind::Cursor, "a", "a", b"1", at(1)).await.unwrap();
+        database.query("UPDATE engine.facts SET value = '99' WHERE name = 'tables'");
+        let error = open(&database, "0a").load(Kind::Cursor, "a").await.unwrap_err();
+        assert!(error.message.contains("was made by a newer engine (version 99"), "{error}");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn many_may_make_the_state_at_once() {
+        let Some(server) = Postgres::shared() else { return };
+        let database = server.database();
+        let tasks: Vec<_> = (0..8)
+            .map(|number| {
+                let state = open(&database, "0a");
+                tokio::spawn(
+                    async move { state.save(Kind::Token, &format!("{number}"), "a", b"1", at(1)).await.unwrap() },
+                )
+            })
+            .collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+        assert_eq!(open(&database, "0a").list(Kind::Token).await.unwrap().len(), 8);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_server_that_is_started_anew_is_waited_for() {
+        let Some(server) = Postgres::own() else { return };
+        let database = server.database();
+        let state = Arc::new(open(&database, "0a"));
+        state.save(Kind::Cursor, "a", "a", b"0", at(0)).await.unwrap();
+        server.kill();
+        let tasks: Vec<_> = (0..8)
+            .map(|number: i64| {
+                let state = Arc::clone(&state);
+                tokio::spawn(async move {
+                    state.save(Kind::Token, &format!("{number}"), "a", b"1", at(number)).await.unwrap();
+                    assert!(state.lock(&format!("{number}"), "me", at(0), Duration::from_secs(9)).await.unwrap());
+                })
+            })
+            .collect();
+        server.go();
+        for task in tasks {
+            task.await.unwrap();
+        }
+        assert_eq!(state.list(Kind::Token).await.unwrap().len(), 8);
+        assert_eq!(state.load(Kind::Cursor, "a").await.unwrap().as_deref(), Some(&b"0"[..]));
+    }
+
+    #[tokio::test]
+    async fn a_server_that_is_not_there_is_told_at_once_without_the_password() {
+        let key = StateKey::Nowhere(String::new());
+        let state = open_state("postgres://me:hush@127.0.0.1:1/d", key).unwrap();
+        let error = state.load(Kind::Cursor, "a").await.unwrap_err();
+        assert!(error.message.starts_with("the state `127.0.0.1:1/d` can't be reached: "), "{error}");
+        assert!(!error.message.contains("hush"));
     }
 }
 

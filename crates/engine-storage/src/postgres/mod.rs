@@ -24,6 +24,7 @@ use tokio_postgres::error::SqlState;
 pub(crate) use address::Address;
 pub(crate) use connection::Connection;
 pub(crate) use failure::{Failure, Trouble};
+pub(crate) use session::LOCKS;
 
 use crate::kind::Kind;
 use column::Column;
@@ -35,7 +36,7 @@ use table::{Change, Table, check_name};
 const STAND_IN: &str = "rows to come";
 
 /// How long to wait before a connection is tried again that was lost. After the last, it is given up.
-const PAUSES: [Duration; 6] = [
+pub(crate) const PAUSES: [Duration; 6] = [
     Duration::from_millis(100),
     Duration::from_millis(500),
     Duration::from_secs(2),
@@ -505,6 +506,6 @@ struct Attempt {
     clippy::disallowed_methods,
     reason = "no run waits for its clock here: a server is given the time to come back"
 )]
-async fn wait(time: Duration) {
+pub(crate) async fn wait(time: Duration) {
     tokio::time::sleep(time).await;
 }

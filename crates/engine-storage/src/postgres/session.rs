@@ -25,7 +25,7 @@ const WAITING: &str = "pg_temp.\"rows of a page\"";
 const PART: &str = "\"part of the page\"";
 
 /// The first half of the number of our locks, `engi` in ASCII: nobody changes a table while another does.
-const LOCKS: i32 = 0x656e_6769;
+pub(crate) const LOCKS: i32 = 0x656e_6769;
 
 /// A session of a database.
 pub(super) struct Session {

@@ -1,10 +1,11 @@
-//! What is kept between runs, in an `SQLite` file: tokens (encrypted), validators, cursors, and locks between processes.
+//! What is kept between runs, in an `SQLite` file or a Postgres database: tokens (encrypted), validators, cursors, and locks between processes.
 //!
 //! Knows neither what the values mean nor where the key comes from.
 
 mod cipher;
 mod database;
 mod key;
+mod postgres;
 mod run_store;
 mod runs;
 mod schema;
@@ -21,6 +22,7 @@ use jiff::Timestamp;
 use self::cipher::Cipher;
 use self::database::Database;
 pub use self::key::StateKey;
+pub use self::postgres::PostgresState;
 use self::worker::{Files, Worker};
 
 /// A state in an `SQLite` file, shared by all processes that name it.
@@ -33,53 +35,65 @@ pub struct SqliteState {
     worker: Mutex<Option<Worker>>,
 }
 
-/// Opens a state by what `--state` says: a path, or a URL `sqlite:PATH`.
+/// A state on disk, of whatever kind.
+pub trait State: StateStore + Forget {}
+
+impl<T: StateStore + Forget> State for T {}
+
+/// Forgets what nobody can read any more.
+pub trait Forget {
+    /// Forgets all tokens, of whatever key they were encrypted with; returns how many there were.
+    ///
+    /// # Errors
+    ///
+    /// Fails where the store can't be read or written.
+    fn forget_tokens(&self) -> BoxFuture<'_, Result<usize, StateError>>;
+}
+
+/// Opens a state by what `--state` says: a path, a URL `sqlite:PATH`, or one of a Postgres database.
 ///
 /// # Errors
 ///
 /// Fails for a place that this version can't keep a state in. Nothing is opened yet.
-pub fn open_state(place: &str, key: StateKey) -> Result<SqliteState, StateError> {
-    let path = match place.split_once(':') {
-        Some(("sqlite", path)) => path.strip_prefix("//").unwrap_or(path),
-        Some(("postgres" | "postgresql", _)) => {
-            return Err(StateError::new("a state in Postgres is not supported by this version")
-                .help("name a file: `--state .engine/state.db`"));
+pub fn open_state(place: &str, key: StateKey) -> Result<Arc<dyn State>, StateError> {
+    Ok(match Place::parse(place)? {
+        Place::File(path) => Arc::new(SqliteState::new(path, key)),
+        Place::Postgres(url) => Arc::new(PostgresState::new(url, key)?),
+    })
+}
+
+/// Where a state is.
+#[derive(Debug, PartialEq)]
+enum Place<'a> {
+    /// In a file.
+    File(&'a str),
+    /// In the database of a URL.
+    Postgres(&'a str),
+}
+
+impl<'a> Place<'a> {
+    fn parse(place: &'a str) -> Result<Self, StateError> {
+        let path = match place.split_once(':') {
+            Some(("sqlite", path)) => path.strip_prefix("//").unwrap_or(path),
+            Some(("postgres" | "postgresql", _)) => return Ok(Self::Postgres(place)),
+            // A path may have a colon, as `C:\state.db` has; what has slashes after it is a URL.
+            Some((scheme, rest)) if rest.starts_with("//") => {
+                return Err(StateError::new(format!("a state can't be kept in `{scheme}://…`"))
+                    .help("name a file, `--state .engine/state.db`, or a database, `--state postgres://…`"));
+            }
+            _ => place,
+        };
+        if path.is_empty() || path == ":memory:" {
+            return Err(StateError::new("a state needs a file").help("name one: `--state .engine/state.db`"));
         }
-        // A path may have a colon, as `C:\state.db` has; what has slashes after it is a URL.
-        Some((scheme, rest)) if rest.starts_with("//") => {
-            return Err(StateError::new(format!("a state can't be kept in `{scheme}://…`"))
-                .help("name a file: `--state .engine/state.db`"));
-        }
-        _ => place,
-    };
-    if path.is_empty() || path == ":memory:" {
-        return Err(StateError::new("a state needs a file").help("name one: `--state .engine/state.db`"));
+        Ok(Self::File(path))
     }
-    Ok(SqliteState::new(path, key))
 }
 
 impl SqliteState {
     /// Names the file of a state. Nothing is opened yet.
     pub fn new(path: impl Into<PathBuf>, key: StateKey) -> Self {
         Self { path: path.into(), key, cipher: OnceLock::new(), worker: Mutex::default() }
-    }
-
-    /// Forgets all tokens, of whatever key they were encrypted with; returns how many there were.
-    ///
-    /// # Errors
-    ///
-    /// Fails where the file can't be read or written.
-    pub async fn forget_tokens(&self) -> Result<usize, StateError> {
-        // Whoever has the key keeps all else that is encrypted with it.
-        let mark = self.cipher().ok().map(|cipher| cipher.mark.clone());
-        self.on_file(move |files| match files.existing()? {
-            Some(database) => {
-                let is_lost = database.mark()?.is_some_and(|known| Some(known) != mark);
-                database.forget(name_of(Kind::Token), &[name_of(Kind::DeadLetter)], is_lost)
-            }
-            None => Ok(0),
-        })
-        .await
     }
 
     /// Returns what is made with the key, which is read once.
@@ -127,6 +141,20 @@ fn wrong_key(path: &Path, place: &str) -> StateError {
         path.display()
     ))
     .help("give the key that they were encrypted with in `ENGINE_STATE_KEY`, or forget them all with `engine auth logout --all`")
+}
+
+impl Forget for SqliteState {
+    fn forget_tokens(&self) -> BoxFuture<'_, Result<usize, StateError>> {
+        // Whoever has the key keeps all else that is encrypted with it.
+        let mark = self.cipher().ok().map(|cipher| cipher.mark.clone());
+        Box::pin(self.on_file(move |files| match files.existing()? {
+            Some(database) => {
+                let is_lost = database.mark()?.is_some_and(|known| Some(known) != mark);
+                database.forget(name_of(Kind::Token), &[name_of(Kind::DeadLetter)], is_lost)
+            }
+            None => Ok(0),
+        }))
+    }
 }
 
 impl StateStore for SqliteState {
@@ -279,8 +307,9 @@ mod tests {
 
     #[test]
     fn a_place_is_a_path_or_a_url() {
-        let check = |place: &str| match open_state(place, StateKey::Nowhere(String::new())) {
-            Ok(state) => state.path.display().to_string(),
+        let check = |place: &str| match Place::parse(place) {
+            Ok(Place::File(path)) => path.to_owned(),
+            Ok(Place::Postgres(_)) => "a database".to_owned(),
             Err(error) => format!("error: {error}"),
         };
         for (place, expected) in [
@@ -290,7 +319,7 @@ mod tests {
             ("sqlite:/a/state.db", "/a/state.db"),
             ("sqlite:///a/state.db", "/a/state.db"),
             ("C:\\state.db", "C:\\state.db"),
-            ("postgres://u:p@host/db", "error: a state in Postgres is not supported by this version"),
+            ("postgres://u:p@host/db", "a database"),
             ("redis://host", "error: a state can't be kept in `redis://…`"),
             ("sqlite::memory:", "error: a state needs a file"),
             ("", "error: a state needs a file"),

@@ -1,19 +1,21 @@
 //! The runs of a state: what they work on is sealed before it comes to the database, and opened behind it.
 
+use std::path::Path;
+
 use engine_runtime::{
     Ack, BoxFuture, KEPT_RUNS, Lease, RunChanges, RunEntry, RunLog, RunRecords, RunStore, Standing, StateError,
 };
 
 use super::cipher::Cipher;
-use super::runs::Sealed;
+use super::runs::{Journaled, Sealed};
 use super::{SqliteState, is_encrypted, name_of, wrong_key};
 
 /// What is sealed of a run, by which it is bound to its place.
-const INPUTS: &str = "run inputs";
+pub(super) const INPUTS: &str = "run inputs";
 const CHUNK: &str = "run journal";
 const SNAPSHOT: &str = "run snapshot";
 const EFFECT: &str = "run effect";
-const RECORDS: &str = "run records";
+pub(super) const RECORDS: &str = "run records";
 
 impl RunStore for SqliteState {
     fn begin_run<'a>(&'a self, run: &'a RunEntry) -> BoxFuture<'a, Result<(), StateError>> {
@@ -71,7 +73,7 @@ impl RunStore for SqliteState {
                 return Ok(Some(entry));
             }
             let cipher = self.on_file(self.key_check()?).await?;
-            let inputs = self.opened(&cipher, INPUTS, &entry.id, &sealed, &entry.id)?;
+            let inputs = opened(&self.path, &cipher, INPUTS, &entry.id, &sealed, &entry.id)?;
             Ok(Some(RunEntry { inputs, ..entry }))
         })
     }
@@ -91,24 +93,10 @@ impl RunStore for SqliteState {
             let journaled = self
                 .on_file(move |files| match files.existing()? {
                     Some(database) => database.run_log(&id),
-                    None => Ok(super::runs::Journaled::default()),
+                    None => Ok(Journaled::default()),
                 })
                 .await?;
-            let open = |what, place: &str, sealed: &[u8]| self.opened(&cipher, what, place, sealed, run);
-            let snapshot = match journaled.snapshot {
-                Some((next, sealed)) => Some((next, open(SNAPSHOT, &at(run, next), &sealed)?)),
-                None => None,
-            };
-            let mut chunks = Vec::with_capacity(journaled.chunks.len());
-            for (number, sealed) in journaled.chunks {
-                chunks.push((number, open(CHUNK, &at(run, number), &sealed)?));
-            }
-            let mut acks = Vec::with_capacity(journaled.acks.len());
-            for (key, page, sealed) in journaled.acks {
-                let effect = sealed.map(|sealed| open(EFFECT, &beside(run, &key), &sealed)).transpose()?;
-                acks.push(Ack { key, page, effect });
-            }
-            Ok(RunLog { snapshot, chunks, acks })
+            opened_log(&self.path, &cipher, run, journaled)
         })
     }
 
@@ -124,7 +112,7 @@ impl RunStore for SqliteState {
                 .await?;
             let opened = |records: RunRecords| {
                 let place = at(&beside(run, step), records.number);
-                let body = self.opened(&cipher, RECORDS, &place, &records.body, run)?;
+                let body = opened(&self.path, &cipher, RECORDS, &place, &records.body, run)?;
                 Ok(RunRecords { body, ..records })
             };
             found.into_iter().map(opened).collect()
@@ -169,26 +157,42 @@ impl RunStore for SqliteState {
     }
 }
 
-impl SqliteState {
-    fn opened(
-        &self,
-        cipher: &Cipher,
-        what: &str,
-        place: &str,
-        sealed: &[u8],
-        run: &str,
-    ) -> Result<Vec<u8>, StateError> {
-        cipher.open_as(what, place, sealed).ok_or_else(|| {
-            StateError::new(format!(
-                "the journal of run `{run}` in `{}` was changed by something else",
-                self.path.display()
-            ))
-            .help("begin anew with `--fresh`")
-        })
+/// Opens what was journaled of a run.
+pub(super) fn opened_log(store: &Path, cipher: &Cipher, run: &str, journaled: Journaled) -> Result<RunLog, StateError> {
+    let open = |what, place: &str, sealed: &[u8]| opened(store, cipher, what, place, sealed, run);
+    let snapshot = match journaled.snapshot {
+        Some((next, sealed)) => Some((next, open(SNAPSHOT, &at(run, next), &sealed)?)),
+        None => None,
+    };
+    let mut chunks = Vec::with_capacity(journaled.chunks.len());
+    for (number, sealed) in journaled.chunks {
+        chunks.push((number, open(CHUNK, &at(run, number), &sealed)?));
     }
+    let mut acks = Vec::with_capacity(journaled.acks.len());
+    for (key, page, sealed) in journaled.acks {
+        let effect = sealed.map(|sealed| open(EFFECT, &beside(run, &key), &sealed)).transpose()?;
+        acks.push(Ack { key, page, effect });
+    }
+    Ok(RunLog { snapshot, chunks, acks })
 }
 
-fn seal(cipher: &Cipher, run: &str, changes: RunChanges) -> Result<Sealed, StateError> {
+/// Opens something of a run.
+pub(super) fn opened(
+    store: &Path,
+    cipher: &Cipher,
+    what: &str,
+    place: &str,
+    sealed: &[u8],
+    run: &str,
+) -> Result<Vec<u8>, StateError> {
+    cipher.open_as(what, place, sealed).ok_or_else(|| {
+        StateError::new(format!("the journal of run `{run}` in `{}` was changed by something else", store.display()))
+            .help("begin anew with `--fresh`")
+    })
+}
+
+/// Seals what becomes of a run.
+pub(super) fn seal(cipher: &Cipher, run: &str, changes: RunChanges) -> Result<Sealed, StateError> {
     let mut sealed =
         Sealed { delivered: changes.delivered, end: changes.end, durable: changes.durable, ..Sealed::default() };
     if let Some((number, body)) = changes.chunk {
@@ -213,10 +217,12 @@ fn seal(cipher: &Cipher, run: &str, changes: RunChanges) -> Result<Sealed, State
     Ok(sealed)
 }
 
-fn at(place: &str, number: i64) -> String {
+/// Names the place of something that has a number.
+pub(super) fn at(place: &str, number: i64) -> String {
     format!("{place}\0{number}")
 }
 
-fn beside(run: &str, name: &str) -> String {
+/// Names the place of something of a run.
+pub(super) fn beside(run: &str, name: &str) -> String {
     format!("{run}\0{name}")
 }
