@@ -82,7 +82,7 @@ pub(crate) struct Run {
     /// Read everything, as if no run had been before
     #[arg(long)]
     pub(crate) full_refresh: bool,
-    /// Where tokens and cursors are kept between runs: a path, or `sqlite:PATH`
+    /// Where tokens and cursors are kept between runs: a path, or `postgres://…`
     #[arg(long, value_name = "URL", default_value = crate::state::PLACE)]
     pub(crate) state: String,
     /// Run against a server on loopback that answers with the examples of the spec
@@ -214,7 +214,7 @@ pub(crate) struct Given {
     /// Read inputs from a YAML or JSON file; may be repeated, a later file wins
     #[arg(long, value_name = "FILE")]
     pub(crate) inputs: Vec<PathBuf>,
-    /// Where tokens are kept: a path, or `sqlite:PATH`
+    /// Where tokens are kept: a path, or `postgres://…`
     #[arg(long, value_name = "URL", default_value = crate::state::PLACE)]
     pub(crate) state: String,
     /// How the result is written to stdout
@@ -316,7 +316,7 @@ pub(crate) struct StateImport {
 /// Where the state is.
 #[derive(Args, Debug)]
 pub(crate) struct Place {
-    /// Where it is kept: a path, or `sqlite:PATH`
+    /// Where it is kept: a path, or `postgres://…`
     #[arg(long, value_name = "URL", default_value = crate::state::PLACE)]
     pub(crate) state: String,
 }

@@ -1,7 +1,9 @@
 //! Where the state of runs is kept, and the key of what is secret in it.
 
+use std::sync::Arc;
+
 use engine_runtime::{Environment, StateError};
-use engine_storage::{SqliteState, StateKey, open_state};
+use engine_storage::{State, StateKey, open_state};
 
 use crate::environment::{Variables, data_folder};
 use crate::failure::Failure;
@@ -17,7 +19,7 @@ const VARIABLE: &str = "ENGINE_STATE_KEY";
 /// # Errors
 ///
 /// Fails for a place that no state can be kept in.
-pub(crate) fn open(place: &str, variables: &Variables) -> Result<SqliteState, Failure> {
+pub(crate) fn open(place: &str, variables: &Variables) -> Result<Arc<dyn State>, Failure> {
     let key = match variables.variable(VARIABLE).filter(|text| !text.trim().is_empty()) {
         Some(text) => StateKey::Given { variable: VARIABLE.to_owned(), text },
         None => match data_folder() {

@@ -40,11 +40,8 @@ fn run(arguments: &Run, terminal: &Terminal) -> Result<Status, Failure> {
     let inputs = inputs::gather(&arguments.input, &arguments.inputs)?;
     let environment = Variables::load(&arguments.spec)?;
     // What the examples give is not to be taken for what an API gave.
-    let state: Arc<dyn StateStore> = if arguments.mock {
-        Arc::new(MemoryState::default())
-    } else {
-        Arc::new(state::open(&arguments.state, &environment)?)
-    };
+    let state: Arc<dyn StateStore> =
+        if arguments.mock { Arc::new(MemoryState::default()) } else { state::open(&arguments.state, &environment)? };
     log(arguments, terminal);
 
     let runtime = tokio::runtime::Builder::new_current_thread()

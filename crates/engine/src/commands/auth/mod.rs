@@ -13,7 +13,7 @@ use std::sync::Arc;
 use engine_request::auth::{OAuth2Auth, TokenError};
 use engine_runtime::{ApiLogin, HttpTransport, RunOptions, Shared, StateError, SystemClock, World};
 use engine_source::{Finding, suggest};
-use engine_storage::SqliteState;
+use engine_storage::State;
 
 use crate::arguments::{Auth, Given};
 use crate::environment::Variables;
@@ -48,7 +48,7 @@ pub(super) fn execute(command: &Auth, terminal: &Terminal) -> Result<Status, Fai
 }
 
 /// Opens the state that tokens are kept in.
-fn open(given: &Given, spec: Option<&Path>) -> Result<(SqliteState, Variables), Failure> {
+fn open(given: &Given, spec: Option<&Path>) -> Result<(Arc<dyn State>, Variables), Failure> {
     let variables = Variables::load(spec.unwrap_or(Path::new("")))?;
     Ok((state::open(&given.state, &variables)?, variables))
 }
@@ -63,7 +63,7 @@ fn logins(spec: &Path, given: &Given) -> Result<Vec<ApiLogin>, Failure> {
         clock: Arc::new(SystemClock),
         environment: Arc::new(environment),
         transport: Arc::new(transport),
-        state: Arc::new(state),
+        state,
         shared: Arc::new(Shared::default()),
     };
     let options = RunOptions { inputs, ..RunOptions::default() };

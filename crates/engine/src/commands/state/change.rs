@@ -12,7 +12,7 @@ use crate::status::Status;
 use crate::terminal::print;
 
 /// Puts another value into the place of one that is kept.
-pub(super) async fn set(state: &impl StateStore, arguments: &StateSet) -> Result<Status, Failure> {
+pub(super) async fn set(state: &dyn StateStore, arguments: &StateSet) -> Result<Status, Failure> {
     let kept = all(state).await?;
     let one = find(&kept, &arguments.id)?;
     if one.kind != Kind::Cursor {
@@ -45,7 +45,7 @@ fn like(old: &Value, text: &str) -> Result<Value, Failure> {
 }
 
 /// Forgets what is kept.
-pub(super) async fn reset(state: &impl StateStore, arguments: &StateReset) -> Result<Status, Failure> {
+pub(super) async fn reset(state: &dyn StateStore, arguments: &StateReset) -> Result<Status, Failure> {
     let kept = all(state).await?;
     let mut wanted = Vec::new();
     for id in &arguments.ids {

@@ -13,7 +13,7 @@ use crate::terminal::print;
 pub(super) const VERSION: u64 = 1;
 
 /// Prints what is kept.
-pub(super) async fn execute(state: &impl StateStore) -> Result<Status, Failure> {
+pub(super) async fn execute(state: &dyn StateStore) -> Result<Status, Failure> {
     let entries: Vec<Value> = all(state).await?.iter().map(members).collect();
     print(format!("{:#}\n", json!({"version": VERSION, "entries": entries})))?;
     Ok(Status::Done)

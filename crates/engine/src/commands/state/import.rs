@@ -36,7 +36,7 @@ struct Imported {
 }
 
 /// Keeps all that a file has; nothing where it is not as it should be.
-pub(super) async fn execute(state: &impl StateStore, file: &Path) -> Result<Status, Failure> {
+pub(super) async fn execute(state: &dyn StateStore, file: &Path) -> Result<Status, Failure> {
     let wrong = |what: String| Failure::usage(format!("`{}` {what}", file.display()));
     let text = std::fs::read_to_string(file).map_err(|error| wrong(format!("can't be read: {error}")))?;
     let exported: Exported = serde_json::from_str(&text).map_err(|error| {

@@ -48,7 +48,7 @@ pub(super) fn kind_of(name: &str) -> Option<Kind> {
 }
 
 /// Returns all that is kept, by what it is.
-pub(super) async fn all(state: &impl StateStore) -> Result<Vec<Kept>, Failure> {
+pub(super) async fn all(state: &dyn StateStore) -> Result<Vec<Kept>, Failure> {
     let mut all = Vec::new();
     for (kind, _) in KINDS {
         let entries = state.list(kind).await.map_err(unkept)?;

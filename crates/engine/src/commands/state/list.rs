@@ -14,7 +14,7 @@ const SHOWN: usize = 60;
 
 /// Shows what is kept.
 pub(super) async fn execute(
-    state: &impl StateStore,
+    state: &dyn StateStore,
     arguments: &StateList,
     terminal: &Terminal,
 ) -> Result<Status, Failure> {
@@ -42,7 +42,7 @@ pub(super) async fn execute(
 }
 
 /// Shows one thing whole.
-pub(super) async fn show(state: &impl StateStore, arguments: &StateShow) -> Result<Status, Failure> {
+pub(super) async fn show(state: &dyn StateStore, arguments: &StateShow) -> Result<Status, Failure> {
     let kept = all(state).await?;
     let one = find(&kept, &arguments.id)?;
     print(match arguments.format {

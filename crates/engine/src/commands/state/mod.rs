@@ -8,7 +8,7 @@ mod list;
 
 use std::path::Path;
 
-use engine_runtime::StateError;
+use engine_runtime::{StateError, StateStore};
 
 use crate::arguments::State;
 use crate::environment::Variables;
@@ -33,14 +33,15 @@ pub(super) fn execute(command: &State, terminal: &Terminal) -> Result<Status, Fa
         .build()
         .map_err(|error| Failure::failed(format!("cannot start: {error}")))?;
     runtime.block_on(async {
-        let state = state::open(&place.state, &variables)?;
+        let opened = state::open(&place.state, &variables)?;
+        let state: &dyn StateStore = &*opened;
         match command {
-            State::List(arguments) => list::execute(&state, arguments, terminal).await,
-            State::Show(arguments) => list::show(&state, arguments).await,
-            State::Set(arguments) => change::set(&state, arguments).await,
-            State::Reset(arguments) => change::reset(&state, arguments).await,
-            State::Export(_) => export::execute(&state).await,
-            State::Import(arguments) => import::execute(&state, &arguments.file).await,
+            State::List(arguments) => list::execute(state, arguments, terminal).await,
+            State::Show(arguments) => list::show(state, arguments).await,
+            State::Set(arguments) => change::set(state, arguments).await,
+            State::Reset(arguments) => change::reset(state, arguments).await,
+            State::Export(_) => export::execute(state).await,
+            State::Import(arguments) => import::execute(state, &arguments.file).await,
         }
     })
 }
