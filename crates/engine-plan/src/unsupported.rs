@@ -3,8 +3,8 @@
 
 use engine_source::{Entry, Finding, Findings, Node, Span};
 
-use self::Object::{Api, Endpoint, Incremental, OnError, Read, Sink, Step, Top, Validate, Wait};
-use self::Sign::{Is, There};
+use self::Object::{Api, Endpoint, Incremental, OnError, Read, Step, Top, Validate, Wait};
+use self::Sign::There;
 
 /// The objects of a spec in which there is something that does not run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +18,6 @@ enum Object {
     Validate,
     OnError,
     Wait,
-    Sink,
 }
 
 /// How it is recognised.
@@ -26,8 +25,6 @@ enum Object {
 enum Sign {
     /// The key is there, and neither null nor `none`.
     There,
-    /// The key has this value.
-    Is(&'static str),
 }
 
 /// Something that does not run.
@@ -37,14 +34,11 @@ pub(crate) struct Unsupported {
     instead: &'static str,
 }
 
-const OTHER_SINK: &str = "use `sqlite`, `parquet`, `csv` or `jsonl`";
-
 #[rustfmt::skip]
 const TABLE: &[(Object, &str, Sign, &str, &str)] = &[
     (Wait, "event", There, "a `wait` for an event", "wait until a condition holds: `wait: {until: …}`"),
     (Incremental, "concurrency", There, "`concurrency` of windows", "leave it out"),
     (Read, "sink", There, "a read from a sink", "read the endpoint that the records came from"),
-    (Sink, "type", Is("postgres"), "a `postgres` sink", OTHER_SINK),
 ];
 
 impl Unsupported {
@@ -76,9 +70,6 @@ pub(crate) fn find(root: &Node, others: &Findings) -> Vec<Finding> {
 
 fn all(root: &Node, findings: &mut Found) {
     object(Top, root, findings);
-    for entry in members(root, "sinks") {
-        object(Sink, &entry.value, findings);
-    }
     for entry in members(root, "apis") {
         let api = &entry.value;
         object(Api, api, findings);
@@ -138,8 +129,6 @@ fn object(kind: Object, node: &Node, findings: &mut Found) {
         let span = match sign {
             There if text == Some("none") => continue,
             There => entry.key.span,
-            Is(value) if text == Some(*value) => entry.value.span(),
-            Is(_) => continue,
         };
         let whole = match kind {
             Endpoint | Read | Wait => node.span(),
