@@ -10,14 +10,15 @@ use crate::asked_of_answers;
 use crate::body::{self, Beside, Download, Staged, Takes, max_body};
 use crate::exchange::{Asked, Exchanged, Outcome, is_read_only};
 use crate::failure::Failure;
-use crate::idempotency::idempotency_key;
 use crate::item::{Item, Json, Origin};
+use crate::journal::Effect;
 use crate::mapping::{Mapper, Scratch};
 use crate::needs::whole_scope;
 use crate::page::excerpt;
 use crate::params::params_of;
 use crate::poll::Poll;
 use crate::report::{Event, WaitingFor};
+use crate::sending::Sending;
 use crate::site::Site;
 use crate::xml_lists;
 
@@ -58,6 +59,36 @@ impl Caller {
     /// Calls for one record, or for a batch of them, and gives what goes on: nothing where an error rule leaves it out.
     pub(crate) async fn call(&self, item: &Item, base: &Scope) -> Result<Vec<Item>, Failure> {
         let Target::Call(call) = &self.site.step.target else { return Ok(Vec::new()) };
+        let sending = Sending::new(&self.site, call, item);
+        match sending.done() {
+            Some(Effect::HandedOn(records)) => return Ok(self.again(item, records)),
+            Some(Effect::Skipped) => return Ok(Vec::new()),
+            Some(Effect::Refused) | None => {}
+        }
+        sending.begin(call, item).await?;
+        match self.send(call, item, base).await {
+            Ok(handed_on) => {
+                sending.end(item, handed_on.as_deref()).await?;
+                Ok(handed_on.unwrap_or_default())
+            }
+            Err(failure) => {
+                sending.failed(item, &failure).await?;
+                Err(failure)
+            }
+        }
+    }
+
+    /// Hands on what was handed on before the run was taken up again.
+    fn again(&self, item: &Item, records: &[String]) -> Vec<Item> {
+        let of = |item: &Item, record: &String| Item { current: Json::copy(record), row: None, ..item.clone() };
+        match (&self.site.step.results, records) {
+            (None, [record]) => vec![of(item, record)],
+            _ => self.site.members(item).iter().zip(records).map(|(member, record)| of(member, record)).collect(),
+        }
+    }
+
+    /// Sends what the step says, and gives what goes on; nothing where an error rule leaves it out.
+    async fn send(&self, call: &Call, item: &Item, base: &Scope) -> Result<Option<Vec<Item>>, Failure> {
         let endpoint = &call.endpoint;
         let mut item_scope = whole_scope(base, item)?;
         if self.rooted {
@@ -75,7 +106,7 @@ impl Caller {
         let (mut exchanged, scope) = loop {
             let answers = poll.as_ref().map_or(0, Poll::answers);
             let Some((exchanged, scope)) = self.ask(call, item, &item_scope, &scope, answers).await? else {
-                return Ok(Vec::new());
+                return Ok(None);
             };
             let Some(poll) = &mut poll else { break (exchanged, scope) };
             match poll.take(&exchanged, &item_scope, self.site.context().exchanges.now())? {
@@ -103,7 +134,7 @@ impl Caller {
             staged.place(download, &self.site.context().placed).map_err(|failure| exchanged.hide(failure))?;
         }
         self.site.tally.add(|counts| counts.sent += self.site.members(item).len() as u64);
-        Ok(handed_on)
+        Ok(Some(handed_on))
     }
 
     /// Asks once; nothing where an error rule leaves the item out, or where nothing is sent.
@@ -138,7 +169,7 @@ impl Caller {
             }
             if let Some(idempotency) = &endpoint.idempotency {
                 let derived = || {
-                    let key = idempotency_key(&self.site.context().key, self.site.address(), item);
+                    let key = self.site.key(item);
                     if answers == 0 { key } else { derive_key([key.as_bytes(), answers.to_string().as_bytes()]) }
                 };
                 idempotency.apply(&mut draft, scope, derived)?;

@@ -41,6 +41,7 @@ mod redirect;
 mod report;
 mod run;
 mod secrets;
+mod sending;
 mod shape;
 mod sink;
 mod site;

@@ -143,6 +143,8 @@ pub static RULES: &[Rule] = &[
     rule!("state-failed", Error, Running, "what is kept between runs cannot be read or written"),
     rule!("sink-failed", Error, Running, "a sink could not write"),
     rule!("interrupted", Error, Running, "the run was interrupted"),
+    rule!("in-doubt", Error, Running, "a request may have been sent before the run broke off"),
+    rule!("run-not-resumable", Error, Running, "a run can't be taken up where it broke off"),
     rule!("step-failed", Error, Running, "a step failed by its own word"),
     rule!("output-failed", Error, Running, "the output could not be written"),
     rule!("internal-error", Error, Running, "something in the engine itself is wrong"),

@@ -10,8 +10,8 @@ pub(crate) enum Effect {
     HandedOn(Vec<String>),
     /// An error rule left the item out.
     Skipped,
-    /// It was rejected, with this message.
-    Rejected(String),
+    /// The API refused it: it may be sent again.
+    Refused,
 }
 
 impl Effect {
