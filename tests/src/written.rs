@@ -1,7 +1,7 @@
 //! What a run wrote, as a text that can be compared and read.
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
@@ -24,13 +24,13 @@ fn columns(path: &Path) -> io::Result<String> {
     let reader = SerializedFileReader::new(File::open(path)?)?;
     let mut schema = Vec::new();
     print_schema(&mut schema, reader.metadata().file_metadata().schema());
-    let mut text = String::from_utf8_lossy(&schema).into_owned();
+    let mut text = schema;
     for group in reader.metadata().row_groups() {
         let packed = group.columns().first().map(parquet::file::metadata::ColumnChunkMetaData::compression);
-        text.push_str(&format!("{} rows, {packed:?}\n", group.num_rows()));
+        writeln!(text, "{} rows, {packed:?}", group.num_rows())?;
     }
     for row in reader.get_row_iter(None)? {
-        text.push_str(&format!("{}\n", row?));
+        writeln!(text, "{}", row?)?;
     }
-    Ok(text)
+    String::from_utf8(text).map_err(io::Error::other)
 }
