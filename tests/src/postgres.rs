@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{ChildStdin, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -24,8 +24,8 @@ pub struct Postgres {
     folder: PathBuf,
     port: u16,
     user: Option<(u32, u32)>,
-    /// Ends with this process; then the server is stopped.
-    _watch: ChildStdin,
+    /// Its input ends with this process; then the server is stopped.
+    watch: Child,
 }
 
 /// An empty database of a server.
@@ -75,14 +75,14 @@ impl Postgres {
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
         fs::write(folder.join("password"), PASSWORD).unwrap();
         let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
-        let mut watch = as_user(Command::new("sh"), user)
+        let watch = as_user(Command::new("sh"), user)
             .args(["-c", WATCH, "watch"])
             .arg(programs.join("pg_ctl"))
             .arg(&folder)
             .stdin(Stdio::piped())
             .spawn()
             .unwrap();
-        let server = Self { programs, folder, port, user, _watch: watch.stdin.take().unwrap() };
+        let server = Self { programs, folder, port, user, watch };
         let make = [
             "-U",
             "engine",
@@ -167,6 +167,14 @@ impl Postgres {
         // A server inherits what its starter writes to, so nobody waits for the end of that.
         let status = command.stdin(Stdio::null()).stdout(output()).stderr(output()).status().unwrap();
         assert!(status.success(), "{program}: {}\n{}", fs::read_to_string(&told).unwrap_or_default(), self.log());
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        drop(self.watch.stdin.take());
+        // It ends when the server has, and what it kept is removed.
+        _ = self.watch.wait();
     }
 }
 

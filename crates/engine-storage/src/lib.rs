@@ -114,6 +114,7 @@ impl Sinks for Storage {
     fn forget(&self, sink: &SinkSpec, target: &SinkTarget, run: &str) -> Result<(), SinkError> {
         match (&sink.kind, target.path.as_deref()) {
             (SinkKind::Sqlite { .. }, Some(path)) => sqlite::forget(path, run),
+            (SinkKind::Postgres { url, schema }, _) => postgres::forget(url.expose(), schema.as_deref(), run),
             _ => Ok(()),
         }
     }

@@ -4,7 +4,9 @@
 
 use bytes::Bytes;
 use engine_expr::Secret;
-use engine_runtime::{Column, ColumnType, Mode, Record, RecordSink, SinkError, SinkKind, SinkSpec, SinkTarget, Sinks};
+use engine_runtime::{
+    Column, ColumnType, Mode, Record, RecordSink, SinkError, SinkKind, SinkSpec, SinkTarget, Sinks, Unit,
+};
 use engine_storage::Storage;
 use engine_tests::{Database, Postgres};
 
@@ -557,6 +559,37 @@ fn a_lost_connection_is_made_again_between_pages() {
     let error = sink.write(&records(r#"{"id": 5}"#)).unwrap_err();
     assert!(error.message.contains("the connection was lost, and with it the new rows"), "{error}");
     assert_eq!(it.rows(), "1\n2\n3");
+}
+
+#[test]
+fn what_a_run_has_written_is_kept_with_the_rows_until_it_is_forgotten() {
+    let it = Fixture::new(server!());
+    let unit = |run: &str, page: &str| Unit {
+        run: run.to_owned(),
+        step: "load".to_owned(),
+        page: page.to_owned(),
+        items: page.as_bytes().to_vec(),
+    };
+    let mut sink = it.open().unwrap();
+    assert_eq!(sink.units("r1", "load").unwrap(), []);
+    assert!(sink.write_units(&records(r#"{"id": 1}"#), &[unit("r1", "p1")]).unwrap());
+    it.query("DROP TABLE _engine_commits");
+    assert!(sink.write_units(&records(r#"{"id": 2}"#), &[unit("r1", "p2"), unit("r1", "p3")]).unwrap());
+    assert!(sink.write_units(&records("{\"id\": 3}\n{\"id\": []}"), &[unit("r2", "p1")]).unwrap());
+    assert_eq!(it.other().open().unwrap().units("r1", "load").unwrap(), [unit("r1", "p2"), unit("r1", "p3")]);
+    assert_eq!(sink.units("r1", "other").unwrap(), []);
+    it.query("CREATE TABLE u (id bigint CHECK (id < 5))");
+    let mut refused = it.other();
+    refused.target.table = Some("u".to_owned());
+    refused.open().unwrap().write_units(&records(r#"{"id": 5}"#), &[unit("r3", "p1")]).unwrap_err();
+    assert_eq!(sink.units("r3", "load").unwrap(), [], "neither the rows nor what they are known by");
+    it.storage.forget(&it.spec, &it.target, "r1").unwrap();
+    assert_eq!(sink.units("r1", "load").unwrap(), []);
+    assert_eq!(sink.units("r2", "load").unwrap(), [unit("r2", "p1")]);
+    it.storage.forget(&it.spec, &it.target, "r2").unwrap();
+    it.storage.forget(&it.spec, &it.target, "r2").unwrap();
+    assert_eq!(it.query("SELECT count(*) FROM pg_tables WHERE tablename = '_engine_commits'"), "0");
+    assert!(!it.upsert(&["id"]).open().unwrap().write_units(&records(r#"{"id": 1}"#), &[unit("r4", "p1")]).unwrap());
 }
 
 #[test]

@@ -8,6 +8,7 @@
 
 mod address;
 mod column;
+mod commits;
 mod connection;
 mod failure;
 mod page;
@@ -17,7 +18,7 @@ mod tls;
 
 use std::time::Duration;
 
-use engine_runtime::{ColumnType, Mode, Record, RecordSink, SinkError, SinkSpec, SinkTarget};
+use engine_runtime::{ColumnType, Mode, Record, RecordSink, SinkError, SinkSpec, SinkTarget, Unit};
 use tokio::runtime::{Builder, Runtime};
 use tokio_postgres::error::SqlState;
 
@@ -97,6 +98,7 @@ impl PostgresTable {
             session: None,
             table: Table::named("", &name, &name, sink.create),
             unique: false,
+            has_units: false,
             rows: 0,
         };
         let open = runtime.block_on(writer.open());
@@ -117,7 +119,20 @@ impl PostgresTable {
 
 impl RecordSink for PostgresTable {
     fn write(&mut self, records: &[Record]) -> Result<(), SinkError> {
-        self.run(async |writer| writer.write(records).await)
+        self.run(async |writer| writer.write(records, &[]).await)
+    }
+
+    fn write_units(&mut self, records: &[Record], units: &[Unit]) -> Result<bool, SinkError> {
+        // Rows that are updated or replaced are the same however often they are; and where no table may be made, there is none for units.
+        if self.writer.mode != Mode::Append || !self.writer.create {
+            return Ok(false);
+        }
+        self.run(async |writer| writer.write(records, units).await)?;
+        Ok(true)
+    }
+
+    fn units(&mut self, run: &str, step: &str) -> Result<Vec<Unit>, SinkError> {
+        self.run(async |writer| writer.units(run, step).await)
     }
 
     fn finish(&mut self) -> Result<(), SinkError> {
@@ -132,6 +147,28 @@ impl Drop for PostgresTable {
             runtime.shutdown_background();
         }
     }
+}
+
+/// Forgets what a run that is done has kept beside its rows.
+pub(crate) fn forget(url: &str, schema: Option<&str>, run: &str) -> Result<(), SinkError> {
+    let address = Address::parse(url)?;
+    let schema = schema.map(str::to_owned).or_else(|| address.schema.clone());
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| SinkError::new(format!("nothing can wait for the database: {error}")))?;
+    let forgotten = runtime.block_on(async {
+        let session = Session::new(Connection::open(&address).await?);
+        // A schema that is not there has nothing to forget in it.
+        let schema = match schema {
+            Some(schema) => schema,
+            None => session.schema(None, false).await?,
+        };
+        commits::forget(session.client(), &schema, run).await?;
+        session.close().await;
+        Ok(())
+    });
+    forgotten.map_err(|failure: Failure| failure.of(&format!("database `{}`", address.shown())).into())
 }
 
 /// What a table is written with.
@@ -149,6 +186,8 @@ struct Writer {
     table: Table,
     /// Whether it is known that no two rows can have one key.
     unique: bool,
+    /// Whether the page at hand is known by something that is kept beside its rows.
+    has_units: bool,
     rows: u64,
 }
 
@@ -230,6 +269,11 @@ impl Writer {
             self.table = table;
             self.unique = unique;
             match stopped {
+                // What is kept beside the rows tells whether they were written.
+                Stopped::Doubtful(_) if self.has_units && attempt.losses < LOSSES => {
+                    attempt.losses += 1;
+                    attempt.is_doubtful = true;
+                }
                 Stopped::Doubtful(why) => {
                     return Err(Trouble::new(format!(
                         "table `{}`: the connection was lost while rows were committed, and nobody knows whether they were: {why}",
@@ -293,6 +337,10 @@ impl Writer {
             return false;
         }
         attempt.looked_again = true;
+        // Another run has ended, and with it the table of what runs have written.
+        if self.has_units && failure.code() == Some(&SqlState::UNDEFINED_TABLE) {
+            return self.table.load(session.client()).await.is_ok();
+        }
         let before = self.table.clone();
         let lost_index = failure.code() == Some(&SqlState::INVALID_COLUMN_REFERENCE) && self.unique;
         self.unique = false;
@@ -343,12 +391,13 @@ impl Writer {
         Ok(changes)
     }
 
-    async fn write(&mut self, records: &[Record]) -> Result<(), SinkError> {
-        if records.is_empty() {
+    async fn write(&mut self, records: &[Record], units: &[Unit]) -> Result<(), SinkError> {
+        if records.is_empty() && units.is_empty() {
             return Ok(());
         }
+        self.has_units = !units.is_empty();
         let written =
-            self.transact(async |this, session, attempt| this.write_page(records, session, attempt).await).await;
+            self.transact(async |this, session, attempt| this.write_page(records, units, session, attempt).await).await;
         written.map_err(|failure| self.said(failure))?;
         self.rows += records.len() as u64;
         Ok(())
@@ -358,9 +407,13 @@ impl Writer {
     async fn write_page(
         &mut self,
         records: &[Record],
+        units: &[Unit],
         session: &mut Session,
         attempt: &mut Attempt,
     ) -> Result<(), Stopped> {
+        if attempt.is_doubtful && commits::are_kept(session.client(), self.table.schema(), units).await? {
+            return Ok(());
+        }
         let mut table = self.table.clone();
         let mut page = Page::lay_out(records, &mut table, self.manner(attempt))?;
         if !page.changes.is_empty() || !(self.key.is_empty() || self.unique) {
@@ -388,6 +441,9 @@ impl Writer {
             session.upsert(&self.table, &page, &self.key).await
         };
         written.map_err(|failure| self.of_row(failure, &page, attempt))?;
+        if !units.is_empty() {
+            commits::keep(session.client(), self.table.schema(), units).await?;
+        }
         Ok(())
     }
 
@@ -413,6 +469,14 @@ impl Writer {
         };
         let trouble = failure.of(&what);
         Failure::Other(Trouble { message: format!("row {row}: {}", trouble.message), ..trouble })
+    }
+
+    /// Returns the units that a step of a run has written.
+    async fn units(&mut self, run: &str, step: &str) -> Result<Vec<Unit>, SinkError> {
+        let schema = self.table.schema().to_owned();
+        let found =
+            self.transact(async |_, session, _| Ok(commits::of_step(session.client(), &schema, run, step).await?));
+        found.await.map_err(|failure| self.said(failure))
     }
 
     async fn finish(&mut self) -> Result<(), SinkError> {
@@ -494,6 +558,8 @@ impl Writer {
 #[derive(Default)]
 struct Attempt {
     losses: usize,
+    /// Whether nobody knows if an attempt before was committed.
+    is_doubtful: bool,
     conflicts: usize,
     looked_again: bool,
     /// Whether each row goes by itself.

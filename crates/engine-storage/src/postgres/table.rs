@@ -118,6 +118,11 @@ impl Table {
         self.positions.get(name).copied()
     }
 
+    /// Returns the schema that it is in.
+    pub(super) fn schema(&self) -> &str {
+        &self.schema
+    }
+
     /// Returns the name that messages use.
     pub(super) fn shown(&self) -> &str {
         &self.shown

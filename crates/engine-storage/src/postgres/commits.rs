@@ -1,0 +1,106 @@
+//! What a run has written to a database, kept there in the same transaction as the rows: who goes on with the run knows it from that.
+//!
+//! The table is beside those that are written, and gone when no run needs it.
+
+use engine_runtime::Unit;
+use tokio_postgres::Client;
+
+use super::failure::Failure;
+use super::session::LOCKS;
+use crate::identifier::quoted;
+
+/// The table, which runs of all flows share.
+const TABLE: &str = "_engine_commits";
+
+/// Keeps units, within the transaction that writes their rows.
+pub(super) async fn keep(client: &Client, schema: &str, units: &[Unit]) -> Result<(), Failure> {
+    let table = named(schema);
+    if !is_there(client, schema).await? {
+        // Of two who make it at once one waits, and finds it made.
+        lock(client).await?;
+        client
+            .batch_execute(&format!(
+                "CREATE TABLE IF NOT EXISTS {table} (
+                    number bigint GENERATED ALWAYS AS IDENTITY,
+                    run text NOT NULL,
+                    step text NOT NULL,
+                    page text NOT NULL,
+                    items bytea NOT NULL,
+                    at timestamptz NOT NULL DEFAULT now()
+                )"
+            ))
+            .await?;
+    }
+    let statement =
+        client.prepare(&format!("INSERT INTO {table} (run, step, page, items) VALUES ($1, $2, $3, $4)")).await?;
+    for unit in units {
+        client.execute(&statement, &[&unit.run, &unit.step, &unit.page, &unit.items]).await?;
+    }
+    Ok(())
+}
+
+/// Tells whether units were kept, and so the rows that go with them.
+pub(super) async fn are_kept(client: &Client, schema: &str, units: &[Unit]) -> Result<bool, Failure> {
+    if !is_there(client, schema).await? {
+        return Ok(false);
+    }
+    let sql =
+        format!("SELECT 1 FROM {} WHERE run = $1 AND step = $2 AND page = $3 AND items = $4 LIMIT 1", named(schema));
+    for unit in units {
+        if client.query_opt(&sql, &[&unit.run, &unit.step, &unit.page, &unit.items]).await?.is_none() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Returns the units of a step.
+pub(super) async fn of_step(client: &Client, schema: &str, run: &str, step: &str) -> Result<Vec<Unit>, Failure> {
+    if !is_there(client, schema).await? {
+        return Ok(Vec::new());
+    }
+    let sql = format!("SELECT page, items FROM {} WHERE run = $1 AND step = $2 ORDER BY number", named(schema));
+    let rows = client.query(&sql, &[&run, &step]).await?;
+    let unit = |row: tokio_postgres::Row| {
+        Ok(Unit { run: run.to_owned(), step: step.to_owned(), page: row.try_get(0)?, items: row.try_get(1)? })
+    };
+    rows.into_iter().map(unit).collect()
+}
+
+/// Forgets the units of a run, and those that nobody has asked for in 90 days; the table goes with the last of them.
+pub(super) async fn forget(client: &Client, schema: &str, run: &str) -> Result<(), Failure> {
+    if !is_there(client, schema).await? {
+        return Ok(());
+    }
+    let table = named(schema);
+    client.batch_execute("BEGIN").await?;
+    lock(client).await?;
+    if is_there(client, schema).await? {
+        let old = format!("DELETE FROM {table} WHERE run = $1 OR at < now() - interval '90 days'");
+        client.execute(&old, &[&run]).await?;
+        let left = client.query_opt(&format!("SELECT 1 FROM {table} LIMIT 1"), &[]).await?;
+        if left.is_none() {
+            // Whoever writes to it just now is waited for, and may have left something in it.
+            client.batch_execute(&format!("LOCK TABLE {table}")).await?;
+            if client.query_opt(&format!("SELECT 1 FROM {table} LIMIT 1"), &[]).await?.is_none() {
+                client.batch_execute(&format!("DROP TABLE {table}")).await?;
+            }
+        }
+    }
+    Ok(client.batch_execute("COMMIT").await?)
+}
+
+async fn is_there(client: &Client, schema: &str) -> Result<bool, Failure> {
+    let sql = "SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+               WHERE n.nspname = $1::text AND c.relname = $2::text";
+    Ok(client.query_opt(sql, &[&schema, &TABLE]).await?.is_some())
+}
+
+async fn lock(client: &Client) -> Result<(), Failure> {
+    client.execute("SELECT pg_advisory_xact_lock($1, hashtext($2))", &[&LOCKS, &TABLE]).await?;
+    Ok(())
+}
+
+fn named(schema: &str) -> String {
+    format!("{}.{}", quoted(schema), quoted(TABLE))
+}
