@@ -5,13 +5,14 @@ use std::sync::Arc;
 use engine_request::Removable;
 
 use super::Builder;
+use crate::catalog::EndpointEntry;
 use crate::plan::{Block, Composite, Items, Source, Step, Target};
 
 impl Builder<'_> {
     /// Makes all endpoints that are made of steps.
     pub(super) fn composites(&self) -> Option<Vec<Arc<Composite>>> {
-        let made = self.catalog.endpoints().filter(|entry| entry.composite.is_some());
-        let make = |entry: &crate::catalog::EndpointEntry<'_>| {
+        let entries = self.catalog.endpoints().filter(|entry| entry.composite.is_some());
+        let make = |entry: &EndpointEntry<'_>| {
             let model = entry.model;
             let steps = self.composed(model.steps.as_deref()?, entry.at.get("steps"), &entry.id())?;
             Some(Arc::new(Composite {
@@ -27,7 +28,7 @@ impl Builder<'_> {
                 steps,
             }))
         };
-        made.map(make).collect()
+        entries.map(make).collect()
     }
 }
 

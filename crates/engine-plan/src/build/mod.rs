@@ -67,7 +67,7 @@ pub(crate) fn build(
     };
     let at = At::new(root);
     let steps =
-        if spec.steps.is_empty() { builder.everything()? } else { builder.flow(&spec.steps, at.get("steps"))? };
+        if spec.steps.is_empty() { builder.everything() } else { builder.flow(&spec.steps, at.get("steps"))? };
     let on_failure = builder.block(&spec.on_failure, at.get("on_failure"), place::ON_FAILURE)?;
     let finally = builder.block(&spec.finally, at.get("finally"), place::FINALLY)?;
     builder.in_endpoint.set(true);

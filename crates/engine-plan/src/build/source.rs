@@ -58,12 +58,12 @@ impl Builder<'_> {
     fn long(&self, long: &spec::ReadEndpoint) -> Option<Reading> {
         let own = long.incremental.as_ref();
         match bare(self.endpoint(&long.endpoint)?, long.endpoint.span)? {
-            Reading::Composite(read) => Some(Reading::Composite(CompositeRead {
+            Reading::Composite(read) => Some(Reading::Composite(Box::new(CompositeRead {
                 params: long.params.clone(),
                 incremental: incremental(own, read.incremental.as_ref()),
                 limit: long.limit.clone(),
-                ..read
-            })),
+                ..*read
+            }))),
             Reading::Endpoint(read) => {
                 let mut endpoint = read.endpoint;
                 if let Some(paginate) = &long.paginate {
@@ -142,14 +142,14 @@ fn forget(reading: &mut Reading) {
 /// Makes a read that says nothing but the endpoint.
 fn bare(entry: &EndpointEntry<'_>, span: Span) -> Option<Reading> {
     if let Some(composite) = entry.composite {
-        return Some(Reading::Composite(CompositeRead {
+        return Some(Reading::Composite(Box::new(CompositeRead {
             composite,
             name: entry.name.to_owned(),
             params: Map::new(),
             incremental: entry.model.incremental.as_ref().and_then(Removable::as_set).cloned(),
             limit: None,
             span,
-        }));
+        })));
     }
     Some(Reading::Endpoint(Read {
         endpoint: entry.effective.clone()?,

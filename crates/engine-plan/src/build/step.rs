@@ -72,9 +72,9 @@ impl Builder<'_> {
     }
 
     /// Reads all that can be read: what a spec without steps does.
-    pub(super) fn everything(&self) -> Option<Block> {
-        let Some((reads, span)) = self.readable() else { return Some(Block::default()) };
-        Some(Block::new(vec![Step {
+    pub(super) fn everything(&self) -> Block {
+        let Some((reads, span)) = self.readable() else { return Block::default() };
+        Block::new(vec![Step {
             id: "step_1".to_owned(),
             path: "step_1".to_owned(),
             uid: self.number(),
@@ -100,7 +100,7 @@ impl Builder<'_> {
             waits_for: Vec::new(),
             kept: Kept::default(),
             is_implied: true,
-        }]))
+        }])
     }
 
     fn on_error(&self, on_error: Option<&spec::OnError>, at: At<'_>, path: &str) -> Option<OnError> {

@@ -154,14 +154,17 @@ impl<'a> Checker<'a> {
                 let (key, label) = if own.is_some() { ("default", "the second one") } else { ("case", "never taken") };
                 let span = node.key(key).or_else(|| case.case.as_ref().map(engine_expr::Condition::span));
                 let place = self.place(node.span(), first);
-                let message = match own {
-                    Some(_) => "a `switch` has one `default`",
-                    None => "no item comes to a case after `default`",
+                let (message, help) = match own {
+                    Some(_) => ("a `switch` has one `default`", format!("keep one of them: the first is at {place}")),
+                    None => (
+                        "no item comes to a case after `default`",
+                        format!("move it above the `default`, which is at {place}, or remove it"),
+                    ),
                 };
                 self.findings.push(
                     Finding::error("unreachable-case", message)
                         .label(span.or(own.map(Setting::span)).unwrap_or_default(), label)
-                        .help(format!("move it above the `default`, which is at {place}, or remove it")),
+                        .help(help),
                 );
                 return;
             }

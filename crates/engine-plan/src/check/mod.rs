@@ -5,6 +5,7 @@
 mod api;
 mod at;
 mod auth;
+mod call;
 mod combination;
 mod composite;
 mod flow;
@@ -12,6 +13,7 @@ mod input;
 mod leaf;
 mod mapping;
 mod names;
+mod read;
 mod reference;
 mod schema;
 mod signing;

@@ -2,33 +2,18 @@
 
 use std::sync::Arc;
 
-use engine_request::Removable;
-use engine_source::{Finding, Span};
+use engine_source::Finding;
 use engine_spec::{
-    Batch, BatchLimits, BatchSize, Call, Case, ErrorHandling, Expect, ForEach, JsonSchemaSource, MapUse, OnError, Read,
-    ReadEndpoint, Rule, Step, Validate, Wait, WaitEvent, WaitFor,
+    Batch, BatchLimits, BatchSize, Case, ErrorHandling, Expect, ForEach, JsonSchemaSource, MapUse, OnError, Rule, Step,
+    Validate, Wait, WaitEvent, WaitFor,
 };
 
-use super::api::Home;
 use super::at::At;
 use super::names::{
-    BATCH, ERROR, GIVEN, ITEM, LAST, Names, ORIGINAL, PAGE, PARENT, REQUEST, RESPONSE, Root, STEPS, STREAM, TRIGGER,
-    WAIT, WINDOW,
+    BATCH, ERROR, GIVEN, ITEM, Names, ORIGINAL, PARENT, REQUEST, RESPONSE, Root, STEPS, STREAM, TRIGGER, WAIT, WINDOW,
 };
 use super::{Checker, Spot, StepName, Var};
-use crate::catalog::EndpointEntry;
 use crate::place;
-
-/// What a step's reads are.
-#[derive(Default)]
-struct Reads<'a> {
-    /// The endpoints, as far as they are known.
-    endpoints: Vec<&'a EndpointEntry<'a>>,
-    /// Whether one of them is incremental.
-    windowed: bool,
-    /// Whether it is a sink that is read, which gives no answers.
-    of_sink: bool,
-}
 
 impl<'a> Checker<'a> {
     /// Checks the steps of the flow, and those that run when it failed and at its end.
@@ -257,106 +242,6 @@ impl<'a> Checker<'a> {
                 }
                 each
             }
-        }
-    }
-
-    fn read(&mut self, read: &'a Read, at: At<'a>, names: &Names<'a>) -> Reads<'a> {
-        let mut reads = Reads::default();
-        match read {
-            Read::Endpoint(pattern) => {
-                reads.endpoints = self.readable(pattern);
-                self.bare(&reads.endpoints, at, pattern.span());
-            }
-            Read::Many(patterns) => {
-                for pattern in patterns {
-                    let found = self.readable(pattern);
-                    self.bare(&found, At::default(), pattern.span());
-                    reads.endpoints.extend(found);
-                }
-            }
-            Read::Long(long) => {
-                let ReadEndpoint { endpoint, params, query, headers, incremental, paginate, limit } = &**long;
-                let entry = self.endpoint(endpoint);
-                if let Some(entry) = entry {
-                    self.must_be_readable(entry, endpoint.span);
-                    self.arguments(entry, params, at, endpoint.span);
-                    self.use_of_steps(entry, endpoint.span, at, &["query", "headers", "paginate"]);
-                }
-                for (_, value) in params {
-                    self.dynamic(value, names);
-                }
-                self.query(query, names);
-                self.headers(headers, names);
-                let home = entry.map(Home::of);
-                self.incremental(incremental.as_ref(), names, home);
-                // Pages are asked for by the endpoint's own request, which knows its params and not the step.
-                let own = Names::of(GIVEN).and(&[RESPONSE, REQUEST, PAGE, LAST]);
-                let own = entry.map_or(own, |entry| own.with_params(&entry.model.params));
-                self.paginate(paginate.as_ref(), &own, home);
-                self.setting(limit.as_ref(), names);
-                reads.endpoints.extend(entry);
-                reads.windowed = matches!(incremental, Some(Removable::Set(_)));
-                if reads.windowed && !self.in_flow {
-                    self.findings.push(
-                        Finding::error("unknown-field", "a read within an endpoint keeps no cursor of its own")
-                            .label(at.key("incremental").unwrap_or(endpoint.span), "only the endpoint is `incremental`")
-                            .help("move it to the endpoint, and send `window.start` by `params` or `query`"),
-                    );
-                }
-            }
-            Read::Sink(read) => {
-                self.read_sink(read, at, names);
-                reads.of_sink = true;
-            }
-        }
-        // What an endpoint is made of reads without cursors; its own window it knows as one of its names.
-        reads.windowed = self.in_flow && (reads.windowed || reads.endpoints.iter().any(|entry| entry.is_incremental()));
-        reads
-    }
-
-    /// Checks reads that give no params.
-    fn bare(&mut self, endpoints: &[&'a EndpointEntry<'a>], at: At<'a>, span: Span) {
-        for entry in endpoints {
-            self.arguments(entry, &engine_source::Map::new(), at, span);
-            self.use_of_steps(entry, span, at, &[]);
-        }
-    }
-
-    fn call(&mut self, call: &'a Call, at: At<'a>, names: &Names<'a>) {
-        let Call { endpoint, params, query, headers, body, until, every, timeout } = call;
-        if let Some(entry) = self.endpoint(endpoint) {
-            self.arguments(entry, params, at, endpoint.span);
-            self.use_of_steps(entry, endpoint.span, at, &["query", "headers", "body"]);
-            let paged = entry.effective.as_ref().filter(|it| it.paginate.is_some() && it.records.is_some());
-            if paged.is_some() {
-                self.findings.push(
-                    Finding::warning("paginated-call", format!("a call of `{}` gives its first page only", entry.id()))
-                        .label(endpoint.span, "has pages")
-                        .help(format!("to go through all of them: `read: {}`", entry.id())),
-                );
-            }
-        }
-        for (_, value) in params {
-            self.dynamic(value, names);
-        }
-        self.query(query, names);
-        self.headers(headers, names);
-        if let Some(body) = body {
-            self.body(body, names);
-        }
-        self.condition(until.as_ref(), &names.and(&[RESPONSE, REQUEST]));
-        for (key, time) in [("every", every), ("timeout", timeout)] {
-            self.setting(time.as_ref(), names);
-            let Some(time) = time else { continue };
-            if until.is_none() {
-                self.findings.push(
-                    Finding::error("missing-field", format!("`{key}` of a call belongs to `until`, which is missing"))
-                        .label(at.key(key).unwrap_or_else(|| time.span()), "nothing is repeated")
-                        .help("add `until: response.body.status == 'done'`; how long one request may take is the `timeout` of the endpoint"),
-                );
-                break;
-            }
-            self.some_time(key, time);
         }
     }
 

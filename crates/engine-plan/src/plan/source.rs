@@ -52,7 +52,7 @@ pub enum Reading {
     /// One with a request.
     Endpoint(Read),
     /// One made of steps.
-    Composite(CompositeRead),
+    Composite(Box<CompositeRead>),
 }
 
 /// An endpoint to read, and how.
