@@ -11,6 +11,7 @@ use futures_util::future::join_all;
 use tokio::sync::{mpsc, watch};
 
 use crate::book::Rank;
+use crate::claim::Claim;
 use crate::failure::Failure;
 use crate::item::Item;
 use crate::kept::Kept;
@@ -54,10 +55,12 @@ pub(crate) struct Frame {
     /// The records of steps that lookups ask for, as lists.
     lists: HashMap<String, Arc<OnceLock<Value>>>,
     /// Who takes what it hands on.
-    out: Option<mpsc::Sender<Delivery>>,
+    out: Mutex<Option<mpsc::Sender<Delivery>>>,
     failure: Mutex<Option<Failure>>,
     /// Which part of the flow that was started these steps are.
     part: Option<Part>,
+    /// What counts as delivered only when it is written down that the group has ended.
+    held: Mutex<Claim>,
 }
 
 /// The step that a frame is within.
@@ -162,9 +165,10 @@ impl Frame {
             ends: steps.iter().map(|_| watch::Sender::new(None)).collect(),
             kept: steps.iter().map(|step| Arc::new(Kept::new(step.kept.all, step.kept.last))).collect(),
             lists: steps.iter().filter(|step| step.kept.all).map(|step| (step.id.clone(), Arc::default())).collect(),
-            out: None,
+            out: Mutex::default(),
             failure: Mutex::default(),
             part: None,
+            held: Mutex::default(),
             steps: steps.clone(),
         }
     }
@@ -172,7 +176,7 @@ impl Frame {
     /// Hands what the block hands on to this one.
     #[must_use]
     pub(crate) fn handing_on(self, out: Option<mpsc::Sender<Delivery>>) -> Self {
-        Self { out, ..self }
+        Self { out: Mutex::new(out), ..self }
     }
 
     /// Says for which item it runs, of which its steps know nothing.
@@ -203,33 +207,40 @@ impl Frame {
     /// Gives the first failure, which has stopped it.
     pub(crate) fn run(self: Arc<Self>) -> BoxFuture<'static, Result<(), Failure>> {
         Box::pin(async move {
-            if let Some(part) = self.part {
-                self.run_due(part).await;
-            } else {
-                for group in groups(&self.steps) {
-                    if self.stop.is_stopped() {
-                        break;
-                    }
-                    self.run_group(&group).await;
-                }
-            }
-            if let Some(failure) = self.failure.lock().unwrap_or_else(PoisonError::into_inner).take() {
-                return Err(failure);
-            }
-            if self.stop.is_stopped() {
-                return Err(Failure::interrupted());
-            }
-            for kept in &self.kept {
-                kept.settle();
-            }
-            if let Some(Above { frame, step, .. }) = &self.above {
-                self.pending.hand_over(&self, &frame.pending, *step);
-            }
-            if let Some(out) = &self.out {
+            let done = self.run_all().await;
+            // Whoever takes what is handed on waits for its end, good or bad, whatever still holds on to this.
+            let out = self.out.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let (Some(out), Ok(())) = (out, &done) {
                 _ = out.send(Delivery::End).await;
             }
-            Ok(())
+            done
         })
+    }
+
+    async fn run_all(self: &Arc<Self>) -> Result<(), Failure> {
+        if let Some(part) = self.part {
+            self.run_due(part).await;
+        } else {
+            for group in groups(&self.steps) {
+                if self.stop.is_stopped() {
+                    break;
+                }
+                self.run_group(&group).await;
+            }
+        }
+        if let Some(failure) = self.failure.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            return Err(failure);
+        }
+        if self.stop.is_stopped() {
+            return Err(Failure::interrupted());
+        }
+        for kept in &self.kept {
+            kept.settle();
+        }
+        if let Some(Above { frame, step, .. }) = &self.above {
+            self.pending.hand_over(self, &frame.pending, *step);
+        }
+        Ok(())
     }
 
     async fn run_group(self: &Arc<Self>, group: &[usize]) {
@@ -255,7 +266,7 @@ impl Frame {
             });
             let outlet = Outlet {
                 consumers: outlets.remove(&index).unwrap_or_default(),
-                out: self.out.clone().filter(|_| step.leaves),
+                out: self.out().filter(|_| step.leaves),
                 printed,
                 kept: self.kept.get(index).cloned().unwrap_or_default(),
             };
@@ -292,11 +303,23 @@ impl Frame {
         self.context.book.ended(&self.rank(&step), status, self.is_top());
     }
 
+    fn out(&self) -> Option<mpsc::Sender<Delivery>> {
+        self.out.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Takes note of a failure, of which the first counts, and ends all steps.
     fn fail(&self, step: &Step, failure: Failure) {
         let failure = failure.within(&self.address(step));
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(failure);
         self.stop.stop();
+    }
+
+    /// Takes over what is done at the end of a step: where a run is taken up again before that is known, the step needs its pages again.
+    pub(crate) fn hold(&self, claim: Claim) {
+        if self.part.is_none() {
+            return claim.settle();
+        }
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).join(claim);
     }
 
     /// Takes note of a failure that is that of no step.

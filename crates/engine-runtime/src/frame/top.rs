@@ -1,6 +1,6 @@
 //! The steps of the flow itself: their groups run as the machine says, and how they ended is written down.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use super::{End, Frame, groups};
 use crate::failure::Failure;
@@ -32,7 +32,8 @@ impl Frame {
             // It failed before it was taken up again, in its last steps.
             self.fail_whole(Failure::new("step-failed", message, engine_source::Span::default()));
         }
-        if self.context.journal.ask(|machine| machine.is_interrupted()) {
+        // Those for the end run when what was before was interrupted.
+        if part == Part::Steps && self.context.journal.ask(|machine| machine.is_interrupted()) {
             self.stop.stop();
         }
     }
@@ -64,7 +65,8 @@ impl Frame {
         let journal = &self.context.journal;
         let steps = || group.iter().filter_map(|index| Some((*index, self.steps.get(*index)?)));
         let mut failed = None;
-        if steps().all(|(index, _)| matches!(self.end_of(index), Some(Status::Ok | Status::Skipped))) {
+        let is_done = steps().all(|(index, _)| matches!(self.end_of(index), Some(Status::Ok | Status::Skipped)));
+        if is_done {
             for (index, step) in steps() {
                 let Some(kept) = self.kept.get(index).filter(|kept| kept.is_asked_for()) else { continue };
                 if let Err(failure) = journal.keep_records(&step.path, kept.lines()).await {
@@ -87,6 +89,10 @@ impl Frame {
             let counts = serde_json::to_string(&end.counts).unwrap_or_default();
             let end = StepEnd { status, counts, error: end.error };
             journal.event(Event::StepEnded { path: step.path.clone(), end });
+        }
+        let held = std::mem::take(&mut *self.held.lock().unwrap_or_else(PoisonError::into_inner));
+        if is_done && failed.is_none() {
+            held.settle();
         }
         if journal.is_kept() && failed.is_none() {
             // Their records are kept elsewhere too, so that their pages need not be read again.

@@ -55,6 +55,9 @@ impl Shaping {
             self.site.reject(&Failure { help: None, ..failure }, 1);
         }
         for (item, failure) in std::mem::take(&mut shaped.failed) {
+            // The help says how to let such records be left out, which is what happens.
+            let help = failure.help.clone().filter(|_| self.site.on_error.action == ItemAction::Fail);
+            let failure = Failure { help, ..failure };
             self.errors.settle(&item, &self.site.base, failure).await?;
         }
         shaped.claim = claim;

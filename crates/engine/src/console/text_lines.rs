@@ -108,13 +108,11 @@ fn summary(run: &RunReport, elapsed: Duration, with_steps: bool, look: Look) -> 
         };
         format!("{}{gap}  {what}\n", look.paint(Style::Bold, &step.id))
     });
-    let rejected =
-        run.steps.iter().map(|step| step.counts.invalid + step.counts.failed + step.counts.dead_lettered).sum();
     let time = counts::time(elapsed);
     let end = match run.status {
         Status::Ok | Status::Skipped => format!("{} in {time}", look.paint(Style::Green, "done")),
         Status::Partial => {
-            format!("{} in {time}, but {}", look.paint(Style::Yellow, "done"), counts::rejected(rejected))
+            format!("{} in {time}, but {}", look.paint(Style::Yellow, "done"), counts::rejected(run.rejected))
         }
         Status::Failed => format!("{} after {time}", look.paint(Style::Red, "failed")),
         Status::Interrupted => {
@@ -159,6 +157,7 @@ mod tests {
             ],
             id: String::new(),
             errors: Vec::new(),
+            rejected: invalid,
         };
         let text = |run: &RunReport| summary(run, Duration::from_millis(1200), true, Look::PLAIN);
         assert_eq!(
