@@ -16,6 +16,11 @@ pub(crate) fn idempotency_key(run: &str, step: &str, item: &Item) -> String {
 fn add(parts: &mut Vec<String>, item: &Item) {
     let mut next = Some(item);
     while let Some(item) = next {
+        // A batch is known by what is in it: its number is another one in a run that is taken up again.
+        if let Some(batch) = &item.origin.batch {
+            batch.iter().for_each(|member| add(parts, member));
+            return;
+        }
         parts.push(item.origin.stream.to_string());
         // Where nothing tells it from others, its place does: two that are alike are two.
         if !item.origin.is_keyed {

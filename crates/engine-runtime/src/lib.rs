@@ -22,6 +22,7 @@ mod inputs;
 mod item;
 mod journal;
 mod kept;
+mod letter;
 mod letters;
 mod login;
 mod machine;
@@ -39,11 +40,13 @@ mod read;
 mod record;
 mod redirect;
 mod report;
+mod retry;
 mod run;
 mod secrets;
 mod sending;
 mod shape;
 mod sink;
+mod sink_reader;
 mod site;
 mod slot;
 mod source;
@@ -60,6 +63,7 @@ mod wire;
 mod world;
 mod write;
 mod writers;
+mod written;
 mod xml_lists;
 
 pub use engine_spec::sink::{FileCompression, ParquetCompression};
@@ -68,11 +72,16 @@ pub use crate::journal::{
     Ack, Journaling, KEPT_RUNS, Lease, Resume, RunChanges, RunEntry, RunLog, RunRecords, RunStatus, RunStore, Standing,
     ToKeep,
 };
+pub use crate::letter::Letter;
 pub use crate::login::{ApiLogin, logins};
 pub use crate::record::Record;
 pub use crate::report::{Counts, Event, Observer, RunReport, Status, StepReport, WaitingFor};
+pub use crate::retry::{Refused, Retry};
 pub use crate::run::{RunOptions, run};
-pub use crate::sink::{Column, ColumnType, Mode, RecordSink, SinkError, SinkKind, SinkSpec, SinkTarget, Sinks, Unit};
+pub use crate::sink::{
+    Column, ColumnType, Held, Mode, RecordSink, RecordSource, SinkError, SinkKind, SinkQuery, SinkRows, SinkSpec,
+    SinkTarget, Sinks, Unit,
+};
 pub use crate::state::{Entry, Kind, MemoryState, StateError, StateStore};
 pub use crate::stop::Stop;
 pub use crate::traffic::Shared;

@@ -1,4 +1,4 @@
-//! Where records are written, as the executor sees it. Knows no kind of sink.
+//! Where records are written and read, as the executor sees it. Knows no kind of sink.
 //!
 //! The executor evaluates everything that a spec says about a sink, so that whoever writes records needs neither templates nor scopes.
 
@@ -13,6 +13,12 @@ use crate::record::Record;
 pub trait Sinks: Send + Sync {
     /// Opens one target of a sink; it is made if it does not exist.
     fn open(&self, sink: &SinkSpec, target: &SinkTarget) -> Result<Box<dyn RecordSink>, SinkError>;
+
+    /// Begins to read what a sink holds.
+    fn read(&self, sink: &SinkSpec, wanted: &SinkQuery) -> Result<Held, SinkError> {
+        _ = wanted;
+        Err(SinkError::new(format!("sink `{}` can't be read", sink.name)))
+    }
 
     /// Forgets the [units](RecordSink::units) of a run that is done.
     fn forget(&self, sink: &SinkSpec, target: &SinkTarget, run: &str) -> Result<(), SinkError> {
@@ -69,6 +75,46 @@ pub trait RecordSink: Send {
 
     /// Ends the writing.
     fn finish(&mut self) -> Result<(), SinkError>;
+}
+
+/// What is asked of a sink.
+#[derive(Clone, Debug)]
+pub struct SinkQuery {
+    /// The file of the sink, as of [`SinkTarget::path`].
+    pub path: Option<PathBuf>,
+    /// Which of its records.
+    pub rows: SinkRows,
+}
+
+/// Which records of a sink are wanted.
+#[derive(Clone, Debug)]
+pub enum SinkRows {
+    /// All of the file.
+    All,
+    /// All of a table, in an order that stays the same as long as nothing is written.
+    Table(String),
+    /// What a query gives, in the language of the database.
+    Query {
+        /// The query, with `:name` for params. It only reads.
+        text: String,
+        /// What is bound to them.
+        params: Vec<(String, Value)>,
+    },
+}
+
+/// What a sink holds of what was asked for.
+pub enum Held {
+    /// These records.
+    Records(Box<dyn RecordSource>),
+    /// Nothing: there is no such file or table. The error says so.
+    Nothing(SinkError),
+}
+
+/// Records that are read as they were when the reading began, whatever is written meanwhile. All methods block, and are called where
+/// they may.
+pub trait RecordSource: Send {
+    /// Returns the next records: about as many as one page of an API has, each one JSON value; none at the end.
+    fn next_page(&mut self) -> Result<Vec<Record>, SinkError>;
 }
 
 /// A sink of the spec, with all its templates evaluated.
@@ -199,7 +245,7 @@ impl ColumnType {
     }
 }
 
-/// Why records could not be written.
+/// Why records could not be written or read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct SinkError {

@@ -8,24 +8,29 @@ use engine_expr::{Scope, Secret, Template};
 use engine_plan::{Items, Source, Step, Target};
 use engine_request::KeyMember;
 use engine_spec::{Field, FieldType, Mapping, Sink, WriteMode};
+use jiff::{SignedDuration, Timestamp};
 
 use crate::claim::Claim;
 use crate::failure::Failure;
 use crate::file_path::FilePath;
 use crate::item::Item;
+use crate::machine::{Event, WrittenUnit};
 use crate::mapping::Scratch;
 use crate::needs::Needs;
 use crate::record::Record;
 use crate::run::RunContext;
-use crate::sink::{Column, ColumnType, Mode, RecordSink, SinkKind, SinkSpec, SinkTarget};
+use crate::sink::{Column, ColumnType, Mode, RecordSink, SinkError, SinkKind, SinkSpec, SinkTarget, Unit};
 use crate::site::Site;
 use crate::stage::Done;
+use crate::written::{Known, text_of, units_of};
 
 /// Writes to the targets of one step, each opened when its first record comes.
 pub(crate) struct Writer {
     context: Arc<RunContext>,
     step: Arc<Step>,
     base: Scope,
+    /// What tells the step from all others of a run.
+    address: Arc<str>,
     needs: Needs,
     scratch: Scratch,
     spec: Option<SinkSpec>,
@@ -36,9 +41,18 @@ pub(crate) struct Writer {
     open: HashMap<String, Box<dyn RecordSink>>,
     /// The names of the open targets in the order in which they were opened.
     order: Vec<String>,
-    /// What is not there for anybody before the end does not count as delivered before it.
+    /// What is not there for anybody before the end does not count as delivered before it; nor what may not be on the disk yet.
     held: Claim,
+    /// What was written before the run was taken up again, by the places.
+    known: HashMap<String, Known>,
+    /// What was written to files since they were brought to the disk, by the places.
+    unsynced: HashMap<String, Vec<WrittenUnit>>,
+    /// When files were brought to the disk last.
+    synced_at: Option<Timestamp>,
 }
+
+/// How long what was written to files waits until it is brought to the disk.
+const SYNCED: SignedDuration = SignedDuration::from_millis(250);
 
 impl Writer {
     /// Evaluates what the spec says of the sink; nothing is opened yet.
@@ -59,6 +73,7 @@ impl Writer {
             context: Arc::clone(context),
             step: Arc::clone(step),
             base: base.clone(),
+            address: Arc::clone(site.address()),
             needs,
             scratch: Scratch::default(),
             spec,
@@ -67,6 +82,9 @@ impl Writer {
             open: HashMap::new(),
             order: Vec::new(),
             held: Claim::none(),
+            known: HashMap::new(),
+            unsynced: HashMap::new(),
+            synced_at: None,
         })
     }
 
@@ -97,7 +115,15 @@ impl Writer {
             site.tally.add(|counts| counts.sent += items.len() as u64);
             return Ok(Done { items, claim });
         };
+        let is_journaled = self.is_journaled(&spec, &items);
         for (place, members) in self.places(&items, scopes, &spec)? {
+            if is_journaled {
+                let members = members.iter().filter_map(|at| items.get(*at)).collect::<Vec<_>>();
+                let count = members.len() as u64;
+                self.write_once(&spec, place, &members).await?;
+                site.tally.add(|counts| counts.sent += count);
+                continue;
+            }
             let records: Vec<Record> =
                 members.iter().filter_map(|at| items.get(*at)).map(|item| item.current.record()).collect();
             let count = records.len() as u64;
@@ -118,10 +144,112 @@ impl Writer {
             self.write(&spec, place, records, first).await?;
             site.tally.add(|counts| counts.sent += count);
         }
-        if self.is_seen_at_the_end(&spec) {
+        if self.is_seen_at_the_end(&spec) || (is_journaled && !has_tables(&spec.kind)) {
             self.held.join(claim.clone());
         }
+        let now = self.context.exchanges.now();
+        if !self.unsynced.is_empty() && self.synced_at.is_none_or(|last| now.duration_since(last) >= SYNCED) {
+            self.sync().await?;
+            std::mem::take(&mut self.held).settle();
+        }
         Ok(Done { items, claim })
+    }
+
+    /// Tells whether it has to be known what was written, since it would be there twice if it were written again.
+    fn is_journaled(&self, spec: &SinkSpec, items: &[Item]) -> bool {
+        let appends = || {
+            let key = self.step.key(self.read_of(items.first()));
+            matches!(&self.step.target, Target::Write(write) if write.mode(key) == WriteMode::Append)
+        };
+        self.context.journal.is_kept()
+            && !self.context.options.dry_run
+            && !matches!(spec.kind, SinkKind::Parquet { .. })
+            && appends()
+    }
+
+    /// Writes what was not written before the run was taken up again, along with what it is known by.
+    async fn write_once(&mut self, spec: &SinkSpec, place: String, items: &[&Item]) -> Result<(), Failure> {
+        if !self.open.contains_key(&place) {
+            self.write(spec, place.clone(), Vec::new(), items.first().copied()).await?;
+            let known =
+                if has_tables(&spec.kind) { self.known_to_sink(&place).await? } else { self.begun(&place).await? };
+            self.known.insert(place.clone(), known);
+        }
+        let fresh: Vec<&Item> = match self.known.get_mut(&place) {
+            Some(known) => items.iter().copied().filter(|item| !known.take(item)).collect(),
+            None => items.to_vec(),
+        };
+        if fresh.is_empty() {
+            return Ok(());
+        }
+        let units = units_of(fresh.iter().copied());
+        let records: Vec<Record> = fresh.iter().map(|item| item.current.record()).collect();
+        if !has_tables(&spec.kind) {
+            self.write(spec, place.clone(), records, None).await?;
+            let units = units.into_iter().map(|(page, items)| WrittenUnit { page, items: text_of(&items) });
+            self.unsynced.entry(place).or_default().extend(units);
+            return Ok(());
+        }
+        let (run, step) = (self.context.id.clone(), self.address.to_string());
+        let units: Vec<Unit> =
+            units.into_iter().map(|(page, items)| Unit { run: run.clone(), step: step.clone(), page, items }).collect();
+        self.with_sink(&place, move |sink| {
+            if !sink.write_units(&records, &units)? {
+                sink.write(&records)?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Asks a table what of the run is in it.
+    async fn known_to_sink(&mut self, place: &str) -> Result<Known, Failure> {
+        let (run, step) = (self.context.id.clone(), self.address.to_string());
+        let units = self.with_sink(place, move |sink| sink.units(&run, &step)).await?;
+        Ok(Known::of_sink(&units))
+    }
+
+    /// Finds what of the run is in a file, and writes down how long that is before anything is added.
+    async fn begun(&mut self, place: &str) -> Result<Known, Failure> {
+        let file = self.file_key(place);
+        let known = self.context.journal.ask(|machine| machine.file(&file).map(|file| Known::of_journal(&file.units)));
+        let length = self.with_sink(place, |sink| sink.position()).await?;
+        self.context.journal.event(Event::Written { file, length, units: Vec::new() });
+        self.context.journal.flush().await?;
+        Ok(known.unwrap_or_default())
+    }
+
+    /// Brings what was written to files to the disk, and writes down how long they are.
+    async fn sync(&mut self) -> Result<(), Failure> {
+        for (place, units) in std::mem::take(&mut self.unsynced) {
+            let length = self.with_sink(&place, |sink| sink.position()).await?;
+            self.context.journal.event(Event::Written { file: self.file_key(&place), length, units });
+        }
+        self.synced_at = Some(self.context.exchanges.now());
+        Ok(())
+    }
+
+    fn file_key(&self, place: &str) -> String {
+        format!("{} {place}", self.address)
+    }
+
+    /// Does something with an open sink, where it may block.
+    async fn with_sink<T: Send + 'static>(
+        &mut self,
+        place: &str,
+        work: impl FnOnce(&mut dyn RecordSink) -> Result<T, SinkError> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let span = self.span();
+        let broken = || Failure::new("internal-error", "the sink broke off", span);
+        let mut sink = self.open.remove(place).ok_or_else(broken)?;
+        let done = tokio::task::spawn_blocking(move || {
+            let done = work(&mut *sink);
+            (sink, done)
+        })
+        .await;
+        let (sink, done) = done.map_err(|_| broken())?;
+        self.open.insert(place.to_owned(), sink);
+        done.map_err(|error| Failure::sink(error, span))
     }
 
     /// Finds the table or file of each record of a batch: which records go to one place stay in their order.
@@ -227,15 +355,15 @@ impl Writer {
         }
     }
 
+    /// Returns which of the step's reads gave an item.
+    fn read_of(&self, first: Option<&Item>) -> usize {
+        let is_of = |read: &engine_plan::Reading| first.is_some_and(|item| *read.name() == *item.origin.stream);
+        self.step.reads().iter().position(is_of).unwrap_or(0)
+    }
+
     fn target(&self, spec: &SinkSpec, place: &str, first: Option<&Item>) -> Result<SinkTarget, Failure> {
         let Target::Write(write) = &self.step.target else { return Ok(SinkTarget::default()) };
-        let read = self
-            .step
-            .reads()
-            .iter()
-            .position(|read| first.is_some_and(|item| *read.name() == *item.origin.stream))
-            .unwrap_or(0);
-        let key = self.step.key(read);
+        let key = self.step.key(self.read_of(first));
         let mode = match write.mode(key) {
             WriteMode::Append => Mode::Append,
             WriteMode::Upsert => Mode::Upsert,
@@ -260,7 +388,7 @@ impl Writer {
             key: key.map(members).unwrap_or_default(),
             mode,
             columns: self.columns.clone(),
-            resume_at: None,
+            resume_at: self.context.journal.ask(|machine| machine.file(&self.file_key(place))?.length),
         })
     }
 
@@ -302,6 +430,7 @@ impl Writer {
     pub(crate) async fn finish(&mut self, site: Option<&Site>) -> Result<(), Failure> {
         let span = self.span();
         self.open_unwritten(site).await?;
+        self.sync().await?;
         let mut open: Vec<Box<dyn RecordSink>> = Vec::new();
         for table in self.order.drain(..) {
             open.extend(self.open.remove(&table));
@@ -309,7 +438,11 @@ impl Writer {
         let done = tokio::task::spawn_blocking(move || open.iter_mut().try_for_each(|sink| sink.finish())).await;
         match done {
             Ok(Ok(())) => {
-                std::mem::take(&mut self.held).settle();
+                let held = std::mem::take(&mut self.held);
+                match site {
+                    Some(site) => site.frame.hold(held),
+                    None => held.settle(),
+                }
                 Ok(())
             }
             Ok(Err(error)) => Err(Failure::sink(error, span)),

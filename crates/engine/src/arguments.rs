@@ -52,6 +52,9 @@ pub(crate) enum Command {
     /// See and change what is kept between runs: how far incremental reads came
     #[command(subcommand)]
     State(State),
+    /// See the runs that change or write something, go on with them, end them
+    #[command(subcommand)]
+    Runs(Runs),
     /// Print the JSON Schema of specs, for editors
     Schema,
     /// Explain a finding: why it is one, a wrong spec, a right one; or list them all
@@ -85,6 +88,12 @@ pub(crate) struct Run {
     /// Where tokens and cursors are kept between runs: a path, or `postgres://…`
     #[arg(long, value_name = "URL", default_value = crate::state::PLACE)]
     pub(crate) state: String,
+    /// Go on with this run where it broke off. Without it the last run that was given the same is gone on with, if it did not come to its end
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["fresh", "mock", "dry"])]
+    pub(crate) resume: Option<String>,
+    /// Begin anew, also where the last run did not come to its end
+    #[arg(long)]
+    pub(crate) fresh: bool,
     /// Run against a server on loopback that answers with the examples of the spec
     #[arg(long)]
     pub(crate) mock: bool,
@@ -308,6 +317,69 @@ pub(crate) struct StateExport {
 pub(crate) struct StateImport {
     /// What `engine state export` printed
     pub(crate) file: PathBuf,
+    /// Where it is kept
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+/// The commands of `engine runs`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Runs {
+    /// List runs, the newest first: their ids, how they stand, when they began
+    List(RunsList),
+    /// Show one run
+    Show(RunsShow),
+    /// Go on with a run where it broke off
+    Resume(RunsResume),
+    /// End a run that is under way: what was delivered stays
+    Cancel(RunsCancel),
+}
+
+/// Arguments of `engine runs list`.
+#[derive(Args, Debug)]
+pub(crate) struct RunsList {
+    /// Only those of this flow
+    #[arg(long, value_name = "NAME")]
+    pub(crate) flow: Option<String>,
+    /// At most so many
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(crate) limit: u32,
+    /// How the result is written to stdout
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
+    pub(crate) format: ResultFormat,
+    /// Where they are kept
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+/// Arguments of `engine runs show`.
+#[derive(Args, Debug)]
+pub(crate) struct RunsShow {
+    /// The id, or the start or end of it
+    pub(crate) id: String,
+    /// How the result is written to stdout
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
+    pub(crate) format: ResultFormat,
+    /// Where it is kept
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+/// Arguments of `engine runs resume`.
+#[derive(Args, Debug)]
+pub(crate) struct RunsResume {
+    /// The id, or the start or end of it
+    pub(crate) id: String,
+    /// Where it is kept
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+/// Arguments of `engine runs cancel`.
+#[derive(Args, Debug)]
+pub(crate) struct RunsCancel {
+    /// The id, or the start or end of it
+    pub(crate) id: String,
     /// Where it is kept
     #[command(flatten)]
     pub(crate) place: Place,

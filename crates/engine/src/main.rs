@@ -5,6 +5,7 @@ mod commands;
 mod console;
 mod environment;
 mod failure;
+mod holder;
 mod inputs;
 mod keyring;
 mod output;

@@ -6,6 +6,7 @@ use engine_expr::Value;
 use engine_plan::Plan;
 use engine_request::derive_key;
 
+use crate::machine::Shape;
 use crate::run::RunOptions;
 use crate::state::{StateError, StateStore};
 use crate::world::Environment;
@@ -36,7 +37,9 @@ pub(super) fn of_given(
         }
     }
     let limit = options.limit.map(|limit| limit.to_string()).unwrap_or_default();
-    let mut parts = vec!["run", &limit, if options.full_refresh { "full" } else { "" }];
+    // A run of some steps only is another one.
+    let steps = serde_json::to_string(&Shape::of(plan)).unwrap_or_default();
+    let mut parts = vec!["run", &steps, &limit, if options.full_refresh { "full" } else { "" }];
     for (name, value) in &given {
         parts.extend([*name, value.as_str()]);
     }

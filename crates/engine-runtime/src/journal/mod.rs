@@ -120,9 +120,10 @@ impl Journal {
         // Both in the same order.
         let mut machine = shared.machine();
         let mut buffer = shared.buffer();
-        if let Event::Delivered { page, .. } = &event {
-            buffer.changes.delivered.push(page.to_string());
-        }
+        let page = match &event {
+            Event::Delivered { page, .. } => Some(page.clone()),
+            _ => None,
+        };
         // An event is always JSON.
         if let Ok(line) = serde_json::to_vec(&event) {
             buffer.events.extend_from_slice(&line);
@@ -130,6 +131,9 @@ impl Journal {
         }
         let commands = machine.on(event);
         shared.obey(&commands);
+        // Only what is not read again is not sent again.
+        let is_past = |page: &PageId| machine.source(&page.source).is_some_and(|source| source.ordinal >= page.ordinal);
+        buffer.changes.delivered.extend(page.filter(is_past).map(|page| page.to_string()));
         drop(machine);
         if buffer.events.len() > driver::MUCH {
             buffer.is_urgent = true;

@@ -31,8 +31,7 @@ struct State {
     delivered: u64,
     /// The pages after those, with what is known of them.
     pages: BTreeMap<u64, Page>,
-    /// What is to be kept once all were delivered; nothing before the source has ended.
-    ended: Option<Vec<String>>,
+    has_ended: bool,
 }
 
 #[derive(Default)]
@@ -89,8 +88,11 @@ impl SourceLog {
 
     /// Says that there are no more pages, and what is to be kept for the next runs once all was delivered.
     pub(crate) fn end(&self, keep: Vec<String>) {
+        if !keep.is_empty() {
+            self.shared.journal.event(Event::Kept { keep });
+        }
         let mut state = self.state();
-        state.ended = Some(keep);
+        state.has_ended = true;
         self.write(&mut state);
     }
 
@@ -117,15 +119,12 @@ impl SourceLog {
             let page = PageId { source: source.clone(), step: step.clone(), ordinal };
             journal.event(Event::Delivered { page, parent: parent.clone(), next, seen });
         }
-        if state.delivered == state.given
-            && let Some(keep) = state.ended.take()
-        {
+        if state.delivered == state.given && std::mem::take(&mut state.has_ended) {
             journal.event(Event::SourceEnded {
                 source: source.clone(),
                 step: step.clone(),
                 parent: parent.clone(),
                 ordinal: state.delivered,
-                keep,
             });
         }
     }

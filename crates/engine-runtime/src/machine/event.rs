@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::shape::Part;
-use super::source::PageId;
+use super::source::{PageId, WrittenUnit};
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,14 +28,18 @@ pub(crate) enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         parent: Option<PageId>,
         ordinal: u64,
-        /// What is to be kept for the next runs once all was delivered.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        keep: Vec<String>,
     },
     /// A step came to its end.
     StepEnded { path: String, end: StepEnd },
-    /// What steps within a step of the flow keep for the next runs.
+    /// Something is to be kept for the next runs, once all was delivered.
     Kept { keep: Vec<String> },
+    /// A file is so long on disk, with these items.
+    Written {
+        file: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        length: Option<u64>,
+        units: Vec<WrittenUnit>,
+    },
     /// The run failed, though none of its steps did.
     Failed { message: String },
     /// The run ends before its time: the groups to come are not run.

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use event::{Command, Event, Outcome, StepEnd, StepStatus};
 pub(crate) use shape::{Part, Shape};
-pub(crate) use source::{PageId, SourceState};
+pub(crate) use source::{PageId, SourceState, WrittenFile, WrittenUnit};
 
 /// What is left to do of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +37,8 @@ pub(crate) struct Machine {
     sources: BTreeMap<String, SourceState>,
     /// What is to be kept for the next runs once all was delivered.
     keep: Vec<String>,
+    /// How far the files are written that steps of the group append to.
+    files: BTreeMap<String, WrittenFile>,
 }
 
 /// Where a run is.
@@ -63,6 +65,7 @@ impl Machine {
             ends: BTreeMap::new(),
             sources: BTreeMap::new(),
             keep: Vec::new(),
+            files: BTreeMap::new(),
         };
         let commands = machine.enter(Part::Steps, 0);
         (machine, commands)
@@ -106,13 +109,19 @@ impl Machine {
                 self.delivered(page, parent, next, seen);
                 Vec::new()
             }
-            Event::SourceEnded { source, step, parent, ordinal, keep } => {
-                self.source_ended(source, step, parent, ordinal, keep);
+            Event::SourceEnded { source, step, parent, ordinal } => {
+                self.source_ended(source, step, parent, ordinal);
                 Vec::new()
             }
             Event::StepEnded { path, end } => self.step_ended(path, end),
             Event::Kept { keep } => {
                 self.keep.extend(keep);
+                Vec::new()
+            }
+            Event::Written { file, length, units } => {
+                let known = self.files.entry(file).or_default();
+                known.length = length;
+                known.units.extend(units);
                 Vec::new()
             }
             Event::Failed { message } => self.failed(message),
@@ -164,6 +173,11 @@ impl Machine {
     /// Returns where a source is.
     pub(crate) fn source(&self, source: &str) -> Option<&SourceState> {
         self.sources.get(source)
+    }
+
+    /// Returns how far a file was written.
+    pub(crate) fn file(&self, file: &str) -> Option<&WrittenFile> {
+        self.files.get(file)
     }
 
     /// Returns what is to be kept for the next runs.
@@ -243,6 +257,7 @@ impl Machine {
         }
         let steps = steps.to_vec();
         self.sources.retain(|_, source| !steps.contains(&source.step));
+        self.files.clear();
         if part == Part::Steps {
             self.done = group + 1;
         }
@@ -251,6 +266,9 @@ impl Machine {
 
     fn delivered(&mut self, page: PageId, parent: Option<PageId>, next: String, seen: Vec<u64>) {
         let PageId { source, step, ordinal } = page.clone();
+        if !self.is_running(&step) {
+            return;
+        }
         let state = self.sources.entry(source).or_insert_with(|| SourceState::new(step, parent));
         if ordinal != state.ordinal + 1 || state.has_ended {
             return;
@@ -259,9 +277,16 @@ impl Machine {
         state.position = Some(next);
         state.seen.extend(seen);
         self.forget_below(&page);
+        let name = page.to_string();
+        for file in self.files.values_mut() {
+            file.units.retain(|unit| unit.page != name);
+        }
     }
 
-    fn source_ended(&mut self, source: String, step: String, parent: Option<PageId>, ordinal: u64, keep: Vec<String>) {
+    fn source_ended(&mut self, source: String, step: String, parent: Option<PageId>, ordinal: u64) {
+        if !self.is_running(&step) {
+            return;
+        }
         let state = self.sources.entry(source).or_insert_with(|| SourceState::new(step, parent));
         if state.has_ended || state.ordinal != ordinal {
             return;
@@ -269,7 +294,14 @@ impl Machine {
         state.has_ended = true;
         state.position = None;
         state.seen = Vec::new();
-        self.keep.extend(keep);
+    }
+
+    /// Tells whether a step is of the group that runs: those before are done, whatever is still said of them.
+    fn is_running(&self, step: &str) -> bool {
+        match self.phase {
+            Phase::In(part, group) => self.shape.group(part, group).iter().any(|path| path == step),
+            Phase::Ended(_) => false,
+        }
     }
 
     /// Forgets the sources under the items of a page: none of them is asked for again.

@@ -46,3 +46,22 @@ impl SourceState {
         Self { step, parent, ordinal: 0, position: None, seen: Vec::new(), has_ended: false }
     }
 }
+
+/// What was written of a page.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct WrittenUnit {
+    /// The page.
+    pub(crate) page: String,
+    /// What its items are known by.
+    pub(crate) items: String,
+}
+
+/// How far a file was written.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct WrittenFile {
+    /// How long it is on disk, where that can be said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) length: Option<u64>,
+    /// What is in it of pages that were not delivered yet.
+    pub(crate) units: Vec<WrittenUnit>,
+}

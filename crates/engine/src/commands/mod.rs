@@ -4,6 +4,7 @@ mod auth;
 mod explain;
 mod mock;
 mod run;
+mod runs;
 mod schema;
 mod state;
 mod validate;
@@ -20,6 +21,7 @@ pub(crate) fn execute(command: Command, terminal: &Terminal) -> Result<Status, F
         Command::Mock(arguments) => mock::execute(&arguments, terminal),
         Command::Validate(arguments) => validate::execute(&arguments, terminal),
         Command::Auth(arguments) => auth::execute(&arguments, terminal),
+        Command::Runs(arguments) => runs::execute(&arguments, terminal),
         Command::State(arguments) => state::execute(&arguments, terminal),
         Command::Schema => schema::execute(),
         Command::Explain(arguments) => explain::execute(&arguments, terminal),

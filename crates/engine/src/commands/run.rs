@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use engine_mock::Mock;
-use engine_runtime::{HttpTransport, MemoryState, RunOptions, RunReport, StateStore, Stop, SystemClock, World};
+use engine_runtime::{
+    HttpTransport, Journaling, MemoryState, Resume, RunOptions, RunReport, StateStore, Stop, SystemClock, World,
+};
 use engine_storage::Storage;
 use tracing_subscriber::EnvFilter;
 
@@ -13,6 +15,7 @@ use crate::arguments::{LogFormat, Run};
 use crate::console::{self, Console};
 use crate::environment::Variables;
 use crate::failure::Failure;
+use crate::holder;
 use crate::inputs;
 use crate::planned;
 use crate::signals::interrupt;
@@ -21,7 +24,7 @@ use crate::status::Status;
 use crate::terminal::{Terminal, tell};
 
 /// What is wrong on the side of whoever started the run, found before anything was sent.
-const WRONG: &[&str] = &["missing-input", "invalid-input", "missing-secret"];
+const WRONG: &[&str] = &["run-not-resumable", "missing-input", "invalid-input", "missing-secret"];
 
 /// Runs a spec.
 pub(super) fn execute(arguments: &Run, terminal: &Terminal) -> Result<Status, Failure> {
@@ -57,6 +60,16 @@ fn run(arguments: &Run, terminal: &Terminal) -> Result<Status, Failure> {
             limit: arguments.limit,
             full_refresh: arguments.full_refresh,
             dry_run: arguments.dry,
+            journaling: Some(Journaling {
+                spec: arguments.spec.display().to_string(),
+                holder: holder::holder(),
+                lives: holder::lives,
+                resume: match &arguments.resume {
+                    Some(run) => Resume::Run(run.clone()),
+                    None if arguments.fresh => Resume::Fresh,
+                    None => Resume::Last,
+                },
+            }),
             ..RunOptions::default()
         };
         let mock = arguments.mock.then(|| Mock::start(&plan, SocketAddr::from(([127, 0, 0, 1], 0)))).transpose();

@@ -1,0 +1,81 @@
+//! `engine runs list` and `engine runs show`.
+
+use engine_runtime::{RunEntry, StateStore};
+use serde_json::{Value, json};
+
+use super::{find, standing, unkept};
+use crate::arguments::{ResultFormat, RunsList, RunsShow};
+use crate::failure::Failure;
+use crate::status::Status;
+use crate::terminal::{Style, Terminal, print, tell};
+
+/// Shows the runs, the newest first.
+pub(super) async fn execute(
+    state: &dyn StateStore,
+    arguments: &RunsList,
+    terminal: &Terminal,
+) -> Result<Status, Failure> {
+    let runs = state.list_runs(arguments.flow.as_deref(), arguments.limit).await.map_err(unkept)?;
+    match arguments.format {
+        ResultFormat::Json => print(format!("{:#}\n", Value::Array(runs.iter().map(members).collect())))?,
+        ResultFormat::Text if runs.is_empty() => tell("there are no runs\n"),
+        ResultFormat::Text => {
+            let mut text = String::new();
+            for run in &runs {
+                let id = terminal.stdout.paint(Style::Bold, &run.id);
+                let error = run.error.as_deref().and_then(|error| error.lines().next()).unwrap_or_default();
+                let line = format!("{id}  {:11}  {}  {}  {error}", standing(run), second(run.started_at), run.flow);
+                text += line.trim_end();
+                text.push('\n');
+            }
+            print(text)?;
+        }
+    }
+    Ok(Status::Done)
+}
+
+/// Shows one run.
+pub(super) async fn show(state: &dyn StateStore, arguments: &RunsShow) -> Result<Status, Failure> {
+    let run = find(state, &arguments.id).await?;
+    print(match arguments.format {
+        ResultFormat::Json => format!("{:#}\n", members(&run)),
+        ResultFormat::Text => {
+            let mut text = format!(
+                "id       {}\nflow     {}\nspec     {}\nstatus   {}\n",
+                run.id,
+                run.flow,
+                run.spec,
+                standing(&run)
+            );
+            text += &format!("began    {}\n", second(run.started_at));
+            if let Some(ended_at) = run.ended_at {
+                text += &format!("ended    {}\n", second(ended_at));
+            }
+            if let Some(error) = &run.error {
+                text += &format!("error    {error}\n");
+            }
+            if !run.status.is_done() && standing(&run) != "running" {
+                text += &format!("go on    engine run {} --resume {}\n", run.spec, run.id);
+            }
+            text
+        }
+    })?;
+    Ok(Status::Done)
+}
+
+fn second(time: jiff::Timestamp) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// Returns a run, for programs.
+fn members(run: &RunEntry) -> Value {
+    json!({
+        "id": run.id,
+        "flow": run.flow,
+        "spec": run.spec,
+        "status": standing(run),
+        "started_at": run.started_at.to_string(),
+        "ended_at": run.ended_at.map(|time| time.to_string()),
+        "error": run.error,
+    })
+}
