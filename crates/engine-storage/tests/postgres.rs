@@ -28,8 +28,8 @@ impl<'a> Fixture<'a> {
     }
 
     /// Another writer of the same database.
-    fn other(&self) -> Fixture<'a> {
-        Fixture {
+    fn other(&self) -> Self {
+        Self {
             database: self.database.clone(),
             storage: Storage::new(),
             spec: self.spec.clone(),

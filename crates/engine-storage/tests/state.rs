@@ -210,7 +210,8 @@ async fn many_tasks_of_two_processes_keep_and_load_at_once() {
         let (state, other) = (open(), open());
         let tasks: Vec<_> = (0..32)
             .map(|number: usize| {
-                let (state, name) = (if number % 2 == 0 { Arc::clone(&state) } else { Arc::clone(&other) }, name);
+                let (state, name) =
+                    (if number.is_multiple_of(2) { Arc::clone(&state) } else { Arc::clone(&other) }, name);
                 tokio::spawn(async move {
                     for turn in 0..10 {
                         let value = format!("{number} {turn}");

@@ -59,12 +59,12 @@ impl Address {
         // A password that is written plainly may have a `?`: what is asked for comes after it.
         let (user, rest) = rest.split_once('@').map_or(("", rest), |(user, rest)| (user, rest));
         let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
-        let (mut mode, mut root, mut schema, mut others) = ("prefer".to_owned(), None, None, Vec::new());
+        let (mut security, mut root, mut schema, mut others) = ("prefer".to_owned(), None, None, Vec::new());
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').ok_or_else(|| wrong("an option has no value"))?;
             let value = percent_decode_str(value).decode_utf8().map_err(|_| wrong("it is not UTF-8"))?.into_owned();
             match name {
-                "sslmode" => mode = value,
+                "sslmode" => security = value,
                 "sslrootcert" => root = Some(PathBuf::from(value)),
                 "schema" => schema = Some(value),
                 _ => others.push(pair),
@@ -76,7 +76,7 @@ impl Address {
         let mut config: Config = plain.parse().map_err(|error: tokio_postgres::Error| {
             wrong(&std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string))
         })?;
-        let (ssl, trust) = security(&mode, root)?;
+        let (ssl, trust) = proofs(&security, root)?;
         // A socket of the machine is not encrypted.
         let is_local = !config.get_hosts().iter().any(|host| matches!(host, Host::Tcp(_)));
         config.ssl_mode(if is_local { SslMode::Disable } else { ssl });
@@ -103,7 +103,7 @@ impl Address {
 }
 
 /// Returns whether what is sent is encrypted, and what the server has to prove for it.
-fn security(mode: &str, root: Option<PathBuf>) -> Result<(SslMode, Trust), Trouble> {
+fn proofs(mode: &str, root: Option<PathBuf>) -> Result<(SslMode, Trust), Trouble> {
     Ok(match (mode, root) {
         ("disable", _) => (SslMode::Disable, Trust::Anyone),
         ("prefer", None) => (SslMode::Prefer, Trust::Anyone),

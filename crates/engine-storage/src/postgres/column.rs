@@ -191,7 +191,7 @@ pub(super) const NULL: &[u8] = b"\\N";
 fn write_text(text: &str, out: &mut Vec<u8>) -> Fit {
     let bytes = text.as_bytes();
     // Written so that it is done for many bytes at once: nearly all texts go through as they are.
-    let is_plain = bytes.iter().fold(true, |plain, byte| plain & (*byte >= 0x20) & (*byte != b'\\'));
+    let is_plain = bytes.iter().fold(1, |plain, byte| plain & u8::from(*byte >= 0x20) & u8::from(*byte != b'\\')) == 1;
     if is_plain {
         out.extend_from_slice(bytes);
         return Fit::Written;

@@ -69,7 +69,7 @@ impl From<Error> for Failure {
         }
         let source = error.source();
         let text = source.map_or_else(|| error.to_string(), ToString::to_string);
-        let is_network = source.is_some_and(|source| source.is::<io::Error>());
+        let is_network = source.is_some_and(<dyn std::error::Error>::is::<io::Error>);
         if error.is_closed() || is_network || text.contains("timeout") || text.contains("timed out") {
             return Self::Lost(text);
         }

@@ -184,16 +184,16 @@ impl<'r> Layout<'_, 'r> {
             let expected = self.page.fields.get(next).and_then(|at| self.table.columns().get(*at));
             let field = match expected {
                 Some(column) if *column.name == *name => next,
-                _ => match self.table.position(&name) {
-                    Some(column) => self.field(column),
-                    None => {
+                _ => {
+                    let Some(column) = self.table.position(&name) else {
                         match fresh.iter_mut().find(|(known, _)| *known == name) {
                             Some((_, old)) => *old = cell,
                             None => fresh.push((name, cell)),
                         }
                         return Ok(());
-                    }
-                },
+                    };
+                    self.field(column)
+                }
             };
             next = field + 1;
             self.cells[field] = Some(cell);

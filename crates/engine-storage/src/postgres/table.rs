@@ -244,21 +244,21 @@ impl Table {
             }
         }
         // The server finds a name that is free and short enough.
-        let make = format!("CREATE UNIQUE INDEX ON {} ({})", self.sql(), quoted_list(wanted.iter().copied()));
+        let sql = format!("CREATE UNIQUE INDEX ON {} ({})", self.sql(), quoted_list(wanted.iter().copied()));
         // A table of the session's own is nobody's.
         if !self.create && self.schema != OWN {
             return Err(Trouble::new(format!(
                 "table `{}` has no unique index on its key, and `create: false` forbids to make one",
                 self.shown
             ))
-            .help(format!("make it: `{make}`"))
+            .help(format!("make it: `{sql}`"))
             .into());
         }
-        match client.batch_execute(&make).await.map_err(Failure::from) {
+        match client.batch_execute(&sql).await.map_err(Failure::from) {
             Err(failure) if failure.code() == Some(&SqlState::UNIQUE_VIOLATION) => {
                 Err(refusal::shared_key(&self.shown, key).into())
             }
-            made => made,
+            done => done,
         }
     }
 }
