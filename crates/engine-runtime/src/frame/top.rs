@@ -69,7 +69,11 @@ impl Frame {
         if is_done {
             for (index, step) in steps() {
                 let Some(kept) = self.kept.get(index).filter(|kept| kept.is_asked_for()) else { continue };
-                if let Err(failure) = journal.keep_records(&step.path, kept.lines()).await {
+                let kept = match kept.lines() {
+                    Ok(lines) => journal.keep_records(&step.path, lines).await,
+                    Err(failure) => Err(failure),
+                };
+                if let Err(failure) = kept {
                     self.fail_whole(failure);
                     failed = Some(index);
                     break;
