@@ -179,6 +179,9 @@ scenarios! {
     on_error_skip
     on_failure
     on_failure_fails
+    only
+    only_an_endpoint
+    only_unknown
     output_csv
     output_json
     output_none
