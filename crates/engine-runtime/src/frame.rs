@@ -20,6 +20,7 @@ use crate::mapping::StepRecords;
 use crate::outlet::{Delivery, Inlet, Outlet, Printed, WAITING};
 use crate::pending::Pending;
 use crate::report::{Counts, Status};
+use crate::retry::Retry;
 use crate::run::RunContext;
 use crate::slot::Slot;
 use crate::step::{StepRun, run_step};
@@ -346,6 +347,11 @@ impl Frame {
     /// Tells whether these are the steps of the flow that was started.
     pub(crate) fn is_top(&self) -> bool {
         self.above.is_none()
+    }
+
+    /// Returns the dead letters that these steps take up again, where they do.
+    pub(crate) fn retry(&self) -> Option<&Retry> {
+        self.context.options.retry.as_ref().filter(|_| self.is_top())
     }
 
     /// Tells whether these are the steps of a flow itself, the one that was started or one within it.

@@ -24,6 +24,8 @@ pub(crate) struct Item {
     pub(crate) origin: Arc<Origin>,
     /// Its number within what it came from, from 1 on.
     pub(crate) number: u64,
+    /// The record as it came to the step that keeps it if it fails, where the step has changed it.
+    pub(crate) taken: Option<Arc<Json>>,
     /// What the step's mapping wants of the record, as long as the record is as its page had it.
     pub(crate) row: Option<Row>,
 }
@@ -33,7 +35,7 @@ pub(crate) struct Item {
 pub(crate) struct Origin {
     /// The endpoint or step, as `stream` names it.
     pub(crate) stream: Arc<str>,
-    /// The exchange, as messages show it: `GET https://…, page 3`.
+    /// The exchange, as messages show it: `GET https://…, page 3`; or what was read of a sink: `table orders in sink store`.
     pub(crate) exchange: Option<String>,
     /// The page as `response` shows it, where an expression of the step asks for it.
     pub(crate) response: Option<Value>,
@@ -43,10 +45,14 @@ pub(crate) struct Origin {
     pub(crate) place: Span,
     /// The item for which steps gave these, where that is not their parent.
     pub(crate) under: Option<Arc<Item>>,
+    /// Whether the items are rows of a sink.
+    pub(crate) is_row: bool,
     /// Whether the items are parts of their parent.
     pub(crate) is_part: bool,
     /// The items of which each is a batch.
     pub(crate) batch: Option<Arc<Vec<Item>>>,
+    /// The address of the step in which they failed before as one batch: there they go together again.
+    pub(crate) together: Option<Arc<str>>,
     /// The page that they came from, where it is journaled.
     pub(crate) page: Option<Arc<PageId>>,
 }
@@ -155,7 +161,7 @@ impl Row {
 impl Item {
     /// Makes the item of a source.
     pub(crate) fn new(json: Json, parent: Option<Arc<Self>>, origin: Arc<Origin>, number: u64) -> Self {
-        Self { current: json.clone(), original: json, parent, origin, number, row: None }
+        Self { current: json.clone(), original: json, parent, origin, number, taken: None, row: None }
     }
 
     /// Returns the records that it stands for: those of a batch, else itself.
@@ -180,6 +186,7 @@ impl Item {
         match (&self.origin.exchange, &self.parent) {
             (_, Some(parent)) if self.origin.is_part => format!("part {} of {}", self.number, parent.describe()),
             _ if self.origin.batch.is_some() => format!("batch {}", self.number),
+            (Some(place), _) if self.origin.is_row => format!("row {} of {place}", self.number),
             (Some(exchange), _) => format!("record {} of {exchange}", self.number),
             (None, _) => format!("item {}", self.number),
         }

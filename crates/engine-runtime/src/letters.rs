@@ -1,75 +1,128 @@
-//! Dead letters: records that failed, kept aside with all that is needed to look at them and to send them again.
+//! Keeping dead letters.
 
-use engine_expr::Value;
+use engine_expr::{Scope, Value};
+use engine_plan::Plan;
+use engine_source::Span;
 
 use crate::failure::Failure;
 use crate::idempotency::idempotency_key;
 use crate::item::Item;
+use crate::letter::{Content, InBatch, KeptError, KeptItem, VERSION};
 use crate::run::RunContext;
 use crate::state::Kind;
 use crate::world::BoxFuture;
 
+/// How many bytes a letter may have, with the record in each of its forms, and those above it.
+const MAX_LETTER: usize = 64 << 20;
+
+/// A record that failed in a step.
+pub(crate) struct Failed<'a> {
+    pub(crate) context: &'a RunContext,
+    /// The address of the step.
+    pub(crate) step: &'a str,
+    pub(crate) item: &'a Item,
+    /// The batch that it was sent in.
+    pub(crate) batch: Option<InBatch>,
+    pub(crate) failure: &'a Failure,
+}
+
 /// Keeps records that failed.
 pub(crate) trait DeadLetters: Send + Sync {
     /// Keeps a record: once this returns, it is on disk.
-    fn keep<'a>(
-        &'a self,
-        context: &'a RunContext,
-        step: &'a str,
-        item: &'a Item,
-        failure: &'a Failure,
-    ) -> BoxFuture<'a, Result<(), Failure>>;
+    fn keep<'a>(&'a self, failed: Failed<'a>) -> BoxFuture<'a, Result<(), Failure>>;
 }
 
-/// Keeps them in the state store.
+/// Keeps them in the state store, encrypted.
 ///
-/// The key is that of the request that the record would have been sent with, so that one that fails again when its run is resumed is not
-/// kept twice.
-pub(crate) struct StoredLetters;
+/// The key is that of the request that the record would have been sent with, so that one that fails again when its run is gone on with, or
+/// when it is retried, is not kept twice.
+pub(crate) struct StoredLetters {
+    /// The flow that was started: flows within it have no runs of their own.
+    flow: String,
+    spec: String,
+    inputs: String,
+}
+
+impl StoredLetters {
+    /// Keeps the letters of a flow that was started with these names.
+    pub(crate) fn new(plan: &Plan, base: &Scope) -> Self {
+        Self {
+            flow: plan.name.clone(),
+            spec: plan.path.display().to_string(),
+            inputs: base.get("inputs").map_or_else(|| "{}".to_owned(), Value::to_json),
+        }
+    }
+
+    /// Writes down what failed.
+    fn content(&self, failed: &Failed<'_>, key: &str) -> Content {
+        let Failed { context, step, item, batch, failure } = failed;
+        let exchange = failure.exchange.as_ref();
+        let before = context.options.retry.as_ref().and_then(|retry| retry.letter(key));
+        Content {
+            version: VERSION,
+            flow: self.flow.clone(),
+            spec: self.spec.clone(),
+            run: context.id.clone(),
+            started_at: context.started_at.to_string(),
+            inputs: self.inputs.clone(),
+            step: (*step).to_owned(),
+            place: context.redact(&item.describe()),
+            attempts: before.map_or(1, |letter| letter.content().attempts + 1),
+            error: KeptError {
+                kind: failure.kind().to_owned(),
+                status: exchange.and_then(|exchange| exchange.status),
+                message: context.redact(&failure.message),
+                step: failure.step.as_deref().unwrap_or(step).to_owned(),
+            },
+            request: exchange
+                .and_then(|exchange| exchange.request.as_ref())
+                .map(|request| context.redact(&request.to_json())),
+            batch: batch.clone(),
+            made: item.taken.is_some().then(|| item.current.text().to_owned()),
+            item: KeptItem::of(item),
+        }
+    }
+}
 
 impl DeadLetters for StoredLetters {
-    fn keep<'a>(
-        &'a self,
-        context: &'a RunContext,
-        step: &'a str,
-        item: &'a Item,
-        failure: &'a Failure,
-    ) -> BoxFuture<'a, Result<(), Failure>> {
+    fn keep<'a>(&'a self, failed: Failed<'a>) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(async move {
+            let Failed { context, step, item, failure, .. } = &failed;
             if context.options.dry_run {
                 return Ok(());
             }
             let world = context.exchanges.world();
             let key = idempotency_key(&context.key, step, item);
-            let label = context.redact(&format!("{}, step {step}: {}", context.plan.name, item.describe()));
-            let letter = letter(context, step, item, failure)?.to_json();
-            let saved = world.state.save(Kind::DeadLetter, &key, &label, letter.as_bytes(), world.clock.now()).await;
-            Ok(saved?)
+            let label = context.redact(&format!("{}, step {step}: {}", self.flow, item.describe()));
+            let length = length(item);
+            if length > MAX_LETTER {
+                return Err(too_large(length, failure.span).about(item));
+            }
+            let content = self.content(&failed, &key).written();
+            world.state.save(Kind::DeadLetter, &key, &label, &content, world.clock.now()).await?;
+            if let Some(retry) = &context.options.retry {
+                retry.failed_again(key);
+            }
+            Ok(())
         })
     }
 }
 
-/// Writes down what failed: the record as it was then and as its source gave it, the items above it, the error, and the request.
-fn letter(context: &RunContext, step: &str, item: &Item, failure: &Failure) -> Result<Value, Failure> {
-    let original = item.original.value().map_err(|error| item.unreadable(&error))?;
-    let status = failure.exchange.as_ref().and_then(|exchange| exchange.status);
-    let request = failure.exchange.as_ref().and_then(|exchange| exchange.request.clone());
-    let error = Value::object([
-        ("kind", Value::from(failure.kind())),
-        ("status", status.map_or(Value::Null, |status| Value::from(u64::from(status)))),
-        ("message", Value::from(context.redact(&failure.message))),
-        ("step", Value::from(failure.step.as_deref().unwrap_or(step))),
-    ]);
-    Ok(Value::object([
-        ("flow", Value::from(context.plan.name.as_str())),
-        ("run", Value::from(context.id.as_str())),
-        ("step", Value::from(step)),
-        ("item", item.value()?),
-        ("original", original),
-        ("parents", Value::list(item.parents(engine_expr::PARENTS.len())?)),
-        ("stream", Value::from(&*item.origin.stream)),
-        ("place", Value::from(item.describe())),
-        ("error", error),
-        ("request", request.unwrap_or_default()),
-    ]))
+/// Returns how long all texts of an item are that are kept.
+fn length(item: &Item) -> usize {
+    let own = item.current.text().len() + item.original.text().len();
+    let taken = item.taken.as_ref().map_or(0, |taken| taken.text().len());
+    let above = std::iter::successors(item.parent.as_deref(), |item| item.parent.as_deref());
+    let above: usize = above.map(|item| item.current.text().len() + item.original.text().len()).sum();
+    let batch: usize = item.origin.batch.iter().flat_map(|items| items.iter()).map(length).sum();
+    own + taken + above + batch
+}
+
+fn too_large(length: usize, span: Span) -> Failure {
+    let text = format!(
+        "it failed, and is too large to be kept as a dead letter: {length} bytes, where {MAX_LETTER} are the most"
+    );
+    Failure::new("state-failed", text, span)
+        .help("leave out of it what is not needed with `map` in a step before, or write `on_error: skip`")
+        .fatal()
 }

@@ -20,6 +20,7 @@ use crate::journal::{self, Journal, Journaling};
 use crate::letters::{DeadLetters, StoredLetters};
 use crate::machine::{self, Part, Shape};
 use crate::report::{Event, Observer, RunReport, Status};
+use crate::retry::Retry;
 use crate::secrets::SecretsFrom;
 use crate::sink::Sinks;
 use crate::stop::Stop;
@@ -45,6 +46,8 @@ pub struct RunOptions {
     pub placeholders: bool,
     /// When the run began, where it goes on with one that began before.
     pub started_at: Option<Timestamp>,
+    /// The dead letters that are sent again; nothing else is read then.
+    pub retry: Option<Retry>,
     /// How the run is written down, so that it is gone on with where it breaks off; if it is.
     pub journaling: Option<Journaling>,
 }
@@ -88,6 +91,8 @@ pub async fn run(
     stop: Stop,
 ) -> RunReport {
     let mut options = options;
+    // What the steps after a letter read, they read as if they had not before: what they kept was not for this record.
+    options.full_refresh |= options.retry.is_some();
     let found = match journal::find(&plan, &world, &options).await {
         Ok(found) => found,
         Err(failure) => {
@@ -114,6 +119,7 @@ pub async fn run(
         return RunReport { id, status: Status::Failed, steps: Vec::new(), errors, rejected: 0 };
     }
     let context = Arc::new(context);
+    let removing = context.options.retry.as_ref().map(|retry| (retry, retry.begin(&world)));
     let frame = Arc::new(Frame::top(&context, Part::Steps, context.base.clone(), stop.child()));
     frame.pending.restore(&context.journal.ask(|machine| machine.keep().to_vec()));
     let failed = Arc::clone(&frame).run().await.err();
@@ -126,6 +132,9 @@ pub async fn run(
     let ending = Ending { frame: &frame, make: &make };
     let mut failures = ending.run(failed.into_iter().chain(saved).collect(), &stop).await;
     context.exchanges.settle().await;
+    if let Some((retry, removing)) = removing {
+        failures.extend(retry.end(removing).await.err());
+    }
     let status = |failures: &[Failure]| match failures {
         [_, ..] => Status::Failed,
         [] if stop.is_stopped() => Status::Interrupted,
@@ -140,6 +149,9 @@ pub async fn run(
         failures.push(failure);
     }
     let status = status(&failures);
+    if matches!(status, Status::Ok | Status::Partial) {
+        context.journal.forget(&context.sinks).await;
+    }
     let steps = context.book.reports(failures.first().and_then(|failure| failure.step.as_deref()));
     let errors = failures.iter().map(|failure| context.finding("", failure)).collect();
     RunReport { id, status, steps, errors, rejected: context.book.rejected() }
@@ -172,6 +184,9 @@ async fn journaled(
 
 /// Keeps for the next run what was delivered.
 async fn saved(frame: &Arc<Frame>) -> Result<(), Failure> {
+    if frame.context.options.retry.is_some() {
+        return Ok(());
+    }
     frame.pending.save(frame).await.map_err(|(step, failure)| match frame.steps.get(step) {
         Some(step) => failure.within(&frame.address(step)),
         None => failure,
@@ -210,7 +225,7 @@ impl Ending<'_> {
 
     async fn after(&self, part: Part, status: &str, failures: &[Failure]) -> Result<(), Failure> {
         let context = &self.frame.context;
-        if part.of(&context.plan).is_empty() {
+        if part.of(&context.plan).is_empty() || context.options.retry.is_some() {
             return Ok(());
         }
         let mut run = match context.base.get("run") {
@@ -253,6 +268,7 @@ fn prepare(
         findings.push(failure.finding(None, &plan.sources));
         findings
     })?;
+    let letters = Arc::new(StoredLetters::new(&plan, &base));
     Ok(RunContext {
         journal: Journal::unkept(Shape::of(&plan)),
         started_at,
@@ -267,7 +283,7 @@ fn prepare(
         book: Arc::default(),
         writers: Writers::default(),
         placed: Arc::default(),
-        letters: Arc::new(StoredLetters),
+        letters,
         hidden,
     })
 }

@@ -22,6 +22,10 @@ pub(crate) struct Shaper {
     pub(crate) leaves_invalid: bool,
     /// Whether a record for which an expression fails is left out: else it is the last one.
     pub(crate) leaves_failed: bool,
+    /// Whether the record is kept as it came, for when it fails after it was mapped.
+    pub(crate) keeps_taken: bool,
+    /// Whether this is a case, in the place of the step to which the record came.
+    pub(crate) is_case: bool,
 }
 
 /// Values that are computed for each record.
@@ -104,7 +108,7 @@ impl Shaper {
             let kept = match self.prepare(item, base, scratch) {
                 Ok(prepared) => prepared,
                 Err(failure) => {
-                    shaped.failed.push((item.clone(), failure.about(item)));
+                    shaped.failed.push((self.unshaped(item), failure.about(item)));
                     if self.leaves_failed {
                         continue;
                     }
@@ -127,17 +131,19 @@ impl Shaper {
                 let failure = failure.about(item);
                 buffer.truncate(start);
                 if self.leaves_invalid {
-                    shaped.refused.push((item.clone(), failure));
+                    shaped.refused.push((self.unshaped(item), failure));
                     continue;
                 }
-                shaped.failed.push((item.clone(), failure));
+                shaped.failed.push((self.unshaped(item), failure));
                 if self.leaves_failed {
                     continue;
                 }
                 break;
             }
             ranges.push(start..buffer.len());
-            shaped.items.push(Item { row: None, ..item.clone() });
+            let unshaped = self.unshaped(item);
+            let taken = unshaped.taken.or_else(|| self.keeps_taken.then(|| Arc::new(item.current.clone())));
+            shaped.items.push(Item { row: None, taken, ..item.clone() });
             if self.vars.is_some() || !scopes.is_empty() {
                 shaped.scopes.push(scope.clone());
             }
@@ -149,6 +155,11 @@ impl Shaper {
             }
         }
         shaped
+    }
+
+    /// Returns a record as it came.
+    fn unshaped(&self, item: &Item) -> Item {
+        Item { taken: item.taken.clone().filter(|_| self.is_case), ..item.clone() }
     }
 
     /// Computes the vars of one record, and tells whether it is kept.

@@ -87,6 +87,15 @@ impl Site {
         }
     }
 
+    /// Tells whether an item, or one of a batch, is of a dead letter that is sent again: it is kept again if it fails again.
+    pub(crate) fn is_retried(&self, item: &Item) -> bool {
+        let context = self.context();
+        context.options.retry.as_ref().is_some_and(|retry| {
+            let key = |item: &Item| idempotency_key(&context.key, self.address(), item);
+            self.members(item).iter().any(|item| retry.letter(&key(item)).is_some())
+        })
+    }
+
     /// Says something.
     pub(crate) fn log(&self, message: &str) {
         let message = self.context().redact(message);

@@ -10,10 +10,12 @@ use futures_util::stream::{self, Stream, StreamExt};
 
 use crate::claim::Claim;
 use crate::failure::Failure;
+use crate::frame::stream_of;
 use crate::item::{Item, Json, Origin};
 use crate::needs::whole_scope;
 use crate::outlet::{Batch, Delivery, Inlet};
 use crate::read::{AskedOfPages, Pages, Reader};
+use crate::sink_reader::SinkReader;
 use crate::site::Site;
 
 /// How many items of a list go together.
@@ -29,24 +31,41 @@ pub(crate) fn source<'a>(
     concurrency: usize,
     asked: &AskedOfPages<'_>,
 ) -> Batches<'a> {
+    let Some(retry) = site.frame.retry() else { return taken(site, inlet, concurrency, asked) };
+    let stop = &site.frame.stop;
+    let letters = retry.batches(site).into_iter();
+    let letters =
+        stream::iter(letters).map(|batch| if stop.is_stopped() { Err(Failure::interrupted()) } else { Ok(batch) });
+    // What has failed is not read again, but what comes of it may come here too.
+    let giver = stream_of(&site.step).and_then(|giver| site.frame.steps.get(giver));
+    if giver.is_some_and(|giver| retry.runs(giver)) {
+        Box::pin(letters.chain(taken(site, inlet, concurrency, asked)))
+    } else {
+        Box::pin(letters)
+    }
+}
+
+/// What the source of a step gives.
+fn taken<'a>(site: &'a Site, inlet: Option<Inlet>, concurrency: usize, asked: &AskedOfPages<'_>) -> Batches<'a> {
     let step = &site.step;
     let batches: Batches<'a> = match &step.source {
         Source::Once => Box::pin(stream::once(async { Ok(Batch::new(vec![once(site)], Claim::none())) })),
         Source::Items(items) => items_of(site, items, inlet),
         Source::Read { over, .. } => {
             let reader = Arc::new(Reader::new(site, asked));
+            let start = move |parent, claim| Arc::clone(&reader).start(parent, claim);
             match over {
-                None => {
-                    let pages = reader.start(site.frame.item.clone(), Claim::none());
-                    Box::pin(stream::unfold(pages, |mut pages| async { pages.next().await.map(|page| (page, pages)) }))
-                }
-                Some(over) => read_each(reader, items_of(site, over, inlet), concurrency),
+                None => read_once(start(site.frame.item.clone(), Claim::none())),
+                Some(over) => read_each(start, items_of(site, over, inlet), concurrency),
             }
         }
-        Source::Sink { read, .. } => {
-            let text = "reading from a sink is not supported by this version";
-            let failure = Failure::new("not-supported", text, read.span);
-            Box::pin(stream::once(async { Err(failure) }))
+        Source::Sink { over, read } => {
+            let reader = Arc::new(SinkReader::new(site, read));
+            let start = move |parent, claim| Arc::clone(&reader).start(parent, claim);
+            match over {
+                None => read_once(start(site.frame.item.clone(), Claim::none())),
+                Some(over) => read_each(start, items_of(site, over, inlet), concurrency),
+            }
         }
     };
     match &step.explode {
@@ -191,9 +210,18 @@ fn parts_of(site: &Site, parts: &Expr, item: &Item) -> Result<Vec<Value>, Failur
     })
 }
 
+/// Hands the records of one read on.
+fn read_once<'a>(pages: Pages) -> Batches<'a> {
+    Box::pin(stream::unfold(pages, |mut pages| async { pages.next().await.map(|page| (page, pages)) }))
+}
+
 /// Reads once for each item, several at once, and hands the records on in the order of the items. Each read holds a page or two until it
 /// is its turn.
-fn read_each(reader: Arc<Reader>, outer: Batches<'_>, concurrency: usize) -> Batches<'_> {
+fn read_each<'a>(
+    start: impl Fn(Option<Arc<Item>>, Claim) -> Pages + Send + Sync + 'a,
+    outer: Batches<'a>,
+    concurrency: usize,
+) -> Batches<'a> {
     let items = outer.flat_map(|batch| {
         stream::iter(match batch {
             Ok(Batch { items, claim }) => {
@@ -205,8 +233,9 @@ fn read_each(reader: Arc<Reader>, outer: Batches<'_>, concurrency: usize) -> Bat
         })
     });
     let state = (Box::pin(items), VecDeque::<Pages>::new(), false);
+    let start = Arc::new(start);
     Box::pin(stream::unfold(state, move |(mut items, mut reads, mut ended)| {
-        let reader = Arc::clone(&reader);
+        let start = Arc::clone(&start);
         async move {
             loop {
                 let has_room = !ended && reads.len() < concurrency;
@@ -222,7 +251,7 @@ fn read_each(reader: Arc<Reader>, outer: Batches<'_>, concurrency: usize) -> Bat
                     Happened::Page(Some(page)) => return Some((page, (items, reads, ended))),
                     Happened::Page(None) => _ = reads.pop_front(),
                     Happened::Item(Some(Ok((item, claim)))) => {
-                        reads.push_back(Arc::clone(&reader).start(Some(Arc::new(item)), claim));
+                        reads.push_back(start(Some(Arc::new(item)), claim));
                     }
                     Happened::Item(Some(Err(failure))) => return Some((Err(failure), (items, reads, ended))),
                     Happened::Item(None) => ended = true,

@@ -66,6 +66,14 @@ impl StepRun {
             outlet.end().await;
             return Ok(Status::Skipped);
         }
+        // Of dead letters that are sent again only these and what takes from them have anything to do.
+        if frame.retry().is_some_and(|retry| !retry.runs(&step)) {
+            if let Some(inlet) = inlet {
+                tokio::spawn(pass(inlet));
+            }
+            outlet.end().await;
+            return Ok(Status::Skipped);
+        }
         frame.context.book.started(&frame.rank(&step));
         let site = Site {
             on_error: Arc::new(step.on_error.clone()),

@@ -10,6 +10,8 @@ use jiff::Timestamp;
 
 use crate::failure::Failure;
 use crate::item::Item;
+use crate::letter::InBatch;
+use crate::letters::Failed;
 use crate::needs::whole_scope;
 use crate::report::{Counts, Event};
 use crate::site::Site;
@@ -100,7 +102,7 @@ impl Errors {
         count: impl Fn(&mut Counts, u64),
     ) -> Result<(), Failure> {
         let number = self.site.members(item).len() as u64;
-        if self.site.on_error.action == ItemAction::DeadLetter {
+        if self.site.on_error.action == ItemAction::DeadLetter || self.site.is_retried(item) {
             self.keep_aside(item, failure).await?;
         } else {
             self.site.tally.add(|counts| count(counts, number));
@@ -112,8 +114,12 @@ impl Errors {
     /// Keeps an item as a dead letter, or each of a batch.
     pub(crate) async fn keep_aside(&self, item: &Item, failure: &Failure) -> Result<(), Failure> {
         let context = self.site.context();
-        for item in self.site.members(item) {
-            context.letters.keep(context, self.site.address(), item, failure).await?;
+        let members = self.site.members(item);
+        let key = (item.origin.batch.is_some() && self.site.step.batch.is_some()).then(|| self.site.key(item));
+        for (at, member) in members.iter().enumerate() {
+            let batch = key.clone().map(|key| InBatch { key, of: members.len(), at });
+            let failed = Failed { context, step: self.site.address(), item: member, batch, failure };
+            context.letters.keep(failed).await?;
             self.site.tally.add(|counts| counts.dead_lettered += 1);
         }
         Ok(())

@@ -56,7 +56,7 @@ fn prepare(site: &Site, call: &FlowCall, work: &Work) -> Result<RunContext, Fail
             inputs.insert(name.value.to_string(), value);
         }
     }
-    let options = RunOptions { inputs, run_id: None, ..outer.options.clone() };
+    let options = RunOptions { inputs, run_id: None, retry: None, ..outer.options.clone() };
     let world = outer.exchanges.world();
     let (base, secrets) = base_scope(&call.plan, world, &options, &outer.id).map_err(|findings| {
         let finding = findings.into_iter().find(engine_source::Finding::is_error);

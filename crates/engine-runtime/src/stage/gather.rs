@@ -66,12 +66,18 @@ impl Gather {
     pub(crate) fn take(&mut self, shaped: Shaped) -> Result<Vec<Shaped>, Failure> {
         let Shaped { items, scopes, claim, .. } = shaped;
         let mut full = Vec::new();
+        let together = items.first().and_then(|item| item.origin.together.as_ref());
+        // What failed as one batch is sent again as that, under its key.
+        let is_whole = together.is_some_and(|step| step == self.site.address());
+        if is_whole {
+            full.extend(self.rest()?);
+        }
         let mut scopes = scopes.into_iter();
         let mut is_held = false;
         for item in items {
             let length = item.current.text().len() as u64;
             // One that is too large by itself goes alone.
-            if self.bytes.is_some_and(|most| !self.items.is_empty() && self.length + length > most) {
+            if !is_whole && self.bytes.is_some_and(|most| !self.items.is_empty() && self.length + length > most) {
                 full.extend(self.rest()?);
                 is_held = false;
             }
@@ -86,10 +92,13 @@ impl Gather {
             self.items.push(item);
             self.scopes.extend(scopes.next());
             let is_full = self.size.is_some_and(|size| self.items.len() >= size);
-            if is_full || self.bytes.is_some_and(|most| self.length >= most) {
+            if !is_whole && (is_full || self.bytes.is_some_and(|most| self.length >= most)) {
                 full.extend(self.rest()?);
                 is_held = false;
             }
+        }
+        if is_whole {
+            full.extend(self.rest()?);
         }
         claim.settle();
         Ok(full)

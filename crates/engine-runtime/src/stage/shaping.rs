@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use engine_expr::{DynamicLeaf, Scope, Template, Wanted};
+use engine_plan::Step;
 use engine_spec::{ItemAction, OnInvalid};
 
 use super::errors::Errors;
@@ -47,7 +48,7 @@ impl Shaping {
         tally.add(|counts| counts.dropped += dropped);
         for (item, failure) in std::mem::take(&mut shaped.refused) {
             let is_kept = self.site.step.validate.as_ref().is_some_and(|it| it.on_invalid == OnInvalid::DeadLetter);
-            if is_kept {
+            if is_kept || self.site.is_retried(&item) {
                 self.errors.keep_aside(&item, &failure).await?;
             } else {
                 tally.add(|counts| counts.invalid += 1);
@@ -94,5 +95,17 @@ fn shaper(site: &Site) -> Shaper {
     });
     let leaves_invalid = step.validate.as_ref().is_some_and(|validate| validate.on_invalid != OnInvalid::Fail);
     let leaves_failed = site.on_error.action != ItemAction::Fail;
-    Shaper { vars, filter, mapper, checks, leaves_invalid, leaves_failed }
+    let keeps_taken = mapper.is_some() && keeps_aside(site, step);
+    let is_case = !site.frame.steps.iter().any(|own| own.uid == step.uid);
+    Shaper { vars, filter, mapper, checks, leaves_invalid, leaves_failed, keeps_taken, is_case }
+}
+
+/// Tells whether records that fail in a step after it has mapped them are kept aside, by itself or by a case.
+fn keeps_aside(site: &Site, step: &Step) -> bool {
+    site.on_error.action == ItemAction::DeadLetter
+        || site.context().options.retry.is_some()
+        || step
+            .cases()
+            .iter()
+            .any(|case| case.step.on_error.action == ItemAction::DeadLetter || keeps_aside(site, &case.step))
 }
