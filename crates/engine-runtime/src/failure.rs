@@ -199,6 +199,7 @@ fn label_of(code: &str) -> &'static str {
         "pagination-loop" => "the pages follow this",
         "too-many-pages" => "the bound of this read",
         "sink-failed" => "written here",
+        "sink-unreadable" => "read from here",
         "host-not-allowed" => "leads there",
         "invalid-record" => "checked here",
         _ => "evaluated here",

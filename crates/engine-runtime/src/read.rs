@@ -48,6 +48,11 @@ pub(crate) struct Pages {
 }
 
 impl Pages {
+    /// Makes the pages that one of the flow's tasks sends, for as long as it isn't stopped.
+    pub(crate) fn new(receiver: mpsc::Receiver<Paged>, stop: Stop) -> Self {
+        Self { receiver, stop, ended: false }
+    }
+
     /// Returns the next page, nothing at the end. A read that is broken off is not at its end.
     pub(crate) async fn next(&mut self) -> Option<Result<Batch, Failure>> {
         if self.ended {
@@ -159,7 +164,7 @@ impl Reader {
             }
             _ = sender.send(done).await;
         });
-        Pages { receiver, stop, ended: false }
+        Pages::new(receiver, stop)
     }
 
     async fn all(
