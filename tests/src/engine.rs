@@ -84,6 +84,11 @@ impl Engine {
         self
     }
 
+    /// Returns the call as it is, to run it in another way.
+    pub fn command(self) -> Command {
+        self.command
+    }
+
     /// Begins to run.
     pub fn begin(self) -> Running {
         Running::begin(self.command)

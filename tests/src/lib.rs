@@ -26,6 +26,7 @@ mod running;
 mod scenario;
 mod script;
 mod server;
+mod shop;
 mod spill;
 mod written;
 
@@ -46,5 +47,6 @@ pub use rows::{different, of, rows};
 pub use running::Running;
 pub use scenario::{check, names};
 pub use script::Script;
+pub use shop::Shop;
 pub use server::Server;
 pub use spill::spills;

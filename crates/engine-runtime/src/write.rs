@@ -324,6 +324,9 @@ impl Writer {
             Some(_) => None,
             None => Some(self.target(spec, &table, first)?),
         };
+        if let Some(target) = target.as_ref().filter(|target| target.mode == Mode::Append && has_tables(&spec.kind)) {
+            self.context.journal.writes_to(spec, target);
+        }
         let sinks = Arc::clone(&self.context.sinks);
         let spec = spec.clone();
         // Sinks block: they have a thread, and the next page is fetched meanwhile.

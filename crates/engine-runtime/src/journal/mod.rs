@@ -11,7 +11,8 @@ mod memory;
 mod source_log;
 mod store;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, oneshot};
@@ -29,6 +30,7 @@ use crate::failure::Failure;
 use crate::item::Item;
 use crate::machine::{Command, Event, Machine, PageId, Part, Shape};
 use crate::report::Status;
+use crate::sink::{SinkSpec, SinkTarget, Sinks};
 use crate::state::{StateError, StateStore};
 use crate::stop::Stop;
 
@@ -49,6 +51,8 @@ struct Shared {
     /// Ends the run where it can't be journaled any more, or somebody wants it to end.
     stop: Stop,
     failed: Mutex<Option<StateError>>,
+    /// The tables that keep what was written to them along with it, by their sinks and files.
+    tables: Mutex<BTreeMap<(String, Option<PathBuf>), (SinkSpec, SinkTarget)>>,
 }
 
 /// What is to be written next.
@@ -247,6 +251,30 @@ impl Journal {
         .await
     }
 
+    /// Takes note of a table that keeps what is written to it along with it.
+    pub(crate) fn writes_to(&self, sink: &SinkSpec, target: &SinkTarget) {
+        if self.is_kept() {
+            let mut tables = self.0.tables.lock().unwrap_or_else(PoisonError::into_inner);
+            let place = (sink.name.clone(), target.path.clone());
+            tables.entry(place).or_insert_with(|| (sink.clone(), target.clone()));
+        }
+    }
+
+    /// Lets tables forget what they keep of the run, now that it is done. What they can't forget does no harm.
+    pub(crate) async fn forget(&self, sinks: &Arc<dyn Sinks>) {
+        let Some((_, run)) = &self.0.kept else { return };
+        let tables = std::mem::take(&mut *self.0.tables.lock().unwrap_or_else(PoisonError::into_inner));
+        let (sinks, run) = (Arc::clone(sinks), run.clone());
+        let forgotten = tokio::task::spawn_blocking(move || {
+            for (sink, target) in tables.values() {
+                if let Err(error) = sinks.forget(sink, target, &run) {
+                    tracing::debug!(sink = sink.name, %error, "what was kept of the run stays");
+                }
+            }
+        });
+        _ = forgotten.await;
+    }
+
     /// Returns why the run could not be journaled any more.
     pub(crate) fn failure(&self) -> Option<Failure> {
         let failed = self.0.failed.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
@@ -296,6 +324,7 @@ impl Shared {
             acks,
             stop,
             failed: Mutex::default(),
+            tables: Mutex::default(),
         }
     }
 

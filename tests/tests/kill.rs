@@ -1,0 +1,233 @@
+//! A run that is killed at any moment and run again until it is done: nothing is lost, nothing is there twice.
+//!
+//! `KILLS=200` kills so often; `KILL_SEED` picks the moments.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![cfg(target_os = "linux")]
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::fs;
+use std::path::Path;
+use std::process::Stdio;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use engine_tests::{Engine, Shop};
+use rusqlite::{Connection, OpenFlags};
+use tempfile::TempDir;
+
+/// How many orders come for each run.
+const ORDERS: u64 = 120;
+
+const PAGE: u64 = 6;
+
+/// How many orders are pushed at once.
+const AT_ONCE: usize = 3;
+
+/// A generator of numbers that are the same for the same seed.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, below: u64) -> u64 {
+        // https://prng.di.unimi.it/splitmix64.c
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % below
+    }
+}
+
+fn number(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+fn spec(shop: &Shop) -> String {
+    format!(
+        r#"# Orders are read, kept, and pushed to another system.
+version: 1
+name: orders
+apis:
+  shop:
+    base_url: {url}
+    endpoints:
+      list_orders:
+        request: GET /orders
+        records: $.orders
+        key: id
+        paginate: {{type: cursor, next: $.next}}
+        incremental: {{cursor: $.id, send: query.since, format: integer}}
+      push:
+        request: POST /pushes
+        body: {{json: {{order: "{{{{ item.id }}}}"}}}}
+        idempotency: {{in: header.Idempotency-Key}}
+sinks:
+  db: {{type: sqlite, path: out/orders.db}}
+  lines: {{type: jsonl, path: out/orders.jsonl}}
+steps:
+  - {{id: orders, read: shop.list_orders, map: {{id: {{from: $.id, type: integer}}, customer: $.customer, total: {{from: $.total, type: decimal}}}}}}
+  - {{id: table, for_each: orders, write: {{sink: db, table: orders, key: [id]}}}}
+  - {{id: log, for_each: orders, write: {{sink: db, table: log, mode: append}}}}
+  - {{id: file, for_each: orders, write: lines}}
+  - {{id: pushed, for_each: orders, call: shop.push, concurrency: {AT_ONCE}, extract: {{id: "{{{{ item.id }}}}", number: $.number}}}}
+  - {{id: numbers, for_each: pushed, write: {{sink: db, table: pushed, mode: append}}}}
+"#,
+        url = shop.url()
+    )
+}
+
+/// A flow, what it reads and writes, and what was seen of it so far.
+struct Stand {
+    folder: TempDir,
+    shop: Shop,
+    /// Keys of which the state said that they were done, with how many pushes had come by then.
+    acked: HashMap<String, usize>,
+    kills: u64,
+    /// How many kills found a run under way.
+    broken_off: u64,
+}
+
+impl Stand {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let shop = Shop::open(PAGE, Duration::from_millis(2));
+        fs::write(folder.path().join("orders.yaml"), spec(&shop)).unwrap();
+        Self { folder, shop, acked: HashMap::new(), kills: 0, broken_off: 0 }
+    }
+
+    fn path(&self, name: &str) -> std::path::PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn engine(&self) -> Engine {
+        Engine::new(["run", "orders.yaml", "--output", "none", "--color", "never"]).folder(self.folder.path())
+    }
+
+    /// Runs until it is killed after so long, or ends before; tells whether it has ended.
+    fn run_for(&mut self, time: Duration) -> bool {
+        let mut child = self.engine().command().stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let begun = Instant::now();
+        while begun.elapsed() < time {
+            if let Some(status) = child.try_wait().unwrap() {
+                let mut said = String::new();
+                std::io::Read::read_to_string(&mut child.stderr.take().unwrap(), &mut said).unwrap();
+                assert_eq!(status.code(), Some(0), "{said}");
+                return true;
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        self.kills += 1;
+        false
+    }
+
+    /// Takes note of what the state says was done, and looks for a cursor that is ahead of its rows.
+    fn look(&mut self) {
+        let pushes = self.shop.pushes();
+        let Some(state) = open(&self.path(".engine/state.db")) else { return };
+        for key in texts(&state, "SELECT key FROM acks WHERE effect IS NOT NULL") {
+            self.acked.entry(key).or_insert(pushes.len());
+        }
+        let running = texts(&state, "SELECT id FROM runs WHERE status = 'running'");
+        self.broken_off += u64::from(!running.is_empty());
+        let cursor = texts(&state, "SELECT CAST(value AS TEXT) FROM kept WHERE kind = 'cursor'").pop();
+        let cursor: u64 = cursor.map_or(0, |text| text.parse().unwrap());
+        let rows: BTreeSet<u64> = self.ids("orders").into_iter().collect();
+        for id in 1..=cursor {
+            assert!(rows.contains(&id), "the cursor is at {cursor}, and the row of {id} is not there");
+        }
+    }
+
+    fn ids(&self, table: &str) -> Vec<u64> {
+        let Some(database) = open(&self.path("out/orders.db")) else { return Vec::new() };
+        texts(&database, &format!("SELECT CAST(id AS TEXT) FROM {table}"))
+            .iter()
+            .map(|id| id.parse().unwrap())
+            .collect()
+    }
+
+    /// Checks that all orders are everywhere, each once.
+    fn check(&self) {
+        let all: BTreeMap<u64, u64> = (1..=self.shop.orders()).map(|id| (id, 1)).collect();
+        let counted = |ids: Vec<u64>| {
+            let mut counts: BTreeMap<u64, u64> = BTreeMap::new();
+            for id in ids {
+                *counts.entry(id).or_default() += 1;
+            }
+            counts
+        };
+        for table in ["orders", "log", "pushed"] {
+            assert_eq!(counted(self.ids(table)), all, "table {table}");
+        }
+        let lines = fs::read_to_string(self.path("out/orders.jsonl")).unwrap();
+        let ids = lines.lines().map(|line| {
+            let record: serde_json::Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}"));
+            record["id"].as_u64().unwrap()
+        });
+        assert_eq!(counted(ids.collect()), all, "the file");
+        assert_eq!(self.shop.applied(), all, "what the shop applied");
+        let pushes = self.shop.pushes();
+        for (key, count) in &self.acked {
+            let later = pushes.iter().skip(*count).filter(|(pushed, _)| pushed == key).count();
+            assert_eq!(later, 0, "{key} was sent again after it was known to be done");
+        }
+        let keys: HashSet<&str> = pushes.iter().map(|(key, _)| key.as_str()).collect();
+        let again = pushes.len() - keys.len();
+        let most = usize::try_from(self.broken_off).unwrap() * AT_ONCE;
+        assert!(again <= most, "{again} orders were sent again after {} kills", self.broken_off);
+        // Nothing of the runs is left but their names.
+        let database = open(&self.path("out/orders.db")).unwrap();
+        assert_eq!(texts(&database, "SELECT name FROM sqlite_master WHERE name LIKE '%engine%'"), [""; 0]);
+        let state = open(&self.path(".engine/state.db")).unwrap();
+        for table in ["journal", "snapshots", "acks", "records"] {
+            assert_eq!(texts(&state, &format!("SELECT run FROM {table}")), [""; 0], "{table}");
+        }
+    }
+}
+
+fn open(path: &Path) -> Option<Connection> {
+    if !path.exists() {
+        return None;
+    }
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE).unwrap();
+    connection.busy_timeout(Duration::from_secs(10)).unwrap();
+    Some(connection)
+}
+
+/// Returns the texts of a query; none where the table is not there yet.
+fn texts(connection: &Connection, sql: &str) -> Vec<String> {
+    let Ok(mut statement) = connection.prepare(sql) else { return Vec::new() };
+    let rows = statement.query_map([], |row| row.get(0)).unwrap();
+    rows.map(Result::unwrap).collect()
+}
+
+#[test]
+fn a_run_that_is_killed_anywhere_and_run_again_loses_nothing_and_does_nothing_twice() {
+    let (kills, seed) = (number("KILLS", 20), number("KILL_SEED", 7));
+    let mut dice = Dice(seed);
+    let mut stand = Stand::new();
+    // How long a run takes that nobody kills.
+    stand.shop.order(ORDERS);
+    let begun = Instant::now();
+    assert!(stand.run_for(Duration::from_mins(1)), "the run does not end");
+    let whole = u64::try_from(begun.elapsed().as_millis()).unwrap();
+    stand.check();
+    let mut runs = 1;
+    while stand.kills < kills {
+        stand.shop.order(ORDERS);
+        while !stand.run_for(Duration::from_millis(dice.roll(whole))) {
+            stand.look();
+        }
+        stand.look();
+        stand.check();
+        runs += 1;
+    }
+    let sent = stand.shop.pushes().len();
+    println!(
+        "killed {} times, {} of them under way, in {runs} runs of {whole} ms; {} orders, {sent} pushes, {} pages",
+        stand.kills,
+        stand.broken_off,
+        stand.shop.orders(),
+        stand.shop.pages()
+    );
+}
