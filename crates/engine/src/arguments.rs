@@ -49,6 +49,9 @@ pub(crate) enum Command {
     /// Log in to APIs that a person has to allow, and see which are
     #[command(subcommand)]
     Auth(Auth),
+    /// See the records that were kept aside because they failed, and send them again
+    #[command(subcommand)]
+    DeadLetters(DeadLetters),
     /// See and change what is kept between runs: how far incremental reads came
     #[command(subcommand)]
     State(State),
@@ -97,6 +100,14 @@ pub(crate) struct Run {
     /// Run against a server on loopback that answers with the examples of the spec
     #[arg(long)]
     pub(crate) mock: bool,
+    /// What is printed and said
+    #[command(flatten)]
+    pub(crate) shown: Shown,
+}
+
+/// What is printed and said while a spec runs.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Shown {
     /// How records are printed; if not given, as the spec's `stdout` sink says, else as JSON lines
     #[arg(long, short = 'o', value_enum, value_name = "FORMAT")]
     pub(crate) output: Option<OutputFormat>,
@@ -384,6 +395,100 @@ pub(crate) struct RunsCancel {
     #[command(flatten)]
     pub(crate) place: Place,
 }
+
+/// The commands of `engine dead-letters`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum DeadLetters {
+    /// List them: the id, the step, which record it is and why it failed
+    List(LettersList),
+    /// Show one whole: the record, the error, and the request without secrets
+    Show(LettersShow),
+    /// Forget letters: their records are lost
+    Drop(LettersDrop),
+    /// Send again what failed: through its step, and through the steps that take what comes of it
+    Retry(LettersRetry),
+}
+
+/// Arguments of `engine dead-letters list`.
+#[derive(Args, Debug)]
+pub(crate) struct LettersList {
+    /// The spec whose flow is meant; without it, all flows
+    pub(crate) spec: Option<PathBuf>,
+    /// Only those of this flow
+    #[arg(long, value_name = "NAME", conflicts_with = "spec")]
+    pub(crate) flow: Option<String>,
+    /// Only those of this step, and of steps within it
+    #[arg(long, value_name = "PATH")]
+    pub(crate) step: Option<String>,
+    /// How the result is written to stdout
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
+    pub(crate) format: ResultFormat,
+    /// Where they are kept
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+/// Arguments of `engine dead-letters show`.
+#[derive(Args, Debug)]
+pub(crate) struct LettersShow {
+    /// The id, or the start of it
+    pub(crate) id: String,
+    /// How the result is written to stdout
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
+    pub(crate) format: ResultFormat,
+    /// Where it is kept
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+/// Arguments of `engine dead-letters drop`.
+#[derive(Args, Debug)]
+pub(crate) struct LettersDrop {
+    /// The ids, or the starts of them
+    #[arg(value_name = "ID", required_unless_present_any = ["flow", "all"], conflicts_with_all = ["flow", "all"])]
+    pub(crate) ids: Vec<String>,
+    /// All of this flow
+    #[arg(long, value_name = "NAME", conflicts_with = "all")]
+    pub(crate) flow: Option<String>,
+    /// Everything
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Where they are kept
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+/// Arguments of `engine dead-letters retry`.
+#[derive(Args, Debug)]
+#[command(after_help = RETRY_HELP)]
+pub(crate) struct LettersRetry {
+    /// The spec
+    pub(crate) spec: PathBuf,
+    /// The ids, or the starts of them; without any, all letters of the flow
+    #[arg(value_name = "ID", conflicts_with = "step")]
+    pub(crate) ids: Vec<String>,
+    /// All letters of this step, and of its cases
+    #[arg(long, value_name = "PATH")]
+    pub(crate) step: Option<String>,
+    /// Give an input; may be repeated
+    #[arg(long = "input", short = 'i', value_name = "NAME=VALUE")]
+    pub(crate) input: Vec<String>,
+    /// Read inputs from a YAML or JSON file; may be repeated, a later file wins
+    #[arg(long, value_name = "FILE")]
+    pub(crate) inputs: Vec<PathBuf>,
+    /// Where they are kept
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// What is printed and said
+    #[command(flatten)]
+    pub(crate) shown: Shown,
+}
+
+const RETRY_HELP: &str = "\
+An input that is not given has the value that it had when the record failed. What is sent has the idempotency key of then. Nothing is \
+read, but for what steps after it read for each record. A letter is removed once all that comes of its record is done.
+
+Exit status: 0 all got through; 3 some failed again, or can't be sent again.";
 
 /// Where the state is.
 #[derive(Args, Debug)]

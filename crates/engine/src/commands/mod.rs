@@ -1,6 +1,7 @@
 //! What the commands do, one file for each.
 
 mod auth;
+mod dead_letters;
 mod explain;
 mod mock;
 mod run;
@@ -22,6 +23,7 @@ pub(crate) fn execute(command: Command, terminal: &Terminal) -> Result<Status, F
         Command::Validate(arguments) => validate::execute(&arguments, terminal),
         Command::Auth(arguments) => auth::execute(&arguments, terminal),
         Command::Runs(arguments) => runs::execute(&arguments, terminal),
+        Command::DeadLetters(arguments) => dead_letters::execute(&arguments, terminal),
         Command::State(arguments) => state::execute(&arguments, terminal),
         Command::Schema => schema::execute(),
         Command::Explain(arguments) => explain::execute(&arguments, terminal),

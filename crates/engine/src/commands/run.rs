@@ -11,7 +11,7 @@ use engine_runtime::{
 use engine_storage::Storage;
 use tracing_subscriber::EnvFilter;
 
-use crate::arguments::{LogFormat, Run};
+use crate::arguments::{LogFormat, Run, Shown};
 use crate::console::{self, Console};
 use crate::environment::Variables;
 use crate::failure::Failure;
@@ -28,7 +28,7 @@ const WRONG: &[&str] = &["run-not-resumable", "missing-input", "invalid-input", 
 
 /// Runs a spec.
 pub(super) fn execute(arguments: &Run, terminal: &Terminal) -> Result<Status, Failure> {
-    match (run(arguments, terminal), arguments.log_format) {
+    match (run(arguments, terminal), arguments.shown.log_format) {
         (Err(failure), LogFormat::Json) => {
             console::fail(&failure);
             Ok(failure.status())
@@ -45,13 +45,13 @@ fn run(arguments: &Run, terminal: &Terminal) -> Result<Status, Failure> {
     // What the examples give is not to be taken for what an API gave.
     let state: Arc<dyn StateStore> =
         if arguments.mock { Arc::new(MemoryState::default()) } else { state::open(&arguments.state, &environment)? };
-    log(arguments, terminal);
+    log(&arguments.shown, terminal);
 
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::failed(format!("cannot start: {error}")))?;
-    let console = Arc::new(Console::new(arguments, terminal, Arc::clone(&plan)));
+    let console = Arc::new(Console::new(&arguments.spec, &arguments.shown, terminal, Arc::clone(&plan)));
     console.report(&warnings);
     let begun = Instant::now();
     let report = runtime.block_on(async {
@@ -79,15 +79,7 @@ fn run(arguments: &Run, terminal: &Terminal) -> Result<Status, Failure> {
             options.base_urls =
                 plan.endpoints.iter().map(|endpoint| (endpoint.api.clone(), mock.base_url(&endpoint.api))).collect();
         }
-        let transport =
-            HttpTransport::new(environment.proxies()?).map_err(|error| Failure::failed(error.to_string()))?;
-        let world = World {
-            clock: Arc::new(SystemClock),
-            environment: Arc::new(environment),
-            transport: Arc::new(transport),
-            state,
-            shared: Arc::default(),
-        };
+        let world = world(environment, state)?;
         let stop = Stop::new();
         let watch = tokio::spawn(interrupts(stop.clone(), Arc::clone(&console)));
         let report =
@@ -99,16 +91,31 @@ fn run(arguments: &Run, terminal: &Terminal) -> Result<Status, Failure> {
         return Ok(Status::Unheard);
     }
     console.finish(&report, begun.elapsed());
+    if !arguments.mock && !arguments.dry {
+        console.tell_letters(&report);
+    }
     Ok(status(&report))
 }
 
+/// Gathers all that comes from outside of a run.
+pub(super) fn world(environment: Variables, state: Arc<dyn StateStore>) -> Result<World, Failure> {
+    let transport = HttpTransport::new(environment.proxies()?).map_err(|error| Failure::failed(error.to_string()))?;
+    Ok(World {
+        clock: Arc::new(SystemClock),
+        environment: Arc::new(environment),
+        transport: Arc::new(transport),
+        state,
+        shared: Arc::default(),
+    })
+}
+
 /// Shows what happens on the network, where that is asked for.
-fn log(arguments: &Run, terminal: &Terminal) {
-    if arguments.verbose < 2 {
+pub(super) fn log(shown: &Shown, terminal: &Terminal) {
+    if shown.verbose < 2 {
         return;
     }
     // Connections only: other libraries would show headers, and with them secrets.
-    let filter = match arguments.verbose {
+    let filter = match shown.verbose {
         2 => "warn,hyper_util=debug,engine_runtime=debug,engine_storage=debug",
         _ => "warn,hyper_util=debug,engine_runtime=trace,engine_storage=debug",
     };
@@ -116,14 +123,14 @@ fn log(arguments: &Run, terminal: &Terminal) {
         .with_env_filter(EnvFilter::new(filter))
         .with_writer(std::io::stderr)
         .with_ansi(terminal.stderr.color);
-    match arguments.log_format {
+    match shown.log_format {
         LogFormat::Text => subscriber.init(),
         LogFormat::Json => subscriber.json().flatten_event(true).init(),
     }
 }
 
 /// Asks the run to stop at the first interrupt, and ends the program at the second.
-async fn interrupts(stop: Stop, console: Arc<Console>) {
+pub(super) async fn interrupts(stop: Stop, console: Arc<Console>) {
     interrupt().await;
     stop.stop();
     console.stopping();
@@ -134,7 +141,7 @@ async fn interrupts(stop: Stop, console: Arc<Console>) {
 }
 
 /// Returns how the program ends.
-fn status(report: &RunReport) -> Status {
+pub(super) fn status(report: &RunReport) -> Status {
     use engine_runtime::Status as Run;
     match report.status {
         Run::Ok | Run::Skipped => Status::Done,

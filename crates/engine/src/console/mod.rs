@@ -6,7 +6,7 @@ mod live;
 mod text_lines;
 
 use std::io::{self, ErrorKind, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -18,7 +18,7 @@ use engine_source::Finding;
 use self::json_lines::JsonLines;
 use self::live::Live;
 use self::text_lines::TextLines;
-use crate::arguments::{LogFormat, Run};
+use crate::arguments::{LogFormat, Shown};
 use crate::failure::Failure;
 use crate::output::{OutputFormat, Printer};
 use crate::report::{Report, Reported};
@@ -65,26 +65,26 @@ enum Voice {
 
 impl Console {
     /// Makes the console of a run.
-    pub(crate) fn new(arguments: &Run, terminal: &Terminal, plan: Arc<Plan>) -> Self {
-        let lines = TextLines::new(*terminal, arguments.verbose);
-        let voice = match arguments.log_format {
-            LogFormat::Json => Voice::Json(JsonLines::new(arguments.verbose, arguments.quiet)),
-            LogFormat::Text if arguments.quiet => Voice::Quiet(*terminal),
+    pub(crate) fn new(spec: &Path, shown: &Shown, terminal: &Terminal, plan: Arc<Plan>) -> Self {
+        let lines = TextLines::new(*terminal, shown.verbose);
+        let voice = match shown.log_format {
+            LogFormat::Json => Voice::Json(JsonLines::new(shown.verbose, shown.quiet)),
+            LogFormat::Text if shown.quiet => Voice::Quiet(*terminal),
             // What is said more often than once in a while does not go with lines that stay in their place.
-            LogFormat::Text if terminal.is_watched && arguments.verbose == 0 => {
+            LogFormat::Text if terminal.is_watched && shown.verbose == 0 => {
                 Voice::Live(lines, Live::new(terminal.stderr, plan.steps.iter().map(|step| step.id.as_str())))
             }
             LogFormat::Text => Voice::Lines(lines),
         };
         let printed = Printed {
-            printer: arguments.output.unwrap_or_else(|| OutputFormat::of(&plan)).printer(terminal.stdout.width),
+            printer: shown.output.unwrap_or_else(|| OutputFormat::of(&plan)).printer(terminal.stdout.width),
             buffer: Vec::new(),
             on_terminal: terminal.prints_to_screen,
         };
         Self {
             printed: Mutex::new(printed),
             voice,
-            spec: arguments.spec.clone(),
+            spec: spec.to_owned(),
             plan,
             rejected: Mutex::default(),
             unheard: AtomicBool::new(false),
@@ -118,6 +118,21 @@ impl Console {
             Voice::Lines(_) | Voice::Live(..) if run.steps.is_empty() && !run.errors.is_empty() => {}
             Voice::Lines(lines) | Voice::Live(lines, _) => lines.summary(run, elapsed),
             Voice::Json(lines) => lines.summary(run, elapsed),
+        }
+    }
+
+    /// Says where the records are that were kept aside.
+    pub(crate) fn tell_letters(&self, run: &RunReport) {
+        let kept: u64 = run.steps.iter().map(|step| step.counts.dead_lettered).sum();
+        if kept == 0 {
+            return;
+        }
+        let are = if kept == 1 { "record is kept as a dead letter" } else { "records are kept as dead letters" };
+        let message = format!("{kept} {are}: engine dead-letters list");
+        match &self.voice {
+            Voice::Quiet(_) => {}
+            Voice::Lines(_) | Voice::Live(..) => tell(message + "\n"),
+            Voice::Json(lines) => lines.event(&Event::Note { message }),
         }
     }
 
