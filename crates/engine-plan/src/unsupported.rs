@@ -3,7 +3,7 @@
 
 use engine_source::{Entry, Finding, Findings, Node, Span};
 
-use self::Object::{Api, Endpoint, Incremental, OnError, Read, Step, Top, Validate, Wait};
+use self::Object::{Api, Endpoint, Incremental, OnError, Step, Top, Validate, Wait};
 use self::Sign::There;
 
 /// The objects of a spec in which there is something that does not run.
@@ -14,7 +14,6 @@ enum Object {
     Endpoint,
     Incremental,
     Step,
-    Read,
     Validate,
     OnError,
     Wait,
@@ -38,7 +37,6 @@ pub(crate) struct Unsupported {
 const TABLE: &[(Object, &str, Sign, &str, &str)] = &[
     (Wait, "event", There, "a `wait` for an event", "wait until a condition holds: `wait: {until: …}`"),
     (Incremental, "concurrency", There, "`concurrency` of windows", "leave it out"),
-    (Read, "sink", There, "a read from a sink", "read the endpoint that the records came from"),
 ];
 
 impl Unsupported {
@@ -100,7 +98,7 @@ fn parts(node: &Node, findings: &mut Found) {
 
 fn step(node: &Node, findings: &mut Found) {
     object(Step, node, findings);
-    for (kind, key) in [(Read, "read"), (Validate, "validate"), (Wait, "wait"), (OnError, "on_error")] {
+    for (kind, key) in [(Validate, "validate"), (Wait, "wait"), (OnError, "on_error")] {
         if let Some(part) = node.get(key) {
             object(kind, part, findings);
         }
@@ -131,7 +129,7 @@ fn object(kind: Object, node: &Node, findings: &mut Found) {
             There => entry.key.span,
         };
         let whole = match kind {
-            Endpoint | Read | Wait => node.span(),
+            Endpoint | Wait => node.span(),
             _ => entry.key.span.to(entry.value.span()),
         };
         findings.push((Unsupported { what, instead }.finding(span), whole));

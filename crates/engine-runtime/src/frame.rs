@@ -252,7 +252,7 @@ impl Frame {
         for &index in group {
             let Some(step) = self.steps.get(index) else { continue };
             let Some(from) = stream_of(step) else { continue };
-            let waits = step.waits_for.iter().any(|other| group.contains(other));
+            let waits = awaited(step).any(|other| group.contains(&other));
             let (sender, receiver) = mpsc::channel(if waits { WAITING_UNTIL_END } else { WAITING });
             outlets.entry(from).or_default().push(sender);
             inlets.insert(index, receiver);
@@ -289,6 +289,13 @@ impl Frame {
                 .unwrap_or_else(|_| Err(Failure::new("internal-error", "the step broke off", step.span)))
         } else {
             run_step(run, Arc::clone(&own)).await
+        };
+        let done = match done {
+            // A step that ends before its end without being told to has lost something.
+            Ok(Status::Interrupted) if !self.stop.is_stopped() => {
+                Err(Failure::new("internal-error", "the step broke off", step.span))
+            }
+            done => done,
         };
         let (status, error) = match done {
             Ok(status) => (status, None),
@@ -387,7 +394,7 @@ impl Frame {
     ///
     /// Fails where a record that is kept can't be read.
     pub(crate) async fn scope_of(&self, step: &Step) -> Result<Scope, Failure> {
-        for end in step.waits_for.iter().filter_map(|index| self.ends.get(*index)) {
+        for end in awaited(step).filter_map(|index| self.ends.get(index)) {
             _ = end.subscribe().wait_for(Option::is_some).await;
         }
         self.with_steps(&self.base, &step.waits_for)
@@ -465,6 +472,11 @@ pub(crate) fn stream_of(step: &Step) -> Option<usize> {
     }
 }
 
+/// Returns the steps whose end a step waits for.
+fn awaited(step: &Step) -> impl Iterator<Item = usize> {
+    step.waits_for.iter().chain(&step.reads_after).copied()
+}
+
 /// Puts the steps that run together into groups, in order: a stream's giver and its takers, and whoever these wait for.
 pub(crate) fn groups(steps: &Block) -> Vec<Vec<usize>> {
     let mut group_of: Vec<usize> = (0..steps.len()).collect();
@@ -486,7 +498,7 @@ pub(crate) fn groups(steps: &Block) -> Vec<Vec<usize>> {
     while again {
         again = false;
         for step in steps {
-            for &other in &step.waits_for {
+            for other in awaited(step) {
                 if group_of.get(other) > group_of.get(step.index) {
                     again |= join(&mut group_of, other, step.index);
                 }

@@ -3,10 +3,13 @@
 use std::borrow::Cow;
 
 use csv::{ReaderBuilder, Terminator, WriterBuilder};
-use engine_runtime::{Column, Record, RecordSink, SinkError};
+use engine_request::{CsvReader, CsvRules, CsvStep};
+use engine_runtime::{Column, Record, RecordSink, RecordSource, SinkError};
 
 use crate::cell::{Cell, each_member};
+use crate::input::{Input, LONGEST, too_long};
 use crate::output::Output;
+use crate::record_page::RecordPage;
 use crate::shared_file::PageFile;
 
 /// A file with rows of fields.
@@ -160,5 +163,81 @@ impl RecordSink for CsvFile {
 impl PageFile for CsvFile {
     fn sync(&mut self) -> Result<(), SinkError> {
         self.output.sync()
+    }
+}
+
+/// The rows of a file that is read.
+pub(crate) struct CsvSource {
+    input: Input,
+    reader: CsvReader,
+    /// What was read of the file, from the next row on.
+    text: String,
+    /// The beginning of a character, the rest of which is still to come.
+    tail: Vec<u8>,
+    is_all: bool,
+}
+
+impl CsvSource {
+    pub(crate) fn new(input: Input, delimiter: u8, header: bool) -> Self {
+        let reader = CsvReader::new(&CsvRules::of_file(delimiter, header));
+        Self { input, reader, text: String::new(), tail: Vec::new(), is_all: false }
+    }
+
+    /// Reads more of the file.
+    fn more(&mut self) -> Result<(), SinkError> {
+        if self.text.len() > LONGEST {
+            return Err(too_long(self.input.path()));
+        }
+        let is_first = self.text.is_empty() && self.tail.is_empty() && self.reader.line() == 1;
+        // At least as much again: a row that goes on is looked through from its beginning.
+        let wanted = self.text.len().max(1);
+        let mut read = 0;
+        while read < wanted && !self.is_all {
+            let some = self.input.some(&mut self.tail)?;
+            self.is_all = some == 0;
+            read += some;
+        }
+        let whole = match std::str::from_utf8(&self.tail) {
+            Ok(_) => self.tail.len(),
+            Err(error) if error.error_len().is_none() && !self.is_all => error.valid_up_to(),
+            Err(_) => {
+                let path = self.input.path().display();
+                let text = format!("`{path}` is not UTF-8, at or after line {}", self.reader.line());
+                return Err(SinkError::new(text).help("check the `compression` of the sink, or convert the file"));
+            }
+        };
+        let rest = self.tail.split_off(whole);
+        let text = String::from_utf8(std::mem::replace(&mut self.tail, rest)).unwrap_or_default();
+        self.text.push_str(if is_first { text.strip_prefix('\u{feff}').unwrap_or(&text) } else { &text });
+        Ok(())
+    }
+}
+
+impl RecordSource for CsvSource {
+    fn next_page(&mut self) -> Result<Vec<Record>, SinkError> {
+        let mut page = RecordPage::default();
+        let mut at = 0;
+        while !page.is_full() {
+            let rest = self.text.get(at..).unwrap_or_default();
+            if rest.is_empty() && self.is_all {
+                break;
+            }
+            let step =
+                if rest.is_empty() { Ok(CsvStep::More) } else { self.reader.read(rest, self.is_all, page.text()) };
+            match step {
+                Ok(CsvStep::Record(read)) => {
+                    page.end();
+                    at += read;
+                }
+                Ok(CsvStep::Passed(read)) => at += read,
+                Ok(CsvStep::More) => {
+                    self.text.drain(..std::mem::take(&mut at));
+                    self.more()?;
+                }
+                Err(error) => return Err(SinkError::new(format!("`{}`: {error}", self.input.path().display()))),
+            }
+        }
+        self.text.drain(..at);
+        Ok(page.into_records())
     }
 }

@@ -6,6 +6,8 @@ mod cell;
 mod csv_file;
 mod handles;
 mod identifier;
+mod input;
+mod json_cell;
 mod jsonl_file;
 mod kind;
 mod open_files;
@@ -13,6 +15,8 @@ mod output;
 mod packing;
 mod parquet_file;
 mod postgres;
+mod query;
+mod record_page;
 mod refusal;
 mod shared_file;
 mod sqlite;
@@ -21,16 +25,19 @@ mod state;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use engine_runtime::{FileCompression, Mode, RecordSink, SinkError, SinkKind, SinkSpec, SinkTarget, Sinks};
+use engine_runtime::{
+    FileCompression, Held, Mode, RecordSink, SinkError, SinkKind, SinkQuery, SinkRows, SinkSpec, SinkTarget, Sinks,
+};
 
-use crate::csv_file::CsvFile;
+use crate::csv_file::{CsvFile, CsvSource};
 use crate::handles::Handles;
-use crate::jsonl_file::JsonlFile;
+use crate::input::Input;
+use crate::jsonl_file::{JsonlFile, JsonlSource};
 use crate::open_files::OpenFiles;
 use crate::output::Output;
-use crate::parquet_file::{Budget, ParquetFile};
-use crate::postgres::PostgresTable;
-use crate::sqlite::SqliteTable;
+use crate::parquet_file::{Budget, ParquetFile, ParquetSource};
+use crate::postgres::{PostgresSource, PostgresTable, Readers};
+use crate::sqlite::{SqliteSource, SqliteTable};
 pub use crate::state::{Forget, PostgresState, SqliteState, State, StateKey, open_state};
 
 /// Opens the sinks of this machine: files of lines, of rows and of columns, `SQLite` databases, and Postgres.
@@ -41,6 +48,7 @@ pub struct Storage {
     files: OpenFiles,
     handles: Arc<Handles>,
     budget: Arc<Budget>,
+    readers: Arc<Readers>,
     /// Databases are opened one after another: to change the journal of one, `SQLite` must have it for itself.
     opening: Mutex<()>,
 }
@@ -109,6 +117,41 @@ impl Sinks for Storage {
                 Ok(Box::new(PostgresTable::open(url.expose(), schema.as_deref(), sink, target)?))
             }
         }
+    }
+
+    fn read(&self, sink: &SinkSpec, wanted: &SinkQuery) -> Result<Held, SinkError> {
+        let path = || {
+            wanted.path.as_deref().ok_or_else(|| {
+                SinkError::new(format!("sink `{}` has no path", sink.name)).help("say where: `path: ./out/…`")
+            })
+        };
+        let file = |compression| -> Result<Result<Input, Held>, SinkError> {
+            let path = path()?;
+            Ok(Input::open(path, compression)?.ok_or_else(|| Held::Nothing(input::missing(path))))
+        };
+        if !matches!(wanted.rows, SinkRows::All)
+            && !matches!(sink.kind, SinkKind::Sqlite { .. } | SinkKind::Postgres { .. })
+        {
+            return Err(SinkError::new(format!("sink `{}` is a file, of which all is read", sink.name)));
+        }
+        Ok(match &sink.kind {
+            SinkKind::Jsonl { compression } => match file(*compression)? {
+                Ok(input) => Held::Records(Box::new(JsonlSource::new(input))),
+                Err(nothing) => nothing,
+            },
+            SinkKind::Csv { delimiter, header, compression } => match file(*compression)? {
+                Ok(input) => Held::Records(Box::new(CsvSource::new(input, *delimiter, *header))),
+                Err(nothing) => nothing,
+            },
+            SinkKind::Parquet { .. } => match ParquetSource::open(path()?)? {
+                Some(source) => Held::Records(Box::new(source)),
+                None => Held::Nothing(input::missing(path()?)),
+            },
+            SinkKind::Sqlite { .. } => SqliteSource::open(path()?, &sink.name, wanted.rows.clone())?,
+            SinkKind::Postgres { url, schema } => {
+                PostgresSource::open(url.expose(), schema.as_deref(), &sink.name, &wanted.rows, &self.readers)?
+            }
+        })
     }
 
     fn forget(&self, sink: &SinkSpec, target: &SinkTarget, run: &str) -> Result<(), SinkError> {

@@ -102,7 +102,7 @@ impl Output {
 
     /// Reads what was in the file when it was opened.
     pub(crate) fn read(&self) -> io::Result<Box<dyn Read>> {
-        unpacked(self.compression, BufReader::new(File::open(&self.path)?))
+        Ok(unpacked(self.compression, BufReader::new(File::open(&self.path)?))?)
     }
 
     /// Adds a page, whole or not at all.

@@ -27,7 +27,10 @@ pub(crate) fn pack(compression: FileCompression, page: &[u8]) -> io::Result<Cow<
 }
 
 /// Reads what was packed.
-pub(crate) fn unpacked<'a>(compression: FileCompression, file: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
+pub(crate) fn unpacked<'a>(
+    compression: FileCompression,
+    file: impl Read + Send + 'a,
+) -> io::Result<Box<dyn Read + Send + 'a>> {
     Ok(match compression {
         FileCompression::None => Box::new(file),
         FileCompression::Gzip => Box::new(MultiGzDecoder::new(BufReader::new(file))),
@@ -36,7 +39,7 @@ pub(crate) fn unpacked<'a>(compression: FileCompression, file: impl Read + 'a) -
 }
 
 /// Reads a packed file to its end, which it must have, and returns its last byte.
-pub(crate) fn last_byte(compression: FileCompression, file: impl Read) -> io::Result<Option<u8>> {
+pub(crate) fn last_byte(compression: FileCompression, file: impl Read + Send) -> io::Result<Option<u8>> {
     let mut unpacked = unpacked(compression, file)?;
     let mut buffer = vec![0; 64 * 1024];
     let mut last = None;

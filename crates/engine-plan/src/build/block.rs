@@ -2,8 +2,8 @@
 
 use engine_spec as spec;
 
-use super::Builder;
 use super::step::Spot;
+use super::{Builder, sink_order};
 use crate::check::{At, StepUse};
 use crate::place;
 use crate::plan::{Block, Items, Source, Step, Target};
@@ -43,6 +43,7 @@ impl Builder<'_> {
         };
         let mut steps: Vec<Step> = steps.iter().enumerate().map(make).collect::<Option<_>>()?;
         connect(&mut steps, self.uses.get(block).map(Vec::as_slice).unwrap_or_default());
+        sink_order::order(&mut steps);
         if let Some(last) = steps.last_mut() {
             last.leaves = true;
         }

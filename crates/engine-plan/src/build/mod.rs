@@ -2,6 +2,7 @@
 
 mod block;
 mod composite;
+mod sink_order;
 mod source;
 mod step;
 mod target;

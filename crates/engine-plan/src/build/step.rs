@@ -66,6 +66,7 @@ impl Builder<'_> {
             printed: false,
             leaves: false,
             waits_for: Vec::new(),
+            reads_after: Vec::new(),
             kept: Kept::default(),
             is_implied: false,
         })
@@ -98,6 +99,7 @@ impl Builder<'_> {
             printed: true,
             leaves: true,
             waits_for: Vec::new(),
+            reads_after: Vec::new(),
             kept: Kept::default(),
             is_implied: true,
         }])

@@ -58,6 +58,7 @@ impl Plan {
             part.source = renumbered(&step.source, &number);
             part.consumers = numbers(&step.consumers);
             part.waits_for = numbers(&step.waits_for);
+            part.reads_after = numbers(&step.reads_after);
             part.kept = if is_named { step.kept } else { Kept::default() };
             part.leaves = index + 1 == users.len();
             part.printed = prints(&part);

@@ -68,6 +68,9 @@ pub struct Step {
     /// The steps of its block whose end it waits for, since it or a step within it names them in templates or lookups; by their
     /// numbers.
     pub waits_for: Vec<usize>,
+    /// The steps before it in its block whose end it waits for, since they write to a sink what it or a step within it reads; by their
+    /// numbers.
+    pub reads_after: Vec<usize>,
     /// What of its records is asked for, beside its stream: by later steps, by steps within these, and by those after the flow.
     pub kept: Kept,
     /// Whether it is not written: it reads all that can be read, in a spec that has no steps.

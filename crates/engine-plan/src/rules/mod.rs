@@ -142,6 +142,7 @@ pub static RULES: &[Rule] = &[
     rule!("host-not-allowed", Error, Running, "a request would go to a host that the spec does not name"),
     rule!("state-failed", Error, Running, "what is kept between runs cannot be read or written"),
     rule!("sink-failed", Error, Running, "a sink could not write"),
+    rule!("sink-unreadable", Error, Running, "a sink could not be read"),
     rule!("interrupted", Error, Running, "the run was interrupted"),
     rule!("in-doubt", Error, Running, "a request may have been sent before the run broke off"),
     rule!("run-not-resumable", Error, Running, "a run can't be taken up where it broke off"),

@@ -57,6 +57,12 @@ impl CsvRules {
         Ok(rules)
     }
 
+    /// Makes the rules of a file that is written with this delimiter; its first row has the names, or there are none.
+    pub fn of_file(delimiter: u8, has_header: bool) -> Self {
+        let header = if has_header { Header::FirstRow } else { Header::Numbered };
+        Self { delimiter, header, ..Self::default() }
+    }
+
     /// Returns how the CSV of a content type is written.
     pub(super) fn said_by(content_type: &str) -> Self {
         let has_tabs = content_type.to_ascii_lowercase().contains("tab-separated");

@@ -45,9 +45,48 @@ pub(super) fn unscaled(text: &str) -> Option<i128> {
     is_within.then_some(if negative { -value } else { value })
 }
 
+/// Writes a decimal, a big-endian multiple of its last digit, without the zeros at its end; `None` beyond 128 bits.
+pub(super) fn digits(bytes: &[u8], scale: i32) -> Option<String> {
+    let is_negative = bytes.first().is_some_and(|byte| *byte >= 0x80);
+    let (filler, sign) = if is_negative { (0xFF, "-") } else { (0, "") };
+    let (rest, low) = bytes.split_at(bytes.len().saturating_sub(16));
+    let mut value = [filler; 16];
+    value.iter_mut().rev().zip(low.iter().rev()).for_each(|(to, from)| *to = *from);
+    let value = i128::from_be_bytes(value);
+    if rest.iter().any(|byte| *byte != filler) || (value < 0) != is_negative {
+        return None;
+    }
+    let mut text = value.unsigned_abs().to_string();
+    if let Ok(scale) = usize::try_from(scale)
+        && scale > 0
+    {
+        let missing = (scale + 1).saturating_sub(text.len());
+        text.insert_str(0, &"0".repeat(missing));
+        text.insert(text.len() - scale, '.');
+        text.truncate(text.trim_end_matches('0').trim_end_matches('.').len());
+    }
+    Some(format!("{sign}{text}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_written_is_read_back() {
+        for text in ["0", "19.9", "-15", "-0.000000000000000001", "12345678901234567890.123456789012345678", "-0.1"] {
+            let bytes = unscaled(text).map(i128::to_be_bytes).unwrap_or_default();
+            assert_eq!(digits(&bytes, SCALE).as_deref(), Some(text));
+        }
+        for (bytes, scale, expected) in [
+            (&[0x01, 0x00][..], 2, Some("2.56")),
+            (&[0xFF], 0, Some("-1")),
+            (&[], 0, Some("0")),
+            (&[0x80; 20], 0, None),
+        ] {
+            assert_eq!(digits(bytes, scale).as_deref(), expected);
+        }
+    }
 
     #[test]
     fn keeps_every_digit_or_none() {

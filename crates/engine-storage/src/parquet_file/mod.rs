@@ -2,6 +2,7 @@
 
 mod column;
 mod decimal;
+mod source;
 mod texts;
 
 use std::collections::HashMap;
@@ -19,6 +20,7 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::{Type, TypePtr};
 
 use self::column::Column;
+pub(crate) use self::source::ParquetSource;
 use crate::cell::each_member;
 use crate::output::Output;
 use crate::shared_file::PageFile;

@@ -12,7 +12,10 @@ mod commits;
 mod connection;
 mod failure;
 mod page;
+mod param;
+mod query;
 mod session;
+mod source;
 mod table;
 mod tls;
 
@@ -26,6 +29,7 @@ pub(crate) use address::Address;
 pub(crate) use connection::Connection;
 pub(crate) use failure::{Failure, Trouble};
 pub(crate) use session::LOCKS;
+pub(crate) use source::{PostgresSource, Readers};
 
 use crate::kind::Kind;
 use column::Column;

@@ -8,6 +8,7 @@
 mod commits;
 mod kind;
 mod page;
+mod source;
 mod table;
 
 use std::path::Path;
@@ -20,6 +21,7 @@ use rusqlite::{Connection, OpenFlags};
 use crate::identifier::quoted_list;
 use kind::Kind;
 use page::Page;
+pub(crate) use source::SqliteSource;
 use table::{MAIN, Table};
 
 /// How long to wait for another writer of the same file.

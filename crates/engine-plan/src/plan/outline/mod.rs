@@ -67,6 +67,7 @@ impl Outline<'_> {
         };
         note("taken by", &step.consumers);
         note("waits for", &step.waits_for);
+        note("reads after", &step.reads_after);
         notes.extend(step.kept.all.then(|| "keeps all".to_owned()));
         notes.extend((step.kept.last && !step.kept.all).then(|| "keeps its last".to_owned()));
         notes.extend(step.printed.then(|| "printed".to_owned()));
