@@ -124,6 +124,7 @@ scenarios! {
     call_of_bytes
     call_without_a_body
     calls_in_flight
+    calls_in_unknown_state
     conditional
     conditional_changed
     connection_refused
@@ -131,6 +132,7 @@ scenarios! {
     decimals
     dry_run
     endpoint_of_steps
+    endpoint_of_steps_incremental
     endpoint_of_steps_tree
     errors_accept
     errors_fail
@@ -273,7 +275,9 @@ scenarios! {
     steps_by_name
     steps_for_each_item
     steps_for_each_item_fails
+    steps_for_each_item_without_end
     steps_within_steps
+    switch_at_once
     switch_cases
     switch_without_a_case
     template_without_its_member

@@ -1,5 +1,7 @@
 //! Endpoints made of steps: read and called like any other. Their steps see the params, and nothing of who uses them.
 
+mod cursor;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,6 +9,7 @@ use engine_expr::{DynamicLeaf, Members, Scope, Value};
 use engine_plan::{Composite, CompositeCall, CompositeRead, Until};
 use tokio::sync::mpsc;
 
+use self::cursor::Cursor;
 use crate::claim::Claim;
 use crate::failure::Failure;
 use crate::frame::Frame;
@@ -56,10 +59,12 @@ impl CompositeCaller {
         }
         let params = params_of(&composite.params, &call.params, &scope, call.span)?;
         let began = site.context().exchanges.now();
+        let mut answers = 0;
         let (body, claim) = loop {
+            answers += 1;
             let under = Arc::new(work.item.clone());
             let done = gathered(|out| {
-                let frame = begin(site, composite, params.clone(), Some(out), Some(under))?;
+                let frame = begin(site, composite, params.clone(), Some(out), Some(under), answers)?;
                 Ok(frame.holding(slot.cloned()))
             })
             .await?;
@@ -143,48 +148,103 @@ pub(crate) async fn read(
     };
     let params = params_of(&composite.params, &read.params, &scope, read.span)?;
     let own = read.limit.as_ref().map(|limit| limit.resolve(&scope)).transpose()?;
-    let mut left = own.into_iter().chain(site.context().options.limit).min().unwrap_or(u64::MAX);
-    let (out, mut inlet) = mpsc::channel(WAITING);
-    let under = parent.cloned().or_else(|| site.frame.under.clone());
-    let frame = Arc::new(begin(site, composite, params, Some(out), under)?);
-    let origin = Arc::new(Origin {
+    let origin = Origin {
         stream: read.name.as_str().into(),
         exchange: Some(composite.id()),
         is_keyed: composite.key.is_some(),
         place: read.span,
         under: site.frame.under.clone(),
         ..Origin::default()
-    });
-    let stop = frame.stop.clone();
-    let hand_on = async {
-        let mut number = 0;
-        while let Some(Delivery::Items(batch)) = inlet.recv().await {
-            let mut items = Vec::with_capacity(batch.items.len());
-            for item in batch.items.iter().take(usize::try_from(left).unwrap_or(usize::MAX)) {
-                number += 1;
-                items.push(Item::new(item.current.clone(), parent.cloned(), Arc::clone(&origin), number));
-            }
-            left -= items.len() as u64;
-            let mut joined = batch.claim;
-            joined.join(claim.clone());
-            if sender.send(Paged::Page(Batch::new(items, joined))).await.is_err() {
-                stop.stop();
-                return false;
-            }
-            if left == 0 {
-                stop.stop();
-                return true;
-            }
-        }
-        false
     };
-    let (done, is_cut) = tokio::join!(Arc::clone(&frame).run(), hand_on);
-    match done {
-        Err(failure) if failure.is_interruption() && is_cut => {
+    let mut reading = Reading {
+        site,
+        composite,
+        parent,
+        claim,
+        sender,
+        origin: Arc::new(origin),
+        cursor: Cursor::begin(site, composite, read, &params, &scope).await?,
+        left: own.into_iter().chain(site.context().options.limit).min().unwrap_or(u64::MAX),
+        number: 0,
+    };
+    loop {
+        if reading.pass(&params).await? {
             site.frame.pending.hold(site.step.index);
-            Ok(())
+            return Ok(());
         }
-        done => done,
+        let goes_on = match &mut reading.cursor {
+            Some(cursor) => cursor.next()?,
+            None => false,
+        };
+        if !goes_on {
+            break;
+        }
+    }
+    reading.cursor.map_or(Ok(()), |cursor| cursor.end(site))
+}
+
+/// A read of an endpoint made of steps.
+struct Reading<'a> {
+    site: &'a Site,
+    composite: &'a Composite,
+    parent: Option<&'a Arc<Item>>,
+    /// The part in the work on that item.
+    claim: &'a Claim,
+    sender: &'a mpsc::Sender<Paged>,
+    origin: Arc<Origin>,
+    cursor: Option<Cursor>,
+    /// How many records are still wanted.
+    left: u64,
+    /// How many came.
+    number: u64,
+}
+
+impl Reading<'_> {
+    /// Runs the steps once: for all there is, or for one window. Tells whether it was cut short, since no more is wanted.
+    async fn pass(&mut self, params: &Value) -> Result<bool, Failure> {
+        let (out, mut inlet) = mpsc::channel(WAITING);
+        let under = self.parent.cloned().or_else(|| self.site.frame.under.clone());
+        let given = self.cursor.as_ref().map_or_else(|| params.clone(), |cursor| cursor.params(params));
+        let mut frame = begin(self.site, self.composite, given, Some(out), under, 1)?;
+        if let Some(cursor) = &self.cursor {
+            frame.base = frame.base.with("window", cursor.window());
+        }
+        let stop = frame.stop.clone();
+        let hand_on = async {
+            while let Some(Delivery::Items(batch)) = inlet.recv().await {
+                let handed_on = self.hand_on(batch).await;
+                if self.left == 0 || !matches!(handed_on, Ok(true)) {
+                    stop.stop();
+                    return handed_on.map(|is_taken| is_taken && self.left == 0);
+                }
+            }
+            Ok(false)
+        };
+        let (done, is_cut) = tokio::join!(Arc::new(frame).run(), hand_on);
+        match (done, is_cut?) {
+            (Err(failure), true) if failure.is_interruption() => Ok(true),
+            (done, is_cut) => done.map(|()| is_cut),
+        }
+    }
+
+    /// Hands records on, as far as they are wanted; tells whether anybody takes them.
+    async fn hand_on(&mut self, batch: Batch) -> Result<bool, Failure> {
+        let mut items = Vec::with_capacity(batch.items.len());
+        for item in batch.items.iter() {
+            self.number += 1;
+            let new = match &mut self.cursor {
+                Some(cursor) => cursor.keep(item.current.text()).map_err(|failure| failure.about(item))?,
+                None => true,
+            };
+            if new && self.left > 0 {
+                self.left -= 1;
+                let origin = Arc::clone(&self.origin);
+                items.push(Item::new(item.current.clone(), self.parent.cloned(), origin, self.number));
+            }
+        }
+        let mut claim = batch.claim;
+        claim.join(self.claim.clone());
+        Ok(self.sender.send(Paged::Page(Batch::new(items, claim))).await.is_ok())
     }
 }
 
@@ -195,11 +255,15 @@ fn begin(
     params: Value,
     out: Option<mpsc::Sender<Delivery>>,
     under: Option<Arc<Item>>,
+    number: u64,
 ) -> Result<Frame, Failure> {
+    // What is sent within is told from what other uses send by whom it is for, by the params, and by how often it was used.
+    let origin = Origin { stream: composite.id().into(), place: site.step.span, ..Origin::default() };
+    let under = Item::new(Json::of(&params), under, Arc::new(origin), number);
     let nothing = Value::Object(Arc::new(Members::new()));
     let base = site.context().base.with("params", params).with("item", nothing);
     let frame = site.frame.apart(&site.step, site.context(), &composite.steps, base, false)?;
-    Ok(frame.handing_on(out).under(under))
+    Ok(frame.handing_on(out).under(Some(Arc::new(under))))
 }
 
 /// Returns what a call gets: the one record, or the list of them.

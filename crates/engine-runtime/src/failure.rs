@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use engine_expr::{EvalError, Value};
 use engine_plan::Plan;
-use engine_request::Prepared;
+use engine_request::{AdvanceError, Prepared};
 use engine_source::{Finding, Sources, Span};
 
 use crate::item::Item;
@@ -209,6 +209,12 @@ fn label_of(code: &str) -> &'static str {
 impl From<EvalError> for Failure {
     fn from(error: EvalError) -> Self {
         Self { range: error.range, help: error.help, ..Self::new("template-failed", error.message, error.span) }
+    }
+}
+
+impl From<AdvanceError> for Failure {
+    fn from(error: AdvanceError) -> Self {
+        Self { range: error.range, help: error.help, ..Self::new(error.code, error.message, error.span) }
     }
 }
 
