@@ -58,7 +58,6 @@ apis:
         incremental: {{cursor: $.id, send: query.since, format: integer}}
       push:
         request: POST /pushes
-        body: {{json: {{order: "{{{{ item.id }}}}"}}}}
         idempotency: {{in: header.Idempotency-Key}}
 sinks:
   db: {{type: sqlite, path: out/orders.db}}
@@ -68,7 +67,7 @@ steps:
   - {{id: table, for_each: orders, write: {{sink: db, table: orders, key: [id]}}}}
   - {{id: log, for_each: orders, write: {{sink: db, table: log, mode: append}}}}
   - {{id: file, for_each: orders, write: lines}}
-  - {{id: pushed, for_each: orders, call: shop.push, concurrency: {AT_ONCE}, extract: {{id: "{{{{ item.id }}}}", number: $.number}}}}
+  - {{id: pushed, for_each: orders, call: {{endpoint: shop.push, body: {{json: {{order: "{{{{ item.id }}}}"}}}}}}, concurrency: {AT_ONCE}, extract: {{id: "{{{{ item.id }}}}", number: $.number}}}}
   - {{id: numbers, for_each: pushed, write: {{sink: db, table: pushed, mode: append}}}}
 "#,
         url = shop.url()
