@@ -6,10 +6,10 @@
 
 use std::borrow::Cow;
 
-use engine_expr::Number;
+use engine_expr::{Number, Value};
 use engine_runtime::ColumnType;
 use rusqlite::ToSql;
-use rusqlite::types::{ToSqlOutput, Value, ValueRef};
+use rusqlite::types::{ToSqlOutput, Value as Native, ValueRef};
 
 use crate::cell::Cell;
 pub(crate) use crate::kind::Kind;
@@ -27,9 +27,9 @@ pub(crate) enum Bound<'a> {
 impl ToSql for Bound<'_> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(match self {
-            Self::Null => ToSqlOutput::Owned(Value::Null),
-            Self::Integer(it) => ToSqlOutput::Owned(Value::Integer(*it)),
-            Self::Real(it) => ToSqlOutput::Owned(Value::Real(*it)),
+            Self::Null => ToSqlOutput::Owned(Native::Null),
+            Self::Integer(it) => ToSqlOutput::Owned(Native::Integer(*it)),
+            Self::Real(it) => ToSqlOutput::Owned(Native::Real(*it)),
             Self::Text(text) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
         })
     }
@@ -97,7 +97,13 @@ impl Kind {
         }
         match self.0 {
             ColumnType::Any => Some(untyped(cell)),
-            ColumnType::String | ColumnType::Json => Some(Bound::Text(as_text(cell))),
+            // A text within JSON is in quotes, or nobody could tell it from a number.
+            ColumnType::Json => Some(Bound::Text(match cell {
+                // In quotes, or nobody could tell it from a number.
+                Cell::Text(text) => Value::String(text.as_ref().into()).to_json().into(),
+                other => as_text(other),
+            })),
+            ColumnType::String => Some(Bound::Text(as_text(cell))),
             ColumnType::Integer => match cell {
                 Cell::Number(text) => match whole(text) {
                     Some(int) => Some(Bound::Integer(int)),
