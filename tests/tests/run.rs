@@ -211,7 +211,14 @@ scenarios! {
     rate_limit
     rate_limit_by_credential
     rate_limit_by_headers
+    read_of_a_file_sink
     read_of_a_pattern
+    read_of_a_sink
+    read_of_a_sink_dry_run
+    read_of_a_sink_for_each
+    read_of_a_sink_query_fails
+    read_of_a_sink_that_is_written
+    read_of_a_sink_without_its_table
     read_of_one_step_twice
     redirect
     redirect_after_a_post
@@ -228,6 +235,7 @@ scenarios! {
     restart_after
     restart_by_rule
     restart_out_of_order
+    resume_failed
     retry_after_date
     retry_after_seconds
     retry_broken_connection
