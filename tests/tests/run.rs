@@ -217,6 +217,7 @@ scenarios! {
     read_of_a_sink_dry_run
     read_of_a_sink_for_each
     read_of_a_sink_query_fails
+    read_of_a_sink_resumed
     read_of_a_sink_that_is_written
     read_of_a_sink_without_its_table
     read_of_one_step_twice

@@ -142,6 +142,10 @@ pub async fn run(
         [] => Status::Ok,
     };
     failures.extend(context.journal.failure().filter(|_| failures.is_empty()));
+    if matches!(status(&failures), Status::Ok | Status::Partial) && context.journal.flush().await.is_ok() {
+        // Whoever goes on from here runs no step again.
+        context.journal.forget(&context.sinks).await;
+    }
     let error = failures.first().map(|failure| context.finding("", failure).message);
     if let Err(failure) = context.journal.end(status(&failures), error).await
         && failures.is_empty()
@@ -149,10 +153,7 @@ pub async fn run(
         failures.push(failure);
     }
     let status = status(&failures);
-    if matches!(status, Status::Ok | Status::Partial) {
-        context.journal.forget(&context.sinks).await;
-    }
-    let steps = context.book.reports(failures.first().and_then(|failure| failure.step.as_deref()));
+    let steps = context.book.reports(failures.first().and_then(Failure::step));
     let errors = failures.iter().map(|failure| context.finding("", failure)).collect();
     RunReport { id, status, steps, errors, rejected: context.book.rejected() }
 }
