@@ -81,7 +81,17 @@ fn connect(steps: &mut [Step], uses: &[StepUse]) {
 
 /// Returns whether the stream of a step of a flow is printed.
 pub(crate) fn prints(step: &Step) -> bool {
-    goes(step) && !matches!(step.target, Target::Write(_))
+    goes(step) && !writes(step)
+}
+
+/// Returns whether all that a step hands on was written: by itself, by each of its cases, or by the last step within it.
+fn writes(step: &Step) -> bool {
+    match &step.target {
+        Target::Write(_) => true,
+        Target::Switch(cases) => cases.iter().all(|case| writes(&case.step)),
+        Target::Steps(block) => block.last().is_some_and(|step| writes(step)),
+        _ => false,
+    }
 }
 
 /// Returns whether a step has a stream that goes nowhere within its block.
