@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use engine_expr::{DynamicLeaf, Members, Scope, Value};
 use engine_plan::{Composite, CompositeCall, CompositeRead, Until};
+use engine_request::Period;
 use tokio::sync::mpsc;
 
 use self::cursor::Cursor;
@@ -64,7 +65,7 @@ impl CompositeCaller {
             answers += 1;
             let under = Arc::new(work.item.clone());
             let done = gathered(|out| {
-                let frame = begin(site, composite, params.clone(), Some(out), Some(under), answers)?;
+                let frame = begin(site, call.composite, composite, params.clone(), Some(out), Some(under), answers)?;
                 Ok(frame.holding(slot.cloned()))
             })
             .await?;
@@ -118,7 +119,7 @@ impl CompositeCaller {
         let exchanges = &self.site.context().exchanges;
         let every = until.every.as_ref().map(|every| every.resolve(scope)).transpose()?;
         let timeout = until.timeout.as_ref().map(|timeout| timeout.resolve(scope)).transpose()?;
-        let (every, timeout) = (every.map_or(EVERY, |it| it.duration()), timeout.map_or(TIMEOUT, |it| it.duration()));
+        let (every, timeout) = (every.map_or(EVERY, Period::duration), timeout.map_or(TIMEOUT, Period::duration));
         let passed = Duration::try_from(exchanges.now().duration_since(began)).unwrap_or_default();
         let left = timeout.saturating_sub(passed);
         if left.is_zero() || self.site.context().options.placeholders {
@@ -158,6 +159,7 @@ pub(crate) async fn read(
     };
     let mut reading = Reading {
         site,
+        index: read.composite,
         composite,
         parent,
         claim,
@@ -186,6 +188,8 @@ pub(crate) async fn read(
 /// A read of an endpoint made of steps.
 struct Reading<'a> {
     site: &'a Site,
+    /// The number of the endpoint.
+    index: usize,
     composite: &'a Composite,
     parent: Option<&'a Arc<Item>>,
     /// The part in the work on that item.
@@ -205,7 +209,7 @@ impl Reading<'_> {
         let (out, mut inlet) = mpsc::channel(WAITING);
         let under = self.parent.cloned().or_else(|| self.site.frame.under.clone());
         let given = self.cursor.as_ref().map_or_else(|| params.clone(), |cursor| cursor.params(params));
-        let mut frame = begin(self.site, self.composite, given, Some(out), under, 1)?;
+        let mut frame = begin(self.site, self.index, self.composite, given, Some(out), under, 1)?;
         if let Some(cursor) = &self.cursor {
             frame.base = frame.base.with("window", cursor.window());
         }
@@ -251,6 +255,7 @@ impl Reading<'_> {
 /// Begins the steps of an endpoint.
 fn begin(
     site: &Site,
+    index: usize,
     composite: &Composite,
     params: Value,
     out: Option<mpsc::Sender<Delivery>>,
@@ -262,7 +267,7 @@ fn begin(
     let under = Item::new(Json::of(&params), under, Arc::new(origin), number);
     let nothing = Value::Object(Arc::new(Members::new()));
     let base = site.context().base.with("params", params).with("item", nothing);
-    let frame = site.frame.apart(&site.step, site.context(), &composite.steps, base, false)?;
+    let frame = site.frame.apart(&site.step, site.context(), &composite.steps, base, Some(index))?;
     Ok(frame.handing_on(out).under(Some(Arc::new(under))))
 }
 

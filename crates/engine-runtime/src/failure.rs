@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use engine_expr::{EvalError, Value};
-use engine_plan::Plan;
 use engine_request::{AdvanceError, Prepared};
 use engine_source::{Finding, Sources, Span};
 
@@ -25,12 +24,17 @@ pub(crate) struct Failure {
     pub(crate) help: Option<String>,
     /// Whether it is none of the record's: whatever `on_error` says, the run fails.
     pub(crate) is_fatal: bool,
-    /// The address of the step that failed, once it is known.
-    pub(crate) step: Option<Arc<str>>,
-    /// The texts that the place is in, where they are not those of the flow that was started.
-    pub(crate) sources: Option<Arc<Sources>>,
+    /// Where it happened, once that is known.
+    told: Option<Box<Told>>,
+}
+
+/// Where something failed.
+#[derive(Clone, Debug, Default)]
+struct Told {
+    /// The address of the step.
+    step: Option<Arc<str>>,
     /// What was asked of an API, and what came of it.
-    pub(crate) exchange: Option<Arc<FailedExchange>>,
+    exchange: Option<FailedExchange>,
 }
 
 /// How much of a request's body is kept with a failure.
@@ -78,17 +82,7 @@ impl FailedExchange {
 impl Failure {
     /// Makes a failure at a place of the spec.
     pub(crate) fn new(code: &'static str, message: impl Into<String>, span: Span) -> Self {
-        Self {
-            code,
-            message: message.into(),
-            span,
-            range: None,
-            help: None,
-            is_fatal: false,
-            step: None,
-            sources: None,
-            exchange: None,
-        }
+        Self { code, message: message.into(), span, range: None, help: None, is_fatal: false, told: None }
     }
 
     /// Says that something ended because the run is being stopped: nothing of its own went wrong.
@@ -127,48 +121,59 @@ impl Failure {
     /// Says in which step it happened, unless that has been said of a step within it.
     #[must_use]
     pub(crate) fn within(mut self, step: &str) -> Self {
-        self.step.get_or_insert_with(|| step.into());
-        self
-    }
-
-    /// Says in whose spec its place is, unless that has been said of a flow within.
-    #[must_use]
-    pub(crate) fn of(mut self, plan: &Plan) -> Self {
-        self.sources.get_or_insert_with(|| Arc::clone(&plan.sources));
+        self.told().step.get_or_insert_with(|| step.into());
         self
     }
 
     /// Says what was asked of an API and with what status it answered, unless that has been said.
     #[must_use]
     pub(crate) fn asked(mut self, request: &Prepared, status: Option<u16>) -> Self {
-        self.exchange.get_or_insert_with(|| Arc::new(FailedExchange { status, ..FailedExchange::of(request) }));
+        let exchange = &mut self.told().exchange;
+        exchange.get_or_insert_with(|| FailedExchange { status, ..FailedExchange::of(request) });
         self
     }
 
     /// Says with what status an API answered.
     #[must_use]
     pub(crate) fn answered(mut self, status: u16) -> Self {
-        let exchange = self.exchange.take().map(Arc::unwrap_or_clone).unwrap_or_default();
-        self.exchange = Some(Arc::new(FailedExchange { status: Some(status), ..exchange }));
+        self.told().exchange.get_or_insert_default().status = Some(status);
         self
     }
 
     /// Says that nobody knows if the API has done what was asked for.
     #[must_use]
     pub(crate) fn unknown(mut self) -> Self {
-        let exchange = self.exchange.take().map(Arc::unwrap_or_clone).unwrap_or_default();
-        self.exchange = Some(Arc::new(FailedExchange { is_unknown: true, ..exchange }));
+        self.told().exchange.get_or_insert_default().is_unknown = true;
         self
+    }
+
+    fn told(&mut self) -> &mut Told {
+        self.told.get_or_insert_default()
+    }
+
+    /// Returns the address of the step that failed, if it is known.
+    pub(crate) fn step(&self) -> Option<&str> {
+        self.told.as_ref()?.step.as_deref()
+    }
+
+    /// Returns what was asked of an API, if anything was.
+    pub(crate) fn exchange(&self) -> Option<&FailedExchange> {
+        self.told.as_ref()?.exchange.as_ref()
+    }
+
+    /// Returns the status with which an API answered, if it did.
+    pub(crate) fn status(&self) -> Option<u16> {
+        self.exchange()?.status
     }
 
     /// Names what went wrong, as `error.kind` does: by the code of the finding, but for what nobody knows the outcome of.
     pub(crate) fn kind(&self) -> &'static str {
-        if self.exchange.as_ref().is_some_and(|exchange| exchange.is_unknown) { "unknown" } else { self.code }
+        if self.exchange().is_some_and(|exchange| exchange.is_unknown) { "unknown" } else { self.code }
     }
 
     /// Makes the finding that is shown.
     pub(crate) fn finding(&self, step: Option<&str>, sources: &Sources) -> Finding {
-        let message = match self.step.as_deref().or(step) {
+        let message = match self.step().or(step) {
             Some(step) => format!("step `{step}`: {}", self.message),
             None => self.message.clone(),
         };

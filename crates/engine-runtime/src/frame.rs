@@ -70,6 +70,8 @@ struct Above {
     frame: Arc<Frame>,
     /// The step's number in its block.
     step: usize,
+    /// The endpoint that these steps make up.
+    endpoint: Option<usize>,
     /// What comes before the paths of steps, where they are those of another flow or of an endpoint.
     prefix: Option<Arc<str>>,
     /// The ranks that come before those of the steps.
@@ -108,6 +110,7 @@ impl Frame {
         let above = Above {
             frame: Arc::clone(self),
             step: step.index,
+            endpoint: self.above.as_ref().and_then(|above| above.endpoint),
             prefix: self.above.as_ref().and_then(|above| above.prefix.clone()),
             rank: self.above.as_ref().map(|above| above.rank.clone()).unwrap_or_default(),
             depth: self.depth(),
@@ -117,7 +120,7 @@ impl Frame {
         Self::new(Arc::clone(&self.context), steps, base, Some(item), Some(above), self.stop.child())
     }
 
-    /// Begins a block that a step uses, and which knows nothing of it: of an endpoint, or of another flow.
+    /// Begins a block that a step uses, and which knows nothing of it: that of an endpoint, by its number, or of another flow.
     ///
     /// # Errors
     ///
@@ -128,20 +131,31 @@ impl Frame {
         context: &Arc<RunContext>,
         steps: &Block,
         base: Scope,
-        keeps: bool,
+        endpoint: Option<usize>,
     ) -> Result<Self, Failure> {
         if self.depth() >= MAX_DEPTH {
             let text = format!("flows and endpoints made of steps use each other {MAX_DEPTH} deep");
             return Err(Failure::new("too-deep", text, step.span)
                 .help("let a condition end it: `when`, or `where` before the step that goes deeper"));
         }
+        // An endpoint that uses itself is told of once, however deep it goes.
+        let around = || std::iter::successors(self.above.as_ref(), |above| above.frame.above.as_ref());
+        let same = around()
+            .take_while(|above| Arc::ptr_eq(&above.frame.context, context))
+            .find(|above| endpoint.is_some() && above.endpoint == endpoint);
+        let (prefix, rank) = match same {
+            Some(same) => (same.prefix.clone(), same.rank.clone()),
+            None => (Some(self.address(step).into()), self.rank(step)),
+        };
         let above = Above {
             frame: Arc::clone(self),
             step: step.index,
-            prefix: Some(self.address(step).into()),
-            rank: self.rank(step),
+            endpoint,
+            prefix,
+            rank,
             depth: self.depth() + 1,
-            keeps: keeps && self.keeps(),
+            // What an endpoint keeps for the next run it keeps as a whole.
+            keeps: endpoint.is_none() && self.keeps(),
             slot: self.slot().cloned(),
         };
         Ok(Self::new(Arc::clone(context), steps, base, None, Some(above), self.stop.child()))

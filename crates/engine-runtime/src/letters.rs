@@ -23,6 +23,8 @@ pub(crate) struct Failed<'a> {
     pub(crate) item: &'a Item,
     /// The batch that it was sent in.
     pub(crate) batch: Option<InBatch>,
+    /// Whether it was a read under the item that failed.
+    pub(crate) is_reading: bool,
     pub(crate) failure: &'a Failure,
 }
 
@@ -55,8 +57,8 @@ impl StoredLetters {
 
     /// Writes down what failed.
     fn content(&self, failed: &Failed<'_>, key: &str) -> Content {
-        let Failed { context, step, item, batch, failure } = failed;
-        let exchange = failure.exchange.as_ref();
+        let Failed { context, step, item, batch, is_reading, failure } = failed;
+        let exchange = failure.exchange();
         let before = context.options.retry.as_ref().and_then(|retry| retry.letter(key));
         Content {
             version: VERSION,
@@ -72,14 +74,15 @@ impl StoredLetters {
                 kind: failure.kind().to_owned(),
                 status: exchange.and_then(|exchange| exchange.status),
                 message: context.redact(&failure.message),
-                step: failure.step.as_deref().unwrap_or(step).to_owned(),
+                step: failure.step().unwrap_or(step).to_owned(),
             },
             request: exchange
                 .and_then(|exchange| exchange.request.as_ref())
                 .map(|request| context.redact(&request.to_json())),
             batch: batch.clone(),
             made: item.taken.is_some().then(|| item.current.text().to_owned()),
-            item: KeptItem::of(item),
+            is_reading: *is_reading,
+            item: KeptItem::taken(item),
         }
     }
 }

@@ -1,11 +1,9 @@
 //! Something that is sent once: what is written down of it, so that whoever goes on with the run does not send it again.
 
-use std::sync::Arc;
-
 use engine_plan::Call;
 use engine_request::Method;
 
-use crate::failure::{FailedExchange, Failure};
+use crate::failure::Failure;
 use crate::item::Item;
 use crate::journal::{Effect, Journal};
 use crate::site::Site;
@@ -50,9 +48,7 @@ impl<'a> Sending<'a> {
                 "{} may have been sent just before the run broke off, and nobody knows what came of it",
                 call.endpoint.id()
             );
-            let exchange = FailedExchange { is_unknown: true, ..FailedExchange::default() };
-            let failure = Failure { exchange: Some(Arc::new(exchange)), ..Failure::new("in-doubt", text, call.span) };
-            return Err(failure.about(item).help(
+            return Err(Failure::new("in-doubt", text, call.span).unknown().about(item).help(
                 "look it up at the API; `on_error` may do that and go on (`error.kind` is `unknown`). With `idempotency` on the endpoint it is sent again under its key",
             ));
         }
@@ -81,8 +77,7 @@ impl<'a> Sending<'a> {
     pub(crate) async fn failed(&self, item: &Item, failure: &Failure) -> Result<(), Failure> {
         let Some(journal) = self.journal.filter(|_| self.is_risky) else { return Ok(()) };
         let is_refused = failure
-            .exchange
-            .as_ref()
+            .exchange()
             .is_some_and(|exchange| !exchange.is_unknown && exchange.status.is_some_and(|status| status >= 400));
         if !is_refused {
             return Ok(());

@@ -19,6 +19,8 @@ use crate::site::Site;
 /// Decides about the items of a step that fail.
 pub(crate) struct Errors {
     site: Site,
+    /// Whether what fails are reads, each under an item that came to the step.
+    is_reading: bool,
 }
 
 /// How often an item was tried, and since when.
@@ -30,7 +32,12 @@ pub(crate) struct Tries {
 impl Errors {
     /// Decides as the step says.
     pub(crate) fn new(site: &Site) -> Self {
-        Self { site: site.clone() }
+        Self { site: site.clone(), is_reading: false }
+    }
+
+    /// Decides as the step says, about reads.
+    pub(crate) fn of_reads(site: &Site) -> Self {
+        Self { site: site.clone(), is_reading: true }
     }
 
     /// Begins with an item.
@@ -47,9 +54,7 @@ impl Errors {
         let policy = retry.resolve(scope)?;
         let exchanges = &self.site.context().exchanges;
         let covers = |on: &RetryOn| match on {
-            RetryOn::Status(pattern) => {
-                failure.exchange.as_ref().and_then(|it| it.status).is_some_and(|status| pattern.matches(status))
-            }
+            RetryOn::Status(pattern) => failure.status().is_some_and(|status| pattern.matches(status)),
             RetryOn::Timeout => failure.code == "timeout",
             RetryOn::Connect => failure.code == "connection",
         };
@@ -114,11 +119,15 @@ impl Errors {
     /// Keeps an item as a dead letter, or each of a batch.
     pub(crate) async fn keep_aside(&self, item: &Item, failure: &Failure) -> Result<(), Failure> {
         let context = self.site.context();
-        let members = self.site.members(item);
-        let key = (item.origin.batch.is_some() && self.site.step.batch.is_some()).then(|| self.site.key(item));
+        let is_reading = self.is_reading;
+        // It came to the step as it is.
+        let read_under = is_reading.then(|| Item { taken: None, ..item.clone() });
+        let members = read_under.as_ref().map_or_else(|| self.site.members(item), std::slice::from_ref);
+        let key =
+            (!is_reading && item.origin.batch.is_some() && self.site.step.batch.is_some()).then(|| self.site.key(item));
         for (at, member) in members.iter().enumerate() {
             let batch = key.clone().map(|key| InBatch { key, of: members.len(), at });
-            let failed = Failed { context, step: self.site.address(), item: member, batch, failure };
+            let failed = Failed { context, step: self.site.address(), item: member, batch, is_reading, failure };
             context.letters.keep(failed).await?;
             self.site.tally.add(|counts| counts.dead_lettered += 1);
         }
@@ -146,12 +155,12 @@ impl Errors {
 
     fn error(&self, failure: &Failure) -> Value {
         let context = self.site.context();
-        let status = failure.exchange.as_ref().and_then(|exchange| exchange.status);
+        let status = failure.status();
         Value::object([
             ("kind", Value::from(failure.kind())),
             ("status", status.map_or(Value::Null, |status| Value::from(u64::from(status)))),
             ("message", Value::from(context.redact(&failure.message))),
-            ("step", Value::from(failure.step.as_deref().unwrap_or(self.site.address()))),
+            ("step", Value::from(failure.step().unwrap_or(self.site.address()))),
         ])
     }
 }

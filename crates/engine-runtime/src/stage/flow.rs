@@ -24,13 +24,13 @@ use crate::writers::Writers;
 pub(crate) async fn run(site: &Site, call: &FlowCall, work: &Work, slot: Option<&Arc<Slot>>) -> Result<Done, Failure> {
     let context = Arc::new(prepare(site, call, work)?);
     let (out, inlet) = mpsc::channel(WAITING);
-    let frame = site.frame.apart(&site.step, &context, &context.plan.steps, context.base.clone(), true)?;
+    let frame = site.frame.apart(&site.step, &context, &context.plan.steps, context.base.clone(), None)?;
     let frame = Arc::new(frame.handing_on(Some(out)).holding(slot.cloned()));
     let run = async {
         let failed = Arc::clone(&frame).run().await.err();
         let make = |part: Part, base| {
             let steps = part.of(&context.plan);
-            Ok(site.frame.apart(&site.step, &context, steps, base, true)?.ending())
+            Ok(site.frame.apart(&site.step, &context, steps, base, None)?.ending())
         };
         let ended = Ending { frame: &frame, make: &make }.run(failed.into_iter().collect(), &site.frame.stop).await;
         drop(frame);
@@ -38,7 +38,7 @@ pub(crate) async fn run(site: &Site, call: &FlowCall, work: &Work, slot: Option<
     };
     let (failures, done) = tokio::join!(run, gather(inlet));
     context.exchanges.settle().await;
-    let mut failures = failures.into_iter().map(|failure| failure.of(&context.plan));
+    let mut failures = failures.into_iter();
     let Some(first) = failures.next() else { return Ok(done) };
     for other in failures {
         context.tell(site.address(), &other);
@@ -68,8 +68,7 @@ fn prepare(site: &Site, call: &FlowCall, work: &Work) -> Result<RunContext, Fail
         }
     })?;
     outer.hidden.add(&secrets);
-    let exchanges = Exchanges::new(&call.plan, world, &options, &base, outer.hidden.clone())
-        .map_err(|failure| failure.of(&call.plan))?;
+    let exchanges = Exchanges::new(&call.plan, world, &options, &base, outer.hidden.clone())?;
     Ok(RunContext {
         plan: Arc::clone(&call.plan),
         options,
