@@ -46,6 +46,7 @@ mod secrets;
 mod sending;
 mod shape;
 mod sink;
+mod sink_kind;
 mod sink_reader;
 mod site;
 mod slot;

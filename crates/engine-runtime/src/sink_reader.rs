@@ -8,13 +8,13 @@
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
+use std::thread;
 
 use bytestring::ByteString;
-use engine_expr::{Scope, Secret, Template};
+use engine_expr::Template;
 use engine_plan::{SinkRead, SinkRecords};
 use engine_source::Span;
-use engine_spec::Sink;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::claim::Claim;
 use crate::failure::Failure;
@@ -24,7 +24,8 @@ use crate::needs::whole_scope;
 use crate::outlet::Batch;
 use crate::read::{Paged, Pages};
 use crate::record::Record;
-use crate::sink::{Held, RecordSource, SinkError, SinkKind, SinkQuery, SinkRows, SinkSpec};
+use crate::sink::{Held, RecordSource, SinkError, SinkQuery, SinkRows, SinkSpec};
+use crate::sink_kind::evaluated;
 use crate::site::Site;
 use crate::stage::Errors;
 
@@ -60,7 +61,7 @@ struct Seen(HashSet<u64>);
 impl SinkReader {
     /// Prepares the readings of a step.
     pub(crate) fn new(site: &Site, read: &SinkRead) -> Self {
-        Self { site: site.clone(), read: Box::new(read.clone()), errors: Errors::new(site) }
+        Self { site: site.clone(), read: Box::new(read.clone()), errors: Errors::of_reads(site) }
     }
 
     /// Begins to read in a task of its own, under the item that the templates see, if any. Pages wait until they are taken. `claim` is the
@@ -153,7 +154,7 @@ impl SinkReader {
             None => site.base.clone(),
         };
         let sink = &read.sink;
-        let (kind, own) = match kind(&sink.sink, &site.base)? {
+        let (kind, own) = match evaluated(&sink.sink, &site.base)? {
             Some(kind) => kind,
             None => {
                 let text = format!("`{}` is a stdout sink, and cannot be read", sink.name);
@@ -208,44 +209,22 @@ impl Seen {
     }
 }
 
-/// Evaluates a sink, and gives the path of its file; none where records are printed.
-fn kind<'s>(sink: &'s Sink, base: &Scope) -> Result<Option<(SinkKind, Option<&'s Template>)>, Failure> {
-    Ok(Some(match sink {
-        Sink::Stdout(_) => return Ok(None),
-        Sink::Jsonl(jsonl) => {
-            (SinkKind::Jsonl { compression: jsonl.compression.unwrap_or_default() }, Some(&jsonl.path))
-        }
-        Sink::Csv(csv) => {
-            let header = csv.header.as_ref().map_or(Ok(true), |header| header.resolve(base))?;
-            let delimiter = csv.delimiter.as_ref().map_or(b',', |delimiter| delimiter.byte());
-            let compression = csv.compression.unwrap_or_default();
-            (SinkKind::Csv { delimiter, header, compression }, Some(&csv.path))
-        }
-        Sink::Parquet(parquet) => {
-            let compression = parquet.compression.unwrap_or_default();
-            (SinkKind::Parquet { compression, row_group: None }, Some(&parquet.path))
-        }
-        // What is set for those who write is of no use to who reads.
-        Sink::Sqlite(sqlite) => (SinkKind::Sqlite { pragmas: Vec::new() }, Some(&sqlite.path)),
-        Sink::Postgres(postgres) => {
-            let url = Secret::new(postgres.url.render_text(base)?);
-            let schema = postgres.schema.as_ref().map(|schema| schema.render_text(base)).transpose()?;
-            (SinkKind::Postgres { url, schema }, None)
-        }
-    }))
-}
-
 /// Reads the next page.
 async fn page(span: Span, mut source: Box<dyn RecordSource>) -> Result<(Vec<Record>, Box<dyn RecordSource>), Failure> {
     blocking(span, move || Ok((source.next_page()?, source))).await
 }
 
-/// Does what blocks on a thread for that.
+/// Does what blocks on a thread of its own. A run that is stopped does not wait for it: a query may have long to go, and changes nothing.
 async fn blocking<T: Send + 'static>(
     span: Span,
     work: impl FnOnce() -> Result<T, SinkError> + Send + 'static,
 ) -> Result<T, Failure> {
-    match tokio::task::spawn_blocking(work).await {
+    let (sender, receiver) = oneshot::channel();
+    let spawned = thread::Builder::new().name("reads a sink".to_owned()).spawn(move || _ = sender.send(work()));
+    if let Err(error) = spawned {
+        return Err(unreadable(SinkError::new(format!("no thread can be made that reads: {error}")), span));
+    }
+    match receiver.await {
         Ok(done) => done.map_err(|error| unreadable(error, span)),
         Err(_) => Err(Failure::new("internal-error", "the reading of the sink broke off", span)),
     }

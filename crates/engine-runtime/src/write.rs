@@ -4,10 +4,10 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use engine_expr::{Scope, Secret, Template};
+use engine_expr::{Scope, Template};
 use engine_plan::{Items, Source, Step, Target};
 use engine_request::KeyMember;
-use engine_spec::{Field, FieldType, Mapping, Sink, WriteMode};
+use engine_spec::{Field, FieldType, Mapping, WriteMode};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::claim::Claim;
@@ -20,6 +20,7 @@ use crate::needs::Needs;
 use crate::record::Record;
 use crate::run::RunContext;
 use crate::sink::{Column, ColumnType, Mode, RecordSink, SinkError, SinkKind, SinkSpec, SinkTarget, Unit};
+use crate::sink_kind::evaluated;
 use crate::site::Site;
 use crate::stage::Done;
 use crate::written::{Known, text_of, units_of};
@@ -462,33 +463,9 @@ fn describe(
     base: &Scope,
 ) -> Result<(Option<SinkSpec>, Option<FilePath>), Failure> {
     let sink = &write.sink;
-    let (kind, path) = match &sink.sink {
-        Sink::Stdout(_) => return Ok((None, None)),
-        Sink::Jsonl(jsonl) => (SinkKind::Jsonl { compression: jsonl.compression.unwrap_or_default() }, &jsonl.path),
-        Sink::Csv(csv) => {
-            let header = csv.header.as_ref().map_or(Ok(true), |header| header.resolve(base))?;
-            let delimiter = csv.delimiter.as_ref().map_or(b',', |delimiter| delimiter.byte());
-            (SinkKind::Csv { delimiter, header, compression: csv.compression.unwrap_or_default() }, &csv.path)
-        }
-        Sink::Parquet(parquet) => {
-            let row_group = parquet.row_group.as_ref().map(|rows| rows.resolve(base)).transpose()?;
-            let compression = parquet.compression.unwrap_or_default();
-            (SinkKind::Parquet { compression, row_group }, &parquet.path)
-        }
-        Sink::Sqlite(sqlite) => {
-            let mut pragmas = Vec::new();
-            for (name, value) in &sqlite.pragmas {
-                pragmas.push((name.value.to_string(), value.evaluate(base)?.unwrap_or_default()));
-            }
-            (SinkKind::Sqlite { pragmas }, &sqlite.path)
-        }
-        Sink::Postgres(postgres) => {
-            let url = Secret::new(postgres.url.render_text(base)?);
-            let schema = postgres.schema.as_ref().map(|schema| schema.render_text(base)).transpose()?;
-            let create = create(write, base)?;
-            let kind = SinkKind::Postgres { url, schema };
-            return Ok((Some(SinkSpec { name: sink.name.clone(), create, kind }), None));
-        }
+    let Some((kind, path)) = evaluated(&sink.sink, base)? else { return Ok((None, None)) };
+    let Some(path) = path else {
+        return Ok((Some(SinkSpec { name: sink.name.clone(), create: create(write, base)?, kind }), None));
     };
     let path = write.path.as_ref().unwrap_or(path);
     let path = FilePath::new(context.plan.folder(path.span()), path, step);
