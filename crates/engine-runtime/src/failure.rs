@@ -25,12 +25,12 @@ pub(crate) struct Failure {
     /// Whether it is none of the record's: whatever `on_error` says, the run fails.
     pub(crate) is_fatal: bool,
     /// Where it happened, once that is known.
-    told: Option<Box<Told>>,
+    pub(crate) told: Option<Box<Told>>,
 }
 
 /// Where something failed.
 #[derive(Clone, Debug, Default)]
-struct Told {
+pub(crate) struct Told {
     /// The address of the step.
     step: Option<Arc<str>>,
     /// What was asked of an API, and what came of it.

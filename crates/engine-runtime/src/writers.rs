@@ -33,17 +33,15 @@ impl Writers {
     pub(crate) fn of(&self, site: &Site) -> Result<SharedWriter, Failure> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let known = if site.frame.is_root() { None } else { open.get(site.address()) };
-        let writer = match known {
-            Some(writer) => Arc::clone(writer),
-            None => {
-                let writer = Writer::new(site)?;
-                let writer = Arc::new(AsyncMutex::new(writer));
-                // One of the flow's own steps ends with its step.
-                if !site.frame.is_root() {
-                    open.insert(Arc::clone(site.address()), Arc::clone(&writer));
-                }
-                writer
+        let writer = if let Some(writer) = known {
+            Arc::clone(writer)
+        } else {
+            let writer = Arc::new(AsyncMutex::new(Writer::new(site)?));
+            // One of the flow's own steps ends with its step.
+            if !site.frame.is_root() {
+                open.insert(Arc::clone(site.address()), Arc::clone(&writer));
             }
+            writer
         };
         let needs_response = writer.try_lock().is_ok_and(|writer| writer.needs_response());
         Ok(SharedWriter { writer, needs_response })

@@ -46,7 +46,9 @@ pub(crate) async fn parallel(
     let runs = frames.iter().map(|frame| async {
         let done = Arc::clone(frame).run().await;
         if done.is_err() {
-            frames.iter().for_each(|other| other.stop.stop());
+            for other in &frames {
+                other.stop.stop();
+            }
         }
         done
     });

@@ -13,8 +13,11 @@ use jiff::Timestamp;
 use crate::claim::Claim;
 use crate::failure::Failure;
 use crate::item::{Item, Json, Origin};
+use crate::journal::Journal;
+use crate::machine::{Event, WrittenUnit};
 use crate::shape::Shaped;
 use crate::site::Site;
+use crate::written::{Known, text_of, units_of};
 
 /// Gathers the items of a step.
 pub(crate) struct Gather {
@@ -32,6 +35,10 @@ pub(crate) struct Gather {
     since: Option<Timestamp>,
     /// How many batches there were.
     batches: u64,
+    /// What was in batches that were done before the run was taken up again, though not all of their pages were.
+    done: Known,
+    /// Where batches that are done are written down.
+    journal: Option<(Journal, String)>,
 }
 
 impl Gather {
@@ -42,17 +49,26 @@ impl Gather {
     /// Fails where a limit can't be evaluated.
     pub(crate) fn new(site: &Site) -> Result<Option<Self>, Failure> {
         let Some(batch) = &site.step.batch else { return Ok(None) };
-        let size = match &batch.size {
+        let count = match &batch.size {
             BatchSize::All => None,
             BatchSize::Count(count) => Some(usize::try_from(count.resolve(&site.base)?.max(1)).unwrap_or(usize::MAX)),
         };
-        let bytes = batch.bytes.as_ref().map(|bytes| bytes.resolve(&site.base)).transpose()?;
-        let within = batch.within.as_ref().map(|within| within.resolve(&site.base)).transpose()?;
+        let most = batch.bytes.as_ref().map(|bytes| bytes.resolve(&site.base)).transpose()?;
+        let period = batch.within.as_ref().map(|time| time.resolve(&site.base)).transpose()?;
+        // What steps within others gather is gathered anew with its item; and a sink knows itself what was written to it.
+        let is_journaled = site.frame.is_top() && !matches!(site.step.target, Target::Write(_));
+        let journal = Some(&site.context().journal).filter(|journal| is_journaled && journal.is_kept());
+        let journal = journal.map(|journal| (journal.clone(), format!("batches of {}", site.address())));
+        let done = journal.as_ref().and_then(|(journal, name)| {
+            journal.ask(|machine| machine.file(name).map(|file| Known::of_journal(&file.units)))
+        });
         Ok(Some(Self {
             site: site.clone(),
-            size,
-            bytes: bytes.map(engine_request::Size::bytes),
-            within: within.map(engine_request::Period::duration),
+            done: done.unwrap_or_default(),
+            journal,
+            size: count,
+            bytes: most.map(engine_request::Size::bytes),
+            within: period.map(engine_request::Period::duration),
             items: Vec::new(),
             scopes: Vec::new(),
             claim: Claim::none(),
@@ -75,6 +91,10 @@ impl Gather {
         let mut scopes = scopes.into_iter();
         let mut is_held = false;
         for item in items {
+            if self.done.take(&item) {
+                scopes.next();
+                continue;
+            }
             let length = item.current.text().len() as u64;
             // One that is too large by itself goes alone.
             if !is_whole && self.bytes.is_some_and(|most| !self.items.is_empty() && self.length + length > most) {
@@ -112,6 +132,7 @@ impl Gather {
         let items = std::mem::take(&mut self.items);
         let scopes = std::mem::take(&mut self.scopes);
         let claim = std::mem::take(&mut self.claim);
+        let claim = self.written(&items, claim);
         self.length = 0;
         self.since = None;
         self.batches += 1;
@@ -138,6 +159,19 @@ impl Gather {
         };
         let item = Item::new(Json::written(text), None, Arc::new(origin), self.batches);
         Ok(Some(Shaped { items: vec![item], scopes: vec![scope], claim, ..Shaped::default() }))
+    }
+
+    /// Writes down that a batch is done before its pages may count as delivered: a page may be in two batches.
+    fn written(&self, items: &[Item], claim: Claim) -> Claim {
+        let Some((journal, name)) = self.journal.clone() else { return claim };
+        let units: Vec<WrittenUnit> = units_of(items.iter())
+            .into_iter()
+            .map(|(page, items)| WrittenUnit { page, items: text_of(&items) })
+            .collect();
+        Claim::on(move || {
+            journal.event(Event::Written { file: name, length: None, units });
+            claim.settle();
+        })
     }
 
     /// Returns how long until what was gathered goes on, full or not.

@@ -91,19 +91,19 @@ impl Switch {
                     continue;
                 }
             };
-            let run = match runs.last_mut() {
-                Some(run) if run.0 == case => run,
-                _ => match runs.iter().position(|run| self.is_unordered && run.0 == case) {
-                    Some(known) => &mut runs[known],
-                    None => {
-                        runs.push((case, Vec::new(), Vec::new()));
-                        let last = runs.len() - 1;
-                        &mut runs[last]
-                    }
-                },
+            let known = if self.is_unordered {
+                runs.iter().position(|run| run.0 == case)
+            } else {
+                runs.last().filter(|run| run.0 == case).map(|_| runs.len() - 1)
             };
-            run.1.push(item);
-            run.2.push(scope.clone());
+            let at = known.unwrap_or_else(|| {
+                runs.push((case, Vec::new(), Vec::new()));
+                runs.len() - 1
+            });
+            if let Some((_, items, scopes)) = runs.get_mut(at) {
+                items.push(item);
+                scopes.push(scope.clone());
+            }
         }
         let mut done = Done::default();
         if self.concurrency > 1 {

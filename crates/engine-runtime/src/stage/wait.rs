@@ -29,7 +29,7 @@ pub(crate) async fn wait(site: &Site, wait: &Wait, work: &Work, slot: Option<&Ar
             return Err(Failure::new(
                 "not-supported",
                 text,
-                event.path.as_ref().map_or(site.step.span, |path| path.span()),
+                event.path.as_ref().map_or(site.step.span, engine_expr::Template::span),
             ));
         }
     }
