@@ -236,6 +236,7 @@ scenarios! {
     restart_after
     restart_by_rule
     restart_out_of_order
+    resume_batch
     resume_failed
     retry_after_date
     retry_after_seconds
