@@ -10,10 +10,11 @@ use tempfile::TempDir;
 /// Copies the examples and the catalogue, so that what is written stays out of the repository.
 fn copied() -> TempDir {
     let place = tempfile::tempdir().unwrap();
-    for folder in ["examples", "specs"] {
-        std::fs::create_dir(place.path().join(folder)).unwrap();
-        for entry in std::fs::read_dir(root().join(folder)).unwrap() {
-            let entry = entry.unwrap();
+    std::fs::create_dir_all(place.path().join("examples/apis")).unwrap();
+    for folder in ["examples/apis", "examples", "specs"] {
+        std::fs::create_dir_all(place.path().join(folder)).unwrap();
+        let entries = std::fs::read_dir(root().join(folder)).unwrap().map(Result::unwrap);
+        for entry in entries.filter(|entry| entry.file_type().unwrap().is_file()) {
             std::fs::copy(entry.path(), place.path().join(folder).join(entry.file_name())).unwrap();
         }
     }
@@ -21,9 +22,22 @@ fn copied() -> TempDir {
 }
 
 fn run(place: &Path, example: &str) -> Finished {
+    ends(place, example, 0)
+}
+
+/// Runs an example that ends with this status.
+fn ends(place: &Path, example: &str, status: i32) -> Finished {
     let finished = Engine::new(["run", example, "--mock"]).folder(place).finish();
-    assert_eq!(finished.status, Some(0), "{}", finished.stderr());
+    assert_eq!(finished.status, Some(status), "{}", finished.stderr());
     finished
+}
+
+/// Returns the rows of a table, the values of each joined by `|`.
+fn rows(database: &Path, columns: &str, table: &str) -> Vec<String> {
+    let database = rusqlite::Connection::open(database).unwrap();
+    let sql = format!("select concat_ws('|', {columns}) from {table} order by 1");
+    let mut statement = database.prepare(&sql).unwrap();
+    statement.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
 }
 
 #[test]
@@ -91,4 +105,67 @@ fn orders_go_to_csv() {
         "{csv}"
     );
     assert!(lines.get(3).is_some_and(|line| line.starts_with("SO-00003;2025-04-13;open;EUR;12345678901.20;")), "{csv}");
+}
+
+#[test]
+fn customers_are_kept_in_step() {
+    let place = copied();
+    let printed = run(place.path(), "examples/customers-in-step.yaml").stdout();
+    // The mock has one contact, which it finds for each of the four customers, and which is older than the shop's.
+    assert_eq!(printed.lines().count(), 4, "{printed}");
+    assert!(printed.lines().all(|line| line.contains("updated in the")), "{printed}");
+}
+
+#[test]
+fn paid_orders_become_sales_orders_and_one_without_lines_a_dead_letter() {
+    let place = copied();
+    let finished = ends(place.path(), "examples/orders-to-erp.yaml", 3);
+    assert!(finished.stderr().contains("order 1004 has no lines"), "{}", finished.stderr());
+    assert!(finished.stderr().contains("1 dead-lettered"), "{}", finished.stderr());
+    let pushed = rows(&place.path().join("out/journal.db"), "\"order\", sales_order", "pushed_orders");
+    assert_eq!(pushed, ["1001|77", "1003|77"]);
+}
+
+#[test]
+fn sales_are_exported_without_personal_data() {
+    let place = copied();
+    run(place.path(), "examples/reporting-export.yaml");
+    let months: Vec<String> = ["2025-02", "2025-03"]
+        .iter()
+        .flat_map(|month| std::fs::read_dir(place.path().join("out/sales").join(month)).unwrap())
+        .map(|entry| {
+            let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+            assert_eq!(bytes.get(..4), Some(&b"PAR1"[..]));
+            assert!(!String::from_utf8_lossy(&bytes).contains("winter"), "an address is in the file");
+            String::new()
+        })
+        .collect();
+    assert_eq!(months.len(), 2);
+}
+
+#[test]
+fn records_live_through_all_they_can() {
+    let place = copied();
+    let finished = run(place.path(), "examples/shop-records.yaml");
+    assert!(finished.stderr().contains("were made, read, changed and deleted: ok"), "{}", finished.stderr());
+}
+
+#[test]
+fn customers_that_are_not_as_they_should_be_are_kept_aside() {
+    let place = copied();
+    let finished = ends(place.path(), "examples/checked-customers.yaml", 3);
+    assert!(finished.stderr().contains("3 of 4 customers are as they should be"), "{}", finished.stderr());
+    let kept = rows(&place.path().join("out/checked.db"), "id, email, country", "customers");
+    assert_eq!(kept, ["C1|ida@winter.example|DE", "C2|chidi@okafor.example|SE", "C3|lea@marsh.example|GB"]);
+}
+
+#[test]
+fn orders_are_routed() {
+    let place = copied();
+    let printed = run(place.path(), "examples/order-routing.yaml").stdout();
+    assert!(printed.contains(r#"{"order":"1003","told":true}"#), "{printed}");
+    let customs = std::fs::read_to_string(place.path().join("out/customs.csv")).unwrap();
+    assert_eq!(customs, "order,country,value,pieces\n1003,GB,1250.00,100\n");
+    let warehouse = std::fs::read_to_string(place.path().join("out/warehouse.jsonl")).unwrap();
+    assert_eq!(warehouse.lines().count(), 1, "{warehouse}");
 }
