@@ -47,6 +47,8 @@ pub(crate) struct Content {
     pub(crate) request: Option<String>,
     /// The batch that it was sent in.
     pub(crate) batch: Option<InBatch>,
+    /// Whether it was a read under the record that failed.
+    pub(crate) is_reading: bool,
     /// The record as it was when it failed, where the step had changed it, as JSON.
     pub(crate) made: Option<String>,
     /// The record as it came to the step.
@@ -178,6 +180,7 @@ impl Letter {
             batch,
             made,
             item,
+            is_reading,
             ..
         } = &self.content;
         let error = Value::object([
@@ -208,6 +211,7 @@ impl Letter {
             ("error", error),
             ("request", request.as_deref().map(json).unwrap_or_default()),
             ("batch", batch.unwrap_or_default()),
+            ("is_reading", Value::from(*is_reading)),
             ("item", json(made.as_deref().unwrap_or(&item.current))),
             ("taken", json(&item.current)),
             ("original", json(item.original.as_deref().unwrap_or(&item.current))),
@@ -236,9 +240,15 @@ impl Content {
 }
 
 impl KeptItem {
-    /// Writes down an item as it came to its step.
-    pub(crate) fn of(item: &Item) -> Self {
-        let current = item.taken.as_deref().unwrap_or(&item.current).text().to_owned();
+    /// Writes down an item as it came to the step that keeps it.
+    pub(crate) fn taken(item: &Item) -> Self {
+        let current = item.taken.as_deref().unwrap_or(&item.current).clone();
+        Self::of(&Item { current, ..item.clone() })
+    }
+
+    /// Writes down an item as it is.
+    fn of(item: &Item) -> Self {
+        let current = item.current.text().to_owned();
         let original = item.original.text();
         let above = |item: &Arc<Item>| Box::new(Self::of(item));
         Self {
@@ -291,7 +301,7 @@ mod tests {
     }
 
     fn again(item: &Item) -> Item {
-        let written = serde_json::to_string(&KeptItem::of(item)).unwrap_or_default();
+        let written = serde_json::to_string(&KeptItem::taken(item)).unwrap_or_default();
         let read: Option<KeptItem> = serde_json::from_str(&written).ok();
         read.map_or_else(|| Item { number: 0, ..item.clone() }, |kept| kept.item(Span::default(), None))
     }
@@ -313,6 +323,10 @@ mod tests {
         }
     }
 
+    fn again_of_child(parent: Item) -> Item {
+        again(&item("{}", Some(parent), true))
+    }
+
     #[test]
     fn the_record_is_kept_as_it_came_to_the_step() {
         let mut item = item("{\"raw\": true}", None, true);
@@ -320,5 +334,8 @@ mod tests {
         let again = again(&item);
         assert_eq!(again.current.text(), "{\"taken\": true}");
         assert_eq!(again.original.text(), "{\"raw\": true}");
+        // What is above it is as it was.
+        let below = again_of_child(item);
+        assert_eq!(below.parent.map(|parent| parent.current.text().to_owned()).as_deref(), Some("{\"made\": 1}"));
     }
 }

@@ -132,7 +132,7 @@ impl Reader {
         };
         Self {
             site: site.clone(),
-            errors: Errors::new(site),
+            errors: Errors::of_reads(site),
             pages: step.reads().iter().map(|read| read.as_endpoint().map(reader)).collect(),
             response,
             cursors: progress::cursors(step.reads()),

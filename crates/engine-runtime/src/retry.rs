@@ -130,8 +130,8 @@ impl Retry {
         self.0.running.contains(&step.path)
     }
 
-    /// Returns the items of a step's letters: each has a claim of its own, so that its letter is kept until all that comes of it is done.
-    pub(crate) fn batches(&self, site: &Site) -> Vec<Batch> {
+    /// Returns the items of a step's letters, of records or of those under which a read failed: each has a claim of its own, so that its letter is kept until all that comes of it is done.
+    pub(crate) fn batches(&self, site: &Site, are_reading: bool) -> Vec<Batch> {
         let groups = self.0.groups.get(&site.step.path).map(Vec::as_slice).unwrap_or_default();
         let batch = |group: &Vec<Letter>| {
             let item = |letter: &Letter| {
@@ -142,7 +142,8 @@ impl Retry {
             let (shared, ids) = (self.clone(), group.iter().map(|letter| letter.id.clone()).collect::<Vec<_>>());
             Batch::new(group.iter().map(item).collect(), Claim::on(move || shared.settled(ids)))
         };
-        groups.iter().map(batch).collect()
+        let is_wanted = |group: &&Vec<Letter>| group.iter().all(|letter| letter.content().is_reading == are_reading);
+        groups.iter().filter(is_wanted).map(batch).collect()
     }
 
     /// Takes note that a letter failed again, and was kept again.

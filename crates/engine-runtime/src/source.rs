@@ -15,6 +15,7 @@ use crate::item::{Item, Json, Origin};
 use crate::needs::whole_scope;
 use crate::outlet::{Batch, Delivery, Inlet};
 use crate::read::{AskedOfPages, Pages, Reader};
+use crate::retry::Retry;
 use crate::sink_reader::SinkReader;
 use crate::site::Site;
 
@@ -32,17 +33,21 @@ pub(crate) fn source<'a>(
     asked: &AskedOfPages<'_>,
 ) -> Batches<'a> {
     let Some(retry) = site.frame.retry() else { return taken(site, inlet, concurrency, asked) };
-    let stop = &site.frame.stop;
-    let letters = retry.batches(site).into_iter();
-    let letters =
-        stream::iter(letters).map(|batch| if stop.is_stopped() { Err(Failure::interrupted()) } else { Ok(batch) });
-    // What has failed is not read again, but what comes of it may come here too.
-    let giver = stream_of(&site.step).and_then(|giver| site.frame.steps.get(giver));
-    if giver.is_some_and(|giver| retry.runs(giver)) {
-        Box::pin(letters.chain(taken(site, inlet, concurrency, asked)))
-    } else {
-        Box::pin(letters)
+    let letters = letters(site, retry, false);
+    match &site.step.source {
+        // What has failed is not read again, but what comes of it may come here too.
+        Source::Read { over: Some(_), .. } | Source::Sink { over: Some(_), .. } | Source::Items(Items::Step(_)) => {
+            Box::pin(letters.chain(taken(site, inlet, concurrency, asked)))
+        }
+        _ => letters,
     }
+}
+
+/// The items of dead letters that a step takes up again.
+fn letters<'a>(site: &'a Site, retry: &Retry, are_reading: bool) -> Batches<'a> {
+    let stop = &site.frame.stop;
+    let batches = stream::iter(retry.batches(site, are_reading));
+    Box::pin(batches.map(|batch| if stop.is_stopped() { Err(Failure::interrupted()) } else { Ok(batch) }))
 }
 
 /// What the source of a step gives.
@@ -92,8 +97,19 @@ fn origin(site: &Site) -> Origin {
     }
 }
 
-/// The items of a stream or a list.
+/// The items of a stream or a list; where dead letters are taken up again, those under which a read failed, and those of a stream.
 fn items_of<'a>(site: &'a Site, items: &'a Items, inlet: Option<Inlet>) -> Batches<'a> {
+    let Some(retry) = site.frame.retry() else { return items_given(site, items, inlet) };
+    let letters = letters(site, retry, true);
+    let giver = stream_of(&site.step).and_then(|giver| site.frame.steps.get(giver));
+    if giver.is_some_and(|giver| retry.runs(giver)) {
+        Box::pin(letters.chain(items_given(site, items, inlet)))
+    } else {
+        letters
+    }
+}
+
+fn items_given<'a>(site: &'a Site, items: &'a Items, inlet: Option<Inlet>) -> Batches<'a> {
     if let (Items::Step(_), Some(inlet)) = (items, inlet) {
         return Box::pin(stream::unfold(Some(inlet), |inlet| async {
             let mut inlet = inlet?;
