@@ -24,6 +24,7 @@ apis:
     endpoints:
       list_orders: {request: GET /orders, records: $.orders, key: id}
       list_lines: {request: "GET /orders/{id}/lines", params: {id: {type: integer, required: true}}, records: $.lines}
+      list_notes: {request: "GET /orders/{id}/notes", params: {id: {type: integer, required: true}}, records: $.lines}
       ship:
         request: "POST /orders/{id}/ship"
         params: {id: {type: integer, required: true}}
@@ -52,7 +53,9 @@ impl Stage {
                 // The texts of records are as they are: keys are made of them.
                 "/orders" => return (200, json_type(), ORDERS.as_bytes().to_vec()),
                 "/ship" => serde_json::from_slice::<Value>(received.body()).unwrap(),
-                target if target.ends_with("/lines") => json!({"lines": [{"line": 1}, {"line": 2}]}),
+                target if target.ends_with("/lines") || target.ends_with("/notes") => {
+                    json!({"lines": [{"line": 1}, {"line": 2}]})
+                }
                 target => json!({"done": target}),
             };
             (if refused { 409 } else { 200 }, json_type(), answer.to_string().into_bytes())
@@ -116,7 +119,8 @@ fn is_refused(received: &Received) -> bool {
     let body: Value = serde_json::from_slice(received.body()).unwrap_or_default();
     let of_batch = body.as_array().and_then(|items| items.first()).and_then(|first| first["id"].as_i64());
     let of_target = received.target().split('/').nth(2).and_then(|id| id.parse().ok());
-    received.method() == "POST" && of_batch.or(of_target).is_some_and(|id: i64| id % 2 == 0)
+    let is_refusing = received.method() == "POST" || received.target().ends_with("/notes");
+    is_refusing && of_batch.or(of_target).is_some_and(|id: i64| id % 2 == 0)
 }
 
 fn keys(asked: &[(String, Option<String>)]) -> BTreeMap<String, String> {
@@ -317,4 +321,30 @@ steps:
     let (asked, said) = stage.asking(&["dead-letters", "retry", "spec.yaml", "--step", "counted"], 3);
     assert!(asked.is_empty() && said.contains("the flow has no step `counted` any more"), "{said}");
     assert!(stage.call(&["dead-letters", "retry", "spec.yaml", "zz"], 2).1.contains("there is no dead letter `zz`"));
+}
+
+#[test]
+fn a_read_that_failed_is_done_again_under_its_item() {
+    let stage = Stage::set(
+        r#"
+steps:
+  - {id: orders, read: shop.list_orders, map: {number: $.id}, on_error: dead_letter}
+  - {id: notes, for_each: orders, read: {endpoint: shop.list_notes, params: {id: $.number}}, map: {line: $.line, order: "{{ parent.number }}"}, on_error: dead_letter}
+"#,
+    );
+    let (printed, _) = stage.call(&["run", "spec.yaml", "-q"], 3);
+    assert_eq!(printed.lines().count(), 6);
+    let letters = stage.list(&["--step", "notes"]);
+    assert_eq!(
+        (letters.len(), &letters[0]["is_reading"], &letters[0]["taken"]),
+        (2, &json!(true), &json!({"number": 2}))
+    );
+    let (_, said) = stage.call(&["dead-letters", "retry", "spec.yaml"], 3);
+    assert!(said.contains("0 of 2 dead letters"), "{said}");
+    assert_eq!(stage.list(&[]).len(), 2);
+    stage.accept();
+    let (printed, _) = stage.call(&["dead-letters", "retry", "spec.yaml"], 0);
+    let of = |order: i64, line: i64| format!("{{\"line\":{line},\"order\":{order}}}");
+    assert_eq!(printed.lines().collect::<Vec<_>>(), [of(2, 1), of(2, 2), of(4, 1), of(4, 2)]);
+    assert!(stage.list(&[]).is_empty());
 }

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use engine_expr::Value;
 use engine_plan::Plan;
-use engine_runtime::{Clock, Event, Letter, Observer, Retry, RunOptions, StateStore, Stop, SystemClock, World};
+use engine_runtime::{
+    Clock, Event, Letter, Observer, Retry, RunOptions, RunStatus, StateStore, Stop, SystemClock, World,
+};
 use engine_storage::Storage;
 
 use super::chosen::choose;
@@ -117,6 +119,11 @@ impl Retrying<'_> {
         inputs.retain(|name, _| self.plan.inputs.iter().any(|(known, _)| *known.value == **name));
         inputs.extend(self.given.clone());
         let all = letters.len();
+        if self.is_under_way(&run).await {
+            let message = format!("run {run} is under way: its letters stay until it has ended");
+            console.event(Event::Note { message });
+            return Status::Rejected;
+        }
         let (retry, refused) = Retry::new(&self.plan, letters);
         for refused in &refused {
             let (id, place) = (&refused.letter.id, refused.letter.place());
@@ -150,6 +157,15 @@ impl Retrying<'_> {
             Status::Done if removed < all => Status::Rejected,
             status => status,
         }
+    }
+}
+
+impl Retrying<'_> {
+    /// Tells whether somebody works on a run, and may yet keep or send the same.
+    async fn is_under_way(&self, run: &str) -> bool {
+        let Ok(Some(entry)) = self.world.state.find_run(run).await else { return false };
+        let Some(holder) = entry.holder.filter(|_| entry.status == RunStatus::Running) else { return false };
+        holder::lives(&holder).unwrap_or(entry.held_until > self.world.clock.now())
     }
 }
 
