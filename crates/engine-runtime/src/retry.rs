@@ -130,7 +130,9 @@ impl Retry {
         self.0.running.contains(&step.path)
     }
 
-    /// Returns the items of a step's letters, of records or of those under which a read failed: each has a claim of its own, so that its letter is kept until all that comes of it is done.
+    /// Returns the items of a step's letters, of records or of those under which a read failed.
+    ///
+    /// Each has a claim of its own, so that its letter is kept until all that comes of it is done.
     pub(crate) fn batches(&self, site: &Site, are_reading: bool) -> Vec<Batch> {
         let groups = self.0.groups.get(&site.step.path).map(Vec::as_slice).unwrap_or_default();
         let batch = |group: &Vec<Letter>| {
