@@ -142,6 +142,7 @@ scenarios! {
     fewer_in_flight_after_a_refusal
     finally
     finally_interrupted
+    flow_mocked
     flow_of_another_spec
     for_each_lists
     for_each_nested

@@ -1,6 +1,7 @@
 //! A run: inputs and secrets, then the steps of the flow, then those for its end.
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use engine_expr::{Members, Scope, Secret, Value};
@@ -40,6 +41,8 @@ pub struct RunOptions {
     pub dry_run: bool,
     /// Where APIs are instead of their `base_url`, by their names.
     pub base_urls: HashMap<String, Url>,
+    /// The same for the flows within, by the paths of their specs; one that is not among them asks where this one does.
+    pub flow_base_urls: HashMap<PathBuf, HashMap<String, Url>>,
     /// The id of the run, where it goes on with one that began before: its idempotency keys are those of then.
     pub run_id: Option<String>,
     /// Whether inputs and secrets that are not given get a value that stands for one: for mocked runs.
@@ -209,6 +212,9 @@ impl Ending<'_> {
     pub(crate) async fn run(&self, mut failures: Vec<Failure>, stop: &Stop) -> Vec<Failure> {
         let was_interrupted = stop.is_stopped() || failures.iter().any(Failure::is_interruption);
         failures.retain(|failure| !failure.is_interruption());
+        if was_interrupted && self.frame.is_top() {
+            self.frame.context.journal.event(machine::Event::Interrupted);
+        }
         if !failures.is_empty() && !was_interrupted {
             let after = self.after(Part::OnFailure, "failed", &failures).await;
             failures.extend(after.err());

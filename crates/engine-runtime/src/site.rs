@@ -23,6 +23,8 @@ pub(crate) struct Site {
     pub(crate) tally: Arc<Tally>,
     /// What becomes of items that fail: in a case that says nothing, what its `switch` says.
     pub(crate) on_error: Arc<OnError>,
+    /// Counts what becomes of them: for the step that says it.
+    pub(crate) decides: Arc<Tally>,
     /// How many items are worked on at once; the same of a case.
     pub(crate) concurrency: Option<Setting<u32>>,
     /// Whether anybody takes what the step hands on.
@@ -50,12 +52,15 @@ impl Site {
         let (rank, address) = (self.frame.rank(case), self.frame.address(case));
         let total = self.context().book.tally(&rank, &address, &self.context().observer);
         self.context().book.started(&rank);
-        let own = &case.on_error;
-        let says_nothing = own.action == ItemAction::Fail && own.retry.is_none() && own.steps.is_empty();
+        let tally = Arc::new(total.part());
+        let says_nothing =
+            |own: &OnError| own.action == ItemAction::Fail && own.retry.is_none() && own.steps.is_empty();
+        let is_decided_here = !says_nothing(&case.on_error) || says_nothing(&self.on_error);
         Self {
             step: Arc::clone(case),
-            tally: Arc::new(total.part()),
-            on_error: if says_nothing { Arc::clone(&self.on_error) } else { Arc::new(own.clone()) },
+            decides: Arc::clone(if is_decided_here { &tally } else { &self.decides }),
+            tally,
+            on_error: if is_decided_here { Arc::new(case.on_error.clone()) } else { Arc::clone(&self.on_error) },
             concurrency: case.concurrency.clone().or_else(|| self.concurrency.clone()),
             ..self.clone()
         }
@@ -75,16 +80,36 @@ impl Site {
 
     /// Returns the key of what the step does for an item: the same whenever the run is taken up again.
     ///
-    /// What is done because the run failed, or at its end, is done again when it fails again.
+    /// What was undone is done anew, and what is done at the end of a run that failed is done again when it fails again.
     pub(crate) fn key(&self, item: &Item) -> String {
-        let context = self.context();
-        let of_the_end = ["on_failure/", "finally/"].iter().any(|part| self.address().starts_with(part));
-        match context.journal.ask(|machine| machine.attempt()) {
-            attempt if of_the_end && attempt > 1 => {
-                idempotency_key(&format!("{}#{attempt}", context.key), self.address(), item)
-            }
-            _ => idempotency_key(&context.key, self.address(), item),
+        self.key_of(&self.again(item), item)
+    }
+
+    /// Returns how often what is done for an item was undone: nothing where it is done for the first time.
+    pub(crate) fn again(&self, item: &Item) -> Arc<str> {
+        let before = &self.frame.again;
+        if self.on_error.steps.is_empty() {
+            return Arc::clone(before);
         }
+        match self.context().journal.times(&self.key_of(before, item)) {
+            0 => Arc::clone(before),
+            times => format!("{before}+{}.{times}", self.address()).into(),
+        }
+    }
+
+    /// Writes down that what was done for an item was undone.
+    ///
+    /// # Errors
+    ///
+    /// Fails where that can't be kept.
+    pub(crate) async fn undone(&self, item: &Item) -> Result<(), Failure> {
+        let journal = &self.context().journal;
+        journal.anew(&self.key_of(&self.frame.again, item), item);
+        journal.flush().await
+    }
+
+    fn key_of(&self, again: &str, item: &Item) -> String {
+        idempotency_key(&format!("{}{again}", self.context().key), self.address(), item)
     }
 
     /// Tells whether an item, or one of a batch, is of a dead letter that is sent again: it is kept again if it fails again.

@@ -82,6 +82,7 @@ impl StepRun {
             frame,
             step,
             base,
+            decides: Arc::clone(&tally),
             tally,
         };
         let concurrency = site.concurrency()?;

@@ -8,6 +8,7 @@ mod failure;
 mod holder;
 mod inputs;
 mod keyring;
+mod mocks;
 mod output;
 mod planned;
 mod program;

@@ -15,6 +15,7 @@ use crate::letters::Failed;
 use crate::needs::whole_scope;
 use crate::report::{Counts, Event};
 use crate::site::Site;
+use crate::tally::Tally;
 
 /// Decides about the items of a step that fail.
 pub(crate) struct Errors {
@@ -93,7 +94,7 @@ impl Errors {
         let failure = failure.about(item);
         self.undo(item, scope, &failure).await;
         if failure.is_fatal || self.site.on_error.action == ItemAction::Fail {
-            self.site.tally.add(|counts| counts.failed += count);
+            self.site.decides.add(|counts| counts.failed += count);
             return Err(failure);
         }
         self.leave_out(item, &failure, |counts, number| counts.failed += number).await
@@ -108,16 +109,16 @@ impl Errors {
     ) -> Result<(), Failure> {
         let number = self.site.members(item).len() as u64;
         if self.site.on_error.action == ItemAction::DeadLetter || self.site.is_retried(item) {
-            self.keep_aside(item, failure).await?;
+            self.keep_aside(item, failure, &self.site.decides).await?;
         } else {
-            self.site.tally.add(|counts| count(counts, number));
+            self.site.decides.add(|counts| count(counts, number));
         }
         self.site.reject(failure, number);
         Ok(())
     }
 
-    /// Keeps an item as a dead letter, or each of a batch.
-    pub(crate) async fn keep_aside(&self, item: &Item, failure: &Failure) -> Result<(), Failure> {
+    /// Keeps an item as a dead letter, or each of a batch, and counts it for the step that says so.
+    pub(crate) async fn keep_aside(&self, item: &Item, failure: &Failure, decides: &Tally) -> Result<(), Failure> {
         let context = self.site.context();
         let is_reading = self.is_reading;
         // It came to the step as it is.
@@ -129,7 +130,7 @@ impl Errors {
             let batch = key.clone().map(|key| InBatch { key, of: members.len(), at });
             let failed = Failed { context, step: self.site.address(), item: member, batch, is_reading, failure };
             context.letters.keep(failed).await?;
-            self.site.tally.add(|counts| counts.dead_lettered += 1);
+            decides.add(|counts| counts.dead_lettered += 1);
         }
         Ok(())
     }
@@ -144,7 +145,8 @@ impl Errors {
             Ok(base) => base.with("error", self.error(failure)),
             Err(_) => return,
         };
-        let frame = self.site.frame.within(&self.site.step, steps, base, Arc::new(item.clone()));
+        // Whatever stops the steps around, what was done is undone.
+        let frame = self.site.frame.within(&self.site.step, steps, base, Arc::new(item.clone())).ending();
         if let Err(undone) = Arc::new(frame).run().await
             && !undone.is_interruption()
         {

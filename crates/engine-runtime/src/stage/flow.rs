@@ -56,7 +56,8 @@ fn prepare(site: &Site, call: &FlowCall, work: &Work) -> Result<RunContext, Fail
             inputs.insert(name.value.to_string(), value);
         }
     }
-    let options = RunOptions { inputs, run_id: None, retry: None, ..outer.options.clone() };
+    let base_urls = outer.options.flow_base_urls.get(&call.plan.path).unwrap_or(&outer.options.base_urls).clone();
+    let options = RunOptions { base_urls, inputs, run_id: None, retry: None, ..outer.options.clone() };
     let world = outer.exchanges.world();
     let (base, secrets) = base_scope(&call.plan, world, &options, &outer.id).map_err(|findings| {
         let finding = findings.into_iter().find(engine_source::Finding::is_error);

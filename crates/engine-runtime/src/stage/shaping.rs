@@ -49,7 +49,7 @@ impl Shaping {
         for (item, failure) in std::mem::take(&mut shaped.refused) {
             let is_kept = self.site.step.validate.as_ref().is_some_and(|it| it.on_invalid == OnInvalid::DeadLetter);
             if is_kept || self.site.is_retried(&item) {
-                self.errors.keep_aside(&item, &failure).await?;
+                self.errors.keep_aside(&item, &failure, &tally).await?;
             } else {
                 tally.add(|counts| counts.invalid += 1);
             }

@@ -208,7 +208,7 @@ impl Switch {
         let mut done = Done::default();
         for branch in &mut self.cases {
             done.join(branch.rest().await?);
-            done.join(branch.stage.finish(&branch.site).await?);
+            done.join(branch.stage.finish(&branch.site).await.map_err(|failure| branch.own(failure))?);
             branch.site.context().book.ended(&branch.site.frame.rank(&branch.site.step), Status::Ok, false);
         }
         Ok(done)
@@ -259,7 +259,7 @@ impl Branch {
 
     /// Shapes items, and gathers them where the case says so.
     async fn prepare(&mut self, items: &[Item], scopes: &[Scope], claim: Claim) -> Result<Vec<Shaped>, Failure> {
-        let shaped = self.shaping.take(items, scopes, claim).await?;
+        let shaped = self.shaping.take(items, scopes, claim).await.map_err(|failure| self.own(failure))?;
         match &mut self.gather {
             Some(gather) => gather.take(shaped),
             None => Ok(vec![shaped]),
@@ -269,17 +269,22 @@ impl Branch {
     /// Does what is done for each item.
     async fn each(&self, shaped: Shaped) -> Result<Done, Failure> {
         let Stage::Each(each) = &self.stage else { return Ok(Done::of(shaped)) };
-        let done = each.batch(shaped).await?;
+        let done = each.batch(shaped).await.map_err(|failure| self.own(failure))?;
         self.site.tally.add(|counts| counts.out += done.items.len() as u64);
         self.site.tally.progress();
         Ok(done)
     }
 
     async fn pass(&mut self, shaped: Shaped) -> Result<Done, Failure> {
-        let done = self.stage.take(&self.site, shaped).await?;
+        let done = self.stage.take(&self.site, shaped).await.map_err(|failure| self.own(failure))?;
         self.site.tally.add(|counts| counts.out += done.items.len() as u64);
         self.site.tally.progress();
         Ok(done)
+    }
+
+    /// Says that a failure is the case's own.
+    fn own(&self, failure: Failure) -> Failure {
+        failure.within(self.site.address())
     }
 
     async fn rest(&mut self) -> Result<Done, Failure> {

@@ -1,10 +1,8 @@
 //! `engine run`: checks a spec, then runs it.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use engine_mock::Mock;
 use engine_runtime::{
     HttpTransport, Journaling, MemoryState, Resume, RunOptions, RunReport, StateStore, Stop, SystemClock, World,
 };
@@ -17,6 +15,7 @@ use crate::environment::Variables;
 use crate::failure::Failure;
 use crate::holder;
 use crate::inputs;
+use crate::mocks::Mocks;
 use crate::planned;
 use crate::signals::interrupt;
 use crate::state;
@@ -72,12 +71,10 @@ fn run(arguments: &Run, terminal: &Terminal) -> Result<Status, Failure> {
             }),
             ..RunOptions::default()
         };
-        let mock = arguments.mock.then(|| Mock::start(&plan, SocketAddr::from(([127, 0, 0, 1], 0)))).transpose();
-        let mock = mock.map_err(|error| Failure::failed(format!("cannot serve the examples: {error}")))?;
-        if let Some(mock) = &mock {
-            options.placeholders = true;
-            options.base_urls =
-                plan.endpoints.iter().map(|endpoint| (endpoint.api.clone(), mock.base_url(&endpoint.api))).collect();
+        let mocks = arguments.mock.then(|| Mocks::start(&plan)).transpose();
+        let mocks = mocks.map_err(|error| Failure::failed(format!("cannot serve the examples: {error}")))?;
+        if let Some(mocks) = &mocks {
+            mocks.answer_for(&mut options);
         }
         let world = world(environment, state)?;
         let stop = Stop::new();
