@@ -128,14 +128,13 @@ impl Shop {
                 let body: serde_json::Value = serde_json::from_slice(request.body()).unwrap_or_default();
                 let order = body.get("order").and_then(serde_json::Value::as_u64).unwrap_or(0);
                 books.pushes.push((key.clone(), order));
-                let number = match books.answers.get(&key) {
-                    Some(number) => *number,
-                    None => {
-                        *books.applied.entry(order).or_default() += 1;
-                        let number = books.answers.len() as u64 + 1;
-                        books.answers.insert(key, number);
-                        number
-                    }
+                let number = if let Some(number) = books.answers.get(&key) {
+                    *number
+                } else {
+                    *books.applied.entry(order).or_default() += 1;
+                    let number = books.answers.len() as u64 + 1;
+                    books.answers.insert(key, number);
+                    number
                 };
                 ("201 Created", format!(r#"{{"number": {number}}}"#))
             }

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -120,6 +120,21 @@ impl Stand {
         false
     }
 
+    /// Runs with files that can't grow beyond so many blocks of 512 bytes, as on a disk that is full; returns the exit status and what was said.
+    fn run_within(&self, blocks: u64) -> (Option<i32>, String) {
+        let engine = self.engine().command();
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "trap '' XFSZ; ulimit -f \"$0\"; exec \"$@\"", &blocks.to_string()]);
+        shell.arg(engine.get_program()).args(engine.get_args()).current_dir(self.folder.path()).env_clear();
+        for (name, value) in engine.get_envs() {
+            if let Some(value) = value {
+                shell.env(name, value);
+            }
+        }
+        let output = shell.stdin(Stdio::null()).output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+
     /// Takes note of what the state says was done, and looks for a cursor that is ahead of its rows.
     fn look(&mut self) {
         let pushes = self.shop.pushes();
@@ -230,4 +245,52 @@ fn a_run_that_is_killed_anywhere_and_run_again_loses_nothing_and_does_nothing_tw
         stand.shop.orders(),
         stand.shop.pages()
     );
+}
+
+#[test]
+fn a_disk_that_is_full_is_an_error_and_nothing_is_lost() {
+    let mut stand = Stand::new();
+    stand.shop.order(ORDERS);
+    let mut failures = 0;
+    // From one that has no room for anything to one that has room for all.
+    for blocks in [8, 48, 96, 128, 160, 200, 260, 330] {
+        let (status, said) = stand.run_within(blocks);
+        stand.look();
+        match status {
+            Some(0) => break,
+            Some(1) => failures += 1,
+            other => panic!("{blocks} blocks: {other:?}: {said}"),
+        }
+    }
+    assert!(failures > 2, "the disk was never full");
+    assert!(stand.run_for(Duration::from_mins(1)), "the run does not end");
+    stand.broken_off = failures;
+    stand.check();
+}
+
+#[test]
+fn a_run_that_is_cancelled_ends_and_goes_on_only_when_it_is_named() {
+    let mut stand = Stand::new();
+    stand.shop.order(20_000);
+    let mut child = stand.engine().command().stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let runs = |arguments: &[&str]| Engine::new(["runs"]).arguments(arguments).folder(stand.folder.path()).finish();
+    let listed =
+        || -> Vec<serde_json::Value> { serde_json::from_str(&runs(&["list", "--format", "json"]).stdout()).unwrap() };
+    let begun = Instant::now();
+    while stand.shop.pushes().is_empty() {
+        assert!(begun.elapsed() < Duration::from_mins(1), "nothing is pushed");
+        thread::sleep(Duration::from_millis(5));
+    }
+    let id = listed()[0]["id"].as_str().unwrap().to_owned();
+    assert_eq!(runs(&["cancel", &id]).status, Some(0));
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert_eq!(listed()[0]["status"], "cancelled");
+    assert_eq!(runs(&["cancel", &id]).status, Some(1));
+    let pushed = stand.shop.pushes().len();
+    // The shop has no more orders than that, so that the rest is soon read.
+    assert!(u64::try_from(pushed).unwrap() < stand.shop.orders());
+    let seen: HashSet<String> = stand.shop.pushes().into_iter().map(|(key, _)| key).collect();
+    stand.run_for(Duration::from_millis(1500));
+    let of_another_run = stand.shop.pushes().iter().skip(pushed).filter(|(key, _)| !seen.contains(key)).count();
+    assert!(of_another_run > 0, "a cancelled run was gone on with, though nobody named it");
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use engine_expr::Value;
@@ -76,6 +76,9 @@ pub(crate) struct Begin<'a> {
     pub(crate) stop: &'a Stop,
 }
 
+/// How the error of a state begins that has no room.
+const NO_ROOM: &str = "there is no room";
+
 /// How many runs are looked at for the one to go on with.
 const LOOKED_AT: u32 = 50;
 
@@ -98,9 +101,7 @@ pub(crate) async fn find(plan: &Plan, world: &World, options: &RunOptions) -> Re
     match look(plan, world, options, journaling).await {
         Ok(found) => Ok(Some(found)),
         Err(Trouble::Refused(failure)) => Err(*failure),
-        Err(Trouble::State(error)) if wanted.is_none() => {
-            Ok(Some(Found { entry: None, plan: String::new(), given: String::new(), note: Some(unkept(&error)) }))
-        }
+        // To begin anew because it can't be seen what was done before would do it twice.
         Err(Trouble::State(error)) => Err(Failure::from(error)),
     }
 }
@@ -167,7 +168,10 @@ async fn look(plan: &Plan, world: &World, options: &RunOptions, journaling: &Jou
                 return Ok(found(None, Some(note)));
             }
             if is_under_way(last, world, journaling).await? {
-                return Ok(found(None, None));
+                return Err(refused(
+                    format!("run `{}` of this flow, which was given the same, is under way", last.id),
+                    "wait for it, end it with `engine runs cancel`, or run beside it with `--fresh`",
+                ));
             }
             let Some(entry) = world.state.find_run(&last.id).await? else { return Ok(found(None, None)) };
             let note = format!("goes on with run {}, which {} (`--fresh` begins anew)", entry.id, how(&entry));
@@ -232,9 +236,7 @@ pub(crate) async fn begin(found: Found, run: &Begin<'_>) -> Result<(Journal, Opt
                 held_until: lease.until(),
                 is_cancelled: false,
             };
-            if let Err(error) = world.state.begin_run(&entry).await {
-                return Ok((Journal::unkept(shape), Some(unkept(&error))));
-            }
+            world.state.begin_run(&entry).await?;
             let (machine, commands) = Machine::start(shape);
             (machine, commands, 0)
         }
@@ -277,6 +279,12 @@ pub(crate) async fn begin(found: Found, run: &Begin<'_>) -> Result<(Journal, Opt
     };
     let kept = (Arc::clone(&world.state), id.to_owned());
     let shared = Arc::new(Shared::new(machine, &commands, Some(kept), acks, stop.clone()));
+    {
+        let machine = shared.machine();
+        let waits =
+            machine.waits().filter_map(|(key, until)| Some((key.clone(), Timestamp::from_millisecond(until).ok()?)));
+        shared.deadlines.lock().unwrap_or_else(PoisonError::into_inner).extend(waits);
+    }
     // The state that the run begins with, or goes on from, is the first thing that is written.
     shared.buffer().is_whole = true;
     let driver = Driver {
@@ -313,8 +321,4 @@ fn acts(plan: &Plan) -> bool {
         };
     });
     acts
-}
-
-fn unkept(error: &StateError) -> String {
-    format!("if this run is broken off, it can't be gone on with: {error}")
 }
