@@ -43,6 +43,8 @@ pub(crate) struct Frame {
     pub(crate) item: Option<Arc<Item>>,
     /// The item that tells its items from those of its other runs.
     pub(crate) under: Option<Arc<Item>>,
+    /// How often what it does was undone, and done anew: nothing where it is done for the first time.
+    pub(crate) again: Arc<str>,
     /// Where it is.
     above: Option<Above>,
     /// Ends it alone.
@@ -102,7 +104,12 @@ impl Frame {
     /// Begins a block of the flow itself.
     pub(crate) fn top(context: &Arc<RunContext>, part: Part, base: Scope, stop: Stop) -> Self {
         let steps = part.of(&context.plan);
-        Self { part: Some(part), ..Self::new(Arc::clone(context), steps, base, None, None, stop) }
+        // What is done because the run failed, or at its end, is done again when it fails again.
+        let again = match context.journal.ask(|machine| machine.attempt()) {
+            attempt if part != Part::Steps && attempt > 1 => format!("#{attempt}").into(),
+            _ => Arc::default(),
+        };
+        Self { part: Some(part), again, ..Self::new(Arc::clone(context), steps, base, None, None, stop) }
     }
 
     /// Begins a block that runs within a step, for one item.
@@ -117,7 +124,8 @@ impl Frame {
             keeps: self.keeps(),
             slot: self.slot().cloned(),
         };
-        Self::new(Arc::clone(&self.context), steps, base, Some(item), Some(above), self.stop.child())
+        let frame = Self::new(Arc::clone(&self.context), steps, base, Some(item), Some(above), self.stop.child());
+        frame.again(Arc::clone(&self.again))
     }
 
     /// Begins a block that a step uses, and which knows nothing of it: that of an endpoint, by its number, or of another flow.
@@ -158,7 +166,8 @@ impl Frame {
             keeps: endpoint.is_none() && self.keeps(),
             slot: self.slot().cloned(),
         };
-        Ok(Self::new(Arc::clone(context), steps, base, None, Some(above), self.stop.child()))
+        let frame = Self::new(Arc::clone(context), steps, base, None, Some(above), self.stop.child());
+        Ok(frame.again(Arc::clone(&self.again)))
     }
 
     fn new(
@@ -174,6 +183,7 @@ impl Frame {
             base,
             under: item.clone(),
             item,
+            again: Arc::default(),
             above,
             stop,
             pending: Pending::default(),
@@ -198,6 +208,12 @@ impl Frame {
     #[must_use]
     pub(crate) fn under(self, item: Option<Arc<Item>>) -> Self {
         Self { under: item, ..self }
+    }
+
+    /// Says how often what it does was undone.
+    #[must_use]
+    pub(crate) fn again(self, again: Arc<str>) -> Self {
+        Self { again, ..self }
     }
 
     /// Lets it run when what is around it was stopped: it is for the end.
@@ -249,9 +265,8 @@ impl Frame {
         if self.stop.is_stopped() {
             return Err(Failure::interrupted());
         }
-        for kept in &self.kept {
-            kept.settle();
-        }
+        // Those for the end may still ask for the records.
+        self.kept.iter().for_each(|kept| kept.release());
         if let Some(Above { frame, step, .. }) = &self.above {
             self.pending.hand_over(self, &frame.pending, *step);
         }

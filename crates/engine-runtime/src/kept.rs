@@ -112,16 +112,10 @@ impl Kept {
         self.records.lock().unwrap_or_else(PoisonError::into_inner).lines = lines.to_vec();
     }
 
-    /// Lets the pages count as delivered, whose records are kept elsewhere too.
+    /// Lets the pages count as delivered: their records are kept elsewhere too, or nobody needs them read again.
     pub(crate) fn release(&self) {
         let claim = std::mem::take(&mut self.records.lock().unwrap_or_else(PoisonError::into_inner).claim);
         claim.settle();
-    }
-
-    /// Says that nobody will ask any more.
-    pub(crate) fn settle(&self) {
-        let records = std::mem::take(&mut *self.records.lock().unwrap_or_else(PoisonError::into_inner));
-        records.claim.settle();
     }
 }
 

@@ -42,6 +42,11 @@ impl Stop {
         self.with_above().any(|stop| *stop.0.own.borrow())
     }
 
+    /// Tells whether what this is a part of was asked.
+    pub(crate) fn is_stopped_from_above(&self) -> bool {
+        self.0.above.as_ref().is_some_and(Self::is_stopped)
+    }
+
     /// Waits until it is asked.
     pub async fn stopped(&self) {
         let waits = self.with_above().map(|stop| {
@@ -70,9 +75,10 @@ mod tests {
         let inner = second.child();
         first.stop();
         first.stopped().await;
+        assert!(!first.is_stopped_from_above());
         assert!(!whole.is_stopped() && !second.is_stopped() && !inner.is_stopped());
         whole.stop();
         inner.stopped().await;
-        assert!(inner.is_stopped() && second.is_stopped());
+        assert!(inner.is_stopped() && second.is_stopped() && second.is_stopped_from_above());
     }
 }

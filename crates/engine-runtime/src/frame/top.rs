@@ -48,7 +48,7 @@ impl Frame {
                 StepStatus::Ok => Status::Ok,
                 StepStatus::Skipped => Status::Skipped,
                 StepStatus::Failed => Status::Failed,
-                StepStatus::Interrupted => Status::Interrupted,
+                StepStatus::Interrupted | StepStatus::Stopped => Status::Interrupted,
             };
             if kept.is_asked_for() {
                 kept.restore(&journal.records_of(&step.path).await?);
@@ -87,7 +87,8 @@ impl Frame {
                 Status::Ok | Status::Partial => StepStatus::Ok,
                 Status::Skipped => StepStatus::Skipped,
                 Status::Failed => StepStatus::Failed,
-                Status::Interrupted => StepStatus::Interrupted,
+                Status::Interrupted if self.stop.is_stopped_from_above() => StepStatus::Interrupted,
+                Status::Interrupted => StepStatus::Stopped,
             };
             // Counts are always JSON.
             let counts = serde_json::to_string(&end.counts).unwrap_or_default();

@@ -40,6 +40,10 @@ pub(crate) enum Event {
         length: Option<u64>,
         units: Vec<WrittenUnit>,
     },
+    /// What was done for an item was undone, so many times now: what is done for it from here on is done anew.
+    Anew { key: String, page: String, times: u32 },
+    /// A step waits for an item, until so many milliseconds after 1970 began.
+    Waits { key: String, page: String, until: i64 },
     /// The run failed, though none of its steps did.
     Failed { message: String },
     /// The run ends before its time: the groups to come are not run.
@@ -85,5 +89,8 @@ pub(crate) enum StepStatus {
     Ok,
     Skipped,
     Failed,
+    /// Somebody wanted the run to end.
     Interrupted,
+    /// Another step failed.
+    Stopped,
 }

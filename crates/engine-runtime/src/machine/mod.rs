@@ -39,6 +39,12 @@ pub(crate) struct Machine {
     keep: Vec<String>,
     /// How far the files are written that steps of the group append to.
     files: BTreeMap<String, WrittenFile>,
+    /// How often what was done for items was undone, with their pages.
+    #[serde(default)]
+    anew: BTreeMap<String, (String, u32)>,
+    /// Until when steps wait for items, with their pages.
+    #[serde(default)]
+    waits: BTreeMap<String, (String, i64)>,
 }
 
 /// Where a run is.
@@ -66,6 +72,8 @@ impl Machine {
             sources: BTreeMap::new(),
             keep: Vec::new(),
             files: BTreeMap::new(),
+            anew: BTreeMap::new(),
+            waits: BTreeMap::new(),
         };
         let commands = machine.enter(Part::Steps, 0);
         (machine, commands)
@@ -124,6 +132,14 @@ impl Machine {
                 known.units.extend(units);
                 Vec::new()
             }
+            Event::Anew { key, page, times } => {
+                self.anew.insert(key, (page, times));
+                Vec::new()
+            }
+            Event::Waits { key, page, until } => {
+                self.waits.insert(key, (page, until));
+                Vec::new()
+            }
             Event::Failed { message } => self.failed(message),
             Event::Interrupted => self.interrupted(),
             Event::Cancelled => {
@@ -180,6 +196,24 @@ impl Machine {
         self.files.get(file)
     }
 
+    /// Returns how long a file is, which several steps may have written to one after another.
+    pub(crate) fn length(&self, file: &str) -> Option<u64> {
+        let path = |file: &str| file.split_once(' ').map(|(_, path)| path.to_owned());
+        self.files.get(file)?.length?;
+        let same = self.files.iter().filter(|(other, _)| path(other) == path(file));
+        same.filter_map(|(_, file)| file.length).max()
+    }
+
+    /// Returns how often what was done for an item was undone.
+    pub(crate) fn times(&self, key: &str) -> u32 {
+        self.anew.get(key).map_or(0, |(_, times)| *times)
+    }
+
+    /// Returns until when steps wait for items.
+    pub(crate) fn waits(&self) -> impl Iterator<Item = (&String, i64)> {
+        self.waits.iter().map(|(key, (_, until))| (key, *until))
+    }
+
     /// Returns what is to be kept for the next runs.
     pub(crate) fn keep(&self) -> &[String] {
         &self.keep
@@ -227,9 +261,9 @@ impl Machine {
 
     fn interrupted(&mut self) -> Vec<Command> {
         match self.phase {
-            Phase::In(Part::Steps, _) => {
+            Phase::In(part @ (Part::Steps | Part::OnFailure), _) => {
                 self.is_interrupted = true;
-                self.enter(Part::Steps, usize::MAX)
+                self.enter(part, usize::MAX)
             }
             _ => Vec::new(),
         }
@@ -247,8 +281,11 @@ impl Machine {
             return Vec::new();
         }
         let past_last = self.shape.groups(part).len();
-        self.is_interrupted |= ends.contains(&StepStatus::Interrupted);
-        if ends.contains(&StepStatus::Failed) {
+        let has_failed = ends.contains(&StepStatus::Failed);
+        // What a failure has stopped is part of it.
+        self.is_interrupted |=
+            ends.contains(&StepStatus::Interrupted) || (!has_failed && ends.contains(&StepStatus::Stopped));
+        if has_failed {
             self.has_failed = true;
             return self.enter(part, past_last);
         }
@@ -257,9 +294,18 @@ impl Machine {
         }
         let steps = steps.to_vec();
         self.sources.retain(|_, source| !steps.contains(&source.step));
-        self.files.clear();
         if part == Part::Steps {
             self.done = group + 1;
+            self.files.clear();
+            self.anew.clear();
+            self.waits.clear();
+        } else {
+            // What the flow's own steps have written is asked for where the run is taken up again.
+            let is_of = |file: &str, step: &String| {
+                file.strip_prefix(step.as_str()).is_some_and(|rest| rest.starts_with(['/', ' ']))
+            };
+            let ended = self.files.iter_mut().filter(|(file, _)| steps.iter().any(|step| is_of(file, step)));
+            ended.for_each(|(_, file)| file.units.clear());
         }
         self.enter(part, group + 1)
     }
@@ -281,6 +327,8 @@ impl Machine {
         for file in self.files.values_mut() {
             file.units.retain(|unit| unit.page != name);
         }
+        self.anew.retain(|_, (page, _)| *page != name);
+        self.waits.retain(|_, (page, _)| *page != name);
     }
 
     fn source_ended(&mut self, source: String, step: String, parent: Option<PageId>, ordinal: u64) {

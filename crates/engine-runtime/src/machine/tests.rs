@@ -85,6 +85,30 @@ fn an_interrupted_run_goes_on_and_a_cancelled_one_runs_its_last_steps() {
 }
 
 #[test]
+fn what_a_failure_has_stopped_is_no_interruption() {
+    let flow = shape(&[&["a", "b"]], &[&["f"]], &[&["z"]]);
+    for (first, second) in [("a", "b"), ("b", "a")] {
+        let (mut machine, _) = Machine::start(flow.clone());
+        assert_eq!(machine.on(ended(first, StepStatus::Stopped)), []);
+        assert_eq!(machine.on(ended(second, StepStatus::Failed)), RUN(Part::OnFailure, 0));
+        assert_eq!(again(&machine).resume(), RUN(Part::OnFailure, 0));
+        assert_eq!(machine.on(ended("f", StepStatus::Ok)), RUN(Part::Finally, 0));
+        assert_eq!(machine.on(ended("z", StepStatus::Ok)), FINISH(Outcome::Failed));
+    }
+}
+
+#[test]
+fn of_a_failed_run_that_is_interrupted_only_the_last_steps_run() {
+    let (mut machine, _) = Machine::start(shape(&[&["a", "b"]], &[&["f"]], &[&["z"]]));
+    machine.on(ended("a", StepStatus::Failed));
+    assert_eq!(machine.on(ended("b", StepStatus::Interrupted)), RUN(Part::Finally, 0));
+    let (mut machine, _) = Machine::start(shape(&[&["a"]], &[&["f"]], &[&["z"]]));
+    assert_eq!(machine.on(ended("a", StepStatus::Failed)), RUN(Part::OnFailure, 0));
+    assert_eq!(machine.on(Event::Interrupted), RUN(Part::Finally, 0));
+    assert_eq!(machine.on(ended("z", StepStatus::Ok)), FINISH(Outcome::Failed));
+}
+
+#[test]
 fn a_run_of_nothing_ends_well() {
     let (_, commands) = Machine::start(Shape::default());
     assert_eq!(commands, FINISH(Outcome::Ok));
