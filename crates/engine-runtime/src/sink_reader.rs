@@ -154,12 +154,9 @@ impl SinkReader {
             None => site.base.clone(),
         };
         let sink = &read.sink;
-        let (kind, own) = match evaluated(&sink.sink, &site.base)? {
-            Some(kind) => kind,
-            None => {
-                let text = format!("`{}` is a stdout sink, and cannot be read", sink.name);
-                return Err(Failure::new("sink-unreadable", text, read.span));
-            }
+        let Some((kind, own)) = evaluated(&sink.sink, &site.base)? else {
+            let text = format!("`{}` is a stdout sink, and cannot be read", sink.name);
+            return Err(Failure::new("sink-unreadable", text, read.span));
         };
         let path = |template: Option<&Template>| {
             let Some(template) = template else { return Ok(None) };

@@ -94,13 +94,13 @@ fn write_row(row: &Row, forms: &[Form], out: &mut Vec<u8>) {
         match (forms.get(at), field) {
             (Some(Form::Json), Field::Str(text)) => write_json(text, out),
             (Some(Form::Clock), Field::TimestampMillis(it)) => {
-                write_moment(Timestamp::from_millisecond(*it), true, out)
+                write_moment(Timestamp::from_millisecond(*it).ok(), true, out);
             }
             (Some(Form::Clock), Field::TimestampMicros(it)) => {
-                write_moment(Timestamp::from_microsecond(*it), true, out)
+                write_moment(Timestamp::from_microsecond(*it).ok(), true, out);
             }
             (Some(form @ (Form::Nanos | Form::ClockNanos)), Field::Long(it)) => {
-                write_moment(Timestamp::from_nanosecond(i128::from(*it)), *form == Form::ClockNanos, out);
+                write_moment(Timestamp::from_nanosecond(i128::from(*it)).ok(), *form == Form::ClockNanos, out);
             }
             _ => write_field(field, out),
         }
@@ -133,8 +133,8 @@ fn write_field(field: &Field, out: &mut Vec<u8>) {
         },
         Field::TimeMillis(it) => write_time(SignedDuration::from_millis(i64::from(*it)), out),
         Field::TimeMicros(it) => write_time(SignedDuration::from_micros(*it), out),
-        Field::TimestampMillis(it) => write_moment(Timestamp::from_millisecond(*it), false, out),
-        Field::TimestampMicros(it) => write_moment(Timestamp::from_microsecond(*it), false, out),
+        Field::TimestampMillis(it) => write_moment(Timestamp::from_millisecond(*it).ok(), false, out),
+        Field::TimestampMicros(it) => write_moment(Timestamp::from_microsecond(*it).ok(), false, out),
         Field::Group(row) => write_row(row, &[], out),
         Field::ListInternal(list) => {
             out.push(b'[');
@@ -174,12 +174,12 @@ fn write_time(since_midnight: SignedDuration, out: &mut Vec<u8>) {
     }
 }
 
-fn write_moment(moment: Result<Timestamp, jiff::Error>, is_clock: bool, out: &mut Vec<u8>) {
+fn write_moment(moment: Option<Timestamp>, is_clock: bool, out: &mut Vec<u8>) {
     match moment {
-        Ok(moment) if is_clock => write_string(&TimeZone::UTC.to_datetime(moment).to_string(), out),
-        Ok(moment) => write_string(&moment.to_string(), out),
+        Some(moment) if is_clock => write_string(&TimeZone::UTC.to_datetime(moment).to_string(), out),
+        Some(moment) => write_string(&moment.to_string(), out),
         // Beyond the year 9999.
-        Err(_) => out.extend_from_slice(b"null"),
+        None => out.extend_from_slice(b"null"),
     }
 }
 

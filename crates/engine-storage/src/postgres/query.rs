@@ -1,5 +1,7 @@
 //! A query of a spec, as the server takes it: `$1` in the place of `:name`. Texts, names and comments stay as they are.
 
+use std::fmt::Write as _;
+
 use engine_runtime::SinkError;
 
 use crate::query::{blank, several};
@@ -29,7 +31,8 @@ impl Query {
                     let name = name(rest.get(1..).unwrap_or_default());
                     if !name.is_empty() {
                         let number = query.number(name);
-                        query.sql.push_str(&format!("${number}"));
+                        // A text takes all that is written to it.
+                        _ = write!(query.sql, "${number}");
                         rest = rest.get(1 + name.len()..).unwrap_or_default();
                         before = '0';
                         continue;

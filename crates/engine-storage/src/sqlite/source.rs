@@ -217,7 +217,7 @@ impl Reading {
     fn bind(&self, statement: &mut Statement<'_>) -> Result<(), SinkError> {
         let mut used = Vec::new();
         for index in 1..=statement.parameter_count() {
-            let name = statement.parameter_name(index).map(str::to_owned).unwrap_or_else(|| "?".to_owned());
+            let name = statement.parameter_name(index).map_or_else(|| "?".to_owned(), str::to_owned);
             let Some(name) = name.strip_prefix(':') else {
                 return Err(SinkError::new(format!("{}: `{name}` is no name of a param", self.shown))
                     .help("write `:name`, and its value in `params`"));
