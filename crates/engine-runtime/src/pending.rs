@@ -184,6 +184,14 @@ impl Pending {
                 continue;
             }
             let value = match value {
+                // Another run may have come further since this one began: a cursor goes back only where all is read anew.
+                Kept::Cursor(plan, reached) if reached.is_largest && !frame.context.options.full_refresh => {
+                    let known = world.state.load(kind, &key).await.map_err(|error| (step, Failure::from(error)))?;
+                    match known.and_then(|bytes| String::from_utf8(bytes).ok()) {
+                        Some(cursor) => plan.larger(Reached { cursor, is_largest: true }, reached).cursor,
+                        None => reached.cursor,
+                    }
+                }
                 Kept::Cursor(_, reached) => reached.cursor,
                 Kept::Text(text) => text,
             };
