@@ -9,7 +9,7 @@ use std::sync::Arc;
 use engine_expr::{Expr, JsonPath, Value};
 use engine_request::auth::{OAuth2Auth, SessionAuth, SwitchAuth};
 use engine_request::{
-    Auth, Auths, Backoff, Format, Method, Pagination, QueryValue, RateLimits, Records, Removable, RequestLine,
+    Auth, Auths, Backoff, Body, Format, Method, Pagination, QueryValue, RateLimits, Records, Removable, RequestLine,
     Response, Retry,
 };
 use engine_source::{Map, Node, Span};
@@ -78,6 +78,17 @@ impl EndpointEntry<'_> {
             Some(effective) => effective.key.is_some(),
             None => self.composite.is_none() || self.model.key.as_ref().is_some_and(|key| key.as_set().is_some()),
         }
+    }
+
+    /// Returns whether its request makes or changes something each time it is sent, as no key lets the API know it again.
+    pub(crate) fn makes_anew(&self) -> bool {
+        let Some(effective) = &self.effective else { return false };
+        let is_query = matches!(&self.model.body, Some(Body::Graphql(graphql)) if graphql.is_query());
+        matches!(effective.request.method(), Method::Post | Method::Patch)
+            && effective.idempotency.is_none()
+            && !self.at.has("idempotency")
+            && effective.records.is_none()
+            && !is_query
     }
 
     /// Returns whether only what is new is read of it.

@@ -42,7 +42,8 @@ pub(crate) fn explain(text: &str, source: SourceId, error: &ScanError, open: &[u
     if let Some(finding) = cause.tab(kind) {
         return Stop::for_good(finding);
     }
-    let blamed = if open.is_empty() { cause.in_block(kind) } else { cause.in_brackets(kind) };
+    let blamed = cause.star(kind);
+    let blamed = blamed.or_else(|| if open.is_empty() { cause.in_block(kind) } else { cause.in_brackets(kind) });
     if let Some((finding, range)) = blamed {
         return Stop { finding, blame: Some(range) };
     }

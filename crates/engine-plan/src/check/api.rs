@@ -14,9 +14,9 @@ use engine_request::pagination::{
 };
 use engine_request::{
     Auth, Auths, Backoff, Body, CsvFormat, CsvHeader, ErrorAction, ErrorRule, Format, GraphqlBody, Idempotency,
-    Incremental, Method, MultipartContent, MultipartField, MultipartFile, OneOrMany, Pagination, Place, Proxy,
-    QueryValue, Rate, RateLimit, RateLimits, Records, RecordsFrom, Redirects, Removable, RequestLine, Response, Retry,
-    RetryOn, StatusPattern, StyledValue, Target, Tls, charset,
+    Incremental, MultipartContent, MultipartField, MultipartFile, OneOrMany, Pagination, Place, Proxy, QueryValue,
+    Rate, RateLimit, RateLimits, Records, RecordsFrom, Redirects, Removable, RequestLine, Response, Retry, RetryOn,
+    StatusPattern, StyledValue, Target, Tls, charset,
 };
 use engine_source::{Finding, Map, similar, suggest};
 use engine_spec::{Api, Endpoint, Param};
@@ -909,27 +909,12 @@ impl<'a> Checker<'a> {
     /// Warns where a request that makes something may be sent twice.
     fn retried(&mut self, entry: &'a EndpointEntry<'a>) {
         let Some(effective) = &entry.effective else { return };
+        if !entry.makes_anew() {
+            return;
+        }
         let method = effective.request.method();
-        if !matches!(method, Method::Post | Method::Patch)
-            || effective.idempotency.is_some()
-            || entry.at.has("idempotency")
-        {
-            return;
-        }
-        if effective.records.is_some() {
-            return;
-        }
-        if let Some(Body::Graphql(graphql)) = &entry.model.body
-            && graphql.is_query()
-        {
-            return;
-        }
         let only_429 = |pattern: &StatusPattern| *pattern == StatusPattern::one(429);
-        let is_safe = |on: &Setting<RetryOn>| match on.as_value() {
-            Some(RetryOn::Connect) | None => true,
-            Some(RetryOn::Status(pattern)) => only_429(pattern),
-            Some(RetryOn::Timeout) => false,
-        };
+        let is_safe = |on: &Setting<RetryOn>| on.as_value().is_none_or(|on| is_undone(*on));
         let retry = entry.model.retry.as_ref().and_then(Removable::as_set);
         let on =
             retry.and_then(|retry| retry.on.as_ref()).into_iter().flatten().find(|on| !is_safe(on)).map(Setting::span);
@@ -947,6 +932,15 @@ impl<'a> Checker<'a> {
                 .label(span, format!("a {method} may happen twice"))
                 .help("if the API knows such keys, add `idempotency: {in: header.Idempotency-Key}`"),
         );
+    }
+}
+
+/// Returns whether nothing was done by a request after which this is seen.
+pub(super) fn is_undone(on: RetryOn) -> bool {
+    match on {
+        RetryOn::Connect => true,
+        RetryOn::Status(pattern) => pattern == StatusPattern::one(429),
+        RetryOn::Timeout => false,
     }
 }
 

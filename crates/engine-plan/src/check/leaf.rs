@@ -5,7 +5,7 @@ use engine_request::AnswerPlace;
 use engine_source::{Finding, Span, similar, suggest};
 
 use super::Checker;
-use super::names::{self, COUNTS, ITEM, Names, RESPONSE, ROOTS, Root, SIGNED, STEP_MEMBERS};
+use super::names::{self, BATCH, COUNTS, ITEM, Names, ORIGINAL, RESPONSE, ROOTS, Root, SIGNED, STEP_MEMBERS};
 use super::reference::listed;
 
 impl<'a> Checker<'a> {
@@ -220,6 +220,10 @@ impl<'a> Checker<'a> {
         finding = finding.label(label, text);
         let known: Vec<&str> = names.known().collect();
         finding.help = Some(match names::root(name) {
+            Some(&ITEM | &ORIGINAL) if names.has(BATCH) => {
+                "what failed or is sent here is a whole batch: name `batch`, the list of its items".to_owned()
+            }
+            Some(&ITEM | &ORIGINAL) if names.no_item.is_some() => names.no_item.unwrap_or_default().to_owned(),
             Some(Root { home, .. }) => format!("`{name}` is known {home}"),
             None if name == "env" || name == "ENV" => {
                 let declared = one.path.get(1).map_or("NAME", |name| name);

@@ -2,6 +2,7 @@
 //!
 //! Every struct of the model is taken apart here with all its fields, so that a field that is added is not forgotten.
 
+mod again;
 mod api;
 mod at;
 mod auth;

@@ -74,12 +74,14 @@ pub(crate) struct Names<'a> {
     pub(crate) rooted: bool,
     /// Whether `request` is what is about to be signed.
     pub(crate) signed: bool,
+    /// What to do where there is no `item` yet; none if nothing special.
+    pub(crate) no_item: Option<&'static str>,
 }
 
 impl<'a> Names<'a> {
     /// Makes a place where these are known.
     pub(crate) const fn of(roots: &[Root]) -> Self {
-        Names { roots: 0, params: None, auth: &[], hides: None, rooted: false, signed: false }.and(roots)
+        Names { roots: 0, params: None, auth: &[], hides: None, rooted: false, signed: false, no_item: None }.and(roots)
     }
 
     /// Adds names.
@@ -135,6 +137,11 @@ impl<'a> Names<'a> {
     /// Knows `request` as what is about to be signed.
     pub(crate) const fn signing(self) -> Self {
         Self { signed: true, ..self }
+    }
+
+    /// Knows what to do instead of naming an `item`.
+    pub(crate) const fn without_item(self, instead: &'static str) -> Self {
+        Self { no_item: Some(instead), ..self }.less(&[ITEM, ORIGINAL])
     }
 
     /// Returns whether a name is known.

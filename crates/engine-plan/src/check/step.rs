@@ -114,10 +114,13 @@ impl<'a> Checker<'a> {
         let outer_stream = std::mem::replace(&mut self.in_stream, false);
         let outer_repeats = self.repeats;
         self.own_id = id.as_ref().map(engine_spec::Name::span);
-        self.condition(when.as_ref(), outer);
+        // At the top a source makes the first item; a step without one has an empty one from the start.
+        let is_first = level == Level::Top && (for_each.is_some() || read.is_some());
+        let early = |instead| if is_first { outer.without_item(instead) } else { *outer };
+        self.condition(when.as_ref(), &early(WHEN));
         self.positive(concurrency.as_ref(), "concurrency", outer);
 
-        let mut names = *outer;
+        let mut names = early(SOURCE);
         if let Some(for_each) = for_each {
             names = self.for_each(for_each, &names);
             self.in_stream = true;
@@ -204,6 +207,7 @@ impl<'a> Checker<'a> {
         if let Some(OnError::Long(handling)) = on_error {
             let ErrorHandling { action: _, retry, steps } = &**handling;
             self.retry(retry.as_ref(), &names);
+            self.tried_again(step, retry.as_ref(), at.get("on_error").key("retry"));
             self.inner(steps, at.get("on_error").get("steps"), &names.and(&[ERROR]), &place::undoing(path));
         }
         self.vars.truncate(known_vars);
@@ -322,6 +326,12 @@ impl<'a> Checker<'a> {
 
 /// What is known of an answer: not within a step that has it.
 const ANSWERED: &[Root] = &[RESPONSE, REQUEST];
+
+/// What to do where `when` names the item of its own step.
+const WHEN: &str = "`when` is evaluated once, before there are items; to look at each item, write `where`";
+
+/// What to do where a source names the item that it makes.
+const SOURCE: &str = "the source is what makes items; to read for each item of another step, add `for_each`";
 
 /// Where steps stand.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -54,6 +54,42 @@ impl Cause<'_> {
         Some((finding, range))
     }
 
+    /// Finds the path in brackets whose `[*]` was taken for an alias.
+    ///
+    /// The brackets on its line may not be told as open: they could still turn out to be part of a key.
+    pub(super) fn star(&self, kind: &ErrorKind) -> Blamed {
+        if *kind != ErrorKind::MissingAnchorOrAliasName {
+            return None;
+        }
+        let line = extent::line(self.text, self.at);
+        let outer = self.open.last().copied();
+        let mut open: Vec<usize> = outer.into_iter().collect();
+        let mut at = outer.map_or(line.start, |outer| line.start.max(outer + 1));
+        let mut before = b' ';
+        while at < self.at {
+            let byte = self.text.as_bytes().get(at).copied()?;
+            // Within a text a bracket or a quote begins nothing.
+            let begins = before.is_ascii_whitespace() || matches!(before, b',' | b'[' | b'{' | b':');
+            match byte {
+                b'\'' | b'"' if begins => at += self.written(at + 1..self.at).find(char::from(byte))? + 1,
+                b'[' | b'{' if begins => open.push(at),
+                b'[' => at += self.written(at..self.at).find(']').unwrap_or(0),
+                b']' | b'}' => _ = open.pop(),
+                _ => {}
+            }
+            before = self.text.as_bytes().get(at).copied()?;
+            at += 1;
+        }
+        let range = extent::flow_value_around(self.text, *open.last()?, self.at)?;
+        let whole = self.written(range.clone());
+        let finding = match whole.as_bytes().first()? {
+            b'*' | b'&' => quoted_start(self.text, self.source, range.clone()),
+            _ if whole.contains('[') => flow_value(self.text, self.source, range.clone()),
+            _ => return None,
+        };
+        Some((finding, range))
+    }
+
     /// Returns whether a bracket is still open where a line begins that is not part of it.
     pub(super) fn never_closed(&self, open: usize) -> bool {
         let own = extent::line(self.text, open);
