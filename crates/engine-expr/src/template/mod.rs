@@ -151,7 +151,14 @@ impl Template {
         let value = self.render(scope)?;
         match value.text() {
             Some(text) => Ok(text.into_owned()),
-            None => Err(EvalError::new(format!("a text is needed here, not {}", value.a_kind()), self.0.span)),
+            None => {
+                let help = if value.is_null() {
+                    "where it may be null, write what to say instead: `… or ''`"
+                } else {
+                    "name a member of it, or write `| tojson`"
+                };
+                Err(EvalError::new(format!("a text is needed here, not {}", value.a_kind()), self.0.span).help(help))
+            }
         }
     }
 
