@@ -66,7 +66,7 @@ impl CompositeCaller {
             let under = Arc::new(work.item.clone());
             let done = gathered(|out| {
                 let frame = begin(site, call.composite, composite, params.clone(), Some(out), Some(under), answers)?;
-                Ok(frame.holding(slot.cloned()))
+                Ok(frame.again(site.again(&work.item)).claiming(&work.claim).holding(slot.cloned()))
             })
             .await?;
             let body = body(composite, &done.items)?;
@@ -209,7 +209,7 @@ impl Reading<'_> {
         let (out, mut inlet) = mpsc::channel(WAITING);
         let under = self.parent.cloned().or_else(|| self.site.frame.under.clone());
         let given = self.cursor.as_ref().map_or_else(|| params.clone(), |cursor| cursor.params(params));
-        let mut frame = begin(self.site, self.index, self.composite, given, Some(out), under, 1)?;
+        let mut frame = begin(self.site, self.index, self.composite, given, Some(out), under, 1)?.claiming(self.claim);
         if let Some(cursor) = &self.cursor {
             frame.base = frame.base.with("window", cursor.window());
         }

@@ -64,6 +64,8 @@ pub(crate) struct Frame {
     part: Option<Part>,
     /// What counts as delivered only when it is written down that the group has ended.
     held: Mutex<Claim>,
+    /// The part in the work on the item that it runs for. Whoever does that work says how it ended.
+    claim: Mutex<Claim>,
 }
 
 /// The step that a frame is within.
@@ -194,6 +196,7 @@ impl Frame {
             failure: Mutex::default(),
             part: None,
             held: Mutex::default(),
+            claim: Mutex::default(),
             steps: steps.clone(),
         }
     }
@@ -202,6 +205,17 @@ impl Frame {
     #[must_use]
     pub(crate) fn handing_on(self, out: Option<mpsc::Sender<Delivery>>) -> Self {
         Self { out: Mutex::new(out), ..self }
+    }
+
+    /// Says of which work it is a part: what its steps write counts as delivered only when it is safe.
+    #[must_use]
+    pub(crate) fn claiming(self, claim: &Claim) -> Self {
+        Self { claim: Mutex::new(claim.clone().leniently()), ..self }
+    }
+
+    /// Returns a part in the work on the item that it runs for.
+    pub(crate) fn claim(&self) -> Claim {
+        self.claim.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Says for which item it runs, of which its steps know nothing.
@@ -239,6 +253,8 @@ impl Frame {
     pub(crate) fn run(self: Arc<Self>) -> BoxFuture<'static, Result<(), Failure>> {
         Box::pin(async move {
             let done = self.run_all().await;
+            // Whatever still holds on to this.
+            drop(std::mem::take(&mut *self.claim.lock().unwrap_or_else(PoisonError::into_inner)));
             // Whoever takes what is handed on waits for its end, good or bad, whatever still holds on to this.
             let out = self.out.lock().unwrap_or_else(PoisonError::into_inner).take();
             if let (Some(out), Ok(())) = (out, &done) {

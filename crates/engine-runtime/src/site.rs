@@ -97,6 +97,13 @@ impl Site {
         }
     }
 
+    /// Returns what tells one run of these steps from others: of a flow within another for which item it runs, and how often it was undone.
+    pub(crate) fn turn(&self) -> String {
+        let context = self.context();
+        let of_flow = if context.key == context.id { "" } else { context.key.as_str() };
+        format!("{of_flow}{}", self.frame.again)
+    }
+
     /// Writes down that what was done for an item was undone.
     ///
     /// # Errors

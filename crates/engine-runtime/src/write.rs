@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use engine_expr::{Scope, Template};
 use engine_plan::{Items, Source, Step, Target};
@@ -14,6 +15,7 @@ use crate::claim::Claim;
 use crate::failure::Failure;
 use crate::file_path::FilePath;
 use crate::item::Item;
+use crate::journal::KnownOnce;
 use crate::machine::{Event, WrittenUnit};
 use crate::mapping::Scratch;
 use crate::needs::Needs;
@@ -45,7 +47,9 @@ pub(crate) struct Writer {
     /// What is not there for anybody before the end does not count as delivered before it; nor what may not be on the disk yet.
     held: Claim,
     /// What was written before the run was taken up again, by the places.
-    known: HashMap<String, Known>,
+    known: HashMap<String, Arc<KnownOnce>>,
+    /// What tells what is written from what the step writes in other runs of its block.
+    turn: String,
     /// What was written to files since they were brought to the disk, by the places.
     unsynced: HashMap<String, Vec<WrittenUnit>>,
     /// When files were brought to the disk last.
@@ -84,6 +88,7 @@ impl Writer {
             order: Vec::new(),
             held: Claim::none(),
             known: HashMap::new(),
+            turn: site.turn(),
             unsynced: HashMap::new(),
             synced_at: None,
         })
@@ -104,6 +109,7 @@ impl Writer {
     ) -> Result<Done, Failure> {
         // A step that runs for each of many items sees other names each time.
         self.base = site.base.clone();
+        self.turn = site.turn();
         if items.is_empty() {
             return Ok(Done { items, claim });
         }
@@ -146,7 +152,7 @@ impl Writer {
             site.tally.add(|counts| counts.sent += count);
         }
         if self.is_seen_at_the_end(&spec) || (is_journaled && !has_tables(&spec.kind)) {
-            self.held.join(claim.clone());
+            self.held.join(claim.clone().strictly());
         }
         let now = self.context.exchanges.now();
         if !self.unsynced.is_empty() && self.synced_at.is_none_or(|last| now.duration_since(last) >= SYNCED) {
@@ -171,19 +177,35 @@ impl Writer {
     /// Writes what was not written before the run was taken up again, along with what it is known by.
     async fn write_once(&mut self, spec: &SinkSpec, place: String, items: &[&Item]) -> Result<(), Failure> {
         if !self.open.contains_key(&place) {
-            self.write(spec, place.clone(), Vec::new(), items.first().copied()).await?;
-            let known =
-                if has_tables(&spec.kind) { self.known_to_sink(&place).await? } else { self.begun(&place).await? };
+            // What is asked for once was not written since.
+            let known = self.context.journal.known(&self.place_key(spec, &place));
+            let (writer, name, first) = (&mut *self, place.clone(), items.first().copied());
+            let begin = async move {
+                writer.write(spec, name.clone(), Vec::new(), first).await?;
+                let known = if has_tables(&spec.kind) {
+                    writer.known_to_sink(&name).await?
+                } else {
+                    writer.begun(&name).await?
+                };
+                Ok::<_, Failure>(Mutex::new(known))
+            };
+            known.get_or_try_init(|| begin).await?;
+            if !self.open.contains_key(&place) {
+                self.write(spec, place.clone(), Vec::new(), items.first().copied()).await?;
+            }
             self.known.insert(place.clone(), known);
         }
-        let fresh: Vec<&Item> = match self.known.get_mut(&place) {
-            Some(known) => items.iter().copied().filter(|item| !known.take(item)).collect(),
+        let fresh: Vec<&Item> = match self.known.get(&place).and_then(|known| known.get()) {
+            Some(known) => {
+                let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+                items.iter().copied().filter(|item| !known.take(item, &self.turn)).collect()
+            }
             None => items.to_vec(),
         };
         if fresh.is_empty() {
             return Ok(());
         }
-        let units = units_of(fresh.iter().copied());
+        let units = units_of(fresh.iter().copied(), &self.turn);
         let records: Vec<Record> = fresh.iter().map(|item| item.current.record()).collect();
         if !has_tables(&spec.kind) {
             self.write(spec, place.clone(), records, None).await?;
@@ -231,7 +253,18 @@ impl Writer {
     }
 
     fn file_key(&self, place: &str) -> String {
-        format!("{} {place}", self.address)
+        format!("{} {}", self.address, self.path_of(place).unwrap_or_default().display())
+    }
+
+    /// Returns what tells a place from all others to which the steps of a run write.
+    fn place_key(&self, spec: &SinkSpec, place: &str) -> String {
+        format!("{} {place} {:?}", self.file_key(place), spec.kind)
+    }
+
+    /// Returns the path of a file, if it is known.
+    fn path_of(&self, place: &str) -> Option<PathBuf> {
+        let path = self.path.as_ref()?;
+        if path.is_per_item() { Some(path.place(place)) } else { Some(path.place(&path.render(&self.base).ok()?)) }
     }
 
     /// Does something with an open sink, where it may block.
@@ -386,13 +419,17 @@ impl Writer {
             Some(path) => Some(path.place(&path.render(&self.base)?)),
             None => None,
         };
+        // What was written since the run was taken up again stays.
+        let is_begun = self.context.journal.known(&self.place_key(spec, place)).initialized();
+        let resume_at =
+            if is_begun { None } else { self.context.journal.ask(|machine| machine.length(&self.file_key(place))) };
         Ok(SinkTarget {
             table: has_tables(&spec.kind).then(|| place.to_owned()),
             path,
             key: key.map(members).unwrap_or_default(),
             mode,
             columns: self.columns.clone(),
-            resume_at: self.context.journal.ask(|machine| machine.file(&self.file_key(place))?.length),
+            resume_at,
         })
     }
 
@@ -430,8 +467,8 @@ impl Writer {
         replaces || matches!(spec.kind, SinkKind::Parquet { .. })
     }
 
-    /// Ends the writing to every target; `site` is where, if it ends with its step.
-    pub(crate) async fn finish(&mut self, site: Option<&Site>) -> Result<(), Failure> {
+    /// Ends the writing to every target; `site` is where, if it ends with its step. Returns what is safe now.
+    pub(crate) async fn finish(&mut self, site: Option<&Site>) -> Result<Claim, Failure> {
         let span = self.span();
         self.open_unwritten(site).await?;
         self.sync().await?;
@@ -441,14 +478,7 @@ impl Writer {
         }
         let done = tokio::task::spawn_blocking(move || open.iter_mut().try_for_each(|sink| sink.finish())).await;
         match done {
-            Ok(Ok(())) => {
-                let held = std::mem::take(&mut self.held);
-                match site {
-                    Some(site) => site.frame.hold(held),
-                    None => held.settle(),
-                }
-                Ok(())
-            }
+            Ok(Ok(())) => Ok(std::mem::take(&mut self.held)),
             Ok(Err(error)) => Err(Failure::sink(error, span)),
             Err(_) => Err(Failure::new("internal-error", "the sink broke off", span)),
         }

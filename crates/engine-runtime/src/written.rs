@@ -43,12 +43,12 @@ impl Known {
     }
 
     /// Tells whether an item was written, once for each time that it was.
-    pub(crate) fn take(&mut self, item: &Item) -> bool {
+    pub(crate) fn take(&mut self, item: &Item, turn: &str) -> bool {
         if self.pages.is_empty() {
             return false;
         }
         let Some(known) = self.pages.get_mut(&page_of(item)) else { return false };
-        match known.get_mut(&mark(item)) {
+        match known.get_mut(&mark(item, turn)) {
             Some(count) if *count > 0 => {
                 *count -= 1;
                 true
@@ -59,11 +59,14 @@ impl Known {
 }
 
 /// Returns the pages of items, each with what its items are known by.
-pub(crate) fn units_of<'a>(items: impl Iterator<Item = &'a Item>) -> Vec<(String, Vec<u8>)> {
+///
+/// `turn` tells what is written in one run of a block from what it writes in others: that of a flow for another item, and of steps that
+/// were undone.
+pub(crate) fn units_of<'a>(items: impl Iterator<Item = &'a Item>, turn: &str) -> Vec<(String, Vec<u8>)> {
     let mut units: Vec<(String, Vec<u8>)> = Vec::new();
     for item in items {
         let page = page_of(item);
-        let mark = mark(item).to_le_bytes();
+        let mark = mark(item, turn).to_le_bytes();
         match units.last_mut() {
             Some((last, marks)) if *last == page => marks.extend(mark),
             _ => units.push((page, mark.to_vec())),
@@ -85,8 +88,9 @@ fn page_of(item: &Item) -> String {
 }
 
 /// Returns what an item is known by: what it was, and the items that it is under.
-fn mark(item: &Item) -> u64 {
+fn mark(item: &Item, turn: &str) -> u64 {
     let mut hasher = FixedState::default().build_hasher();
+    hasher.write(turn.as_bytes());
     let mut next = Some(item);
     while let Some(item) = next {
         hasher.write(item.original.text().as_bytes());
@@ -119,13 +123,15 @@ mod tests {
     #[test]
     fn what_was_written_is_known_as_often_as_it_was() {
         let written = [item("{}", 1), item("{}", 1), item(r#"{"id": 1}"#, 2)];
-        let units: Vec<Unit> =
-            units_of(written.iter()).into_iter().map(|(page, items)| Unit { page, items, ..Unit::default() }).collect();
+        let units: Vec<Unit> = units_of(written.iter(), "")
+            .into_iter()
+            .map(|(page, items)| Unit { page, items, ..Unit::default() })
+            .collect();
         let journal: Vec<WrittenUnit> =
             units.iter().map(|unit| WrittenUnit { page: unit.page.clone(), items: text_of(&unit.items) }).collect();
         for mut known in [Known::of_sink(&units), Known::of_journal(&journal)] {
             let found = [item("{}", 1), item("{}", 2), item("{}", 1), item("{}", 1), item(r#"{"id": 1}"#, 2)]
-                .map(|item| known.take(&item));
+                .map(|item| known.take(&item, ""));
             assert_eq!(found, [true, false, true, false, true]);
         }
     }

@@ -15,13 +15,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{Notify, oneshot};
+use jiff::Timestamp;
+use tokio::sync::{Notify, OnceCell, oneshot};
 
 pub(crate) use begin::{Begin, Found, begin, find, inputs_of};
 pub use begin::{Journaling, Resume};
 pub(crate) use effect::Effect;
 pub(crate) use memory::MemoryRuns;
-pub(crate) use source_log::{Resumed, SourceLog};
+pub(crate) use source_log::{Onward, Resumed, SourceLog};
 pub use store::{
     Ack, KEPT_RUNS, Lease, RunChanges, RunEntry, RunLog, RunRecords, RunStatus, RunStore, Standing, ToKeep,
 };
@@ -33,6 +34,7 @@ use crate::report::Status;
 use crate::sink::{SinkSpec, SinkTarget, Sinks};
 use crate::state::{StateError, StateStore};
 use crate::stop::Stop;
+use crate::written::Known;
 
 /// The journal of a run. Clones write into the same.
 #[derive(Clone)]
@@ -53,7 +55,14 @@ struct Shared {
     failed: Mutex<Option<StateError>>,
     /// The tables that keep what was written to them along with it, by their sinks and files.
     tables: Mutex<BTreeMap<(String, Option<PathBuf>), (SinkSpec, SinkTarget)>>,
+    /// What was written before the run was taken up again, by the steps and the places: what is written from here on is not among it.
+    known: Mutex<HashMap<String, Arc<KnownOnce>>>,
+    /// Until when steps waited for items before the run was taken up again.
+    deadlines: Mutex<HashMap<String, Timestamp>>,
 }
+
+/// What was written to a place, which is asked for before anything is added to it.
+pub(crate) type KnownOnce = OnceCell<Mutex<Known>>;
 
 /// What is to be written next.
 #[derive(Default)]
@@ -183,17 +192,42 @@ impl Journal {
         if !self.is_kept() {
             return Ok(());
         }
-        let mut pages = item.members().iter().map(Item::page);
-        let first = pages.next().flatten();
-        let page = match first.filter(|first| pages.all(|page| page == Some(first))) {
-            Some(page) => page.to_string(),
-            None => SEVERAL.to_owned(),
-        };
+        let page = page_of(item);
         self.write(|buffer| {
             buffer.changes.acks.push(Ack { key: key.to_owned(), page, effect });
             buffer.changes.durable |= durable;
         })
         .await
+    }
+
+    /// Returns how often what was done for an item was undone.
+    pub(crate) fn times(&self, key: &str) -> u32 {
+        self.ask(|machine| machine.times(key))
+    }
+
+    /// Writes down that what was done for an item is to be done anew, if it is done again.
+    pub(crate) fn anew(&self, key: &str, item: &Item) {
+        let times = self.times(key) + 1;
+        self.event(Event::Anew { key: key.to_owned(), page: page_of(item), times });
+    }
+
+    /// Writes down until when a step waits for an item; that is earlier where it had begun to before the run was taken up again.
+    pub(crate) fn wait(&self, key: String, item: &Item, until: Timestamp) -> Timestamp {
+        if !self.is_kept() {
+            return until;
+        }
+        let known = self.0.deadlines.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+        if let Some(known) = known {
+            return known.min(until);
+        }
+        self.event(Event::Waits { key, page: page_of(item), until: until.as_millisecond() });
+        until
+    }
+
+    /// Returns what a step had written to a place before the run was taken up again.
+    pub(crate) fn known(&self, place: &str) -> Arc<KnownOnce> {
+        let mut known = self.0.known.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(known.entry(place.to_owned()).or_default())
     }
 
     /// Writes down the records of a step that later ones ask for, now that it has ended. They outlive the process when this returns.
@@ -307,6 +341,16 @@ impl Journal {
     }
 }
 
+/// Returns the page of an item, or of all of a batch.
+fn page_of(item: &Item) -> String {
+    let mut pages = item.members().iter().map(Item::page);
+    let first = pages.next().flatten();
+    match first.filter(|first| pages.all(|page| page == Some(first))) {
+        Some(page) => page.to_string(),
+        None => SEVERAL.to_owned(),
+    }
+}
+
 impl Shared {
     fn new(
         machine: Machine,
@@ -325,6 +369,8 @@ impl Shared {
             stop,
             failed: Mutex::default(),
             tables: Mutex::default(),
+            known: Mutex::default(),
+            deadlines: Mutex::default(),
         }
     }
 

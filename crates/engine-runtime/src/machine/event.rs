@@ -20,6 +20,9 @@ pub(crate) enum Event {
         /// What pages are known by that came since the one before.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         seen: Vec<u64>,
+        /// Whether what comes after it is read from a new beginning, where pages may be known by the same.
+        #[serde(default)]
+        is_last: bool,
     },
     /// A source has no more pages than so many, and all were delivered.
     SourceEnded {

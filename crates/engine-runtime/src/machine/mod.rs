@@ -113,8 +113,8 @@ impl Machine {
     /// Takes note of what happened, and says what is to be done now.
     pub(crate) fn on(&mut self, event: Event) -> Vec<Command> {
         match event {
-            Event::Delivered { page, parent, next, seen } => {
-                self.delivered(page, parent, next, seen);
+            Event::Delivered { page, parent, next, seen, is_last } => {
+                self.delivered(page, parent, next, (!is_last).then_some(seen));
                 Vec::new()
             }
             Event::SourceEnded { source, step, parent, ordinal } => {
@@ -310,7 +310,7 @@ impl Machine {
         self.enter(part, group + 1)
     }
 
-    fn delivered(&mut self, page: PageId, parent: Option<PageId>, next: String, seen: Vec<u64>) {
+    fn delivered(&mut self, page: PageId, parent: Option<PageId>, next: String, seen: Option<Vec<u64>>) {
         let PageId { source, step, ordinal } = page.clone();
         if !self.is_running(&step) {
             return;
@@ -321,7 +321,10 @@ impl Machine {
         }
         state.ordinal = ordinal;
         state.position = Some(next);
-        state.seen.extend(seen);
+        match seen {
+            Some(seen) => state.seen.extend(seen),
+            None => state.seen.clear(),
+        }
         self.forget_below(&page);
         let name = page.to_string();
         for file in self.files.values_mut() {

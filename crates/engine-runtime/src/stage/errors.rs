@@ -147,7 +147,11 @@ impl Errors {
         };
         // Whatever stops the steps around, what was done is undone.
         let frame = self.site.frame.within(&self.site.step, steps, base, Arc::new(item.clone())).ending();
-        if let Err(undone) = Arc::new(frame).run().await
+        let done = match Arc::new(frame.again(self.site.again(item))).run().await {
+            Ok(()) => self.site.undone(item).await,
+            failed => failed,
+        };
+        if let Err(undone) = done
             && !undone.is_interruption()
         {
             let undone = undone.about(item);

@@ -11,7 +11,6 @@ use super::block::gather;
 use super::each::Work;
 use crate::exchange::Exchanges;
 use crate::failure::Failure;
-use crate::idempotency::idempotency_key;
 use crate::machine::Part;
 use crate::needs::whole_scope;
 use crate::outlet::WAITING;
@@ -25,22 +24,38 @@ pub(crate) async fn run(site: &Site, call: &FlowCall, work: &Work, slot: Option<
     let context = Arc::new(prepare(site, call, work)?);
     let (out, inlet) = mpsc::channel(WAITING);
     let frame = site.frame.apart(&site.step, &context, &context.plan.steps, context.base.clone(), None)?;
+    let frame = frame.again(Arc::default()).claiming(&work.claim);
     let frame = Arc::new(frame.handing_on(Some(out)).holding(slot.cloned()));
+    // What is done at its end is done again when it fails again.
+    let end = format!("{} end", context.key);
+    let again: Arc<str> = match context.journal.times(&end) {
+        0 => Arc::default(),
+        times => format!("#{}", times + 1).into(),
+    };
     let run = async {
         let failed = Arc::clone(&frame).run().await.err();
         let make = |part: Part, base| {
             let steps = part.of(&context.plan);
-            Ok(site.frame.apart(&site.step, &context, steps, base, None)?.ending())
+            Ok(site.frame.apart(&site.step, &context, steps, base, None)?.again(again.clone()).ending())
         };
-        let ended = Ending { frame: &frame, make: &make }.run(failed.into_iter().collect(), &site.frame.stop).await;
+        let has_failed = failed.is_some();
+        let is_cut = failed.as_ref().is_some_and(Failure::is_interruption);
+        let mut ended = Ending { frame: &frame, make: &make }.run(failed.into_iter().collect(), &site.frame.stop).await;
+        if has_failed || !ended.is_empty() {
+            context.journal.anew(&end, &work.item);
+        }
         drop(frame);
+        if is_cut {
+            // Whatever failed at its end, the item is neither done nor to be left out.
+            ended.insert(0, Failure::interrupted());
+        }
         ended
     };
     let (failures, done) = tokio::join!(run, gather(inlet));
     context.exchanges.settle().await;
     let mut failures = failures.into_iter();
     let Some(first) = failures.next() else { return Ok(done) };
-    for other in failures {
+    for other in failures.filter(|other| !other.is_interruption()) {
         context.tell(site.address(), &other);
     }
     Err(first)
@@ -78,7 +93,7 @@ fn prepare(site: &Site, call: &FlowCall, work: &Work) -> Result<RunContext, Fail
         exchanges: Arc::new(exchanges),
         base,
         id: outer.id.clone(),
-        key: idempotency_key(&outer.key, site.address(), &work.item),
+        key: site.key(&work.item),
         book: Arc::clone(&outer.book),
         placed: Arc::clone(&outer.placed),
         letters: Arc::clone(&outer.letters),

@@ -90,8 +90,9 @@ impl Gather {
         }
         let mut scopes = scopes.into_iter();
         let mut is_held = false;
+        let turn = self.site.turn();
         for item in items {
-            if self.done.take(&item) {
+            if self.done.take(&item, &turn) {
                 scopes.next();
                 continue;
             }
@@ -164,7 +165,7 @@ impl Gather {
     /// Writes down that a batch is done before its pages may count as delivered: a page may be in two batches.
     fn written(&self, items: &[Item], claim: Claim) -> Claim {
         let Some((journal, name)) = self.journal.clone() else { return claim };
-        let units: Vec<WrittenUnit> = units_of(items.iter())
+        let units: Vec<WrittenUnit> = units_of(items.iter(), &self.site.turn())
             .into_iter()
             .map(|(page, items)| WrittenUnit { page, items: text_of(&items) })
             .collect();

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine_plan::{Until, Wait};
+use jiff::Timestamp;
 
 use super::each::Work;
 use super::{Done, unclaimed};
@@ -21,7 +22,12 @@ pub(crate) async fn wait(site: &Site, wait: &Wait, work: &Work, slot: Option<&Ar
     match wait {
         Wait::Period(period) => {
             let scope = whole_scope(&work.scope, &work.item)?;
-            sleep(site, period.resolve(&scope)?.duration(), slot).await?;
+            let (now, period) = (site.context().exchanges.now(), period.resolve(&scope)?.duration());
+            let until = now.saturating_add(period).unwrap_or(Timestamp::MAX);
+            // Where the run was taken up again, a part of the time has passed.
+            let until = site.context().journal.wait(site.key(&work.item), &work.item, until);
+            let left = Duration::try_from(until.duration_since(now)).unwrap_or_default();
+            sleep(site, left.min(period), slot).await?;
         }
         Wait::Until(until) => holds(site, until, work, slot).await?,
         Wait::Event { event, .. } => {
