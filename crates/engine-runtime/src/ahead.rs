@@ -96,6 +96,7 @@ impl Asker<'_> {
             has_key: false,
             takes: self.takes,
             without: &[],
+            once: None,
         }
     }
 

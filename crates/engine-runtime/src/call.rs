@@ -63,16 +63,19 @@ impl Caller {
         match sending.done() {
             Some(Effect::HandedOn(records)) => return Ok(self.again(item, records)),
             Some(Effect::Skipped) => return Ok(Vec::new()),
+            Some(Effect::Answered { code, message, help, status }) => {
+                return Err(Sending::failed_before(call, (code, message), help.as_ref(), *status));
+            }
             Some(Effect::Refused) | None => {}
         }
-        sending.begin(call, item).await?;
-        match self.send(call, item, base).await {
+        sending.begin(call)?;
+        match self.send(call, item, base, &sending).await {
             Ok(handed_on) => {
-                sending.end(item, handed_on.as_deref()).await?;
+                sending.end(handed_on.as_deref()).await?;
                 Ok(handed_on.unwrap_or_default())
             }
             Err(failure) => {
-                sending.failed(item, &failure).await?;
+                sending.failed(&self.site, &failure).await?;
                 Err(failure)
             }
         }
@@ -88,7 +91,13 @@ impl Caller {
     }
 
     /// Sends what the step says, and gives what goes on; nothing where an error rule leaves it out.
-    async fn send(&self, call: &Call, item: &Item, base: &Scope) -> Result<Option<Vec<Item>>, Failure> {
+    async fn send(
+        &self,
+        call: &Call,
+        item: &Item,
+        base: &Scope,
+        sending: &Sending<'_>,
+    ) -> Result<Option<Vec<Item>>, Failure> {
         let endpoint = &call.endpoint;
         let mut item_scope = whole_scope(base, item)?;
         if self.rooted {
@@ -105,11 +114,12 @@ impl Caller {
         };
         let (mut exchanged, scope) = loop {
             let answers = poll.as_ref().map_or(0, Poll::answers);
-            let Some((exchanged, scope)) = self.ask(call, item, &item_scope, &scope, answers).await? else {
+            let Some((exchanged, scope)) = self.ask(call, item, &item_scope, &scope, (answers, sending)).await? else {
                 return Ok(None);
             };
             let Some(poll) = &mut poll else { break (exchanged, scope) };
-            match poll.take(&exchanged, &item_scope, self.site.context().exchanges.now())? {
+            let taken = poll.take(&exchanged, &item_scope, self.site.context().exchanges.now());
+            match taken.map_err(|failure| exchanged.hide(failure))? {
                 None => break (exchanged, scope),
                 Some(wait) => {
                     self.site.tally.event(Event::Waiting {
@@ -146,7 +156,7 @@ impl Caller {
         item: &Item,
         item_scope: &Scope,
         scope: &Scope,
-        answers: u64,
+        (answers, sending): (u64, &Sending<'_>),
     ) -> Result<Option<(Box<Exchanged>, Scope)>, Failure> {
         let endpoint = &call.endpoint;
         let asked = |scope| Asked {
@@ -159,6 +169,7 @@ impl Caller {
             has_key: endpoint.idempotency.is_some(),
             takes: &self.takes,
             without: &[],
+            once: Some(sending),
         };
         let make = |scope: &Scope| {
             let mut draft = self.site.context().exchanges.draft(endpoint, scope)?;

@@ -31,6 +31,7 @@ use crate::hidden::Hidden;
 use crate::origin::{HARMLESS, named_origin, strip};
 use crate::report::Event;
 use crate::run::RunOptions;
+use crate::sending::Sending as Once;
 use crate::stop::Stop;
 use crate::tally::Tally;
 use crate::traffic::Traffic;
@@ -97,6 +98,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) takes: &'a Takes,
     /// The auths, by what is held for them, that this request is to fetch something for, so that it comes without them.
     pub(crate) without: &'a [String],
+    /// Writes down that it goes out, where that is done once only.
+    pub(crate) once: Option<&'a Once<'a>>,
 }
 
 /// What came of an exchange.
@@ -510,6 +513,9 @@ impl Exchanges {
             strip(&mut request);
             self.check_secrets(&request, asked)?;
         }
+        if let Some(once) = asked.once {
+            once.goes_out().await?;
+        }
         asked.tally.add(|counts| counts.requests += 1);
         wire::sent(asked, &request, &self.hidden);
         // What was waited for before it was this request's turn is none of the time that its attempts take.
@@ -537,7 +543,7 @@ impl Exchanges {
                     Err(failure) => {
                         let why = self.shown(&request, &describe(&request, status));
                         self.traffic.answered_unreadably(pass, asked, status, &why);
-                        return Err(told(failure, &shown(&request, asked), &request));
+                        return Err(told(failure, &shown(&request, asked), &request).asked(&request, Some(status)));
                     }
                 }
             }
@@ -551,7 +557,7 @@ impl Exchanges {
                     Ok(ruling) => ruling,
                     Err(failure) => {
                         self.traffic.answered(pass, asked, &answer, false, what)?;
-                        return Err(failure);
+                        return Err(failure.asked(&request, Some(answer.status)));
                     }
                 };
                 // Where a rule says what it means, it says nothing against the API as a whole.

@@ -47,6 +47,8 @@ pub(crate) struct FailedExchange {
     pub(crate) status: Option<u16>,
     /// Whether nobody knows if the API has done what was asked for.
     pub(crate) is_unknown: bool,
+    /// Whether the API did not do it, whatever its status: a rule for errors says so.
+    pub(crate) is_refused: bool,
     /// The request, without secrets, as it is kept with a dead letter.
     pub(crate) request: Option<Value>,
 }
@@ -75,7 +77,7 @@ impl FailedExchange {
             ("headers", Value::object(headers.collect::<Vec<_>>())),
             ("body", Value::from(redactor.redact(&body))),
         ]);
-        Self { status: None, is_unknown: false, request: Some(shown) }
+        Self { status: None, is_unknown: false, is_refused: false, request: Some(shown) }
     }
 }
 
@@ -144,6 +146,13 @@ impl Failure {
     #[must_use]
     pub(crate) fn unknown(mut self) -> Self {
         self.told().exchange.get_or_insert_default().is_unknown = true;
+        self
+    }
+
+    /// Says that the API has not done what was asked for.
+    #[must_use]
+    pub(crate) fn refused(mut self) -> Self {
+        self.told().exchange.get_or_insert_default().is_refused = true;
         self
     }
 

@@ -340,6 +340,7 @@ impl Exchanges {
                 has_key: false,
                 takes: &Takes::Whole,
                 without: &without,
+                once: None,
             };
             match self.send_login(draft, &login).await.map_err(Failure::fatal)? {
                 Outcome::Answer(exchanged) => {

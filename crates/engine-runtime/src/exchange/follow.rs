@@ -62,7 +62,7 @@ impl Exchanges {
             let mut incoming = match incoming {
                 Ok(incoming) => incoming,
                 // Nothing was sent where it leads, but what was asked for is done: it must not be asked for again.
-                Err(TransportError::Connect(why)) if is_done => {
+                Err(TransportError::Connect(why) | TransportError::Tls(why)) if is_done => {
                     return Ok(Err(TransportError::Broken(format!("no connection where the answer leads: {why}"))));
                 }
                 Err(error) => return Ok(Err(error)),

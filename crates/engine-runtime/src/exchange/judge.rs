@@ -67,12 +67,12 @@ impl Exchanges {
                 match policy.again(attempt, RetryOutcome::Answer(&answer), ruling.wait, asked.scope, now, random)? {
                     Decision::After(wait) => Ok(Verdict::Again { wait, why: describe(&request, status) }),
                     Decision::GiveUp(reason) => {
-                        Err(Self::refused(&request, &answer, asked, ruling.message, Some(reason)))
+                        Err(Self::refused(&request, &answer, asked, ruling.message, Some(reason)).refused())
                     }
                 }
             }
             ErrorAction::Fail | ErrorAction::RefreshAuth => {
-                Err(Self::refused(&request, &answer, asked, ruling.message, None))
+                Err(Self::refused(&request, &answer, asked, ruling.message, None).refused())
             }
             action @ (ErrorAction::Restart | ErrorAction::ResetCursor) => {
                 let failure = Self::refused(&request, &answer, asked, ruling.message, None);

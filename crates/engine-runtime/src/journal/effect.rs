@@ -12,6 +12,8 @@ pub(crate) enum Effect {
     Skipped,
     /// The API refused it: it may be sent again.
     Refused,
+    /// It was done, but its answer is not one that the step takes: why, as a failure has it.
+    Answered { code: String, message: String, help: Option<String>, status: Option<u16> },
 }
 
 impl Effect {
