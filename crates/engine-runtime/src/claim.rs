@@ -11,6 +11,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 #[derive(Default)]
 pub(crate) struct Claim {
     tickets: Vec<Arc<Ticket>>,
+    /// Whether dropping it is no worse than settling it.
+    is_lenient: bool,
 }
 
 /// A page, and what is to happen once it is delivered.
@@ -29,7 +31,7 @@ impl Claim {
             is_spoiled: AtomicBool::new(false),
             delivered: Mutex::new(Some(Box::new(delivered))),
         };
-        Self { tickets: vec![Arc::new(ticket)] }
+        Self { tickets: vec![Arc::new(ticket)], is_lenient: false }
     }
 
     /// Makes a claim on nothing: of items that no page gave.
@@ -39,6 +41,9 @@ impl Claim {
 
     /// Takes a claim over: this one then stands for the pages of both.
     pub(crate) fn join(&mut self, mut other: Self) {
+        if !other.tickets.is_empty() {
+            self.is_lenient = other.is_lenient && (self.is_lenient || self.tickets.is_empty());
+        }
         for ticket in std::mem::take(&mut other.tickets) {
             // One claim on a page is as good as two. What is joined comes in order, so the last one is the one to look at.
             if self.tickets.last().is_some_and(|known| Arc::ptr_eq(known, &ticket)) {
@@ -47,6 +52,21 @@ impl Claim {
                 self.tickets.push(ticket);
             }
         }
+    }
+
+    /// Makes a claim that does not spoil its pages when it is dropped, and whose clones don't: whoever has it is part of work whose own claim
+    /// says how that ended.
+    #[must_use]
+    pub(crate) fn leniently(mut self) -> Self {
+        self.is_lenient = true;
+        self
+    }
+
+    /// Makes a claim that spoils its pages when it is dropped, whoever gave it.
+    #[must_use]
+    pub(crate) fn strictly(mut self) -> Self {
+        self.is_lenient = false;
+        self
     }
 
     /// Says that this part of the work is done.
@@ -62,14 +82,16 @@ impl Clone for Claim {
         for ticket in &self.tickets {
             ticket.open.fetch_add(1, Ordering::Relaxed);
         }
-        Self { tickets: self.tickets.clone() }
+        Self { tickets: self.tickets.clone(), is_lenient: self.is_lenient }
     }
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
         for ticket in std::mem::take(&mut self.tickets) {
-            ticket.is_spoiled.store(true, Ordering::Release);
+            if !self.is_lenient {
+                ticket.is_spoiled.store(true, Ordering::Release);
+            }
             ticket.close();
         }
     }
@@ -134,6 +156,27 @@ mod tests {
         let settled = claim.clone();
         settled.settle();
         drop(claim);
+        check(&calls, 0);
+    }
+
+    #[test]
+    fn a_lenient_claim_that_is_dropped_spoils_nothing_unless_it_is_held_strictly() {
+        let (claim, calls) = page();
+        let lenient = claim.clone().leniently();
+        let mut gathered = Claim::none();
+        gathered.join(lenient.clone());
+        drop((lenient, gathered));
+        check(&calls, 0);
+        claim.settle();
+        check(&calls, 1);
+
+        let (claim, calls) = page();
+        let mut held = Claim::none();
+        held.join(claim.clone().leniently().strictly());
+        held.join(claim.clone().leniently());
+        claim.settle();
+        check(&calls, 0);
+        drop(held);
         check(&calls, 0);
     }
 

@@ -15,7 +15,7 @@ use crate::exchange::{Meaning, Outcome, Refusal};
 use crate::failure::Failure;
 use crate::idempotency::idempotency_key;
 use crate::item::{Item, Origin};
-use crate::journal::{Resumed, SourceLog};
+use crate::journal::{Onward, Resumed, SourceLog};
 use crate::needs::whole_scope;
 use crate::outlet::Batch;
 use crate::page::PageReader;
@@ -429,7 +429,9 @@ impl Reader {
             };
             if let Some(log) = log {
                 let seen = pager.as_mut().map(Pager::take_seen).unwrap_or_default();
-                log.next(Position { then, left: *left, progress: progress.position() }.written(), seen);
+                let is_last = !matches!(then, Then::Page { .. });
+                let position = Position { then, left: *left, progress: progress.position() }.written();
+                log.next(Onward { position, seen, is_last });
             }
             delivered.settle();
             if let Some(passed) = passed {

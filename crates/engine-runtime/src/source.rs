@@ -54,13 +54,13 @@ fn letters<'a>(site: &'a Site, retry: &Retry, are_reading: bool) -> Batches<'a> 
 fn taken<'a>(site: &'a Site, inlet: Option<Inlet>, concurrency: usize, asked: &AskedOfPages<'_>) -> Batches<'a> {
     let step = &site.step;
     let batches: Batches<'a> = match &step.source {
-        Source::Once => Box::pin(stream::once(async { Ok(Batch::new(vec![once(site)], Claim::none())) })),
+        Source::Once => Box::pin(stream::once(async { Ok(Batch::new(vec![once(site)], site.frame.claim())) })),
         Source::Items(items) => items_of(site, items, inlet),
         Source::Read { over, .. } => {
             let reader = Arc::new(Reader::new(site, asked));
             let start = move |parent, claim| Arc::clone(&reader).start(parent, claim);
             match over {
-                None => read_once(start(site.frame.item.clone(), Claim::none())),
+                None => read_once(start(site.frame.item.clone(), site.frame.claim())),
                 Some(over) => read_each(start, items_of(site, over, inlet), concurrency),
             }
         }
@@ -68,7 +68,7 @@ fn taken<'a>(site: &'a Site, inlet: Option<Inlet>, concurrency: usize, asked: &A
             let reader = Arc::new(SinkReader::new(site, read));
             let start = move |parent, claim| Arc::clone(&reader).start(parent, claim);
             match over {
-                None => read_once(start(site.frame.item.clone(), Claim::none())),
+                None => read_once(start(site.frame.item.clone(), site.frame.claim())),
                 Some(over) => read_each(start, items_of(site, over, inlet), concurrency),
             }
         }
@@ -131,7 +131,8 @@ fn items_given<'a>(site: &'a Site, items: &'a Items, inlet: Option<Inlet>) -> Ba
         .zip(1..)
         .map(|(value, number)| Item::new(Json::of(value), None, Arc::clone(&origin), number))
         .collect();
-    let batches: Vec<_> = made.chunks(LIST_BATCH).map(|chunk| Ok(Batch::new(chunk.to_vec(), Claim::none()))).collect();
+    let batches: Vec<_> =
+        made.chunks(LIST_BATCH).map(|chunk| Ok(Batch::new(chunk.to_vec(), site.frame.claim()))).collect();
     Box::pin(stream::iter(batches))
 }
 

@@ -33,7 +33,7 @@ pub(crate) async fn run_step(run: StepRun, tally: Arc<Tally>) -> Result<Status, 
     let writers = &frame.context.writers;
     let done = match done {
         // What steps within it wrote ends with it.
-        Ok(status) if is_root => writers.finish(&address).await.map(|()| status),
+        Ok(status) if is_root => writers.finish(&frame, &address).await.map(|()| status),
         done => done,
     };
     if is_root {

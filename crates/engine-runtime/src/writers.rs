@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Mutex as AsyncMutex;
 
 use crate::failure::Failure;
+use crate::frame::Frame;
 use crate::shape::Shaped;
 use crate::site::Site;
 use crate::stage::Done;
@@ -48,9 +49,9 @@ impl Writers {
     }
 
     /// Ends the writing of all steps within one.
-    pub(crate) async fn finish(&self, address: &str) -> Result<(), Failure> {
+    pub(crate) async fn finish(&self, frame: &Frame, address: &str) -> Result<(), Failure> {
         for writer in self.within(address) {
-            writer.lock().await.finish(None).await?;
+            frame.hold(writer.lock().await.finish(None).await?);
         }
         Ok(())
     }
@@ -81,6 +82,9 @@ impl SharedWriter {
 
     /// Ends the writing, if it ends with the step.
     pub(crate) async fn finish(&self, site: &Site) -> Result<(), Failure> {
-        if site.frame.is_root() { self.writer.lock().await.finish(Some(site)).await } else { Ok(()) }
+        if site.frame.is_root() {
+            site.frame.hold(self.writer.lock().await.finish(Some(site)).await?);
+        }
+        Ok(())
     }
 }

@@ -38,7 +38,16 @@ struct State {
 struct Page {
     is_delivered: bool,
     /// Where the source goes on after it, and what its pages are known by.
-    next: Option<(String, Vec<u64>)>,
+    next: Option<Onward>,
+}
+
+/// Where a source goes on after a page.
+pub(crate) struct Onward {
+    pub(crate) position: String,
+    /// What the page and those before it are known by, as far as that was not said yet.
+    pub(crate) seen: Vec<u64>,
+    /// Whether it goes on from a new beginning, or not at all.
+    pub(crate) is_last: bool,
 }
 
 /// Where a source goes on that was read before.
@@ -78,11 +87,11 @@ impl SourceLog {
     }
 
     /// Says where the source goes on after the page that was given last.
-    pub(crate) fn next(&self, position: String, seen: Vec<u64>) {
+    pub(crate) fn next(&self, next: Onward) {
         let mut state = self.state();
         let given = state.given;
         if let Some(page) = state.pages.get_mut(&given) {
-            page.next = Some((position, seen));
+            page.next = Some(next);
         }
     }
 
@@ -113,11 +122,11 @@ impl SourceLog {
                 break;
             }
             // A page of which nobody knows what comes after it is read again.
-            let Some((next, seen)) = first.get_mut().next.take() else { break };
+            let Some(Onward { position: next, seen, is_last }) = first.get_mut().next.take() else { break };
             first.remove();
             state.delivered = ordinal;
             let page = PageId { source: source.clone(), step: step.clone(), ordinal };
-            journal.event(Event::Delivered { page, parent: parent.clone(), next, seen });
+            journal.event(Event::Delivered { page, parent: parent.clone(), next, seen, is_last });
         }
         if state.delivered == state.given && std::mem::take(&mut state.has_ended) {
             journal.event(Event::SourceEnded {

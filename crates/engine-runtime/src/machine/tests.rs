@@ -21,7 +21,7 @@ fn page(source: &str, step: &str, ordinal: u64) -> PageId {
 
 fn delivered(source: &str, ordinal: u64) -> Event {
     let next = format!("after {ordinal}");
-    Event::Delivered { page: page(source, source, ordinal), parent: None, next, seen: vec![ordinal] }
+    Event::Delivered { page: page(source, source, ordinal), parent: None, next, seen: vec![ordinal], is_last: false }
 }
 
 fn shape(steps: &[&[&str]], on_failure: &[&[&str]], finally: &[&[&str]]) -> Shape {
@@ -122,6 +122,7 @@ fn sources_below_a_page_are_forgotten_with_it() {
         parent: Some(parent),
         next: String::new(),
         seen: Vec::new(),
+        is_last: false,
     };
     machine.on(below("b/1", "b", page("a", "a", 1)));
     machine.on(below("b/2", "b", page("a", "a", 2)));
@@ -130,6 +131,22 @@ fn sources_below_a_page_are_forgotten_with_it() {
     assert_eq!(machine.source("b/1"), None);
     assert_eq!(machine.source("c/1"), None);
     assert!(machine.source("b/2").is_some());
+}
+
+#[test]
+fn what_pages_are_known_by_is_forgotten_where_a_source_begins_anew() {
+    let (mut machine, _) = Machine::start(shape(&[&["a"]], &[], &[]));
+    machine.on(delivered("a", 1));
+    machine.on(Event::Delivered {
+        page: page("a", "a", 2),
+        parent: None,
+        next: "anew".to_owned(),
+        seen: vec![2],
+        is_last: true,
+    });
+    assert_eq!(machine.source("a").map(|source| source.seen.clone()), Some(Vec::new()));
+    machine.on(delivered("a", 3));
+    assert_eq!(machine.source("a").map(|source| source.seen.clone()), Some(vec![3]));
 }
 
 /// A run that is made up: how many pages each step gives, and which step fails how often.

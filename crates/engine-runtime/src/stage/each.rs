@@ -50,7 +50,7 @@ enum Doing {
 pub(crate) struct Work {
     pub(crate) item: Item,
     pub(crate) scope: Scope,
-    claim: Claim,
+    pub(crate) claim: Claim,
 }
 
 /// What goes on.
