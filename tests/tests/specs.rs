@@ -32,6 +32,7 @@ const RUNNING: &[&str] = &[
     "pagination-loop",
     "run-not-resumable",
     "sink-failed",
+    "sink-unreadable",
     "state-failed",
     "step-failed",
     "template-failed",
