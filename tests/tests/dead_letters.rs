@@ -47,9 +47,9 @@ impl Stage {
         let refuses = Arc::new(AtomicBool::new(true));
         let refusing = Arc::clone(&refuses);
         let api = EchoServer::start(move |received| {
-            let refused = refusing.load(Ordering::SeqCst) && is_refused(received);
+            let says_no = refusing.load(Ordering::SeqCst) && is_refused(received);
             let answer = match received.target() {
-                _ if refused => json!({"message": "not now"}),
+                _ if says_no => json!({"message": "not now"}),
                 // The texts of records are as they are: keys are made of them.
                 "/orders" => return (200, json_type(), ORDERS.as_bytes().to_vec()),
                 "/ship" => serde_json::from_slice::<Value>(received.body()).unwrap(),
@@ -58,7 +58,7 @@ impl Stage {
                 }
                 target => json!({"done": target}),
             };
-            (if refused { 409 } else { 200 }, json_type(), answer.to_string().into_bytes())
+            (if says_no { 409 } else { 200 }, json_type(), answer.to_string().into_bytes())
         });
         Self { folder, api, refuses }
     }
@@ -169,22 +169,22 @@ fn what_failed_is_sent_again_under_its_key() {
     assert!(letter["request"]["body"].as_str().unwrap().contains("\"text\":\"hi\""), "{letter}");
     let id = letter["id"].as_str().unwrap();
     assert_eq!(first["POST /orders/2/ship"], id);
-    let (shown, _) = stage.call(&["dead-letters", "show", &id[..9]], 0);
+    let (shown, _) = stage.call(&["dead-letters", "show", id.get(..9).unwrap()], 0);
     assert!(shown.contains("request method   POST\n") && shown.contains("{\"number\":2}"), "{shown}");
     let (listed, _) = stage.call(&["dead-letters", "list"], 0);
-    assert!(listed.contains(&id[..10]) && listed.contains("orders, step shipped"), "{listed}");
-    let state = stage.state();
+    assert!(listed.contains(id.get(..10).unwrap()) && listed.contains("orders, step shipped"), "{listed}");
+    let kept = stage.state();
     for text in [SECRET, "\"number\":2", "not now"] {
-        assert!(!state.windows(text.len()).any(|bytes| bytes == text.as_bytes()), "`{text}` can be read in the state");
+        assert!(!kept.windows(text.len()).any(|bytes| bytes == text.as_bytes()), "`{text}` can be read in the state");
     }
 
     // It fails again: the letter stays, once, and says so.
-    let (asked, said) = stage.asking(&["dead-letters", "retry", "spec.yaml", &id[..9], "-o", "none"], 3);
+    let (asked, said) = stage.asking(&["dead-letters", "retry", "spec.yaml", id.get(..9).unwrap(), "-o", "none"], 3);
     assert_eq!(names(&asked), ["POST /orders/2/ship"]);
     assert_eq!(asked[0].1.as_deref(), Some(id));
     assert!(said.contains("0 of 1 dead letter of run"), "{said}");
     let letters = stage.list(&[]);
-    assert_eq!((letters.len(), &letters[0]["id"] == id || &letters[1]["id"] == id), (2, true));
+    assert_eq!((letters.len(), letters[0]["id"] == *id || letters[1]["id"] == *id), (2, true));
     assert_eq!(letters.iter().find(|one| one["id"] == id).unwrap()["attempts"], 2);
 
     stage.accept();
@@ -217,8 +217,8 @@ fn letters_are_dropped() {
         ));
     stage.call(&["run", "spec.yaml", "-o", "none"], 3);
     let id = stage.list(&[])[0]["id"].as_str().unwrap().to_owned();
-    assert_eq!(stage.call(&["dead-letters", "drop", &id[..8]], 0).0, "1 dead letter dropped\n");
-    assert!(stage.call(&["dead-letters", "drop", &id[..8]], 2).1.contains("there is no dead letter"));
+    assert_eq!(stage.call(&["dead-letters", "drop", id.get(..8).unwrap()], 0).0, "1 dead letter dropped\n");
+    assert!(stage.call(&["dead-letters", "drop", id.get(..8).unwrap()], 2).1.contains("there is no dead letter"));
     assert!(stage.call(&["dead-letters", "drop", "--flow", "else"], 2).1.contains("of a flow `else`"));
     assert!(stage.call(&["dead-letters", "drop"], 2).1.contains("<ID>"));
     assert_eq!(stage.call(&["dead-letters", "drop", "--flow", "orders"], 0).0, "1 dead letter dropped\n");

@@ -4,8 +4,9 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 #![cfg(target_os = "linux")]
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
@@ -79,7 +80,7 @@ struct Stand {
     folder: TempDir,
     shop: Shop,
     /// Keys of which the state said that they were done, with how many pushes had come by then.
-    acked: HashMap<String, usize>,
+    acked: BTreeMap<String, usize>,
     kills: u64,
     /// How many kills found a run under way.
     broken_off: u64,
@@ -90,7 +91,7 @@ impl Stand {
         let folder = tempfile::tempdir().unwrap();
         let shop = Shop::open(PAGE, Duration::from_millis(2));
         fs::write(folder.path().join("orders.yaml"), spec(&shop)).unwrap();
-        Self { folder, shop, acked: HashMap::new(), kills: 0, broken_off: 0 }
+        Self { folder, shop, acked: BTreeMap::new(), kills: 0, broken_off: 0 }
     }
 
     fn path(&self, name: &str) -> std::path::PathBuf {
@@ -238,13 +239,15 @@ fn a_run_that_is_killed_anywhere_and_run_again_loses_nothing_and_does_nothing_tw
         runs += 1;
     }
     let sent = stand.shop.pushes().len();
-    println!(
+    let told = format!(
         "killed {} times, {} of them under way, in {runs} runs of {whole} ms; {} orders, {sent} pushes, {} pages",
         stand.kills,
         stand.broken_off,
         stand.shop.orders(),
         stand.shop.pages()
     );
+    // What was counted is part of what the test is for.
+    writeln!(std::io::stdout(), "{told}").unwrap();
 }
 
 #[test]
