@@ -142,6 +142,7 @@ scenarios! {
     fewer_in_flight_after_a_refusal
     finally
     finally_interrupted
+    finally_records
     flow_mocked
     flow_of_another_spec
     for_each_lists
@@ -182,6 +183,7 @@ scenarios! {
     on_error_skip
     on_failure
     on_failure_fails
+    on_failure_with_others
     only
     only_an_endpoint
     only_unknown
@@ -237,8 +239,12 @@ scenarios! {
     restart_after
     restart_by_rule
     restart_out_of_order
+    resume_answered
     resume_batch
     resume_failed
+    resume_unsent
+    resume_windows
+    resume_within
     retry_after_date
     retry_after_seconds
     retry_broken_connection
@@ -289,7 +295,9 @@ scenarios! {
     steps_for_each_item_without_end
     steps_within_steps
     switch_at_once
+    switch_case_fails
     switch_cases
+    switch_decides
     switch_without_a_case
     template_without_its_member
     tls_files
