@@ -1,0 +1,224 @@
+//! What is done for one item is told from what is done for others, and what was undone is done anew.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use engine_tests::{EchoServer, Engine, Received};
+use rusqlite::Connection;
+use serde_json::json;
+use tempfile::TempDir;
+
+const HEAD: &str = r#"
+version: 1
+inputs: {url: {type: string, env: SERVER_URL}, id: {type: integer, default: 0}}
+apis:
+  shop:
+    base_url: "{{ inputs.url }}"
+    endpoints:
+      do:
+        request: "POST /{what}"
+        params: {what: {type: string, required: true}}
+        idempotency: {in: header.Idempotency-Key}
+sinks: {lines: {type: jsonl, path: out/lines.jsonl}, db: {type: sqlite, path: out/rows.db}}
+"#;
+
+/// A folder with specs and a state, and a server that refuses what it is told to.
+struct Stand {
+    folder: TempDir,
+    server: EchoServer,
+    refused: Arc<Mutex<Option<&'static str>>>,
+}
+
+impl Stand {
+    fn new(specs: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, steps) in specs {
+            std::fs::write(folder.path().join(name), format!("{HEAD}{steps}")).unwrap();
+        }
+        let refused = Arc::new(Mutex::new(None));
+        let refusing = Arc::clone(&refused);
+        let server = EchoServer::start(move |received| {
+            let is_refused = *refusing.lock().unwrap() == Some(received.target());
+            let headers = vec![("Content-Type", "application/json".to_owned())];
+            (if is_refused { 409 } else { 200 }, headers, json!({"done": received.target()}).to_string().into_bytes())
+        });
+        Self { folder, server, refused }
+    }
+
+    fn refuse(&self, target: Option<&'static str>) {
+        *self.refused.lock().unwrap() = target;
+    }
+
+    fn engine(&self) -> Engine {
+        let arguments = ["run", "spec.yaml", "--output", "none", "--color", "never"];
+        Engine::new(arguments).folder(self.folder.path()).variable("SERVER_URL", &self.server.url())
+    }
+
+    /// Runs, and returns what was asked meanwhile, with the keys.
+    #[track_caller]
+    fn run(&self, status: i32) -> Vec<(String, String)> {
+        let before = self.server.received().len();
+        let finished = self.engine().finish();
+        assert_eq!(finished.status, Some(status), "{}", finished.stderr());
+        let asked = |received: &Received| {
+            (received.target().to_owned(), received.header("idempotency-key").unwrap_or_default().to_owned())
+        };
+        self.server.received().iter().skip(before).map(asked).collect()
+    }
+
+    fn lines(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("out/lines.jsonl")).unwrap()
+    }
+
+    fn rows(&self, table: &str) -> Vec<String> {
+        let db = Connection::open(self.folder.path().join("out/rows.db")).unwrap();
+        let mut query = db.prepare(&format!("SELECT what FROM {table} ORDER BY rowid")).unwrap();
+        query.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    }
+}
+
+fn targets(asked: &[(String, String)]) -> Vec<&str> {
+    asked.iter().map(|(target, _)| target.as_str()).collect()
+}
+
+#[test]
+fn what_a_flow_writes_for_each_item_is_there_for_each_and_once() {
+    let stand = Stand::new(&[
+        (
+            "spec.yaml",
+            r#"
+name: outer
+steps:
+  - {id: each, for_each: [1, 2, 3, 3], flow: {spec: ./inner.yaml, inputs: {id: "{{ item }}", url: "{{ inputs.url }}"}}}
+  - {id: last, call: {endpoint: shop.do, params: {what: last}}}
+"#,
+        ),
+        (
+            "inner.yaml",
+            r#"
+name: inner
+steps:
+  - {id: line, map: {what: "{{ inputs.id }}"}, write: {sink: lines}}
+  - {id: row, map: {what: "{{ inputs.id | string }}"}, write: {sink: db, table: rows}}
+  - {id: sent, call: {endpoint: shop.do, params: {what: "{{ inputs.id }}"}}}
+"#,
+        ),
+    ]);
+    stand.refuse(Some("/3"));
+    assert_eq!(targets(&stand.run(1)), ["/1", "/2", "/3"]);
+    assert_eq!(stand.rows("rows"), ["1", "2", "3"]);
+    stand.refuse(None);
+    assert_eq!(targets(&stand.run(0)), ["/3", "/3", "/last"]);
+    assert_eq!(stand.rows("rows"), ["1", "2", "3", "3"]);
+    let lines = stand.lines();
+    assert_eq!(lines.lines().collect::<Vec<_>>(), [r#"{"what":1}"#, r#"{"what":2}"#, r#"{"what":3}"#, r#"{"what":3}"#]);
+}
+
+#[test]
+fn steps_branches_and_undoing_write_for_each_item() {
+    let stand = Stand::new(&[(
+        "spec.yaml",
+        r#"
+name: nested
+steps:
+  - id: each
+    for_each: [1, 1, 2]
+    steps:
+      - {map: {what: steps}, write: {sink: db, table: steps}}
+      - parallel:
+          - [{map: {what: a}, write: {sink: db, table: branches}}]
+          - [{map: {what: b}, write: {sink: lines}}]
+      - fail: "no"
+    on_error: {action: skip, steps: [{map: {what: undone}, write: {sink: db, table: undone}}]}
+"#,
+    )]);
+    assert!(stand.run(3).is_empty());
+    assert_eq!(stand.rows("steps").len(), 3);
+    assert_eq!(stand.rows("branches").len(), 3);
+    assert_eq!(stand.rows("undone").len(), 3);
+    assert_eq!(stand.lines().lines().count(), 3);
+}
+
+#[test]
+fn what_was_undone_is_done_anew_and_undone_again() {
+    let stand = Stand::new(&[(
+        "spec.yaml",
+        r#"
+name: trip
+steps:
+  - id: trip
+    for_each: [{id: 1}]
+    steps:
+      - {id: pay, call: {endpoint: shop.do, params: {what: pay}}}
+      - {id: note, map: {what: paid}, write: {sink: db, table: notes}}
+      - {id: book, call: {endpoint: shop.do, params: {what: book}}}
+    on_error: {steps: [{call: {endpoint: shop.do, params: {what: cancel}}}]}
+"#,
+    )]);
+    stand.refuse(Some("/book"));
+    let mut asked = stand.run(1);
+    assert_eq!(targets(&asked), ["/pay", "/book", "/cancel"]);
+    let second = stand.run(1);
+    assert_eq!(targets(&second), ["/pay", "/book", "/cancel"]);
+    asked.extend(second);
+    stand.refuse(None);
+    let third = stand.run(0);
+    assert_eq!(targets(&third), ["/pay", "/book"]);
+    asked.extend(third);
+    let keys: BTreeSet<&str> = asked.iter().map(|(_, key)| key.as_str()).collect();
+    assert_eq!(keys.len(), asked.len(), "{asked:?}");
+    assert_eq!(stand.rows("notes"), ["paid", "paid", "paid"]);
+}
+
+#[test]
+fn the_end_of_a_run_that_fails_again_is_done_again() {
+    let end = r#"
+on_failure:
+  - {map: {what: alarm}, write: {sink: db, table: ends}}
+  - {call: {endpoint: shop.do, params: {what: alarm}}}
+finally: [{map: {what: "{{ run.status }}"}, write: {sink: db, table: ends}}]
+"#;
+    let fails = format!("name: inner\nsteps: [{{id: a, call: {{endpoint: shop.do, params: {{what: a}}}}}}]{end}");
+    let uses = r#"
+name: outer
+steps: [{id: f, flow: {spec: ./inner.yaml, inputs: {url: "{{ inputs.url }}"}}}]
+"#;
+    for specs in [vec![("spec.yaml", fails.as_str())], vec![("spec.yaml", uses), ("inner.yaml", fails.as_str())]] {
+        let stand = Stand::new(&specs);
+        stand.refuse(Some("/a"));
+        let (first, second) = (stand.run(1), stand.run(1));
+        assert_eq!(targets(&first), ["/a", "/alarm"]);
+        assert_eq!(targets(&second), ["/a", "/alarm"]);
+        assert_ne!(first.last(), second.last());
+        stand.refuse(None);
+        assert_eq!(targets(&stand.run(0)), ["/a"]);
+        assert_eq!(stand.rows("ends"), ["alarm", "failed", "alarm", "failed", "ok"]);
+    }
+}
+
+#[test]
+fn a_wait_that_was_interrupted_goes_on() {
+    let stand = Stand::new(&[(
+        "spec.yaml",
+        r#"
+name: pause
+steps:
+  - id: each
+    for_each: [1]
+    steps:
+      - {call: {endpoint: shop.do, params: {what: before}}}
+      - wait: 2s
+      - {call: {endpoint: shop.do, params: {what: after}}}
+"#,
+    )]);
+    let is_asked = AtomicBool::new(false);
+    let interrupted = stand.engine().finish_watched(|| {
+        // Once around more, so that the answer has come.
+        is_asked.swap(!stand.server.received().is_empty(), Ordering::SeqCst)
+    });
+    assert_ne!(interrupted.status, Some(0), "{}", interrupted.stderr());
+    assert_eq!(targets(&stand.run(0)), ["/after"]);
+}
