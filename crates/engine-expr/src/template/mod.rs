@@ -149,17 +149,15 @@ impl Template {
     /// As [`render`](Self::render), and where the result is null, a list or an object.
     pub fn render_text(&self, scope: &Scope) -> Result<String, EvalError> {
         let value = self.render(scope)?;
-        match value.text() {
-            Some(text) => Ok(text.into_owned()),
-            None => {
-                let help = if value.is_null() {
-                    "where it may be null, write what to say instead: `… or ''`"
-                } else {
-                    "name a member of it, or write `| tojson`"
-                };
-                Err(EvalError::new(format!("a text is needed here, not {}", value.a_kind()), self.0.span).help(help))
-            }
+        if let Some(text) = value.text() {
+            return Ok(text.into_owned());
         }
+        let help = if value.is_null() {
+            "where it may be null, write what to say instead: `… or ''`"
+        } else {
+            "name a member of it, or write `| tojson`"
+        };
+        Err(EvalError::new(format!("a text is needed here, not {}", value.a_kind()), self.0.span).help(help))
     }
 
     /// Tells whether it names a secret.
