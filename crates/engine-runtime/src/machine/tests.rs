@@ -149,6 +149,39 @@ fn what_pages_are_known_by_is_forgotten_where_a_source_begins_anew() {
     assert_eq!(machine.source("a").map(|source| source.seen.clone()), Some(vec![3]));
 }
 
+#[test]
+fn what_waits_and_what_was_undone_is_known_until_its_page_is_delivered() {
+    let (mut machine, _) = Machine::start(shape(&[&["a"]], &[], &[]));
+    let name = |ordinal| page("a", "a", ordinal).to_string();
+    for ordinal in [1, 2] {
+        machine.on(Event::Waits { key: format!("w{ordinal}"), page: name(ordinal), until: 7 });
+        machine.on(Event::Anew { key: format!("u{ordinal}"), page: name(ordinal), times: 1 });
+    }
+    machine.on(delivered("a", 1));
+    let machine = again(&machine);
+    assert_eq!(machine.waits().collect::<Vec<_>>(), [(&"w2".to_owned(), 7)]);
+    assert_eq!((machine.times("u1"), machine.times("u2")), (0, 1));
+}
+
+#[test]
+fn what_was_written_to_files_is_known_after_the_steps_for_a_failure() {
+    let (mut machine, _) = Machine::start(shape(&[&["a"]], &[&["f"]], &[]));
+    let unit = WrittenUnit { page: "a#1".to_owned(), items: "x".to_owned() };
+    let written = |step: &str, length| Event::Written {
+        file: format!("{step} out.jsonl"),
+        length: Some(length),
+        units: vec![unit.clone()],
+    };
+    machine.on(written("a/steps/b", 10));
+    machine.on(ended("a", StepStatus::Failed));
+    machine.on(written("f", 20));
+    assert_eq!(machine.on(ended("f", StepStatus::Ok)), FINISH(Outcome::Failed));
+    let units = |file: &str| machine.file(file).unwrap().units.len();
+    assert_eq!((units("a/steps/b out.jsonl"), units("f out.jsonl")), (1, 0));
+    // What came after it in the same file stays.
+    assert_eq!(machine.length("a/steps/b out.jsonl"), Some(20));
+}
+
 /// A run that is made up: how many pages each step gives, and which step fails how often.
 #[derive(Clone, Debug)]
 struct Made {
