@@ -47,6 +47,6 @@ pub use rows::{different, of, rows};
 pub use running::Running;
 pub use scenario::{check, names};
 pub use script::Script;
-pub use shop::Shop;
 pub use server::Server;
+pub use shop::Shop;
 pub use spill::spills;
