@@ -146,7 +146,7 @@ steps:
 fn what_was_undone_is_done_anew_and_undone_again() {
     let stand = Stand::new(&[(
         "spec.yaml",
-        r#"
+        r"
 name: trip
 steps:
   - id: trip
@@ -156,7 +156,7 @@ steps:
       - {id: note, map: {what: paid}, write: {sink: db, table: notes}}
       - {id: book, call: {endpoint: shop.do, params: {what: book}}}
     on_error: {steps: [{call: {endpoint: shop.do, params: {what: cancel}}}]}
-"#,
+",
     )]);
     stand.refuse(Some("/book"));
     let mut asked = stand.run(1);
@@ -203,7 +203,7 @@ steps: [{id: f, flow: {spec: ./inner.yaml, inputs: {url: "{{ inputs.url }}"}}}]
 fn a_wait_that_was_interrupted_goes_on() {
     let stand = Stand::new(&[(
         "spec.yaml",
-        r#"
+        r"
 name: pause
 steps:
   - id: each
@@ -212,7 +212,7 @@ steps:
       - {call: {endpoint: shop.do, params: {what: before}}}
       - wait: 2s
       - {call: {endpoint: shop.do, params: {what: after}}}
-"#,
+",
     )]);
     let is_asked = AtomicBool::new(false);
     let interrupted = stand.engine().finish_watched(|| {

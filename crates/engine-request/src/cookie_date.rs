@@ -84,7 +84,7 @@ mod tests {
         ] {
             assert_eq!(parse(text).map(|date| date.to_string()).as_deref(), Some("1994-11-06T08:49:37"), "{text}");
         }
-        let year = |text: &str| parse(text).map(|date| date.year());
+        let year = |text: &str| parse(text).map(jiff::civil::DateTime::year);
         assert_eq!(year("1 Jan 70 0:0:0"), Some(1970));
         assert_eq!(year("1 Jan 69 0:0:0"), Some(2069));
         assert_eq!(year("Fri, 31 Dec 9999 23:59:59 GMT"), Some(9999));

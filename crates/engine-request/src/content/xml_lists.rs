@@ -38,7 +38,7 @@ impl XmlLists {
     }
 
     /// Tells whether an element is a list; `above` are the names of those that it is in, from the root on.
-    pub(super) fn has<'n>(&self, above: impl Iterator<Item = &'n str> + Clone, name: &str) -> bool {
+    pub(super) fn has<'n>(&self, above: &(impl Iterator<Item = &'n str> + Clone), name: &str) -> bool {
         self.0.iter().any(|way| match way.split_last() {
             Some((ElementStep::Name(last), way)) if **last == *name => {
                 let names: Vec<&str> = above.clone().collect();
@@ -83,7 +83,7 @@ mod tests {
             let mut lists = XmlLists::default();
             lists.add(way.clone());
             let (above, last) = element.rsplit_once(' ').unwrap_or(("", element));
-            assert_eq!(lists.has(above.split_whitespace(), last), expected, "{way:?} {element}");
+            assert_eq!(lists.has(&above.split_whitespace(), last), expected, "{way:?} {element}");
         }
     }
 }

@@ -116,6 +116,7 @@ fn start_value(start: &Start) -> Value {
 }
 
 /// Reads a member that need not be there; nothing where it is there and is not what it should be.
+#[expect(clippy::option_option, reason = "the outer one tells what is damaged from what is not there")]
 fn member<T>(value: &Value, name: &str, read: impl FnOnce(&Value) -> Option<T>) -> Option<Option<T>> {
     match value.get(name) {
         Some(found) => read(found).map(Some),
