@@ -15,7 +15,7 @@ use crate::claim::Claim;
 use crate::failure::Failure;
 use crate::item::Item;
 use crate::kept::Kept;
-use crate::machine::Part;
+use crate::machine::{Machine, Part};
 use crate::mapping::StepRecords;
 use crate::outlet::{Delivery, Inlet, Outlet, Printed, WAITING};
 use crate::pending::Pending;
@@ -107,7 +107,7 @@ impl Frame {
     pub(crate) fn top(context: &Arc<RunContext>, part: Part, base: Scope, stop: Stop) -> Self {
         let steps = part.of(&context.plan);
         // What is done because the run failed, or at its end, is done again when it fails again.
-        let again = match context.journal.ask(|machine| machine.attempt()) {
+        let again = match context.journal.ask(Machine::attempt) {
             attempt if part != Part::Steps && attempt > 1 => format!("#{attempt}").into(),
             _ => Arc::default(),
         };

@@ -93,11 +93,6 @@ impl Json {
         &self.text
     }
 
-    /// Returns a copy that does not keep the page alive that it was cut from.
-    pub(crate) fn compact(&self) -> Self {
-        Self::copy(&self.text)
-    }
-
     /// Reads it whole.
     pub(crate) fn value(&self) -> Result<Value, JsonError> {
         Value::from_json(self.text())

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use engine_expr::Value;
+use engine_expr::{Members, Value};
 use engine_source::Span;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -159,7 +159,7 @@ impl Letter {
     /// Returns the inputs that the run was given or found.
     pub fn inputs(&self) -> BTreeMap<String, Value> {
         let inputs = json(&self.content.inputs);
-        let members = inputs.as_object().into_iter().flat_map(|members| members.iter());
+        let members = inputs.as_object().into_iter().flat_map(Members::iter);
         let given = members.filter(|(_, value)| !value.is_null());
         given.map(|(name, value)| (name.to_string(), value.clone())).collect()
     }

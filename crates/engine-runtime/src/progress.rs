@@ -283,7 +283,9 @@ impl Progress {
             keepings.push(Keeping { step, kind: Kind::Validator, key, label, value: Kept::Text(next.to_json()) });
         }
         let written = keepings.iter().map(Keeping::written).collect();
-        keepings.into_iter().for_each(|keeping| asker.frame.pending.add(keeping));
+        for keeping in keepings {
+            asker.frame.pending.add(keeping);
+        }
         Ok(written)
     }
 

@@ -200,6 +200,7 @@ impl Reader {
         self.site.context().journal.source(source, path, parent.and_then(|parent| parent.page().cloned()))
     }
 
+    #[expect(clippy::too_many_arguments, reason = "they have nothing in common but this read")]
     async fn pages(
         &self,
         read: &Read,
@@ -296,6 +297,7 @@ impl Reader {
         let first = asker.base.with("params", asker.params.clone());
         let paging = reader.paging.as_ref();
         let mut number = 0_u64;
+        #[expect(clippy::single_match_else, reason = "both ways are long")]
         let (mut pager, mut changes) = match from {
             Then::Page { changes, number: before, pager } => {
                 number = before;

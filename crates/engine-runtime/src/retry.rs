@@ -24,7 +24,7 @@ pub struct Retry(Arc<Shared>);
 
 struct Shared {
     /// The letters of each step, those that go together in one batch.
-    groups: HashMap<String, Vec<Vec<Letter>>>,
+    groups: BTreeMap<String, Vec<Vec<Letter>>>,
     /// The places of letters in `groups`.
     known: HashMap<String, (String, usize, usize)>,
     /// The steps that run.
@@ -70,7 +70,7 @@ impl Retry {
                 Err((message, help)) => refused.push(Refused { letter, message, help }),
             }
         }
-        let mut groups: HashMap<String, Vec<Vec<Letter>>> = HashMap::new();
+        let mut groups: BTreeMap<String, Vec<Vec<Letter>>> = BTreeMap::new();
         for ((step, _, _), mut group) in found {
             group.sort_by_key(|letter| letter.content().batch.as_ref().map(|batch: &InBatch| batch.at));
             let whole = group.first().and_then(|letter| letter.content().batch.as_ref()).map_or(1, |batch| batch.of);

@@ -1,7 +1,7 @@
 //! Writing the records of a step to its sink: a batch at a time, each batch whole.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -51,7 +51,7 @@ pub(crate) struct Writer {
     /// What tells what is written from what the step writes in other runs of its block.
     turn: String,
     /// What was written to files since they were brought to the disk, by the places.
-    unsynced: HashMap<String, Vec<WrittenUnit>>,
+    unsynced: BTreeMap<String, Vec<WrittenUnit>>,
     /// When files were brought to the disk last.
     synced_at: Option<Timestamp>,
 }
@@ -89,7 +89,7 @@ impl Writer {
             held: Claim::none(),
             known: HashMap::new(),
             turn: site.turn(),
-            unsynced: HashMap::new(),
+            unsynced: BTreeMap::new(),
             synced_at: None,
         })
     }

@@ -52,7 +52,9 @@ impl<'a> Checker<'a> {
             match &entry.model.steps {
                 Some(steps) if depth > 0 => {
                     let mut within = Vec::new();
-                    steps.iter().for_each(|step| self.calls(step, depth - 1, &mut within));
+                    for step in steps {
+                        self.calls(step, depth - 1, &mut within);
+                    }
                     found.extend(within.into_iter().map(|(entry, _)| (entry, endpoint.span)));
                 }
                 Some(_) => {}

@@ -35,17 +35,17 @@ impl Bounds {
         let mut head = HeadBounds::default();
         if let Some(count) = &endpoint.response.max_headers {
             head.count = count.resolve(scope)?;
-            within("max_headers", head.count, &Response::HEADERS, count.span())?;
+            within("max_headers", &head.count, &Response::HEADERS, count.span())?;
         }
         if let Some(size) = &endpoint.response.max_header_size {
             let bytes = size.resolve(scope)?.bytes();
-            within("max_header_size", bytes, &Response::HEADER_SIZES, size.span())?;
+            within("max_header_size", &bytes, &Response::HEADER_SIZES, size.span())?;
             head.size = u32::try_from(bytes).unwrap_or(u32::MAX);
         }
         let redirects = match &endpoint.api_settings.max_redirects {
             Some(most) => {
                 let count = most.resolve(scope)?;
-                within("max_redirects", count, &Redirects::COUNTS, most.span())?;
+                within("max_redirects", &count, &Redirects::COUNTS, most.span())?;
                 count
             }
             None => Redirects::MAX,
@@ -55,8 +55,8 @@ impl Bounds {
 }
 
 /// Refuses what a template made, as validation does what is written out.
-fn within<T: Display + PartialOrd>(key: &str, value: T, range: &RangeInclusive<T>, span: Span) -> Result<(), Failure> {
-    if range.contains(&value) {
+fn within<T: Display + PartialOrd>(key: &str, value: &T, range: &RangeInclusive<T>, span: Span) -> Result<(), Failure> {
+    if range.contains(value) {
         return Ok(());
     }
     let (least, most) = (range.start(), range.end());

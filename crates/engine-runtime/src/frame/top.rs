@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError};
 
 use super::{End, Frame, groups};
 use crate::failure::Failure;
-use crate::machine::{Event, Part, StepEnd, StepStatus};
+use crate::machine::{Event, Machine, Part, StepEnd, StepStatus};
 use crate::report::{Counts, Status};
 
 impl Frame {
@@ -27,13 +27,13 @@ impl Frame {
             last = Some(due);
         }
         if part == Part::Steps
-            && let Some(message) = self.context.journal.ask(|machine| machine.failure())
+            && let Some(message) = self.context.journal.ask(Machine::failure)
         {
             // It failed before it was taken up again, in its last steps.
             self.fail_whole(Failure::new("step-failed", message, engine_source::Span::default()));
         }
         // Those for the end run when what was before was interrupted.
-        if part == Part::Steps && self.context.journal.ask(|machine| machine.is_interrupted()) {
+        if part == Part::Steps && self.context.journal.ask(Machine::is_interrupted) {
             self.stop.stop();
         }
     }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use engine_expr::Value;
+use engine_expr::{Members, Value};
 use engine_plan::{Plan, Target};
 use engine_request::Method;
 use engine_source::Span;
@@ -75,9 +75,6 @@ pub(crate) struct Begin<'a> {
     /// Ends it.
     pub(crate) stop: &'a Stop,
 }
-
-/// How the error of a state begins that has no room.
-const NO_ROOM: &str = "there is no room";
 
 /// How many runs are looked at for the one to go on with.
 const LOOKED_AT: u32 = 50;
@@ -305,7 +302,7 @@ pub(crate) async fn begin(found: Found, run: &Begin<'_>) -> Result<(Journal, Opt
 pub(crate) fn inputs_of(entry: &RunEntry) -> BTreeMap<String, Value> {
     let inputs = std::str::from_utf8(&entry.inputs).ok().and_then(|text| Value::from_json(text).ok());
     let members = inputs.as_ref().and_then(Value::as_object);
-    let given = members.into_iter().flat_map(|members| members.iter()).filter(|(_, value)| !value.is_null());
+    let given = members.into_iter().flat_map(Members::iter).filter(|(_, value)| !value.is_null());
     given.map(|(name, value)| (name.to_string(), value.clone())).collect()
 }
 

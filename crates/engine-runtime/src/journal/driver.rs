@@ -74,7 +74,7 @@ impl Driver {
                 _ = waiting.send(done.clone());
             }
             if let Some(error) = failed {
-                self.fail(error);
+                self.fail(&error);
                 return;
             }
             if buffer.is_closed {
@@ -139,7 +139,7 @@ impl Driver {
         self.shared.stop.stop();
     }
 
-    fn fail(&self, error: StateError) {
+    fn fail(&self, error: &StateError) {
         *self.shared.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.clone());
         for waiting in std::mem::take(&mut *self.shared.buffer()).waiting {
             _ = waiting.send(Err(error.clone()));

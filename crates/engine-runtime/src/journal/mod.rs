@@ -40,6 +40,9 @@ use crate::written::Known;
 #[derive(Clone)]
 pub(crate) struct Journal(Arc<Shared>);
 
+/// Tables, by their sinks and files.
+type Tables = BTreeMap<(String, Option<PathBuf>), (SinkSpec, SinkTarget)>;
+
 struct Shared {
     machine: Mutex<Machine>,
     /// What the machine said last.
@@ -54,7 +57,7 @@ struct Shared {
     stop: Stop,
     failed: Mutex<Option<StateError>>,
     /// The tables that keep what was written to them along with it, by their sinks and files.
-    tables: Mutex<BTreeMap<(String, Option<PathBuf>), (SinkSpec, SinkTarget)>>,
+    tables: Mutex<Tables>,
     /// What was written before the run was taken up again, by the steps and the places: what is written from here on is not among it.
     known: Mutex<HashMap<String, Arc<KnownOnce>>>,
     /// Until when steps waited for items before the run was taken up again.
@@ -271,7 +274,7 @@ impl Journal {
         let status = match status {
             Status::Ok | Status::Skipped => RunStatus::Ok,
             Status::Partial => RunStatus::Partial,
-            Status::Interrupted if self.ask(|machine| machine.is_cancelled()) => RunStatus::Cancelled,
+            Status::Interrupted if self.ask(Machine::is_cancelled) => RunStatus::Cancelled,
             Status::Interrupted => RunStatus::Interrupted,
             Status::Failed => RunStatus::Failed,
         };

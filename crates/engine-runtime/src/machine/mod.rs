@@ -114,7 +114,7 @@ impl Machine {
     pub(crate) fn on(&mut self, event: Event) -> Vec<Command> {
         match event {
             Event::Delivered { page, parent, next, seen, is_last } => {
-                self.delivered(page, parent, next, (!is_last).then_some(seen));
+                self.delivered(&page, parent, next, (!is_last).then_some(seen));
                 Vec::new()
             }
             Event::SourceEnded { source, step, parent, ordinal } => {
@@ -174,11 +174,6 @@ impl Machine {
     /// Returns what the run is made of.
     pub(crate) fn shape(&self) -> &Shape {
         &self.shape
-    }
-
-    /// Returns the steps of a group.
-    pub(crate) fn group(&self, part: Part, group: usize) -> &[String] {
-        self.shape.group(part, group)
     }
 
     /// Returns how a step ended.
@@ -310,7 +305,7 @@ impl Machine {
         self.enter(part, group + 1)
     }
 
-    fn delivered(&mut self, page: PageId, parent: Option<PageId>, next: String, seen: Option<Vec<u64>>) {
+    fn delivered(&mut self, page: &PageId, parent: Option<PageId>, next: String, seen: Option<Vec<u64>>) {
         let PageId { source, step, ordinal } = page.clone();
         if !self.is_running(&step) {
             return;
@@ -325,7 +320,7 @@ impl Machine {
             Some(seen) => state.seen.extend(seen),
             None => state.seen.clear(),
         }
-        self.forget_below(&page);
+        self.forget_below(page);
         let name = page.to_string();
         for file in self.files.values_mut() {
             file.units.retain(|unit| unit.page != name);

@@ -238,6 +238,7 @@ impl Traffic {
     }
 
     /// Takes note that the API is there: something came, whatever can be made of it.
+    #[expect(clippy::needless_pass_by_value, reason = "what passed is over with it")]
     pub(crate) fn heard(&self, pass: Pass, asked: &Asked<'_>) {
         let circuit = &pass.route.circuit;
         let since = circuit.breaker().succeeded();
