@@ -48,6 +48,7 @@ impl Address {
     /// # Errors
     ///
     /// Fails where it is no such URL. The error does not show it.
+    #[expect(clippy::similar_names, reason = "a scheme and a schema are called so")]
     pub(crate) fn parse(url: &str) -> Result<Self, Trouble> {
         let wrong = |why: &str| {
             Trouble::new(format!("the URL of the database is wrong: {why}"))

@@ -2,7 +2,7 @@
 
 use engine_request::Token;
 use engine_request::auth::OAuth2Auth;
-use engine_runtime::{ApiLogin, Clock, Entry, Kind, StateStore, SystemClock};
+use engine_runtime::{ApiLogin, Clock, Entry, Kind, SystemClock};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 

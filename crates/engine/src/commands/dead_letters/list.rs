@@ -1,6 +1,8 @@
 //! `engine dead-letters list` and `engine dead-letters show`.
 
-use engine_expr::Value;
+use std::fmt::Write as _;
+
+use engine_expr::{Members, Value};
 use engine_runtime::{Letter, StateStore};
 
 use super::all;
@@ -44,7 +46,7 @@ pub(super) async fn execute(
                 let place = if what.starts_with(letter.place()) { "" } else { letter.place() };
                 let colon = if place.is_empty() { "" } else { ": " };
                 let time = letter.kept_at.strftime("%Y-%m-%dT%H:%M:%SZ");
-                text += &format!("{id}  {time}  {}, step {}  {place}{colon}{what}\n", letter.flow(), letter.step());
+                _ = writeln!(text, "{id}  {time}  {}, step {}  {place}{colon}{what}", letter.flow(), letter.step());
             }
             print(text)?;
         }
@@ -70,7 +72,7 @@ pub(super) async fn show(state: &dyn StateStore, arguments: &LettersShow) -> Res
 /// Returns a letter in lines, a member each; those of the error and the request by themselves.
 fn text_of(letter: &Value) -> String {
     let mut lines = Vec::new();
-    for (name, value) in letter.as_object().into_iter().flat_map(|members| members.iter()) {
+    for (name, value) in letter.as_object().into_iter().flat_map(Members::iter) {
         match (&**name, value) {
             (_, Value::Null) => {}
             ("error" | "request", Value::Object(members)) => {
@@ -81,7 +83,7 @@ fn text_of(letter: &Value) -> String {
         }
     }
     let width = lines.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default();
-    lines.iter().map(|(name, value)| format!("{name:width$}  {value}\n")).collect()
+    lines.iter().map(|(name, value)| format!("{name:width$}  {value}\n")).collect::<Vec<_>>().concat()
 }
 
 fn shown(value: &Value) -> String {

@@ -1,5 +1,7 @@
 //! `engine runs list` and `engine runs show`.
 
+use std::fmt::Write as _;
+
 use engine_runtime::{RunEntry, StateStore};
 use serde_json::{Value, json};
 
@@ -47,15 +49,15 @@ pub(super) async fn show(state: &dyn StateStore, arguments: &RunsShow) -> Result
                 run.spec,
                 standing(&run)
             );
-            text += &format!("began    {}\n", second(run.started_at));
+            _ = writeln!(text, "began    {}", second(run.started_at));
             if let Some(ended_at) = run.ended_at {
-                text += &format!("ended    {}\n", second(ended_at));
+                _ = writeln!(text, "ended    {}", second(ended_at));
             }
             if let Some(error) = &run.error {
-                text += &format!("error    {error}\n");
+                _ = writeln!(text, "error    {error}");
             }
             if !run.status.is_done() && standing(&run) != "running" {
-                text += &format!("go on    engine run {} --resume {}\n", run.spec, run.id);
+                _ = writeln!(text, "go on    engine run {} --resume {}", run.spec, run.id);
             }
             text
         }

@@ -1,5 +1,7 @@
 //! `engine state list` and `engine state show`.
 
+use std::fmt::Write as _;
+
 use engine_runtime::StateStore;
 use serde_json::{Value, json};
 
@@ -33,7 +35,7 @@ pub(super) async fn execute(
                 let (value, dots) = value.split_at_checked(cut).unwrap_or((&value, ""));
                 let dots = if dots.is_empty() { "" } else { "…" };
                 let id = terminal.stdout.paint(Style::Bold, one.id());
-                text += &format!("{id}  {:9}  {}  {value}{dots}\n", one.kind(), one.entry.label);
+                _ = writeln!(text, "{id}  {:9}  {}  {value}{dots}", one.kind(), one.entry.label);
             }
             print(text)?;
         }
