@@ -3,6 +3,8 @@
 use std::fmt;
 use std::io;
 
+use engine_runtime::StateError;
+
 use crate::render::Format;
 use crate::report::{Report, summary};
 use crate::status::Status;
@@ -72,6 +74,17 @@ impl fmt::Display for Failure {
         match self {
             Self::Plain { message, .. } => f.write_str(message),
             Self::Findings(report) => f.write_str(&summary(report.counts(), 1)),
+        }
+    }
+}
+
+/// Says why the state can't be used.
+impl From<StateError> for Failure {
+    fn from(StateError { message, help }: StateError) -> Self {
+        let failure = Self::failed(message);
+        match help {
+            Some(help) => failure.help(help),
+            None => failure,
         }
     }
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::came_back::{CameBack, Waiting};
 use super::status::{described, members};
-use super::{browser, device, logins, of_api, refused, unanswered, unkept, waits_for_a_run};
+use super::{browser, device, logins, of_api, refused, unanswered, waits_for_a_run};
 use crate::arguments::{Login, ResultFormat};
 use crate::failure::Failure;
 use crate::status::Status;
@@ -28,7 +28,7 @@ pub(super) async fn execute(arguments: &Login, terminal: &Terminal) -> Result<St
             _ => in_browser(&login, arguments, terminal).await?,
         };
         login.serves(&token).map_err(|error| refused(&login.auth, &error, &login))?;
-        login.save(&token, || waits_for_a_run(&login.api)).await.map_err(unkept)?;
+        login.save(&token, || waits_for_a_run(&login.api)).await.map_err(Failure::from)?;
         finish(&login, &token, arguments, terminal)?;
     }
     Ok(Status::Done)

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use engine_request::auth::{OAuth2Auth, TokenError};
-use engine_runtime::{ApiLogin, HttpTransport, RunOptions, Shared, StateError, SystemClock, World};
+use engine_runtime::{ApiLogin, HttpTransport, RunOptions, Shared, SystemClock, World};
 use engine_source::{Finding, suggest};
 use engine_storage::State;
 
@@ -113,13 +113,4 @@ fn unanswered(finding: &Finding) -> Failure {
 /// Says what is waited for before something is kept or forgotten.
 fn waits_for_a_run(api: &str) {
     tell(format!("waits for another process that is fetching the token of `{api}`\n"));
-}
-
-/// Says why the state can't be kept.
-fn unkept(StateError { message, help }: StateError) -> Failure {
-    let failure = Failure::failed(message);
-    match help {
-        Some(help) => failure.help(help),
-        None => failure,
-    }
 }

@@ -6,7 +6,7 @@ use engine_runtime::{ApiLogin, Clock, Entry, Kind, SystemClock};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{logins, open, unkept};
+use super::{logins, open};
 use crate::arguments::{LoginStatus, ResultFormat};
 use crate::failure::Failure;
 use crate::status::Status;
@@ -18,14 +18,14 @@ pub(super) async fn execute(arguments: &LoginStatus, terminal: &Terminal) -> Res
     let mut list = Vec::new();
     if let Some(spec) = &arguments.spec {
         for login in logins(spec, &arguments.given)? {
-            let token = login.kept().await.map_err(unkept)?;
+            let token = login.kept().await.map_err(Failure::from)?;
             list.push(members(&login, token.as_ref()));
             let kind = format!("oauth2, {}", login.auth.grant.name());
             rows.push([login.api.clone(), kind, described(&login.auth, token.as_ref())]);
         }
     } else {
         let (state, _) = open(&arguments.given, None)?;
-        for Entry { label, value, saved_at, .. } in state.list(Kind::Token).await.map_err(unkept)? {
+        for Entry { label, value, saved_at, .. } in state.list(Kind::Token).await.map_err(Failure::from)? {
             let token = Token::from_json(&String::from_utf8_lossy(&value));
             let Labelled { api, kind, grant, host } = Labelled::read(&label);
             let mut entry =

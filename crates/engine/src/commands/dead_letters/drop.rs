@@ -2,8 +2,8 @@
 
 use engine_runtime::{Kind, StateStore};
 
+use super::all;
 use super::chosen::find;
-use super::{all, unkept};
 use crate::arguments::LettersDrop;
 use crate::failure::Failure;
 use crate::report::counted;
@@ -25,7 +25,7 @@ pub(super) async fn execute(state: &dyn StateStore, arguments: &LettersDrop) -> 
     }
     let mut count = 0;
     for letter in wanted {
-        count += usize::from(state.remove(Kind::DeadLetter, &letter.id).await.map_err(unkept)?);
+        count += usize::from(state.remove(Kind::DeadLetter, &letter.id).await.map_err(Failure::from)?);
     }
     print(format!("{} dropped\n", counted(count, "dead letter")))?;
     Ok(Status::Done)

@@ -7,7 +7,7 @@ mod retry;
 
 use std::path::Path;
 
-use engine_runtime::{Letter, StateError, StateStore};
+use engine_runtime::{Letter, StateStore};
 
 use crate::arguments::DeadLetters;
 use crate::environment::Variables;
@@ -41,19 +41,10 @@ pub(super) fn execute(command: &DeadLetters, terminal: &Terminal) -> Result<Stat
 
 /// Returns all letters, those of a flow and a step together, as they came.
 async fn all(state: &dyn StateStore) -> Result<Vec<Letter>, Failure> {
-    let mut letters = Letter::all(state).await.map_err(unkept)?;
+    let mut letters = Letter::all(state).await.map_err(Failure::from)?;
     letters.sort_by(|left, right| {
         let order = |letter: &Letter| (letter.flow().to_owned(), letter.step().to_owned(), letter.kept_at);
         order(left).cmp(&order(right))
     });
     Ok(letters)
-}
-
-/// Says why the state can't be used.
-fn unkept(StateError { message, help }: StateError) -> Failure {
-    let failure = Failure::failed(message);
-    match help {
-        Some(help) => failure.help(help),
-        None => failure,
-    }
 }

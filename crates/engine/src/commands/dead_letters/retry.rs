@@ -11,8 +11,8 @@ use engine_runtime::{
 };
 use engine_storage::Storage;
 
+use super::all;
 use super::chosen::choose;
-use super::{all, unkept};
 use crate::arguments::{LettersRetry, LogFormat};
 use crate::commands::run::{interrupts, log, status, world};
 use crate::console::{self, Console};
@@ -190,7 +190,7 @@ struct Lock {
 impl Lock {
     async fn take(state: &Arc<dyn StateStore>, flow: &str) -> Result<Self, Failure> {
         let (name, owner) = (format!("dead letters of {flow}"), holder::holder());
-        if !state.lock(&name, &owner, SystemClock.now(), LEASE).await.map_err(unkept)? {
+        if !state.lock(&name, &owner, SystemClock.now(), LEASE).await.map_err(Failure::from)? {
             let text = format!("another process sends dead letters of the flow `{flow}` again");
             return Err(
                 Failure::failed(text).help("wait until it is done; one that died is forgotten after 30 seconds")
@@ -209,6 +209,6 @@ impl Lock {
 
     async fn release(self, state: &dyn StateStore) -> Result<(), Failure> {
         self.renewing.abort();
-        state.unlock(&self.name, &self.owner).await.map_err(unkept)
+        state.unlock(&self.name, &self.owner).await.map_err(Failure::from)
     }
 }

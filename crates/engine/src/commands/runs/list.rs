@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use engine_runtime::{RunEntry, StateStore};
 use serde_json::{Value, json};
 
-use super::{find, standing, unkept};
+use super::{find, standing};
 use crate::arguments::{ResultFormat, RunsList, RunsShow};
 use crate::failure::Failure;
 use crate::status::Status;
@@ -17,7 +17,7 @@ pub(super) async fn execute(
     arguments: &RunsList,
     terminal: &Terminal,
 ) -> Result<Status, Failure> {
-    let runs = state.list_runs(arguments.flow.as_deref(), arguments.limit).await.map_err(unkept)?;
+    let runs = state.list_runs(arguments.flow.as_deref(), arguments.limit).await.map_err(Failure::from)?;
     match arguments.format {
         ResultFormat::Json => print(format!("{:#}\n", Value::Array(runs.iter().map(members).collect())))?,
         ResultFormat::Text if runs.is_empty() => tell("there are no runs\n"),

@@ -5,7 +5,7 @@ mod list;
 use std::path::Path;
 
 use clap::Parser;
-use engine_runtime::{RunEntry, RunStatus, StateError, StateStore};
+use engine_runtime::{RunEntry, RunStatus, StateStore};
 
 use crate::arguments::{Arguments, Command, Runs, RunsResume};
 use crate::environment::Variables;
@@ -59,7 +59,8 @@ fn resume(run: &RunEntry, arguments: &RunsResume, terminal: &Terminal) -> Result
 /// Asks whoever works on a run to end it.
 async fn cancel(state: &dyn StateStore, id: &str) -> Result<Status, Failure> {
     let run = find(state, id).await?;
-    if state.cancel_run(&run.id).await.map_err(unkept)? && run.holder.as_deref().and_then(holder::lives) != Some(false)
+    if state.cancel_run(&run.id).await.map_err(Failure::from)?
+        && run.holder.as_deref().and_then(holder::lives) != Some(false)
     {
         tell(format!("run {} will end in a few seconds\n", run.id));
         return Ok(Status::Done);
@@ -70,10 +71,10 @@ async fn cancel(state: &dyn StateStore, id: &str) -> Result<Status, Failure> {
 
 /// Finds a run by its id, or by the start or the end of it.
 async fn find(state: &dyn StateStore, id: &str) -> Result<RunEntry, Failure> {
-    if let Some(run) = state.find_run(id).await.map_err(unkept)? {
+    if let Some(run) = state.find_run(id).await.map_err(Failure::from)? {
         return Ok(run);
     }
-    let runs = state.list_runs(None, MOST).await.map_err(unkept)?;
+    let runs = state.list_runs(None, MOST).await.map_err(Failure::from)?;
     let mut alike = runs.into_iter().filter(|run| !id.is_empty() && (run.id.starts_with(id) || run.id.ends_with(id)));
     match (alike.next(), alike.next()) {
         (Some(run), None) => Ok(run),
@@ -92,14 +93,5 @@ fn standing(run: &RunEntry) -> &'static str {
     match run.status {
         RunStatus::Running if run.holder.is_none() || has_died() => "broken off",
         status => status.as_str(),
-    }
-}
-
-/// Says why the state can't be used.
-fn unkept(StateError { message, help }: StateError) -> Failure {
-    let failure = Failure::failed(message);
-    match help {
-        Some(help) => failure.help(help),
-        None => failure,
     }
 }

@@ -4,7 +4,6 @@ use engine_runtime::{Clock, Kind, StateStore, SystemClock};
 use serde_json::Value;
 
 use super::kept::{all, find};
-use super::unkept;
 use crate::arguments::{StateReset, StateSet};
 use crate::failure::Failure;
 use crate::report::counted;
@@ -23,7 +22,7 @@ pub(super) async fn set(state: &dyn StateStore, arguments: &StateSet) -> Result<
     let value = like(&one.value(), &arguments.value)?;
     let (key, label) = (&one.entry.key, &one.entry.label);
     let text = value.to_string();
-    state.save(one.kind, key, label, text.as_bytes(), SystemClock.now()).await.map_err(unkept)?;
+    state.save(one.kind, key, label, text.as_bytes(), SystemClock.now()).await.map_err(Failure::from)?;
     print(format!("{label}: {value}, was {}\n", one.value()))?;
     Ok(Status::Done)
 }
@@ -60,7 +59,7 @@ pub(super) async fn reset(state: &dyn StateStore, arguments: &StateReset) -> Res
     }
     let mut count = 0;
     for one in wanted {
-        count += usize::from(state.remove(one.kind, &one.entry.key).await.map_err(unkept)?);
+        count += usize::from(state.remove(one.kind, &one.entry.key).await.map_err(Failure::from)?);
     }
     print(format!("{} forgotten\n", counted(count, "value")))?;
     Ok(Status::Done)

@@ -8,7 +8,6 @@ use serde_json::Value;
 
 use super::export::VERSION;
 use super::kept::kind_of;
-use super::unkept;
 use crate::failure::Failure;
 use crate::report::counted;
 use crate::status::Status;
@@ -56,7 +55,7 @@ pub(super) async fn execute(state: &dyn StateStore, file: &Path) -> Result<Statu
     }
     for (kind, Imported { id, label, value, .. }) in &entries {
         let value = value.to_string();
-        state.save(*kind, id, label, value.as_bytes(), SystemClock.now()).await.map_err(unkept)?;
+        state.save(*kind, id, label, value.as_bytes(), SystemClock.now()).await.map_err(Failure::from)?;
     }
     print(format!("{} kept\n", counted(entries.len(), "value")))?;
     Ok(Status::Done)

@@ -3,7 +3,6 @@
 use engine_runtime::{Entry, Kind, StateStore};
 use serde_json::Value;
 
-use super::unkept;
 use crate::failure::Failure;
 
 /// How many characters of a key tell one from all others, as a rule.
@@ -51,7 +50,7 @@ pub(super) fn kind_of(name: &str) -> Option<Kind> {
 pub(super) async fn all(state: &dyn StateStore) -> Result<Vec<Kept>, Failure> {
     let mut all = Vec::new();
     for (kind, _) in KINDS {
-        let entries = state.list(kind).await.map_err(unkept)?;
+        let entries = state.list(kind).await.map_err(Failure::from)?;
         all.extend(entries.into_iter().map(|entry| Kept { kind, entry }));
     }
     all.sort_by(|left, right| (&left.entry.label, left.kind()).cmp(&(&right.entry.label, right.kind())));

@@ -8,7 +8,7 @@ mod list;
 
 use std::path::Path;
 
-use engine_runtime::{StateError, StateStore};
+use engine_runtime::StateStore;
 
 use crate::arguments::State;
 use crate::environment::Variables;
@@ -44,13 +44,4 @@ pub(super) fn execute(command: &State, terminal: &Terminal) -> Result<Status, Fa
             State::Import(arguments) => import::execute(state, &arguments.file).await,
         }
     })
-}
-
-/// Says why the state can't be used.
-fn unkept(StateError { message, help }: StateError) -> Failure {
-    let failure = Failure::failed(message);
-    match help {
-        Some(help) => failure.help(help),
-        None => failure,
-    }
 }
