@@ -1,0 +1,1 @@
+//! Other formats to specs: OpenAPI, curl, Postman, HAR.

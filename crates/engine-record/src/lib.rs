@@ -1,0 +1,1 @@
+//! Exchanges as files: a run keeps them, another answers from them.

@@ -1,0 +1,1 @@
+//! When runs start: schedules, webhooks, and the inbox between them and the flows.
