@@ -14,6 +14,7 @@ mod open_files;
 mod output;
 mod packing;
 mod parquet_file;
+mod patience;
 mod postgres;
 mod query;
 mod record_page;

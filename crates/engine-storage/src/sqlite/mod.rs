@@ -19,6 +19,7 @@ use engine_runtime::{ColumnType, Mode, Record, RecordSink, SinkError, SinkSpec, 
 use rusqlite::{Connection, OpenFlags};
 
 use crate::identifier::quoted_list;
+use crate::patience;
 use kind::Kind;
 use page::Page;
 pub(crate) use source::SqliteSource;
@@ -245,10 +246,9 @@ fn connect(path: &Path, create: bool, pragmas: &[(String, Value)]) -> Result<Con
     };
     let make = if create { OpenFlags::SQLITE_OPEN_CREATE } else { OpenFlags::empty() };
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | make;
-    let connection = Connection::open_with_flags(path, flags).map_err(|error| failed(&error))?;
+    let mut connection = Connection::open_with_flags(path, flags).map_err(|error| failed(&error))?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
-    let set_up = || -> rusqlite::Result<()> {
-        connection.busy_timeout(PATIENCE)?;
+    let set_up = |connection: &mut Connection| -> rusqlite::Result<()> {
         let journal: String = connection.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
         let wanted = pragmas.iter().any(|(name, _)| name.eq_ignore_ascii_case("journal_mode"));
         if !wanted && journal != "wal" {
@@ -257,7 +257,7 @@ fn connect(path: &Path, create: bool, pragmas: &[(String, Value)]) -> Result<Con
         // A write-ahead log alone survives a crash of the program; with this it survives one of the machine.
         connection.pragma_update(None, "synchronous", "FULL")
     };
-    set_up().map_err(|error| failed(&error))?;
+    patience::set_up(&mut connection, PATIENCE, set_up).map_err(|error| failed(&error))?;
     for (name, value) in pragmas {
         set_pragma(&connection, name, value)?;
     }

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior, params};
 
 use super::schema::{self, Unfit};
+use crate::patience;
 
 /// How long to wait for another process that writes.
 const BUSY: Duration = Duration::from_secs(10);
@@ -31,7 +32,7 @@ impl Database {
                 .help("check the rights of the folder, or name another file by `--state`")
         })?;
         let mut connection = Connection::open(path).map_err(|error| failed(path, &error))?;
-        match prepare(&mut connection, path) {
+        match patience::set_up(&mut connection, BUSY, |connection| prepare(connection, path)) {
             Ok(()) => Ok(Self { connection, path: path.to_path_buf() }),
             Err(Unfit::Sqlite(error)) => Err(failed(path, &error)),
             Err(Unfit::Other(error)) => Err(error),
@@ -182,7 +183,6 @@ pub(super) fn keep(
 
 /// Makes a connection ready to use.
 fn prepare(connection: &mut Connection, path: &Path) -> Result<(), Unfit> {
-    connection.busy_timeout(BUSY)?;
     // What is not a database is found out here, before anything is changed.
     let _: i64 = connection.query_row("PRAGMA schema_version", [], |row| row.get(0))?;
     let mode: String = connection.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;

@@ -3,6 +3,8 @@
 use engine_runtime::StateError;
 use rusqlite::{Connection, TransactionBehavior};
 
+use crate::patience::Busy;
+
 /// What marks a database as a state of ours, `engi` in ASCII (<https://sqlite.org/pragma.html#pragma_application_id>).
 const APPLICATION: i32 = 0x656e_6769;
 
@@ -84,6 +86,12 @@ pub(super) enum Unfit {
 impl From<rusqlite::Error> for Unfit {
     fn from(error: rusqlite::Error) -> Self {
         Self::Sqlite(error)
+    }
+}
+
+impl Busy for Unfit {
+    fn is_busy(&self) -> bool {
+        matches!(self, Self::Sqlite(error) if error.is_busy())
     }
 }
 
