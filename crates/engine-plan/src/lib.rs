@@ -29,7 +29,7 @@ pub use files::{Disk, Files};
 pub use plan::{
     ApiSettings, Batch, Block, Call, Case, Composite, CompositeCall, CompositeRead, Endpoint, Expect, FlowCall,
     Inherited, Items, Kept, Limit, OnError, Plan, Read, Reading, Schema, SchemaError, Sink, SinkRead, SinkRecords,
-    Source, Step, Target, Until, Validate, Wait, Write,
+    Source, Step, Target, Trigger, Until, Validate, Wait, Write,
 };
 pub use rules::{RULES, Rule, Stage, explain};
 

@@ -18,7 +18,7 @@ use engine_spec::{EndpointRef, JsonSchemaSource, MapUse, Mapping, Spec};
 use crate::catalog::{Catalog, EndpointEntry};
 use crate::check::{At, Checked, StepUse};
 use crate::place;
-use crate::plan::{Plan, Schema, Sink};
+use crate::plan::{Plan, Schema, Sink, Trigger};
 
 pub(crate) use block::prints;
 
@@ -88,6 +88,7 @@ pub(crate) fn build(
         steps,
         on_failure,
         finally,
+        triggers: spec.triggers.iter().map(|trigger| Arc::new(Trigger::new(trigger))).collect(),
     })
 }
 

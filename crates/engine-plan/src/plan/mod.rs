@@ -12,6 +12,7 @@ mod schema;
 mod source;
 mod step;
 mod target;
+mod trigger;
 mod wait;
 
 use std::path::{Path, PathBuf};
@@ -30,6 +31,7 @@ pub use schema::{Schema, SchemaError};
 pub use source::{CompositeRead, Items, Read, Reading, SinkRead, SinkRecords, Source};
 pub use step::{Batch, Kept, OnError, Step, Validate};
 pub use target::{Call, CompositeCall, Expect, Sink, Target, Until, Write};
+pub use trigger::Trigger;
 pub use wait::Wait;
 
 /// A flow that can run.
@@ -64,6 +66,8 @@ pub struct Plan {
     pub on_failure: Block,
     /// Steps that always run last.
     pub finally: Block,
+    /// When it runs, in the order of the file.
+    pub triggers: Vec<Arc<Trigger>>,
 }
 
 impl Plan {
