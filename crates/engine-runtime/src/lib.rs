@@ -18,6 +18,7 @@ mod frame;
 mod graphql;
 mod hidden;
 mod idempotency;
+mod inbox;
 mod inputs;
 mod item;
 mod journal;
@@ -69,6 +70,9 @@ mod xml_lists;
 
 pub use engine_spec::sink::{FileCompression, ParquetCompression};
 
+pub use crate::inbox::{
+    Dedupe, EventCount, EventFilter, EventKind, EventStatus, EventStore, NewEvent, Outcome, Put, StoredEvent, Wanted,
+};
 pub use crate::journal::{
     Ack, Journaling, KEPT_RUNS, Lease, Resume, RunChanges, RunEntry, RunLog, RunRecords, RunStatus, RunStore, Standing,
     ToKeep,

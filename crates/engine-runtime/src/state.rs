@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::inbox::{EventCount, EventFilter, EventStore, MemoryInbox, NewEvent, Outcome, Put, StoredEvent, Wanted};
 use crate::journal::{Lease, MemoryRuns, RunChanges, RunEntry, RunLog, RunRecords, RunStore, Standing};
 use crate::world::BoxFuture;
 
@@ -105,6 +106,7 @@ pub struct MemoryState {
     kept: Mutex<HashMap<(Kind, String), Entry>>,
     locks: Mutex<HashMap<String, (String, Timestamp)>>,
     runs: Mutex<MemoryRuns>,
+    inbox: Mutex<MemoryInbox>,
 }
 
 impl MemoryState {
@@ -114,6 +116,74 @@ impl MemoryState {
     ) -> BoxFuture<'a, Result<T, StateError>> {
         let answer = ask(&mut self.runs.lock().unwrap_or_else(PoisonError::into_inner));
         Box::pin(std::future::ready(Ok(answer)))
+    }
+
+    fn with_inbox<'a, T: Send + 'a>(
+        &self,
+        ask: impl FnOnce(&mut MemoryInbox) -> T,
+    ) -> BoxFuture<'a, Result<T, StateError>> {
+        let answer = ask(&mut self.inbox.lock().unwrap_or_else(PoisonError::into_inner));
+        Box::pin(std::future::ready(Ok(answer)))
+    }
+}
+
+impl EventStore for MemoryState {
+    fn put_events(&self, events: Vec<NewEvent>) -> BoxFuture<'_, Result<Vec<Put>, StateError>> {
+        self.with_inbox(|inbox| inbox.put(events))
+    }
+
+    fn take_events(&self, wanted: Wanted) -> BoxFuture<'_, Result<Vec<StoredEvent>, StateError>> {
+        self.with_inbox(|inbox| inbox.take(&wanted))
+    }
+
+    fn renew_events(&self, ids: Vec<String>, lease: Lease) -> BoxFuture<'_, Result<Vec<Standing>, StateError>> {
+        self.with_inbox(|inbox| inbox.renew(&ids, &lease))
+    }
+
+    fn settle_event<'a>(
+        &'a self,
+        id: &'a str,
+        lease: Lease,
+        outcome: Outcome,
+    ) -> BoxFuture<'a, Result<bool, StateError>> {
+        self.with_inbox(|inbox| inbox.settle(id, &lease, outcome))
+    }
+
+    fn find_event<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<StoredEvent>, StateError>> {
+        self.with_inbox(|inbox| inbox.find(id))
+    }
+
+    fn list_events(&self, filter: EventFilter) -> BoxFuture<'_, Result<Vec<StoredEvent>, StateError>> {
+        self.with_inbox(|inbox| inbox.list(&filter))
+    }
+
+    fn replay_event<'a>(
+        &'a self,
+        id: &'a str,
+        new_id: &'a str,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<Option<String>, StateError>> {
+        self.with_inbox(|inbox| inbox.replay(id, new_id, now))
+    }
+
+    fn count_events(&self) -> BoxFuture<'_, Result<Vec<EventCount>, StateError>> {
+        self.with_inbox(|inbox| inbox.count())
+    }
+
+    fn forget_events(&self, before: Timestamp, now: Timestamp) -> BoxFuture<'_, Result<u64, StateError>> {
+        self.with_inbox(|inbox| inbox.forget(before, now))
+    }
+
+    fn drop_event<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<bool, StateError>> {
+        self.with_inbox(|inbox| inbox.drop_dead(id))
+    }
+
+    fn event_holders(&self) -> BoxFuture<'_, Result<Vec<String>, StateError>> {
+        self.with_inbox(|inbox| inbox.holders())
+    }
+
+    fn orphan_events<'a>(&'a self, holder: &'a str, now: Timestamp) -> BoxFuture<'a, Result<u64, StateError>> {
+        self.with_inbox(|inbox| inbox.orphan(holder, now))
     }
 }
 
