@@ -295,12 +295,12 @@ fn prepare(
     })
 }
 
-/// Makes the names that everything in a run may use, and gathers what must not be shown: inputs, secrets and vars.
+/// Makes the names that vars may use, and gathers what must not be shown: inputs and secrets.
 ///
 /// # Errors
 ///
 /// Gives all inputs and secrets that are missing or wrong.
-pub(crate) fn base_scope(
+pub(crate) fn declared_scope(
     plan: &Plan,
     world: &World,
     options: &RunOptions,
@@ -327,10 +327,22 @@ pub(crate) fn base_scope(
         placeholders: options.placeholders,
     };
     let (secrets, texts) = from.gather(&plan.secrets, &mut findings);
-    let scope = scope.with("secrets", secrets);
-    if findings.has_errors() {
-        return Err(findings);
-    }
+    if findings.has_errors() { Err(findings) } else { Ok((scope.with("secrets", secrets), texts)) }
+}
+
+/// Makes the names that everything in a run may use, and gathers what must not be shown: inputs, secrets and vars.
+///
+/// # Errors
+///
+/// Gives all inputs and secrets that are missing or wrong.
+pub(crate) fn base_scope(
+    plan: &Plan,
+    world: &World,
+    options: &RunOptions,
+    id: &str,
+) -> Result<(Scope, Vec<Secret>), Findings> {
+    let (scope, texts) = declared_scope(plan, world, options, id)?;
+    let mut findings = Findings::default();
     let mut vars = Members::new();
     for (name, value) in &plan.vars {
         // Each sees those before it.
