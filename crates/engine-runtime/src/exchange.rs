@@ -196,6 +196,7 @@ impl Exchanges {
                 // What stands in for an API is reached straight, and needs none of its files.
                 api.connection = Arc::new(match &api.moved {
                     Some(_) => Connection::direct(),
+                    None if options.offline => Connection::direct(),
                     None => Connection::resolve(settings, base, plan, &*world.environment)?,
                 });
                 api.abroad = api.connection.without_identity().map(Arc::new);
@@ -412,6 +413,7 @@ impl Exchanges {
     pub(crate) fn outgoing(&self, request: &Prepared, endpoint: &Endpoint, timeout: Duration) -> Outgoing {
         let api = self.apis.get(&endpoint.api);
         Outgoing {
+            asked: endpoint.id().into(),
             method: request.method.clone(),
             url: request.url.clone(),
             headers: request.headers.clone(),

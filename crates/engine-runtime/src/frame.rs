@@ -17,7 +17,7 @@ use crate::item::Item;
 use crate::kept::Kept;
 use crate::machine::{Machine, Part};
 use crate::mapping::StepRecords;
-use crate::outlet::{Delivery, Inlet, Outlet, Printed, WAITING};
+use crate::outlet::{Delivery, Inlet, Outlet, Printed, WAITING, Watched};
 use crate::pending::Pending;
 use crate::report::{Counts, Status};
 use crate::retry::Retry;
@@ -315,6 +315,10 @@ impl Frame {
                 out: self.out().filter(|_| step.leaves),
                 printed,
                 kept: self.kept.get(index).cloned().unwrap_or_default(),
+                watched: self.context.observer.watches().then(|| Watched {
+                    observer: Arc::clone(&self.context.observer),
+                    step: self.address(step),
+                }),
             };
             let (frame, step, inlet) = (Arc::clone(self), Arc::clone(step), inlets.remove(&index));
             runs.push(Arc::clone(self).run_to_end(index, StepRun { frame, step, inlet, outlet }));

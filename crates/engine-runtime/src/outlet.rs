@@ -45,6 +45,16 @@ pub(crate) struct Outlet {
     pub(crate) printed: Option<Printed>,
     /// What later steps ask of this one.
     pub(crate) kept: Arc<Kept>,
+    /// Who watches what is handed on.
+    pub(crate) watched: Option<Watched>,
+}
+
+/// Shows what a step hands on.
+pub(crate) struct Watched {
+    /// Who watches.
+    pub(crate) observer: Arc<dyn Observer>,
+    /// The address of the step.
+    pub(crate) step: String,
 }
 
 /// Prints a stream.
@@ -66,7 +76,6 @@ impl Batch {
 
 impl Printed {
     fn print(&self, items: &[Item]) -> std::io::Result<()> {
-        let records = |items: &[Item]| items.iter().map(|item| item.current.record()).collect::<Vec<Record>>();
         if !self.mixed {
             return self.observer.records(self.stream.as_deref(), &records(items));
         }
@@ -79,7 +88,11 @@ impl Printed {
 impl Outlet {
     /// Tells whether anybody takes what is handed on.
     pub(crate) fn is_taken(&self) -> bool {
-        !self.consumers.is_empty() || self.out.is_some() || self.printed.is_some() || self.kept.is_asked_for()
+        !self.consumers.is_empty()
+            || self.out.is_some()
+            || self.printed.is_some()
+            || self.kept.is_asked_for()
+            || self.watched.is_some()
     }
 
     /// Hands a batch on; returns when all who take it have room.
@@ -89,6 +102,9 @@ impl Outlet {
             return Ok(());
         }
         self.kept.keep(&items, &claim)?;
+        if let Some(Watched { observer, step }) = &self.watched {
+            observer.handed_on(step, &records(&items));
+        }
         if let Some(printed) = &self.printed {
             printed.print(&items).map_err(|error| {
                 Failure::new(
@@ -113,6 +129,10 @@ impl Outlet {
             _ = consumer.send(Delivery::End).await;
         }
     }
+}
+
+fn records(items: &[Item]) -> Vec<Record> {
+    items.iter().map(|item| item.current.record()).collect()
 }
 
 /// Lets a stream pass that nobody needs: what is in it counts as delivered.

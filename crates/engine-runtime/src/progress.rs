@@ -87,7 +87,8 @@ impl Progress {
             let saved = if context.options.full_refresh {
                 None
             } else {
-                world.state.load(Kind::Cursor, &progress.identity.key).await?
+                let known = world.state.load(Kind::Cursor, &progress.identity.key).await?;
+                known.or_else(|| context.options.cursor(asker.tally.step(), &endpoint.id()))
             };
             let saved = saved.and_then(|bytes| String::from_utf8(bytes).ok());
             let can_restart =

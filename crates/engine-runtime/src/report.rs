@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine_source::Finding;
+use engine_source::{Finding, Span};
 use serde::{Deserialize, Serialize};
 
 use crate::record::Record;
@@ -163,6 +163,21 @@ pub trait Observer: Send + Sync {
     ///
     /// Fails where they cannot be printed; the run then ends.
     fn records(&self, stream: Option<&str>, records: &[Record]) -> io::Result<()>;
+
+    /// Tells whether it wants to see what each step hands on, taken by others or not.
+    fn watches(&self) -> bool {
+        false
+    }
+
+    /// Takes records that a step hands on, by its address; only where it [watches](Self::watches).
+    fn handed_on(&self, step: &str, records: &[Record]) {
+        _ = (step, records);
+    }
+
+    /// Is told which rule of an endpoint's `errors` took an answer, by a place in it.
+    fn ruled(&self, rule: Span) {
+        _ = rule;
+    }
 }
 
 /// What became of a step.

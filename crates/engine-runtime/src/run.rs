@@ -33,6 +33,8 @@ use crate::writers::Writers;
 pub struct RunOptions {
     /// The inputs that are given, as texts or as values of their types.
     pub inputs: BTreeMap<String, Value>,
+    /// What started it, the name `trigger` of the spec; somebody by hand if none.
+    pub trigger: Option<Value>,
     /// How many records each read takes at most.
     pub limit: Option<u64>,
     /// Whether everything is read, as if no run had been before.
@@ -51,8 +53,23 @@ pub struct RunOptions {
     pub started_at: Option<Timestamp>,
     /// The dead letters that are sent again; nothing else is read then.
     pub retry: Option<Retry>,
+    /// Whether nobody is reached: how hosts are connected to is not looked at, so that certificates need not be there. For tests.
+    pub offline: bool,
+    /// How far reads came before where nothing is kept of them, by the addresses of steps or the names of endpoints. For tests.
+    pub cursors: BTreeMap<String, String>,
     /// How the run is written down, so that it is gone on with where it breaks off; if it is.
     pub journaling: Option<Journaling>,
+}
+
+impl RunOptions {
+    /// Returns how far a read came before: that of a step, or that of an endpoint.
+    pub(crate) fn cursor(&self, step: &str, endpoint: &str) -> Option<Vec<u8>> {
+        let name = endpoint.split_once('.').map_or(endpoint, |(_, name)| name);
+        [step, endpoint, name]
+            .iter()
+            .find_map(|stream| self.cursors.get(*stream))
+            .map(|cursor| cursor.clone().into_bytes())
+    }
 }
 
 /// What all steps of a flow share.
@@ -108,6 +125,7 @@ pub async fn run(
         options.run_id = Some(entry.id.clone());
         options.started_at = Some(entry.started_at);
         options.inputs = journal::inputs_of(entry);
+        options.trigger = journal::trigger_of(entry);
     }
     let id = options.run_id.clone().unwrap_or_else(|| run_id(&world));
     let mut context = match prepare(plan, &world, options, sinks, observer, id.clone()) {
@@ -173,6 +191,7 @@ async fn journaled(
         id: &context.id,
         started_at: context.started_at,
         inputs: context.base.get("inputs").unwrap_or(&Value::Null),
+        trigger: context.options.trigger.as_ref(),
         plan: &context.plan,
         world,
         journaling,
@@ -275,7 +294,7 @@ fn prepare(
         findings.push(failure.finding(None, &plan.sources));
         findings
     })?;
-    let letters = Arc::new(StoredLetters::new(&plan, &base));
+    let letters = Arc::new(StoredLetters::new(&plan, &base, options.trigger.as_ref()));
     Ok(RunContext {
         journal: Journal::unkept(Shape::of(&plan)),
         started_at,
@@ -314,7 +333,9 @@ pub(crate) fn declared_scope(
         ("flow", Value::from(plan.name.as_str())),
         ("started_at", Value::from(started.to_string())),
     ]);
-    let trigger = Value::object([("type", Value::from("manual")), ("time", Value::from(started.to_string()))]);
+    let trigger = options.trigger.clone().unwrap_or_else(|| {
+        Value::object([("type", Value::from("manual")), ("time", Value::from(started.to_string()))])
+    });
     let scope = Scope::new(host).with("run", run).with("trigger", trigger);
     let environment = Arc::clone(&world.environment);
     let inputs =

@@ -53,6 +53,11 @@ impl Tally {
         self.observer.event(Event::Progress { step: Arc::clone(&self.step), counts });
     }
 
+    /// Tells the observer which rule took an answer.
+    pub(crate) fn ruled(&self, rule: engine_source::Span) {
+        self.observer.ruled(rule);
+    }
+
     /// Tells the observer what happens.
     pub(crate) fn event(&self, event: Event) {
         self.observer.event(event);

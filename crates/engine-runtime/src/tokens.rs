@@ -251,7 +251,9 @@ impl Exchanges {
             // However long the attempts take, nobody takes the lock meanwhile.
             self.world().state.lock(lock, self.owner(), self.now(), LEASE).await?;
             asked.tally.add(|counts| counts.requests += 1);
-            let sent = self.world().transport.send(self.outgoing(request, asked.endpoint, TIMEOUT));
+            let mut outgoing = self.outgoing(request, asked.endpoint, TIMEOUT);
+            outgoing.asked = format!("{}.auth", asked.endpoint.api).into();
+            let sent = self.world().transport.send(outgoing);
             let sent = self.keeping(lock, sent);
             let came = if ask.is_refresh {
                 // What rotates a token is let finish: the old one may be worth nothing already.

@@ -43,6 +43,7 @@ fn send(outgoing: Outgoing) -> Incoming {
 
 fn request(method: http::Method, address: SocketAddr, body: Payload) -> Outgoing {
     Outgoing {
+        asked: Arc::default(),
         method,
         url: Url::parse(&format!("http://{address}/")).unwrap(),
         headers: HeaderMap::new(),

@@ -40,7 +40,12 @@ impl Cursor {
         let key = derive_key([flow, site.address(), &id, &given].map(str::as_bytes));
         let label = format!("{flow}, step {}: {id} {given}", site.address());
         let world = context.exchanges.world();
-        let saved = if context.options.full_refresh { None } else { world.state.load(Kind::Cursor, &key).await? };
+        let saved = if context.options.full_refresh {
+            None
+        } else {
+            let known = world.state.load(Kind::Cursor, &key).await?;
+            known.or_else(|| context.options.cursor(site.address(), &id))
+        };
         let saved = saved.and_then(|bytes| String::from_utf8(bytes).ok());
         let scope = scope.with("params", params.clone());
         let advance = Advance::new(&plan, saved.as_deref(), false, &scope, world.clock.now())?;

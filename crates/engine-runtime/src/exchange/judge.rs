@@ -177,7 +177,12 @@ pub(super) fn ruling(
 ) -> Result<Option<Ruling>, Failure> {
     let Some(known) = known.filter(|known| !known.rules.is_empty()) else { return Ok(None) };
     let place = || format!("{} after status {}", shown(request, asked), answer.status);
-    known.rules.judge(answer, request, asked.scope).map_err(|error| told(Failure::from(error), &place(), request))
+    let ruling = known.rules.judge(answer, request, asked.scope);
+    let ruling = ruling.map_err(|error| told(Failure::from(error), &place(), request))?;
+    if let Some(ruling) = &ruling {
+        asked.tally.ruled(ruling.span);
+    }
+    Ok(ruling)
 }
 
 /// Says why there is no answer, and will be none however often it is tried.

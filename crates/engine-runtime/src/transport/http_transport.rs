@@ -39,7 +39,8 @@ impl HttpTransport {
     }
 
     async fn exchange(&self, outgoing: Outgoing) -> Result<Incoming, TransportError> {
-        let Outgoing { method, url, mut headers, body, timeout, max_body, head, spool_above, connection } = outgoing;
+        let Outgoing { asked: _, method, url, mut headers, body, timeout, max_body, head, spool_above, connection } =
+            outgoing;
         // Addresses that are written out never reach the resolver.
         if !connection.link_local
             && let Some(refused) = Refused::literal(&url)

@@ -13,6 +13,8 @@ use super::{Connection, HeadBounds};
 /// A request as it goes out.
 #[derive(Clone)]
 pub struct Outgoing {
+    /// Who is asked: an endpoint, `API.ENDPOINT`, or who gives an API's tokens, `API.auth`. For who answers in an API's place.
+    pub asked: Arc<str>,
     /// The method.
     pub method: http::Method,
     /// The whole URL.

@@ -22,6 +22,7 @@ use super::{Body, Connection, HeadBounds, HttpTransport, Incoming, Outgoing, Pro
 /// Makes a request without anything special.
 fn get(url: &str) -> Outgoing {
     Outgoing {
+        asked: Arc::default(),
         method: http::Method::GET,
         url: Url::parse(url).unwrap(),
         headers: HeaderMap::new(),
