@@ -15,6 +15,7 @@ mod exchange;
 mod failure;
 mod file_path;
 mod frame;
+mod given;
 mod graphql;
 mod hidden;
 mod idempotency;
@@ -70,6 +71,7 @@ mod xml_lists;
 
 pub use engine_spec::sink::{FileCompression, ParquetCompression};
 
+pub use crate::given::{Given, given};
 pub use crate::inbox::{
     Dedupe, EventCount, EventFilter, EventKind, EventStatus, EventStore, NewEvent, Outcome, Put, StoredEvent, Wanted,
 };
