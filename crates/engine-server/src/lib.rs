@@ -1,1 +1,12 @@
 //! When runs start: schedules, webhooks, and the inbox between them and the flows.
+//!
+//! Everything that starts a run is an event, and is on disk before anybody is told that it was taken. Knows neither how specs are found and
+//! compiled nor how what happens is shown: both come from whoever serves.
+
+mod flows;
+mod log;
+mod server;
+
+pub use crate::flows::{Broken, Candidate, Flow, FlowSet, Flows, Loaded, Outcome, Specs};
+pub use crate::log::{Log, Notice};
+pub use crate::server::{Holder, Limits, Server};

@@ -1,0 +1,113 @@
+//! What a server says while it serves.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine_runtime::{Observer, RunReport};
+use engine_source::{Findings, Sources};
+use jiff::Timestamp;
+
+use crate::flows::Flow;
+
+/// Something that happens.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Notice<'a> {
+    /// It listens.
+    Listening {
+        /// Where.
+        address: SocketAddr,
+    },
+    /// A run begins, or goes on.
+    RunStarted {
+        /// Its flow.
+        flow: &'a str,
+        /// Its id, and that of the event that starts it.
+        run: &'a str,
+        /// What the trigger is known by.
+        trigger: &'a str,
+        /// How often the event was tried before.
+        attempts: u32,
+    },
+    /// A run has ended.
+    RunEnded {
+        /// Its flow.
+        flow: &'a str,
+        /// What the trigger is known by.
+        trigger: &'a str,
+        /// What became of it.
+        report: &'a RunReport,
+        /// The files of its spec, in which the places of its errors are.
+        sources: &'a Arc<Sources>,
+        /// How long it took.
+        took: Duration,
+        /// When it is tried again, where it failed and is.
+        again: Option<Timestamp>,
+    },
+    /// A run of a schedule was left out.
+    Skipped {
+        /// Its flow.
+        flow: &'a str,
+        /// What the trigger is known by.
+        trigger: &'a str,
+        /// When it should have run.
+        tick: Timestamp,
+    },
+    /// Runs of a schedule that were missed are made up for.
+    CaughtUp {
+        /// Its flow.
+        flow: &'a str,
+        /// What the trigger is known by.
+        trigger: &'a str,
+        /// How many.
+        runs: usize,
+        /// Whether there were more, which are not made up for.
+        is_bounded: bool,
+    },
+    /// A flow is served from now on, or another version of it.
+    Loaded {
+        /// The flow.
+        flow: &'a str,
+        /// The file of its spec.
+        file: &'a Path,
+    },
+    /// A flow is not served any more: its file is gone.
+    Removed {
+        /// The flow.
+        flow: &'a str,
+        /// The file of its spec.
+        file: &'a Path,
+    },
+    /// A spec was changed and something is wrong with it: what was served goes on.
+    Refused {
+        /// The file.
+        file: &'a Path,
+        /// What is wrong.
+        findings: &'a Findings,
+        /// The files in which that is.
+        sources: &'a Arc<Sources>,
+        /// Whether an older version is served on.
+        is_served: bool,
+    },
+    /// Something is wrong that is no run's fault, and it goes on.
+    Trouble {
+        /// What.
+        message: &'a str,
+    },
+    /// It was asked to end.
+    Stopping {
+        /// How many runs are under way.
+        runs: usize,
+    },
+}
+
+/// Is told what happens, by all that serves at once.
+pub trait Log: Send + Sync {
+    /// Is told of something.
+    fn notice(&self, notice: Notice<'_>);
+
+    /// Makes who is told how a run goes.
+    fn observer(&self, flow: &Flow, run: &str) -> Arc<dyn Observer>;
+}
