@@ -39,7 +39,8 @@ pub(crate) fn byte_of(char: char) -> Option<u8> {
     (!byte.is_ascii()).then_some(byte)
 }
 
-fn char_of(byte: u8) -> Option<char> {
+/// Returns the character that stands for a byte.
+pub(crate) fn char_of(byte: u8) -> Option<char> {
     char::from_u32(FIRST + u32::from(byte))
 }
 

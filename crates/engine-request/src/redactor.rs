@@ -1,5 +1,7 @@
 //! Takes secrets out of texts that are shown, in whatever form they stand there.
 
+use std::ops::Range;
+
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use engine_expr::Secret;
@@ -10,6 +12,8 @@ use crate::raw_text;
 const CUT: usize = 4;
 /// What stands where a text was cut off.
 const MARK: &str = "…";
+/// What stands for a secret.
+const HIDDEN: &str = "***";
 
 /// Takes secrets out of texts: as they are, percent-encoded, form-encoded, escaped as in JSON, and in base64.
 ///
@@ -18,6 +22,8 @@ const MARK: &str = "…";
 #[derive(Clone, Default)]
 pub struct Redactor {
     needles: Vec<Needle>,
+    /// For every byte whether a secret may begin with it, in any form: most of a long text is passed over by this alone.
+    starts: Vec<bool>,
 }
 
 #[derive(Clone, PartialEq, Eq)]
@@ -56,6 +62,7 @@ impl Redactor {
             }
         }
         self.needles.sort_by_key(|needle| std::cmp::Reverse(needle.chars.len()));
+        self.learn_starts();
     }
 
     /// Returns whether there is nothing to take out.
@@ -65,32 +72,59 @@ impl Redactor {
 
     /// Returns whether a secret stands in a text.
     pub fn finds(&self, text: &str) -> bool {
-        text.char_indices().any(|(at, _)| self.matched(text, at).is_some())
+        self.next(text, 0, text.contains(MARK)).is_some()
     }
 
     /// Returns the text with `***` for every secret.
     pub fn redact(&self, text: &str) -> String {
-        if self.needles.is_empty() {
-            return text.to_owned();
-        }
         let mut out = String::with_capacity(text.len());
         let mut at = 0;
-        while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
-            if let Some((end, is_base64)) = self.matched(text, at) {
-                at = end;
-                if is_base64 {
-                    let kept = out.trim_end_matches(is_base64_char).len();
-                    out.truncate(kept);
-                    at += text.get(at..).map_or(0, |rest| rest.len() - rest.trim_start_matches(is_base64_char).len());
-                }
-                out.push_str("***");
-                continue;
-            }
-            let Some(char) = rest.chars().next() else { break };
-            out.push(char);
-            at += char.len_utf8();
+        for found in self.spans(text) {
+            out.push_str(text.get(at..found.start).unwrap_or_default());
+            out.push_str(HIDDEN);
+            at = found.end;
         }
+        out.push_str(text.get(at..).unwrap_or_default());
         out
+    }
+
+    /// Returns the bytes with `***` for every secret; those that are no text stay as they are.
+    pub fn redact_bytes(&self, bytes: &[u8]) -> Vec<u8> {
+        raw_text::encode(&self.redact(&raw_text::decode(bytes)))
+    }
+
+    /// Returns where secrets stand in a text, in their order.
+    pub fn spans(&self, text: &str) -> Vec<Range<usize>> {
+        let mut spans: Vec<Range<usize>> = Vec::new();
+        let (mut at, is_cut) = (0, text.contains(MARK));
+        while let Some((mut start, mut end, is_base64)) = self.next(text, at, is_cut) {
+            if is_base64 {
+                let before = text.get(at..start).unwrap_or_default();
+                start = at + before.trim_end_matches(is_base64_char).len();
+                end += text.get(end..).map_or(0, |rest| rest.len() - rest.trim_start_matches(is_base64_char).len());
+            }
+            at = end;
+            spans.push(start..end);
+        }
+        spans
+    }
+
+    /// Returns the next secret from a place on: where it begins and ends, and whether it is base64.
+    fn next(&self, text: &str, from: usize, is_cut: bool) -> Option<(usize, usize, bool)> {
+        if self.needles.is_empty() {
+            return None;
+        }
+        let may_start = |byte: &u8| self.starts.get(usize::from(*byte)).copied().unwrap_or_default();
+        let mut at = from;
+        loop {
+            at += text.as_bytes().get(at..)?.iter().position(may_start)?;
+            if text.is_char_boundary(at)
+                && let Some((end, is_base64)) = self.matched(text, at, is_cut)
+            {
+                return Some((at, end, is_base64));
+            }
+            at += 1;
+        }
     }
 
     fn push(&mut self, text: &str, is_base64: bool) {
@@ -99,15 +133,37 @@ impl Redactor {
             self.needles.push(needle);
             // The longest first, so that a secret within another one leaves nothing of it.
             self.needles.sort_by_key(|needle| std::cmp::Reverse(needle.chars.len()));
+            self.learn_starts();
         }
     }
 
-    fn matched(&self, text: &str, at: usize) -> Option<(usize, bool)> {
+    fn learn_starts(&mut self) {
+        self.starts = vec![false; 256];
+        let mut learn = |byte: u8| {
+            if let Some(start) = self.starts.get_mut(usize::from(byte)) {
+                *start = true;
+            }
+        };
+        // What begins an escape.
+        b"%\\&".iter().copied().for_each(&mut learn);
+        for first in self.needles.iter().filter_map(|needle| needle.chars.first()) {
+            match u8::try_from(u32::from(*first)) {
+                Ok(byte) if byte.is_ascii() => learn(byte),
+                // In whatever encoding.
+                _ => (0x80..=0xff).for_each(&mut learn),
+            }
+            if *first == ' ' {
+                learn(b'+');
+            }
+        }
+    }
+
+    fn matched(&self, text: &str, at: usize, is_cut: bool) -> Option<(usize, bool)> {
         let bytes = text.as_bytes();
         let whole = |needle: &Needle| needle.matched(bytes, at).map(|end| (end, needle.is_base64));
         let cut = |needle: &Needle| needle.cut(bytes, at).map(|end| (end, needle.is_base64));
         let found = self.needles.iter().find_map(whole);
-        found.or_else(|| if text.contains(MARK) { self.needles.iter().find_map(cut) } else { None })
+        found.or_else(|| if is_cut { self.needles.iter().find_map(cut) } else { None })
     }
 }
 
@@ -187,6 +243,12 @@ fn forms(text: &[u8], at: usize, char: char, found: &mut impl FnMut(usize)) {
     }
     if char == ' ' && rest.first() == Some(&b'+') {
         found(at + 1);
+    }
+    if let Some(shown) = u8::try_from(u32::from(char)).ok().filter(|byte| !byte.is_ascii()).and_then(raw_text::char_of)
+        && rest.starts_with(shown.encode_utf8(&mut [0; 4]).as_bytes())
+    {
+        // A text in Latin-1, of which each byte is a character of its own.
+        found(at + shown.len_utf8());
     }
     if let Some(byte) = raw_text::byte_of(char) {
         // As who reads the byte as Latin-1 shows it, who reads it as UTF-8, and who encodes it.
@@ -392,6 +454,16 @@ mod tests {
     fn takes_out_the_longest() {
         let redactor = Redactor::new([Secret::new("abc"), Secret::new("abcdef"), Secret::new("abcdef\n")]);
         assert_eq!(redactor.redact("x abcdef abc abcdeabc"), "x *** *** ***de***");
+    }
+
+    #[test]
+    fn takes_secrets_out_of_bytes() {
+        let redactor = redactor("clé+s");
+        assert_eq!(redactor.redact_bytes(b"\xff\x00 cl\xe9+s \xfe"), b"\xff\x00 *** \xfe");
+        assert_eq!(redactor.redact_bytes("\u{f7ef} clé%2Bs".as_bytes()), "\u{f7ef} ***".as_bytes());
+        let text = "clé+s, Y2zDqStz and clé+s";
+        let found: Vec<&str> = redactor.spans(text).into_iter().map(|span| text.get(span).unwrap_or_default()).collect();
+        assert_eq!(found, ["clé+s", "Y2zDqStz", "clé+s"]);
     }
 
     #[test]
