@@ -36,6 +36,9 @@ pub(crate) struct Content {
     pub(crate) started_at: String,
     /// The inputs of the run, as JSON.
     pub(crate) inputs: String,
+    /// What started the run, if it was not somebody by hand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) trigger: Option<String>,
     /// The address of the step.
     pub(crate) step: String,
     /// Which record it is, in words.
@@ -83,6 +86,8 @@ pub(crate) struct KeptItem {
     stream: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     exchange: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    page_key: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     response: Option<String>,
     is_keyed: bool,
@@ -164,6 +169,11 @@ impl Letter {
         given.map(|(name, value)| (name.to_string(), value.clone())).collect()
     }
 
+    /// Returns what started the run, if it was not somebody by hand.
+    pub fn trigger(&self) -> Option<Value> {
+        self.content.trigger.as_deref().map(json)
+    }
+
     /// Returns all of it, for people and programs.
     pub fn to_value(&self) -> Value {
         let Content {
@@ -172,6 +182,7 @@ impl Letter {
             run,
             started_at,
             inputs,
+            trigger,
             step,
             place,
             attempts,
@@ -205,6 +216,7 @@ impl Letter {
             ("run", Value::from(run.as_str())),
             ("started_at", Value::from(started_at.as_str())),
             ("inputs", json(inputs)),
+            ("trigger", trigger.as_deref().map(json).unwrap_or_default()),
             ("step", Value::from(step.as_str())),
             ("place", Value::from(place.as_str())),
             ("attempts", Value::from(u64::from(*attempts))),
@@ -256,6 +268,7 @@ impl KeptItem {
             current,
             stream: item.origin.stream.to_string(),
             exchange: item.origin.exchange.clone(),
+            page_key: item.origin.page_key.clone(),
             response: item.origin.response.as_ref().map(Value::to_json),
             is_keyed: item.origin.is_keyed,
             is_part: item.origin.is_part,
@@ -273,6 +286,7 @@ impl KeptItem {
         let origin = Origin {
             stream: self.stream.as_str().into(),
             exchange: self.exchange.clone(),
+            page_key: self.page_key.clone(),
             response: self.response.as_deref().map(json),
             is_keyed: self.is_keyed,
             is_part: self.is_part,
@@ -295,7 +309,8 @@ mod tests {
 
     fn item(json: &str, parent: Option<Item>, is_keyed: bool) -> Item {
         let exchange = Some("GET https://shop.example/orders, page 2".to_owned());
-        let origin = Origin { stream: "orders".into(), exchange, is_keyed, ..Origin::default() };
+        let page_key = Some("orders/0#2".to_owned());
+        let origin = Origin { stream: "orders".into(), exchange, page_key, is_keyed, ..Origin::default() };
         let item = Item::new(Json::copy(json), parent.map(Arc::new), Arc::new(origin), 7);
         Item { current: Json::copy("{\"made\": 1}"), ..item }
     }

@@ -43,15 +43,17 @@ pub(crate) struct StoredLetters {
     flow: String,
     spec: String,
     inputs: String,
+    trigger: Option<String>,
 }
 
 impl StoredLetters {
     /// Keeps the letters of a flow that was started with these names.
-    pub(crate) fn new(plan: &Plan, base: &Scope) -> Self {
+    pub(crate) fn new(plan: &Plan, base: &Scope, trigger: Option<&Value>) -> Self {
         Self {
             flow: plan.name.clone(),
             spec: plan.path.display().to_string(),
             inputs: base.get("inputs").map_or_else(|| "{}".to_owned(), Value::to_json),
+            trigger: trigger.map(Value::to_json),
         }
     }
 
@@ -67,6 +69,7 @@ impl StoredLetters {
             run: context.id.clone(),
             started_at: context.started_at.to_string(),
             inputs: self.inputs.clone(),
+            trigger: self.trigger.clone(),
             step: (*step).to_owned(),
             place: context.redact(&item.describe()),
             attempts: before.map_or(1, |letter| letter.content().attempts + 1),

@@ -62,6 +62,7 @@ fn run(id: &str, second: i64) -> RunEntry {
         plan: "p1".to_owned(),
         given: "g1".to_owned(),
         inputs: br#"{"customer":"Ada"}"#.to_vec(),
+        trigger: Some(br#"{"type":"webhook"}"#.to_vec()),
         status: RunStatus::Running,
         started_at: at(second),
         ended_at: None,

@@ -69,6 +69,8 @@ pub(crate) struct Begin<'a> {
     pub(crate) started_at: Timestamp,
     /// All its inputs.
     pub(crate) inputs: &'a Value,
+    /// What started it, if it was not somebody by hand.
+    pub(crate) trigger: Option<&'a Value>,
     pub(crate) plan: &'a Plan,
     pub(crate) world: &'a World,
     pub(crate) journaling: &'a Journaling,
@@ -209,7 +211,7 @@ async fn is_under_way(entry: &RunEntry, world: &World, journaling: &Journaling) 
 ///
 /// Fails where what was journaled can't be read, or does not fit the plan.
 pub(crate) async fn begin(found: Found, run: &Begin<'_>) -> Result<(Journal, Option<String>), Failure> {
-    let Begin { id, started_at, inputs, plan, world, journaling, stop } = *run;
+    let Begin { id, started_at, inputs, trigger, plan, world, journaling, stop } = *run;
     let shape = Shape::of(plan);
     let lease = Lease { holder: journaling.holder.clone(), now: world.clock.now(), time: LEASE };
     let mut acks = HashMap::new();
@@ -225,6 +227,7 @@ pub(crate) async fn begin(found: Found, run: &Begin<'_>) -> Result<(Journal, Opt
                 plan: found.plan,
                 given: found.given,
                 inputs: inputs.to_json().into_bytes(),
+                trigger: trigger.map(|trigger| trigger.to_json().into_bytes()),
                 status: RunStatus::Running,
                 started_at,
                 ended_at: None,
@@ -304,6 +307,12 @@ pub(crate) fn inputs_of(entry: &RunEntry) -> BTreeMap<String, Value> {
     let members = inputs.as_ref().and_then(Value::as_object);
     let given = members.into_iter().flat_map(Members::iter).filter(|(_, value)| !value.is_null());
     given.map(|(name, value)| (name.to_string(), value.clone())).collect()
+}
+
+/// Reads what a run was started by.
+pub(crate) fn trigger_of(entry: &RunEntry) -> Option<Value> {
+    let text = std::str::from_utf8(entry.trigger.as_deref()?).ok()?;
+    Value::from_json(text).ok()
 }
 
 /// Tells whether a plan does anything that must not be lost or done twice, beside reading and printing.

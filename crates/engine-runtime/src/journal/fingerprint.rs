@@ -43,5 +43,8 @@ pub(super) fn of_given(
     for (name, value) in &given {
         parts.extend([*name, value.as_str()]);
     }
+    let trigger = options.trigger.as_ref().map(Value::to_json);
+    // No input has such a name.
+    parts.extend(trigger.iter().flat_map(|trigger| [" trigger", trigger]));
     state.fingerprint(&parts)
 }

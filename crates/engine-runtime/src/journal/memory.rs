@@ -73,7 +73,7 @@ impl MemoryRuns {
             .runs
             .values()
             .filter(|run| flow.is_none_or(|flow| run.entry.flow == flow))
-            .map(|run| RunEntry { inputs: Vec::new(), ..run.entry.clone() })
+            .map(|run| RunEntry { inputs: Vec::new(), trigger: None, ..run.entry.clone() })
             .collect();
         runs.sort_by(|left, right| (right.started_at, &right.id).cmp(&(left.started_at, &left.id)));
         runs.truncate(most as usize);
@@ -127,6 +127,7 @@ impl MemoryRuns {
                 run.acks.clear();
                 run.records.clear();
                 run.entry.inputs.clear();
+                run.entry.trigger = None;
             }
         }
         if run.entry.is_cancelled { Standing::Cancelled } else { Standing::Held }

@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use tokio::sync::{Notify, OnceCell, oneshot};
 
-pub(crate) use begin::{Begin, Found, begin, find, inputs_of};
+pub(crate) use begin::{Begin, Found, begin, find, inputs_of, trigger_of};
 pub use begin::{Journaling, Resume};
 pub(crate) use effect::Effect;
 pub(crate) use memory::MemoryRuns;

@@ -25,7 +25,7 @@ pub trait RunStore: Send + Sync {
     /// Finds a run.
     fn find_run<'a>(&'a self, run: &'a str) -> BoxFuture<'a, Result<Option<RunEntry>, StateError>>;
 
-    /// Lists the runs, of one flow or of all, the newest first, at most so many. Their inputs are left out.
+    /// Lists the runs, of one flow or of all, the newest first, at most so many. What they were given is left out.
     fn list_runs<'a>(&'a self, flow: Option<&'a str>, most: u32) -> BoxFuture<'a, Result<Vec<RunEntry>, StateError>>;
 
     /// Returns what was journaled of a run.
@@ -69,6 +69,8 @@ pub struct RunEntry {
     pub given: String,
     /// What it was given, as JSON.
     pub inputs: Vec<u8>,
+    /// What started it, as JSON; none where somebody did by hand.
+    pub trigger: Option<Vec<u8>>,
     /// How it stands.
     pub status: RunStatus,
     /// When it began.

@@ -7,11 +7,12 @@ use engine_runtime::{
 };
 
 use super::cipher::Cipher;
-use super::runs::{Journaled, Sealed};
+use super::runs::{Given, Journaled, Sealed};
 use super::{SqliteState, is_encrypted, name_of, wrong_key};
 
 /// What is sealed of a run, by which it is bound to its place.
-pub(super) const INPUTS: &str = "run inputs";
+const INPUTS: &str = "run inputs";
+const TRIGGER: &str = "run trigger";
 const CHUNK: &str = "run journal";
 const SNAPSHOT: &str = "run snapshot";
 const EFFECT: &str = "run effect";
@@ -25,9 +26,9 @@ impl RunStore for SqliteState {
             let (path, place) = (self.path.clone(), self.key.place());
             self.on_file(move |files| {
                 let cipher = check(files)?;
-                let inputs = cipher.seal_as(INPUTS, &run.id, &run.inputs)?;
+                let given = seal_given(&cipher, &run)?;
                 let database = files.made()?;
-                database.begin_run(&run, &inputs, &cipher.mark, KEPT_RUNS)?;
+                database.begin_run(&run, &given, &cipher.mark, KEPT_RUNS)?;
                 // Another process may have been first, with another key.
                 if database.mark()?.is_some_and(|mark| mark != cipher.mark) {
                     database.forget_run(&run.id)?;
@@ -69,12 +70,11 @@ impl RunStore for SqliteState {
                 })
                 .await?;
             let Some((entry, sealed)) = found else { return Ok(None) };
-            if sealed.is_empty() {
+            if sealed.inputs.is_empty() {
                 return Ok(Some(entry));
             }
             let cipher = self.on_file(self.key_check()?).await?;
-            let inputs = opened(&self.path, &cipher, INPUTS, &entry.id, &sealed, &entry.id)?;
-            Ok(Some(RunEntry { inputs, ..entry }))
+            opened_given(&self.path, &cipher, entry, &sealed).map(Some)
         })
     }
 
@@ -155,6 +155,27 @@ impl RunStore for SqliteState {
             None => Ok(false),
         }))
     }
+}
+
+/// Seals what a run was given.
+pub(super) fn seal_given(cipher: &Cipher, run: &RunEntry) -> Result<Given, StateError> {
+    Ok(Given {
+        inputs: cipher.seal_as(INPUTS, &run.id, &run.inputs)?,
+        trigger: run.trigger.as_ref().map(|trigger| cipher.seal_as(TRIGGER, &run.id, trigger)).transpose()?,
+    })
+}
+
+/// Opens what a run was given.
+pub(super) fn opened_given(
+    store: &Path,
+    cipher: &Cipher,
+    entry: RunEntry,
+    sealed: &Given,
+) -> Result<RunEntry, StateError> {
+    let open = |what, sealed: &[u8]| opened(store, cipher, what, &entry.id, sealed, &entry.id);
+    let inputs = open(INPUTS, &sealed.inputs)?;
+    let trigger = sealed.trigger.as_ref().map(|trigger| open(TRIGGER, trigger)).transpose()?;
+    Ok(RunEntry { inputs, trigger, ..entry })
 }
 
 /// Opens what was journaled of a run.

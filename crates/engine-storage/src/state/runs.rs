@@ -9,6 +9,12 @@ use super::database::{Database, damaged, failed};
 /// The columns of a run, in the order in which [`read`] takes them.
 const COLUMNS: &str = "id, flow, spec, plan, given, status, started_at, ended_at, error, holder, held_until, cancelled";
 
+/// What a run was given, sealed.
+pub(super) struct Given {
+    pub(super) inputs: Vec<u8>,
+    pub(super) trigger: Option<Vec<u8>>,
+}
+
 /// What becomes of a run, all of it sealed.
 #[derive(Default)]
 pub(super) struct Sealed {
@@ -34,7 +40,7 @@ pub(super) struct Journaled {
 
 impl Database {
     /// Keeps a run that begins, and forgets those of its flow that are done and long past.
-    pub(super) fn begin_run(&mut self, run: &RunEntry, inputs: &[u8], mark: &str, keep: u32) -> Result<(), StateError> {
+    pub(super) fn begin_run(&mut self, run: &RunEntry, given: &Given, mark: &str, keep: u32) -> Result<(), StateError> {
         let result = self.write(true, |connection| {
             connection.execute(
                 "DELETE FROM runs WHERE flow = ?1 AND status IN ('ok', 'partial') AND id NOT IN
@@ -43,22 +49,23 @@ impl Database {
             )?;
             super::database::keep_mark(connection, mark)?;
             connection.execute(
-                "INSERT INTO runs (id, flow, spec, plan, given, inputs, status, started_at, ended_at, error, holder, held_until, cancelled)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+                "INSERT INTO runs (id, flow, spec, plan, given, inputs, status, started_at, ended_at, error, holder, held_until, cancelled, started_by)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
                 params![
                     run.id,
                     run.flow,
                     run.spec,
                     run.plan,
                     run.given,
-                    inputs,
+                    given.inputs,
                     run.status.as_str(),
                     run.started_at.as_microsecond(),
                     run.ended_at.map(Timestamp::as_microsecond),
                     run.error,
                     run.holder,
                     run.held_until.as_microsecond(),
-                    run.is_cancelled
+                    run.is_cancelled,
+                    given.trigger
                 ],
             )?;
             Ok(())
@@ -83,14 +90,17 @@ impl Database {
         taken.map(|count| count > 0).map_err(|error| failed(self.path(), &error))
     }
 
-    /// Finds a run, with its inputs as they are sealed.
-    pub(super) fn find_run(&mut self, id: &str) -> Result<Option<(RunEntry, Vec<u8>)>, StateError> {
+    /// Finds a run, with what it was given as it is sealed.
+    pub(super) fn find_run(&mut self, id: &str) -> Result<Option<(RunEntry, Given)>, StateError> {
         let found = self
             .connection()
-            .prepare_cached(&format!("SELECT {COLUMNS}, inputs FROM runs WHERE id = ?1"))
-            .and_then(|mut statement| statement.query_row([id], |row| Ok((read(row)?, row.get(12)?))).optional());
+            .prepare_cached(&format!("SELECT {COLUMNS}, inputs, started_by FROM runs WHERE id = ?1"))
+            .and_then(|mut statement| {
+                let given = |row: &Row<'_>| rusqlite::Result::Ok(Given { inputs: row.get(12)?, trigger: row.get(13)? });
+                statement.query_row([id], |row| Ok((read(row)?, given(row)?))).optional()
+            });
         match found.map_err(|error| failed(self.path(), &error))? {
-            Some((run, inputs)) => Ok(Some((run.map_err(|why| damaged(self.path(), &why))?, inputs))),
+            Some((run, given)) => Ok(Some((run.map_err(|why| damaged(self.path(), &why))?, given))),
             None => Ok(None),
         }
     }
@@ -235,7 +245,7 @@ fn commit(connection: &Connection, id: &str, lease: &Lease, changes: &Sealed) ->
             for table in ["journal", "snapshots", "acks", "records"] {
                 connection.execute(&format!("DELETE FROM {table} WHERE run = ?1"), [id])?;
             }
-            connection.execute("UPDATE runs SET inputs = x'' WHERE id = ?1", [id])?;
+            connection.execute("UPDATE runs SET inputs = x'', started_by = NULL WHERE id = ?1", [id])?;
         }
     }
     Ok(if is_cancelled { Standing::Cancelled } else { Standing::Held })
@@ -253,6 +263,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Result<RunEntry, String>> {
         plan: row.get(3)?,
         given: row.get(4)?,
         inputs: Vec::new(),
+        trigger: None,
         status: RunStatus::Running,
         started_at: Timestamp::MIN,
         ended_at: None,

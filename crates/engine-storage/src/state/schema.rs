@@ -73,6 +73,9 @@ const STEPS: &[&str] = &[
         PRIMARY KEY (run, step, number)
     ) STRICT, WITHOUT ROWID;
 ",
+    "
+    ALTER TABLE runs ADD COLUMN started_by BLOB; -- sealed
+",
 ];
 
 /// Why a database is not one of ours.

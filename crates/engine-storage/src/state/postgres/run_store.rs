@@ -5,7 +5,7 @@ use engine_runtime::{
 };
 
 use super::PostgresState;
-use crate::state::run_store::{self, INPUTS, RECORDS};
+use crate::state::run_store::{self, RECORDS};
 use crate::state::runs::Journaled;
 
 impl RunStore for PostgresState {
@@ -13,11 +13,11 @@ impl RunStore for PostgresState {
         let run = run.clone();
         Box::pin(async move {
             let cipher = self.cipher()?;
-            let inputs = cipher.seal_as(INPUTS, &run.id, &run.inputs)?;
+            let given = run_store::seal_given(&cipher, &run)?;
             let mark = cipher.mark.clone();
             let begun = self.ask(async move |database| {
                 database.make().await?;
-                database.begin_run(&run, &inputs, &mark, KEPT_RUNS).await
+                database.begin_run(&run, &given, &mark, KEPT_RUNS).await
             });
             if begun.await? { Ok(()) } else { Err(self.wrong_key()) }
         })
@@ -50,12 +50,11 @@ impl RunStore for PostgresState {
                 )
                 .await?;
             let Some((entry, sealed)) = found else { return Ok(None) };
-            if sealed.is_empty() {
+            if sealed.inputs.is_empty() {
                 return Ok(Some(entry));
             }
             let cipher = self.checked_cipher().await?;
-            let inputs = run_store::opened(self.shown(), &cipher, INPUTS, &entry.id, &sealed, &entry.id)?;
-            Ok(Some(RunEntry { inputs, ..entry }))
+            run_store::opened_given(self.shown(), &cipher, entry, &sealed).map(Some)
         })
     }
 

@@ -6,7 +6,7 @@ use engine_runtime::{Entry, Lease, RunEntry, RunRecords, RunStatus, Standing};
 use jiff::Timestamp;
 use tokio_postgres::Row;
 
-use super::super::runs::{Journaled, Sealed};
+use super::super::runs::{Given, Journaled, Sealed};
 use super::database::{Database, damaged};
 use crate::postgres::{Failure, Trouble};
 
@@ -15,7 +15,7 @@ impl Database {
     pub(super) async fn begin_run(
         &mut self,
         run: &RunEntry,
-        inputs: &[u8],
+        given: &Given,
         mark: &str,
         keep: u32,
     ) -> Result<bool, Failure> {
@@ -32,8 +32,8 @@ impl Database {
             // The same run with the same seal is this very one, which is kept a second time.
             let begun = this
                 .execute(
-                    "INSERT INTO runs (id, flow, spec, plan, given, inputs, status, started_at, ended_at, error, holder, held_until, cancelled)
-                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+                    "INSERT INTO runs (id, flow, spec, plan, given, inputs, status, started_at, ended_at, error, holder, held_until, cancelled, started_by)
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
                      ON CONFLICT (id) DO UPDATE SET held_until = excluded.held_until WHERE runs.inputs = excluded.inputs",
                     &[
                         &run.id,
@@ -41,7 +41,7 @@ impl Database {
                         &run.spec,
                         &run.plan,
                         &run.given,
-                        &inputs,
+                        &given.inputs,
                         &run.status.as_str(),
                         &run.started_at.as_microsecond(),
                         &run.ended_at.map(Timestamp::as_microsecond),
@@ -49,6 +49,7 @@ impl Database {
                         &run.holder,
                         &run.held_until.as_microsecond(),
                         &run.is_cancelled,
+                        &given.trigger,
                     ],
                 )
                 .await?;
@@ -72,16 +73,17 @@ impl Database {
         Ok(taken > 0)
     }
 
-    /// Finds a run, with its inputs as they are sealed.
-    pub(super) async fn find_run(&mut self, id: &str) -> Result<Option<(RunEntry, Vec<u8>)>, Failure> {
+    /// Finds a run, with what it was given as it is sealed.
+    pub(super) async fn find_run(&mut self, id: &str) -> Result<Option<(RunEntry, Given)>, Failure> {
         let found = self
             .row(
-                "SELECT id, flow, spec, plan, given, status, started_at, ended_at, error, holder, held_until, cancelled, inputs
+                "SELECT id, flow, spec, plan, given, status, started_at, ended_at, error, holder, held_until, cancelled, inputs, started_by
                  FROM runs WHERE id = $1",
                 &[&id],
             )
             .await?;
-        found.map(|row| Ok((read(&row)?, row.try_get(12)?))).transpose()
+        let given = |row: &Row| Ok::<_, Failure>(Given { inputs: row.try_get(12)?, trigger: row.try_get(13)? });
+        found.map(|row| Ok((read(&row)?, given(&row)?))).transpose()
     }
 
     /// Lists runs, the newest first.
@@ -190,7 +192,7 @@ impl Database {
                     "DELETE FROM snapshots WHERE run = $1",
                     "DELETE FROM acks WHERE run = $1",
                     "DELETE FROM records WHERE run = $1",
-                    "UPDATE runs SET inputs = '' WHERE id = $1",
+                    "UPDATE runs SET inputs = '', started_by = NULL WHERE id = $1",
                 ] {
                     self.execute(sql, &[&id]).await?;
                 }
@@ -223,6 +225,7 @@ fn read(row: &Row) -> Result<RunEntry, Failure> {
         plan: row.try_get(3)?,
         given: row.try_get(4)?,
         inputs: Vec::new(),
+        trigger: None,
         status: RunStatus::parse(&status).ok_or_else(|| damaged(&format!("`{status}` is not how a run stands")))?,
         started_at: time(row.try_get(6)?)?,
         ended_at: row.try_get::<_, Option<i64>>(7)?.map(time).transpose()?,

@@ -11,7 +11,8 @@ const VERSION: &str = "tables";
 /// What brings the tables from each version to the next. A step is never changed once it was released: one more is added.
 ///
 /// Keys, names and labels are compared byte by byte, whatever the database does with texts.
-const STEPS: &[&str] = &["
+const STEPS: &[&str] = &[
+    "
     CREATE TABLE facts (
         name text COLLATE \"C\" PRIMARY KEY,
         value text NOT NULL
@@ -71,7 +72,11 @@ const STEPS: &[&str] = &["
         body bytea NOT NULL, -- sealed
         PRIMARY KEY (run, step, number)
     );
-"];
+",
+    "
+    ALTER TABLE runs ADD COLUMN started_by bytea; -- sealed
+",
+];
 
 /// Tells whether the tables of this version are there; those of another version, or of something else, are an error.
 pub(super) async fn is_made(client: &Client, schema: &str) -> Result<bool, Failure> {

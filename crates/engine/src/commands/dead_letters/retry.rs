@@ -115,7 +115,8 @@ impl Retrying<'_> {
     /// Sends letters of one run again.
     async fn run(&self, console: &Arc<Console>, letters: Vec<Letter>, stop: &Stop) -> Status {
         let Some(first) = letters.first() else { return Status::Done };
-        let (run, started_at, mut inputs) = (first.run().to_owned(), first.started_at(), first.inputs());
+        let (run, started_at, trigger) = (first.run().to_owned(), first.started_at(), first.trigger());
+        let mut inputs = first.inputs();
         inputs.retain(|name, _| self.plan.inputs.iter().any(|(known, _)| *known.value == **name));
         inputs.extend(self.given.clone());
         let all = letters.len();
@@ -135,6 +136,7 @@ impl Retrying<'_> {
         }
         let options = RunOptions {
             inputs,
+            trigger,
             run_id: Some(run.clone()),
             started_at,
             retry: Some(retry.clone()),
