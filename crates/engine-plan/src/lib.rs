@@ -7,12 +7,15 @@ mod build;
 mod catalog;
 mod check;
 mod compiler;
+mod describe;
 mod files;
 mod flow;
 mod load;
+mod merged;
 mod place;
 mod plan;
 mod rules;
+mod trials;
 mod unsupported;
 
 #[cfg(test)]
@@ -25,11 +28,17 @@ use engine_source::{Findings, Sources};
 
 use crate::compiler::Compiler;
 
+pub use describe::{
+    CaseDescription, CompositeDescription, Description, EndpointDescription, FieldDescription, Fill, Provenance,
+    ReadDescription, RequestDescription, SettingDescription, SinkDescription, StepBlock, StepDescription,
+    TargetDescription,
+};
 pub use files::{Disk, Files};
+pub use merged::{Merged, merged};
 pub use plan::{
     ApiSettings, Batch, Block, Call, Case, Composite, CompositeCall, CompositeRead, Endpoint, Expect, FlowCall,
     Inherited, Items, Kept, Limit, OnError, Plan, Read, Reading, Schema, SchemaError, Sink, SinkRead, SinkRecords,
-    Source, Step, Target, Trigger, Until, Validate, Wait, Write,
+    Source, Step, Target, Trial, Trigger, Until, Validate, Wait, Write,
 };
 pub use rules::{RULES, Rule, Stage, explain};
 
@@ -44,14 +53,14 @@ pub struct Compiled {
     pub sources: Arc<Sources>,
 }
 
-/// Reads a spec, checks it, and makes a plan of it, and of the flows that it runs.
+/// Reads a spec, checks it, and makes a plan of it, and of the flows that it runs. Of a file `*.test.yaml` it is the spec that it names, with
+/// its tests.
 pub fn compile(path: &Path, files: &dyn Files) -> Compiled {
     let mut compiler = Compiler::new(files);
-    let plan = compiler.spec(path);
+    let plan = compiler.any(path);
     let Compiler { loader, mut findings, .. } = compiler;
     findings.sort();
     let sources = Arc::new(loader.into_sources());
-    let plan =
-        plan.filter(|_| !findings.has_errors()).map(|plan| Arc::new(Plan { sources: Arc::clone(&sources), ..plan }));
+    let plan = plan.filter(|_| !findings.has_errors()).map(|plan| Arc::new(plan.with_sources(&sources)));
     Compiled { plan, findings, sources }
 }
