@@ -29,6 +29,7 @@ use crate::credentials::{Credentials, Proof, kept};
 use crate::failure::Failure;
 use crate::hidden::Hidden;
 use crate::origin::{HARMLESS, named_origin, strip};
+use crate::recorder::{Found, RecordedExchange, Recorder, Replayed};
 use crate::report::Event;
 use crate::run::RunOptions;
 use crate::sending::Sending as Once;
@@ -51,6 +52,10 @@ pub(crate) struct Exchanges {
     base: Scope,
     /// Whether the APIs are not asked themselves, so that nobody has to log in.
     is_mocked: bool,
+    /// What stands for what logins gave, where answers come from a recording.
+    replayed: Option<Arc<Replayed>>,
+    /// Who keeps the exchanges.
+    recorder: Option<Arc<dyn Recorder>>,
     /// By what name locks of the store are taken.
     owner: String,
     /// The file of the spec, as it was named.
@@ -100,6 +105,16 @@ pub(crate) struct Asked<'a> {
     pub(crate) without: &'a [String],
     /// Writes down that it goes out, where that is done once only.
     pub(crate) once: Option<&'a Once<'a>>,
+}
+
+/// A request on the wire.
+pub(crate) struct Wired<'a> {
+    pub(crate) request: &'a Prepared,
+    /// Who is asked.
+    pub(crate) who: &'a str,
+    pub(crate) attempt: u32,
+    pub(crate) is_redirect: bool,
+    pub(crate) is_login: bool,
 }
 
 /// What came of an exchange.
@@ -227,6 +242,8 @@ impl Exchanges {
             credentials: Credentials::default(),
             base: base.clone(),
             is_mocked: options.placeholders,
+            replayed: options.replayed.clone(),
+            recorder: options.recorder.clone(),
             owner,
             spec: plan.path.display().to_string(),
             fetching: tokio::sync::RwLock::default(),
@@ -394,6 +411,49 @@ impl Exchanges {
         self.is_mocked
     }
 
+    /// Returns what a run is given whose exchanges come from a recording.
+    pub(crate) fn replayed(&self) -> Option<&Replayed> {
+        self.replayed.as_deref()
+    }
+
+    /// Takes note of something that no exchange says.
+    pub(crate) fn found(&self, found: Found<'_>) {
+        if let Some(recorder) = &self.recorder {
+            recorder.found(found);
+        }
+    }
+
+    /// Keeps an exchange.
+    pub(crate) async fn record(
+        &self,
+        wired: Wired<'_>,
+        asked: &Asked<'_>,
+        sent_at: Timestamp,
+        came: &Result<Incoming, TransportError>,
+    ) {
+        let Some(recorder) = &self.recorder else { return };
+        let Wired { request, who, attempt, is_redirect, is_login } = wired;
+        let mut redactor = self.hidden.redactor();
+        redactor.extend(&request.redactor());
+        let took = Duration::try_from(self.now().duration_since(sent_at)).unwrap_or_default();
+        let step = asked.tally.step();
+        let (came, hidden) = (came.as_ref(), &self.hidden);
+        let exchange = RecordedExchange {
+            step,
+            asked: who,
+            attempt,
+            is_redirect,
+            is_login,
+            request,
+            sent_at,
+            took,
+            came,
+            redactor,
+            hidden,
+        };
+        recorder.exchange(exchange).await;
+    }
+
     /// Returns what takes secrets out of texts.
     pub(crate) fn hidden(&self) -> &Hidden {
         &self.hidden
@@ -524,7 +584,7 @@ impl Exchanges {
         let begun = self.now();
         let signing = if own_origin { signing } else { &[] };
         pass.sent();
-        let came = match self.follow(&request, unsigned, asked, signing, &bounds).await {
+        let came = match self.follow(&request, unsigned, asked, signing, &bounds, attempt.number).await {
             Ok(came) => came,
             // It answered, and led where nobody may go.
             Err(failure) => {
@@ -659,7 +719,7 @@ impl Exchanges {
 
     /// Takes note that the API does not take the tokens of a request; tells whether others can be had.
     fn refuse(&self, held: &[(Proof, Held)], renewed: &mut Renewed) -> bool {
-        if renewed.token || self.is_mocked {
+        if renewed.token || (self.is_mocked && self.replayed.is_none()) {
             return false;
         }
         for (proof, holds) in held.iter().filter(|(proof, _)| proof.is_renewable()) {

@@ -1,5 +1,6 @@
 //! What must not be shown: the declared secrets, and the tokens that come while a run goes.
 
+use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use engine_expr::Secret;
@@ -7,12 +8,17 @@ use engine_request::Redactor;
 
 /// Takes secrets out of whatever is shown. All clones know the same ones.
 #[derive(Clone, Default)]
-pub(crate) struct Hidden(Arc<RwLock<Redactor>>);
+pub struct Hidden(Arc<RwLock<Redactor>>);
 
 impl Hidden {
     /// Begins with these secrets.
     pub(crate) fn new(secrets: impl IntoIterator<Item = Secret>) -> Self {
         Self(Arc::new(RwLock::new(Redactor::new(secrets))))
+    }
+
+    /// Returns what takes out the secrets that are known by now.
+    pub fn redactor(&self) -> Redactor {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Adds secrets.
@@ -24,7 +30,13 @@ impl Hidden {
     }
 
     /// Returns a text with `***` for every secret.
-    pub(crate) fn redact(&self, text: &str) -> String {
+    pub fn redact(&self, text: &str) -> String {
         self.0.read().unwrap_or_else(PoisonError::into_inner).redact(text)
+    }
+}
+
+impl fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hidden(***)")
     }
 }

@@ -40,6 +40,7 @@ mod position;
 mod progress;
 mod read;
 mod record;
+mod recorder;
 mod redirect;
 mod report;
 mod retry;
@@ -72,6 +73,7 @@ mod xml_lists;
 pub use engine_spec::sink::{FileCompression, ParquetCompression};
 
 pub use crate::given::{Given, given};
+pub use crate::hidden::Hidden;
 pub use crate::inbox::{
     Dedupe, EventCount, EventFilter, EventKind, EventStatus, EventStore, NewEvent, Outcome, Put, StoredEvent, Wanted,
 };
@@ -82,6 +84,7 @@ pub use crate::journal::{
 pub use crate::letter::Letter;
 pub use crate::login::{ApiLogin, logins};
 pub use crate::record::Record;
+pub use crate::recorder::{Found, RecordedExchange, RecordedRun, Recorder, Replayed};
 pub use crate::report::{Counts, Event, Observer, RunReport, Status, StepReport, WaitingFor};
 pub use crate::retry::{Refused, Retry};
 pub use crate::run::{RunOptions, run};

@@ -13,6 +13,7 @@ use engine_source::Span;
 use crate::ahead::Asker;
 use crate::failure::Failure;
 use crate::pending::{Keeping, Kept, is_replacing, written_hold, written_unmodified};
+use crate::recorder::Found;
 use crate::state::Kind;
 use crate::traffic;
 
@@ -91,6 +92,10 @@ impl Progress {
                 known.or_else(|| context.options.cursor(asker.tally.step(), &endpoint.id()))
             };
             let saved = saved.and_then(|bytes| String::from_utf8(bytes).ok());
+            if let Some(value) = &saved {
+                let Identity { key, label } = &progress.identity;
+                context.exchanges.found(Found::Cursor { key, label, value });
+            }
             let can_restart =
                 after.is_some() || endpoint.errors.iter().any(|rule| rule.action == Some(ErrorAction::Restart));
             let advance =
@@ -117,6 +122,12 @@ impl Progress {
         let saved = if context.options.full_refresh { None } else { world.state.load(Kind::Validator, &key).await? };
         let saved = saved.and_then(|bytes| Value::from_json(std::str::from_utf8(&bytes).ok()?).ok());
         let saved = saved.filter(|saved| saved.get("request").and_then(Value::as_str) == Some(&request));
+        // What is kept of them has a key that is this store's own.
+        let replayed = context.exchanges.replayed();
+        let saved = replayed.map_or(saved, |replayed| replayed.validators.get(&self.identity.key).cloned());
+        if let Some(value) = &saved {
+            context.exchanges.found(Found::Validators { key: &self.identity.key, value });
+        }
         let condition = |header: &str, member: &str| {
             let value = saved.as_ref()?.get(member)?.clone();
             Some((Place::new(Target::Header(header.into())), value))

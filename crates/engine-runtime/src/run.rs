@@ -20,6 +20,7 @@ use crate::inputs;
 use crate::journal::{self, Journal, Journaling};
 use crate::letters::{DeadLetters, StoredLetters};
 use crate::machine::{self, Part, Shape};
+use crate::recorder::{RecordedRun, Recorder, Replayed};
 use crate::report::{Event, Observer, RunReport, Status};
 use crate::retry::Retry;
 use crate::secrets::SecretsFrom;
@@ -57,6 +58,10 @@ pub struct RunOptions {
     pub offline: bool,
     /// How far reads came before where nothing is kept of them, by the addresses of steps or the names of endpoints. For tests.
     pub cursors: BTreeMap<String, String>,
+    /// Who keeps the exchanges, if anybody does.
+    pub recorder: Option<Arc<dyn Recorder>>,
+    /// What the run is given, where its exchanges come from a recording.
+    pub replayed: Option<Arc<Replayed>>,
     /// How the run is written down, so that it is gone on with where it breaks off; if it is.
     pub journaling: Option<Journaling>,
 }
@@ -138,6 +143,16 @@ pub async fn run(
     if let Err(failure) = journaled(&mut context, found, &world, &stop).await {
         let errors = vec![context.finding("", &failure)];
         return RunReport { id, status: Status::Failed, steps: Vec::new(), errors, rejected: 0 };
+    }
+    if let Some(recorder) = &context.options.recorder {
+        recorder.begin(&RecordedRun {
+            id: &context.id,
+            flow: &context.plan.name,
+            spec: &context.plan.path,
+            started_at: context.started_at,
+            inputs: context.base.get("inputs").unwrap_or(&Value::Null),
+            hidden: &context.hidden,
+        });
     }
     let context = Arc::new(context);
     let removing = context.options.retry.as_ref().map(|retry| (retry, retry.begin(&world)));

@@ -11,9 +11,10 @@ use jiff::SignedDuration;
 
 use crate::body::Takes;
 use crate::credentials::{Proof, Slot};
-use crate::exchange::{Asked, Exchanges, Outcome, tried};
+use crate::exchange::{Asked, Exchanges, Outcome, Wired, tried};
 use crate::failure::Failure;
 use crate::params::params_of;
+use crate::recorder::Found;
 use crate::report::Event;
 use crate::state::Kind;
 use crate::transport::TransportError;
@@ -62,7 +63,7 @@ impl Exchanges {
             return Err(failure);
         }
         let token = match &proof.auth {
-            _ if self.is_mocked() => Ok(stand_in(&proof.auth)),
+            _ if self.is_mocked() => Ok(self.stand_in(&proof.auth, &asked.endpoint.api)),
             Auth::Oauth2(oauth2) => self.fetch(slot, oauth2, asked).await,
             Auth::Session(session) => self.login(slot, session, asked).await,
             Auth::Jwt(jwt) => self.make(jwt, asked),
@@ -70,10 +71,23 @@ impl Exchanges {
         };
         let token = token.inspect_err(|failure| slot.fail(failure))?;
         self.hide(&token);
+        self.found(Found::Fields { api: &asked.endpoint.api, fields: &token.fields });
         tracing::debug!("{}: a new token, {}", slot.label, until(&token));
         let token = Arc::new(token);
         slot.put(&token);
         Ok(Held { token: Some(token), challenge: None })
+    }
+
+    /// What stands for a token where nobody is asked for one; its fields are those of the recording, where there is one.
+    fn stand_in(&self, auth: &Auth, api: &str) -> Token {
+        let mut fields = auth.stand_ins();
+        let recorded = self.replayed().and_then(|replayed| replayed.fields.get(api)).and_then(Value::as_object);
+        if let (Value::Object(members), Some(recorded)) = (&fields, recorded) {
+            let known = |name: &str, value: &Value| recorded.get(name).unwrap_or(value).clone();
+            let named = members.iter().map(|(name, value)| (Arc::clone(name), known(name, value)));
+            fields = Value::object(named.collect::<Vec<_>>());
+        }
+        Token { value: Some(Secret::new("mock-token")), fields, ..Token::default() }
     }
 
     fn make(&self, jwt: &JwtAuth, asked: &Asked<'_>) -> Result<Token, Failure> {
@@ -253,6 +267,7 @@ impl Exchanges {
             asked.tally.add(|counts| counts.requests += 1);
             let mut outgoing = self.outgoing(request, asked.endpoint, TIMEOUT);
             outgoing.asked = format!("{}.auth", asked.endpoint.api).into();
+            let (who, sent_at) = (Arc::clone(&outgoing.asked), self.now());
             let sent = self.world().transport.send(outgoing);
             let sent = self.keeping(lock, sent);
             let came = if ask.is_refresh {
@@ -264,6 +279,8 @@ impl Exchanges {
                     () = asked.stop.stopped() => return Err(Failure::interrupted()),
                 }
             };
+            let wired = Wired { request, who: &who, attempt: number, is_redirect: false, is_login: true };
+            self.record(wired, asked, sent_at, &came).await;
             // A token server that is asked twice gives two tokens: nothing is lost by it.
             let elapsed = Duration::try_from(self.now().duration_since(started)).unwrap_or_default();
             let attempt = Attempt { number, elapsed, method: Method::Get, has_key: true };
@@ -376,9 +393,4 @@ fn until(token: &Token) -> String {
     token
         .expires_at
         .map_or_else(|| "which holds until it is refused".to_owned(), |end| format!("which holds until {end}"))
-}
-
-/// What a mocked run takes for a token.
-fn stand_in(auth: &Auth) -> Token {
-    Token { value: Some(Secret::new("mock-token")), fields: auth.stand_ins(), ..Token::default() }
 }

@@ -8,6 +8,7 @@ use engine_request::{Advance, CursorPlan, derive_key};
 
 use crate::failure::Failure;
 use crate::pending::{Keeping, Kept};
+use crate::recorder::Found;
 use crate::site::Site;
 use crate::state::Kind;
 
@@ -47,6 +48,9 @@ impl Cursor {
             known.or_else(|| context.options.cursor(site.address(), &id))
         };
         let saved = saved.and_then(|bytes| String::from_utf8(bytes).ok());
+        if let Some(value) = &saved {
+            context.exchanges.found(Found::Cursor { key: &key, label: &label, value });
+        }
         let scope = scope.with("params", params.clone());
         let advance = Advance::new(&plan, saved.as_deref(), false, &scope, world.clock.now())?;
         Ok(Some(Self { plan, advance, key, label }))

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use url::Url;
 
 use super::bounds::Bounds;
-use super::{Asked, Exchanges, failed, is_read_only, shown};
+use super::{Asked, Exchanges, Wired, failed, is_read_only, shown};
 use crate::credentials::Proof;
 use crate::failure::Failure;
 use crate::origin::strip;
@@ -36,19 +36,21 @@ impl Exchanges {
         asked: &Asked<'_>,
         mut signing: &[(Proof, Held)],
         bounds: &Bounds,
+        attempt: u32,
     ) -> Result<Result<Followed, TransportError>, Failure> {
         let asked_for = request;
         let mut request = request.clone();
         let mut is_done = false;
         // What a login sets on its way belongs to it.
         let mut cookies: Vec<HeaderValue> = Vec::new();
-        for _ in 0..=bounds.redirects {
+        for hop in 0..=bounds.redirects {
             let mut outgoing = self.outgoing(&request, asked.endpoint, bounds.timeout);
             outgoing.max_body = bounds.body;
             outgoing.head = bounds.head;
             if let Some(abroad) = self.abroad(&request.url, asked) {
                 outgoing.connection = abroad;
             }
+            let (who, sent_at) = (Arc::clone(&outgoing.asked), self.now());
             let sent = self.world.transport.send(outgoing);
             let incoming = if is_read_only(&asked_for.method) {
                 tokio::select! {
@@ -59,6 +61,9 @@ impl Exchanges {
                 // What changes something is let finish: only its answer tells whether it was done.
                 sent.await
             };
+            let is_login = !asked.without.is_empty();
+            let wired = Wired { request: &request, who: &who, attempt, is_redirect: hop > 0, is_login };
+            self.record(wired, asked, sent_at, &incoming).await;
             let mut incoming = match incoming {
                 Ok(incoming) => incoming,
                 // Nothing was sent where it leads, but what was asked for is done: it must not be asked for again.

@@ -199,6 +199,9 @@ pub(super) fn unsendable(error: &TransportError, request: &Prepared, asked: &Ask
         TransportError::NotAllowed(_) => failure("host-not-allowed").help(
             "clouds hand out the credentials of the machine there; if the spec is meant to ask for them, write the address itself into `base_url` or `allow_hosts`",
         ),
+        TransportError::NotRecorded(_) => failure("not-recorded")
+            .help("record it anew with `--record` if the spec was changed on purpose; otherwise look for what makes the request differ")
+            .fatal(),
         TransportError::File { .. } => failure("unreadable-file").help("leave files alone while they are sent"),
         TransportError::Disk(_) => {
             failure("body-too-large").help("make room in the folder for temporary files, or name another in the variable `TMPDIR`").fatal()

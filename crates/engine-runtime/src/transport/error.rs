@@ -48,6 +48,9 @@ pub enum TransportError {
         /// What is wrong with it.
         what: String,
     },
+    /// What answers instead of the API has no answer to this request: a recording without it.
+    #[error("{0}")]
+    NotRecorded(String),
     /// An answer cannot be kept on disk.
     #[error("the answer cannot be kept on disk: {0}")]
     Disk(String),
