@@ -95,10 +95,7 @@ impl Database {
         let found = self
             .connection()
             .prepare_cached(&format!("SELECT {COLUMNS}, inputs, started_by FROM runs WHERE id = ?1"))
-            .and_then(|mut statement| {
-                let given = |row: &Row<'_>| rusqlite::Result::Ok(Given { inputs: row.get(12)?, trigger: row.get(13)? });
-                statement.query_row([id], |row| Ok((read(row)?, given(row)?))).optional()
-            });
+            .and_then(|mut statement| statement.query_row([id], |row| Ok((read(row)?, given(row)?))).optional());
         match found.map_err(|error| failed(self.path(), &error))? {
             Some((run, given)) => Ok(Some((run.map_err(|why| damaged(self.path(), &why))?, given))),
             None => Ok(None),
@@ -251,7 +248,12 @@ fn commit(connection: &Connection, id: &str, lease: &Lease, changes: &Sealed) ->
     Ok(if is_cancelled { Standing::Cancelled } else { Standing::Held })
 }
 
-/// Reads a run without its inputs; says what is wrong with it where it is none.
+/// Reads what a run was given, from behind the run itself.
+fn given(row: &Row<'_>) -> rusqlite::Result<Given> {
+    Ok(Given { inputs: row.get(12)?, trigger: row.get(13)? })
+}
+
+/// Reads a run without what it was given; says what is wrong with it where it is none.
 fn read(row: &Row<'_>) -> rusqlite::Result<Result<RunEntry, String>> {
     let time = |micros: i64| Timestamp::from_microsecond(micros).map_err(|_| format!("{micros} is not a time"));
     let status: String = row.get(5)?;
