@@ -62,6 +62,7 @@ mod tally;
 mod tokens;
 mod traffic;
 mod transport;
+mod trigger;
 mod upload;
 mod wire;
 mod world;

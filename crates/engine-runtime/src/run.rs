@@ -26,6 +26,7 @@ use crate::retry::Retry;
 use crate::secrets::SecretsFrom;
 use crate::sink::Sinks;
 use crate::stop::Stop;
+use crate::trigger::trigger;
 use crate::world::{ClockHost, World};
 use crate::writers::Writers;
 
@@ -348,9 +349,7 @@ pub(crate) fn declared_scope(
         ("flow", Value::from(plan.name.as_str())),
         ("started_at", Value::from(started.to_string())),
     ]);
-    let trigger = options.trigger.clone().unwrap_or_else(|| {
-        Value::object([("type", Value::from("manual")), ("time", Value::from(started.to_string()))])
-    });
+    let trigger = trigger(plan, options.trigger.as_ref(), started);
     let scope = Scope::new(host).with("run", run).with("trigger", trigger);
     let environment = Arc::clone(&world.environment);
     let inputs =
