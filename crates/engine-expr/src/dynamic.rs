@@ -51,23 +51,32 @@ impl Dynamic {
 
     /// Reads a node of a document.
     pub fn from_node(node: &Node) -> Self {
+        Self::read(node, true)
+    }
+
+    /// Reads a node of a document in which nothing is a path: data that may have templates in it.
+    pub fn data_from_node(node: &Node) -> Self {
+        Self::read(node, false)
+    }
+
+    fn read(node: &Node, has_paths: bool) -> Self {
         let span = node.span();
         let kind = match node.kind() {
             Kind::Null => DynamicKind::Literal(Value::Null),
             Kind::Bool(it) => DynamicKind::Literal(Value::Bool(*it)),
             Kind::Number(text) => DynamicKind::Literal(number(text, span)),
-            Kind::String(text) if JsonPath::is_path(text) => DynamicKind::Path(JsonPath::new(&**text, span)),
+            Kind::String(text) if has_paths && JsonPath::is_path(text) => DynamicKind::Path(JsonPath::new(&**text, span)),
             Kind::String(text) if Template::is_template(text) => DynamicKind::Template(Template::new(text, span)),
             Kind::String(text) => DynamicKind::Literal(Value::String(Arc::clone(text))),
             Kind::Seq(items) => {
-                let items: Vec<Self> = items.iter().map(Self::from_node).collect();
+                let items: Vec<Self> = items.iter().map(|item| Self::read(item, has_paths)).collect();
                 match items.iter().map(|item| item.as_literal().cloned()).collect::<Option<Vec<_>>>() {
                     Some(values) => DynamicKind::Literal(Value::list(values)),
                     None => DynamicKind::List(items),
                 }
             }
             Kind::Map(entries) => {
-                if let Some(escaped) = escaped(node) {
+                if let Some(escaped) = escaped(node).filter(|text| has_paths || Template::is_template(text)) {
                     return Self::literal(escaped.into(), span);
                 }
                 let members: Vec<_> = entries
@@ -75,7 +84,7 @@ impl Dynamic {
                     .map(|entry| {
                         (
                             Spanned { value: Arc::clone(&entry.key.text), span: entry.key.span },
-                            Self::from_node(&entry.value),
+                            Self::read(&entry.value, has_paths),
                         )
                     })
                     .collect();

@@ -8,6 +8,7 @@ use engine_request::{BodyStep, Place, Target};
 use http::{HeaderMap, Method, Uri, header};
 use percent_encoding::percent_decode_str;
 
+use crate::examples::Sent;
 use crate::location::segment;
 
 /// What comes before the number in a cursor. No API says this, so it is found wherever a spec puts the cursor.
@@ -27,6 +28,8 @@ pub(crate) struct Asked {
     pub(crate) body: Body,
     raw_query: String,
     raw_body: Bytes,
+    /// Where it was sent to, where that is not what its headers say: `https://shop.example`.
+    origin: Option<String>,
 }
 
 /// What a request sends, as far as it is understood.
@@ -57,7 +60,15 @@ impl Asked {
             body,
             raw_query,
             raw_body,
+            origin: None,
         }
+    }
+
+    /// Takes a request that was not sent over HTTP.
+    pub(crate) fn of(sent: Sent<'_>) -> Self {
+        let uri = sent.url.as_str().parse().unwrap_or_default();
+        let asked = Self::new(sent.method.clone(), &uri, sent.headers.clone(), sent.body.clone());
+        Self { origin: Some(sent.url.origin().ascii_serialization()), ..asked }
     }
 
     /// Returns a parameter of the query; the last one counts, as what was put in later comes later.
@@ -109,12 +120,13 @@ impl Asked {
 
     /// Returns the URL of the page that a cursor names, for whoever sent this request.
     pub(crate) fn link(&self, cursor: &str) -> String {
-        let host = self.header("host").unwrap_or("127.0.0.1");
+        let origin = self.origin.clone();
+        let origin = origin.unwrap_or_else(|| format!("http://{}", self.header("host").unwrap_or("127.0.0.1")));
         let kept =
             self.raw_query.split('&').filter(|pair| !pair.is_empty() && !pair.starts_with(&format!("{CURSOR_PARAM}=")));
         let mut pairs: Vec<String> = kept.map(str::to_owned).collect();
         pairs.push(format!("{CURSOR_PARAM}={cursor}"));
-        format!("http://{host}{}?{}", self.path, pairs.join("&"))
+        format!("{origin}{}?{}", self.path, pairs.join("&"))
     }
 }
 

@@ -26,6 +26,8 @@ pub(crate) struct Book {
     /// The records, which may be parts of the items.
     records: Vec<Value>,
     turning: Turning,
+    /// How many items a page has, where that is said.
+    size: Option<usize>,
 }
 
 /// A page before it says anything about the others.
@@ -53,7 +55,13 @@ impl Book {
         let found = records.as_path().and_then(|path| path.items(walk(&body, &unwrapped)?)?.ok());
         let found: Vec<Value> = found.into_iter().flatten().cloned().collect();
         let records = if found.len() == items.len() { found } else { items.clone() };
-        Some(Self { content: content.clone(), body, list, items, records, turning })
+        Some(Self { content: content.clone(), body, list, items, records, turning, size: None })
+    }
+
+    /// Says how many items a page has.
+    #[must_use]
+    pub(crate) fn with_size(self, size: Option<usize>) -> Self {
+        Self { size, ..self }
     }
 
     /// Answers with the page that a request wants.
@@ -71,6 +79,9 @@ impl Book {
         let all = self.items.len().max(1);
         if !self.turning.has_pages() {
             return all;
+        }
+        if let Some(size) = self.size.filter(|size| *size > 0) {
+            return size;
         }
         let half = if all < 3 { all } else { all.div_ceil(2) };
         let size = size.unwrap_or(half);

@@ -57,7 +57,8 @@ impl Content {
         }
     }
 
-    fn of_value(value: &Value, response: &Response) -> Result<Self, String> {
+    /// Reads the value of an example.
+    pub(crate) fn of_value(value: &Value, response: &Response) -> Result<Self, String> {
         match (value, response.format) {
             (Value::String(text), Some(Format::Json)) => Ok(Self::Json(Value::String(text.clone()))),
             (Value::String(text), format) => Self::of_text(text.to_string(), format),

@@ -19,25 +19,17 @@ impl Routes {
     }
 
     pub(crate) fn of(plan: &Plan) -> Self {
-        let served = plan.endpoints.iter().map(|endpoint| {
-            let span = match &endpoint.example {
-                Some(engine_spec::Example::File(path)) => path.span(),
-                _ => endpoint.span,
-            };
-            Served::new(Parts {
-                api: &endpoint.api,
-                name: &endpoint.name,
-                request: &endpoint.request,
-                query: &endpoint.query,
-                body: endpoint.body.as_ref(),
-                response: &endpoint.response,
-                records: endpoint.records.as_ref(),
-                paginate: endpoint.paginate.as_ref(),
-                example: endpoint.example.as_ref(),
-                folder: plan.folder(span),
-            })
-        });
-        Self(served.collect())
+        Self(plan.endpoints.iter().map(|endpoint| Served::new(Parts::of(plan, endpoint))).collect())
+    }
+
+    /// Returns an endpoint by its name.
+    pub(crate) fn endpoint(&self, id: &str) -> Option<&Served> {
+        self.0.iter().find(|served| served.id() == id)
+    }
+
+    /// Returns the records of the list at a path.
+    pub(crate) fn records_at(&self, path: &str) -> Option<&[Value]> {
+        self.0.iter().find_map(|served| served.records_at(path))
     }
 
     /// Answers a request.
@@ -49,7 +41,7 @@ impl Routes {
         let best = right.rev().max_by_key(|(served, _)| served.fit(asked));
         match best {
             Some((served, captured)) => {
-                let siblings = served.list().and_then(|path| self.0.iter().find_map(|served| served.records_at(path)));
+                let siblings = served.list().and_then(|path| self.records_at(path));
                 served.answer(asked, captured.clone(), siblings.unwrap_or_default())
             }
             None if matching.is_empty() => self.unknown(asked, StatusCode::NOT_FOUND),

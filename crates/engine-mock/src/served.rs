@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use engine_expr::{Dynamic, DynamicKind, Expr, Value, walk};
+use engine_plan::{Endpoint, Plan};
 use engine_request::{Body, Format, Method, Pagination, QueryValue, Records, RequestLine, Response};
 use engine_source::Map;
 use engine_spec::Example;
@@ -66,8 +67,45 @@ enum Answer {
     Pages(Box<Book>),
 }
 
+impl<'a> Parts<'a> {
+    /// Takes an endpoint of a plan apart.
+    pub(crate) fn of(plan: &'a Plan, endpoint: &'a Endpoint) -> Self {
+        let span = match &endpoint.example {
+            Some(Example::File(path)) => path.span(),
+            _ => endpoint.span,
+        };
+        Self {
+            api: &endpoint.api,
+            name: &endpoint.name,
+            request: &endpoint.request,
+            query: &endpoint.query,
+            body: endpoint.body.as_ref(),
+            response: &endpoint.response,
+            records: endpoint.records.as_ref(),
+            paginate: endpoint.paginate.as_ref(),
+            example: endpoint.example.as_ref(),
+            folder: plan.folder(span),
+        }
+    }
+}
+
 impl Served {
     pub(crate) fn new(parts: Parts<'_>) -> Self {
+        let (answer, records) = Answer::new(parts);
+        Self::answering(parts, answer, records)
+    }
+
+    /// Makes one that answers with the pages of a book.
+    pub(crate) fn of_book(parts: Parts<'_>, book: Book) -> Self {
+        Self::answering(parts, Answer::Pages(Box::new(book)), Vec::new())
+    }
+
+    /// Makes one that always answers the same.
+    pub(crate) fn of_content(parts: Parts<'_>, content: Content) -> Self {
+        Self { detail: None, ..Self::answering(parts, Answer::Whole(content), Vec::new()) }
+    }
+
+    fn answering(parts: Parts<'_>, answer: Answer, records: Vec<Value>) -> Self {
         let pattern = Pattern::new(parts.api, parts.request);
         let mut query = pattern.query().to_vec();
         let mut params = Vec::new();
@@ -90,7 +128,6 @@ impl Served {
         let creates = parts.request.method() == Method::Post
             && parts.records.is_none()
             && !matches!(parts.body, Some(Body::Graphql(_)));
-        let (answer, records) = Answer::new(parts);
         let single = parts.request.method() == Method::Get && !matches!(answer, Answer::Pages(_) | Answer::Broken(_));
         let detail = single.then(|| {
             let example = if let Answer::Whole(Content::Json(example)) = &answer { example } else { &Value::Null };
@@ -126,6 +163,15 @@ impl Served {
     /// Returns the name by which specs call it.
     pub(crate) fn id(&self) -> &str {
         &self.id
+    }
+
+    /// Says why it has nothing to answer with, where it has not.
+    pub(crate) fn has_nothing(&self) -> Option<String> {
+        match &self.answer {
+            Answer::Nothing => Some(format!("endpoint `{}` has no `example`", self.id)),
+            Answer::Broken(error) => Some(format!("endpoint `{}`: {error}", self.id)),
+            Answer::Whole(_) | Answer::Pages(_) => None,
+        }
     }
 
     /// Matches the path of a request; gives the params in it.

@@ -4,17 +4,18 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use engine_source::{Findings, Node, Span};
+use engine_source::{Finding, Findings, Kind, Node, Span};
 use engine_spec::Spec;
+use engine_spec::test::TestFile;
 
 use crate::build::build;
 use crate::catalog::Catalog;
 use crate::check::{FlowUse, check};
 use crate::files::Files;
 use crate::flow;
-use crate::load::{Loader, beside, normal};
-use crate::plan::Plan;
-use crate::unsupported;
+use crate::load::{Loader, beside, normal, unreadable};
+use crate::plan::{Plan, Trial};
+use crate::{trials, unsupported};
 
 /// What is known while specs are compiled.
 pub(crate) struct Compiler<'f> {
@@ -32,6 +33,41 @@ impl<'f> Compiler<'f> {
     /// Begins.
     pub(crate) fn new(files: &'f dyn Files) -> Self {
         Self { loader: Loader::new(files), files, findings: Findings::new(), chain: Vec::new(), flows: HashMap::new() }
+    }
+
+    /// Compiles a spec, or one with the tests of a file beside it.
+    pub(crate) fn any(&mut self, path: &Path) -> Option<Plan> {
+        if TestFile::is_named(path) { self.tested(path) } else { self.spec(path) }
+    }
+
+    /// Compiles the spec that a file of tests names, with these tests in place of its own.
+    fn tested(&mut self, path: &Path) -> Option<Plan> {
+        let (own, mut findings) = self.loader.document(path);
+        let file = own.as_ref().and_then(|own| engine_spec::read::<TestFile>(own, &mut findings));
+        let (Some(own), Some(file)) = (own, file) else {
+            self.findings.extend(findings);
+            return None;
+        };
+        self.findings.extend(findings);
+        let spec = beside(path, file.spec.as_str());
+        if let Err(error) = self.files.read(&spec) {
+            let finding = unreadable(&spec, &error).label(file.spec.span(), "the spec that is tested");
+            self.findings.push(finding.help("the path is relative to this file"));
+            return None;
+        }
+        let loaded = self.loader.load(&spec);
+        let mut findings = loaded.findings;
+        self.chain.push(normal(&spec));
+        let tests = own.entry("tests").cloned();
+        let plan = loaded.root.and_then(|root| {
+            let mut entries = root.without("tests").entries().to_vec();
+            entries.extend(tests);
+            let root = Node::new(root.span(), Kind::Map(entries), root.style());
+            self.plan(&spec, &root, loaded.is_partial, &mut findings)
+        });
+        self.chain.pop();
+        self.findings.extend(findings);
+        plan
     }
 
     /// Compiles a spec.
@@ -67,7 +103,56 @@ impl<'f> Compiler<'f> {
         if is_wrong {
             return None;
         }
-        build(&spec, root, &catalog, checked, &flows?, path)
+        let flows = flows?;
+        findings.extend(trials::undefined(&spec, &catalog, &flows));
+        let mut plan = build(&spec, root, &catalog, checked, &flows, path)?;
+        plan.trials = self.trials(&spec, root, is_partial, path, findings);
+        Some(plan)
+    }
+
+    /// Makes ready the tests: those with steps of their own are plans of their own.
+    fn trials(
+        &mut self,
+        spec: &Spec,
+        root: &Node,
+        is_partial: bool,
+        path: &Path,
+        findings: &mut Findings,
+    ) -> Vec<Trial> {
+        let nodes = root.get("tests").map(Node::items).unwrap_or_default();
+        let mut trials = Vec::new();
+        for (test, node) in spec.tests.iter().zip(nodes) {
+            let mut plan = None;
+            if !test.steps.is_empty() {
+                let (spec, root) = trials::with_steps(spec, root, test, node);
+                let mut found = Findings::new();
+                plan = self.plan_of(&spec, &root, is_partial, path, &mut found);
+                // What is said of the rest of the spec was said of it already.
+                let is_own = |finding: &Finding| trials::is_within(finding.span(), node.span());
+                findings.extend(found.into_iter().filter(is_own));
+            }
+            trials.push(Trial::new(test, node.clone(), plan.map(Arc::new)));
+        }
+        trials
+    }
+
+    /// Makes a plan of a spec that was read.
+    fn plan_of(
+        &mut self,
+        spec: &Spec,
+        root: &Node,
+        is_partial: bool,
+        path: &Path,
+        findings: &mut Findings,
+    ) -> Option<Plan> {
+        let catalog = Catalog::new(spec, root);
+        let sources = &mut self.loader.sources;
+        let mut checked = check(spec, root, is_partial, &catalog, sources, self.files, findings);
+        findings.extend(std::mem::take(&mut checked.findings));
+        let flows = self.flows_of(&checked.flows, findings);
+        let is_wrong = findings.has_errors();
+        findings.extend(unsupported::find(root, findings));
+        if is_wrong { None } else { build(spec, root, &catalog, checked, &flows?, path) }
     }
 
     /// Compiles the flows that a spec runs; returns them by the places where they are named, unless something is wrong with one.

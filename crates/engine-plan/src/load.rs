@@ -117,6 +117,23 @@ impl<'a> Loader<'a> {
         Loaded { findings: std::mem::take(&mut self.findings), root, is_partial: self.is_partial }
     }
 
+    /// Reads a file that is no spec.
+    pub(crate) fn document(&mut self, path: &Path) -> (Option<Node>, Findings) {
+        let mut findings = Findings::new();
+        let node = match self.files.read(path) {
+            Ok(text) => {
+                let id = self.sources.add(path.display().to_string(), text);
+                Tree::parse(&self.sources, id, &mut findings).map(|tree| tree.root)
+            }
+            Err(error) => {
+                let id = self.sources.add(path.display().to_string(), "");
+                findings.push(unreadable(path, &error).label(Span::new(id, 0..0), ""));
+                None
+            }
+        };
+        (node, findings)
+    }
+
     /// Returns the files that were read.
     pub(crate) fn into_sources(self) -> Sources {
         self.sources

@@ -89,6 +89,7 @@ pub(crate) fn build(
         on_failure,
         finally,
         triggers: spec.triggers.iter().map(|trigger| Arc::new(Trigger::new(trigger))).collect(),
+        trials: Vec::new(),
     })
 }
 

@@ -34,7 +34,7 @@ roots! {
     STEPS 4 "steps" [] "in steps";
     RESPONSE 5 "response" ["status" "headers" "body"]
         "where there is an answer: in `paginate`, `errors`, `extract`, `expect`, `until`, and in steps that read";
-    REQUEST 6 "request" ["method" "url" "path" "query" "headers" "body"] "in `paginate`, `errors` and `expect`";
+    REQUEST 6 "request" ["method" "url" "path" "query" "headers" "body"] "in `paginate`, `errors`, `expect`, and in the answers of tests";
     WINDOW 7 "window" ["start" "end"] "where a read is `incremental`";
     STREAM 8 "stream" [] "in steps whose records come from a read or a step";
     PARAMS 9 "params" [] "in endpoints";
@@ -49,6 +49,7 @@ roots! {
     ERROR 18 "error" ["kind" "status" "message" "step"] "in the steps of `on_error`";
     WAIT 19 "wait" ["url"] "in flows that `wait` for an event";
     SIGNATURE 20 "signature" [] "in the `headers` of hmac auth";
+    TS 21 "ts" [] "in what is `signed`, where `format` or `timestamp` says the time";
 }
 
 /// The members of `request` in the `message` of hmac auth.

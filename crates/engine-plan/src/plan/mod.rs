@@ -12,6 +12,7 @@ mod schema;
 mod source;
 mod step;
 mod target;
+mod trial;
 mod trigger;
 mod wait;
 
@@ -31,6 +32,7 @@ pub use schema::{Schema, SchemaError};
 pub use source::{CompositeRead, Items, Read, Reading, SinkRead, SinkRecords, Source};
 pub use step::{Batch, Kept, OnError, Step, Validate};
 pub use target::{Call, CompositeCall, Expect, Sink, Target, Until, Write};
+pub use trial::Trial;
 pub use trigger::Trigger;
 pub use wait::Wait;
 
@@ -68,6 +70,8 @@ pub struct Plan {
     pub finally: Block,
     /// When it runs, in the order of the file.
     pub triggers: Vec<Arc<Trigger>>,
+    /// What is to be true of it.
+    pub trials: Vec<Trial>,
 }
 
 impl Plan {
