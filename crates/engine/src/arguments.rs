@@ -76,6 +76,9 @@ pub(crate) struct Run {
     /// Read inputs from a YAML or JSON file; may be repeated, a later file wins
     #[arg(long, value_name = "FILE")]
     pub(crate) inputs: Vec<PathBuf>,
+    /// Run as if this event had come, a YAML or JSON file: `{type, body, headers, query, path, time}`, or a body alone
+    #[arg(long, value_name = "FILE")]
+    pub(crate) event: Option<PathBuf>,
     /// Run these steps alone, and those that they take from; of a spec without steps, read these endpoints
     #[arg(long, value_delimiter = ',', value_name = "NAME")]
     pub(crate) only: Vec<String>,

@@ -52,7 +52,7 @@ fn read(path: &Path) -> Result<BTreeMap<String, Value>, Failure> {
 }
 
 /// Makes a value of a node; numbers keep their digits.
-fn value(node: &Node) -> Value {
+pub(crate) fn value(node: &Node) -> Value {
     match node.kind() {
         Kind::Null => Value::Null,
         Kind::Bool(it) => (*it).into(),

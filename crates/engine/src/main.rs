@@ -4,6 +4,7 @@ mod arguments;
 mod commands;
 mod console;
 mod environment;
+mod event_file;
 mod failure;
 mod holder;
 mod inputs;

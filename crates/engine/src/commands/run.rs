@@ -12,6 +12,7 @@ use tracing_subscriber::EnvFilter;
 use crate::arguments::{LogFormat, Run, Shown};
 use crate::console::{self, Console};
 use crate::environment::Variables;
+use crate::event_file;
 use crate::failure::Failure;
 use crate::holder;
 use crate::inputs;
@@ -40,6 +41,7 @@ fn run(arguments: &Run, terminal: &Terminal) -> Result<Status, Failure> {
     let (plan, warnings) = planned::plan(&arguments.spec)?;
     let plan = planned::only(plan, &arguments.only)?;
     let inputs = inputs::gather(&arguments.input, &arguments.inputs)?;
+    let trigger = arguments.event.as_deref().map(event_file::read).transpose()?;
     let environment = Variables::load(&arguments.spec)?;
     // What the examples give is not to be taken for what an API gave.
     let state: Arc<dyn StateStore> =
@@ -56,6 +58,7 @@ fn run(arguments: &Run, terminal: &Terminal) -> Result<Status, Failure> {
     let report = runtime.block_on(async {
         let mut options = RunOptions {
             inputs,
+            trigger,
             limit: arguments.limit,
             full_refresh: arguments.full_refresh,
             dry_run: arguments.dry,
