@@ -108,7 +108,7 @@ impl Needs {
     fn add_names(&mut self, names: &[NameUse], text: &str) {
         for name in names {
             self.names.insert(Arc::from(name.root()));
-            if name.root() == "request" && name.path.get(1).is_none_or(|member| &**member == "headers") {
+            if matches!(name.root(), "request" | "trigger") && name.path.get(1).is_none_or(|member| &**member == "headers") {
                 self.add_text(text);
             }
             if name.root() != "response" {
@@ -138,7 +138,7 @@ impl Needs {
     }
 
     /// Returns in which letters the templates write the name of a header, other than small ones.
-    pub(crate) fn spellings(&self, name: &str) -> Vec<Cow<'_, str>> {
+    pub fn spellings(&self, name: &str) -> Vec<Cow<'_, str>> {
         let mut found: Vec<Cow<'_, str>> = Vec::new();
         if self.is_all {
             found.push(usual(name).into());

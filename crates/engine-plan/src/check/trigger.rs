@@ -1,19 +1,20 @@
 //! Checks of triggers, and of how events are verified.
 
 use croner::parser::{CronParser, Seconds, Year};
-use engine_request::OneOrMany;
+use engine_expr::{EvalError, NameUse, Template};
+use engine_request::{Name, OneOrMany, Place, Target};
 use engine_source::{Finding, similar};
 use engine_spec::trigger::{
     Dedupe, DedupeBy, EventPlace, ManualTrigger, Respond, ScheduleTrigger, Trigger, WebhookTrigger,
 };
 use engine_spec::verify::{
-    BasicVerify, BearerVerify, GitHubVerify, HmacVerify, ShopifyVerify, SlackVerify, StandardWebhooksVerify,
-    StripeVerify,
+    BasicVerify, BearerVerify, GitHubVerify, HmacVerify, JwtVerify, ShopifyVerify, SignatureFormat, SignatureVerify,
+    SlackVerify, StandardWebhooksVerify, StripeVerify,
 };
 use engine_spec::{Text, Verify};
 
 use super::Checker;
-use super::names::{GIVEN, Names, STEPS, TRIGGER};
+use super::names::{GIVEN, Names, STEPS, TRIGGER, TS};
 
 /// What the fields of a schedule are, the optional seconds first.
 const FIELDS: [&str; 6] = ["second", "minute", "hour", "day of the month", "month", "day of the week"];
@@ -41,29 +42,86 @@ impl<'a> Checker<'a> {
     }
 
     fn webhook(&mut self, webhook: &'a WebhookTrigger, names: &Names<'a>) {
-        let WebhookTrigger { path: _, method: _, verify, filter, dedupe, partition, respond, challenge } = webhook;
+        let WebhookTrigger {
+            path,
+            method: _,
+            verify,
+            filter,
+            dedupe,
+            partition,
+            respond,
+            challenge,
+            max_body,
+            rate,
+        } = webhook;
+        self.webhook_path(path);
         if let Some(verify) = verify {
             self.verify(verify, names);
         }
         self.condition(filter.as_ref(), names);
-        match dedupe {
-            Some(Dedupe::By(by)) => self.event_place(by, names),
-            Some(Dedupe::Long(DedupeBy { by, keep })) => {
-                self.event_place(by, names);
-                self.setting(keep.as_ref(), names);
+        if let Some(Dedupe::By(by) | Dedupe::Long(DedupeBy { by, keep: _ })) = dedupe {
+            self.event_place(by, names);
+            if let Some(verify) = verify.as_ref().filter(|verify| !verify.covers(by)) {
+                self.unsigned(verify, by);
             }
-            None => {}
+        }
+        if let Some(Dedupe::Long(DedupeBy { by: _, keep })) = dedupe {
+            self.setting(keep.as_ref(), names);
         }
         for place in [partition, challenge].into_iter().flatten() {
             self.event_place(place, names);
         }
-        if let Some(Respond { status, body, wait: _ }) = respond {
+        self.setting(max_body.as_ref(), names);
+        self.setting(rate.as_ref(), names);
+        if let Some(Respond { status, body, wait: _, timeout }) = respond {
             let names = names.and(&[STEPS]);
             self.setting(status.as_ref(), &names);
+            self.setting(timeout.as_ref(), &names);
             if let Some(body) = body {
                 self.dynamic(body, &names);
             }
         }
+    }
+
+    /// Checks that a path is one that can be called.
+    fn webhook_path(&mut self, path: &Text) {
+        let problem = if !path.starts_with('/') {
+            Some(("it does not begin with `/`", "begin it with a slash: `/orders`"))
+        } else if path.contains(|c: char| c.is_whitespace() || c.is_control() || "?#*".contains(c)) {
+            Some(("it has a character that paths do not have", "write the path alone, without a query"))
+        } else if path.split('/').any(|part| part.contains(['{', '}']) && !is_param(part)) {
+            Some(("a `{name}` is not a whole part of it", "let each `{name}` stand alone between slashes: `/{shop}/orders`"))
+        } else {
+            None
+        };
+        if let Some((why, help)) = problem {
+            self.findings.push(
+                Finding::error("invalid-value", format!("`{path}` is not the path of a webhook: {why}"))
+                    .label(path.span(), "not a path")
+                    .help(help),
+            );
+        }
+    }
+
+    /// Says that anybody could make an event look new, or look like one that came before.
+    fn unsigned(&mut self, verify: &Verify, by: &EventPlace) {
+        let (what, span) = match by {
+            EventPlace::Path(path) => (format!("`{}`", path.text()), path.span()),
+            EventPlace::Header(name) => (format!("the header `{}`", name.value), name.span),
+            EventPlace::Query(name) => (format!("`{}` of the query", name.value), name.span),
+            EventPlace::PathParam(name) => (format!("`{}` of the path", name.value), name.span),
+            EventPlace::Template(template) => ("what this is made of".to_owned(), template.span()),
+        };
+        let help = match verify {
+            Verify::StandardWebhooks(_) => "use `header.webhook-id`, or a member of the body",
+            Verify::Hmac(_) | Verify::Signature(_) => "use what `signed` names, such as a member of the body",
+            _ => "use a member of the body, such as `$.id`",
+        };
+        self.findings.push(
+            Finding::error("unsigned-dedupe", format!("{what} is not signed, so that anybody can change it"))
+                .label(span, "not signed")
+                .help(help),
+        );
     }
 
     fn event_place(&mut self, place: &EventPlace, names: &Names<'a>) {
@@ -89,18 +147,147 @@ impl<'a> Checker<'a> {
                 secret,
                 key_encoding: _,
                 signed,
-                place: _,
-                format: _,
+                place,
+                format,
+                timestamp,
                 tolerance,
             }) => {
-                self.maybe_template(signed.as_ref(), names);
+                let parts = Parts { signed: signed.as_ref(), place, format: format.as_ref(), timestamp: timestamp.as_ref() };
+                self.parts(&parts, tolerance.is_some(), names);
                 (secret, tolerance.as_ref())
             }
+            Verify::Signature(SignatureVerify { algorithm, key, signed, place, format, timestamp, tolerance }) => {
+                let parts = Parts { signed: signed.as_ref(), place, format: format.as_ref(), timestamp: timestamp.as_ref() };
+                self.parts(&parts, tolerance.is_some(), names);
+                for key in key {
+                    self.public_key(algorithm.problem(key));
+                }
+                (key, tolerance.as_ref())
+            }
+            Verify::Jwt(verify) => return self.token(verify, names),
         };
         for secret in secret {
             self.template(secret, names);
         }
         self.setting(tolerance, names);
+    }
+
+    /// Checks where a signature is, how it is written, and that the time beside it is signed.
+    fn parts(&mut self, parts: &Parts<'a>, has_tolerance: bool, names: &Names<'a>) {
+        if let Target::Cookie(_) | Target::Path(_) | Target::Params(_) | Target::Url = parts.place.target() {
+            self.no_home(parts.place, "a signature");
+        }
+        let format = parts.format.and_then(|format| match SignatureFormat::parse(format) {
+            Ok(parsed) => Some(parsed),
+            Err((message, help)) => {
+                self.findings
+                    .push(Finding::error("invalid-value", message).label(format.span(), "not a format").help(help));
+                None
+            }
+        });
+        let in_format = format.is_some_and(|format| format.has_time());
+        if let Some(timestamp) = parts.timestamp {
+            self.event_place(timestamp, names);
+        }
+        let has_time = in_format || parts.timestamp.is_some();
+        self.maybe_template(parts.signed, &names.and_if(has_time, TS));
+        let is_signed = parts.signed.is_some_and(|signed| {
+            // The text in the format may stand in a header too, which is signed; then both have to say the same.
+            let is_named = |name: &NameUse| name.root() == "ts" || (name.root() == "trigger" && !is_body(name));
+            let in_body = matches!(parts.timestamp, Some(EventPlace::Path(_) | EventPlace::Template(_)));
+            in_body || signed.names().iter().any(is_named)
+        });
+        let in_signed_body = parts.signed.is_none() && matches!(parts.timestamp, Some(EventPlace::Path(_)));
+        if has_time && !is_signed && !in_signed_body {
+            let span = match (parts.signed, parts.format) {
+                (Some(signed), _) => signed.span(),
+                (None, Some(format)) => format.span(),
+                (None, None) => parts.place.span(),
+            };
+            self.findings.push(
+                Finding::error("invalid-value", "the time of the event is not signed, so that anybody can change it")
+                    .label(span, "without the time")
+                    .help("sign it as the sender does: `signed: \"{{ ts }}.{{ trigger.body_raw }}\"`"),
+            );
+        }
+        if has_tolerance && !has_time && parts.format.is_none_or(|format| SignatureFormat::parse(format).is_ok()) {
+            self.findings.push(
+                Finding::error("missing-field", "a `tolerance` is given, and no time to hold it against")
+                    .label(parts.place.span(), "without a time")
+                    .help("say where the time is: `timestamp: header.X-Timestamp`, or `{ts}` in `format`"),
+            );
+        }
+    }
+
+    fn token(&mut self, verify: &'a JwtVerify, names: &Names<'a>) {
+        let JwtVerify {
+            algorithms,
+            key,
+            key_encoding,
+            jwks_url,
+            issuer,
+            audience,
+            place,
+            prefix: _,
+            body_hash: _,
+            tolerance,
+        } = verify;
+        let lists = [key, issuer, audience].into_iter().flatten();
+        for template in lists.flat_map(OneOrMany::as_slice).chain(jwks_url) {
+            self.template(template, names);
+        }
+        self.setting(tolerance.as_ref(), names);
+        if let Some(place) = place
+            && let Target::Body(_) | Target::Path(_) | Target::Params(_) | Target::Url = place.target()
+        {
+            self.no_home(place, "a token");
+        }
+        let shared = algorithms.as_slice().iter().filter(|algorithm| algorithm.is_shared()).count();
+        let at = jwks_url.as_ref().map(Template::span).or_else(|| Some(key.as_ref()?.as_slice().first()?.span()));
+        let at = at.unwrap_or_default();
+        let first = algorithms.as_slice().first().map(|algorithm| algorithm.name()).unwrap_or_default();
+        let problem = if shared > 0 && jwks_url.is_some() {
+            Some(("keys that everybody may have go with no `HS…` algorithm", "choose `RS256`, `ES256` or `EdDSA`"))
+        } else if shared > 0 && shared < algorithms.as_slice().len() {
+            // Who may choose between them takes the public key, which everybody has, for the shared one.
+            Some((
+                "shared keys and public keys can't be mixed",
+                "give the `HS…` algorithms or the others, and the key that goes with them",
+            ))
+        } else if key_encoding.is_some() && shared == 0 {
+            Some(("`key_encoding` is for shared keys", "leave it out: a public key says itself how it is written"))
+        } else {
+            None
+        };
+        if let Some((message, help)) = problem {
+            self.findings.push(
+                Finding::error("invalid-value", message).label(at, format!("does not go with `{first}`")).help(help),
+            );
+            return;
+        }
+        if shared == 0 {
+            for key in key.iter().flat_map(OneOrMany::as_slice) {
+                let mut problems = algorithms.as_slice().iter().filter_map(|algorithm| algorithm.public());
+                // A key is for one of them.
+                let found: Option<Vec<_>> = problems.by_ref().map(|algorithm| algorithm.problem(key)).collect();
+                self.public_key(found.and_then(|found| found.into_iter().next()));
+            }
+        }
+    }
+
+    fn public_key(&mut self, problem: Option<EvalError>) {
+        let Some(problem) = problem else { return };
+        self.findings.push(
+            Finding::error("invalid-value", problem.message).label(problem.span, "can't verify").help_if(problem.help),
+        );
+    }
+
+    fn no_home(&mut self, place: &Place, what: &str) {
+        self.findings.push(
+            Finding::error("invalid-place", format!("{what} of an event is not in `{place}`"))
+                .label(place.span(), "not sent there")
+                .help("say where the sender puts it: `header.NAME`, `query.NAME` or a member of the body, `body.NAME`"),
+        );
     }
 
     fn cron(&mut self, cron: &Text) {
@@ -171,6 +358,24 @@ impl<'a> Checker<'a> {
                 .help(help),
         );
     }
+}
+
+/// What is said of a signature part by part.
+struct Parts<'a> {
+    signed: Option<&'a Template>,
+    place: &'a Place,
+    format: Option<&'a Text>,
+    timestamp: Option<&'a EventPlace>,
+}
+
+/// Tells whether a part of a path is a `{name}`.
+fn is_param(part: &str) -> bool {
+    part.strip_prefix('{').and_then(|part| part.strip_suffix('}')).is_some_and(Name::is_name)
+}
+
+/// Tells whether it is the body of an event that is named.
+fn is_body(name: &NameUse) -> bool {
+    name.path.get(1).is_some_and(|member| matches!(&**member, "body" | "body_raw"))
 }
 
 /// Returns the words of a text with where they start.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bearing::bear;
 use super::crypto::{Curve, HostRandom, Jwk, KeyError, PrivateKey, Scheme};
-use super::{Authenticate, Held, KeyEncoding, Token};
+use super::{Authenticate, Held, KeyEncoding, SignatureAlgorithm, Token};
 use crate::{Draft, HashAlgorithm, Method, Period, Place};
 
 /// Sends a JSON Web Token that is signed here (RFC 7519).
@@ -242,6 +242,31 @@ impl JwtAlgorithm {
             Self::Ps384 => "PS384",
             Self::Ps512 => "PS512",
             Self::EdDsa => "EdDSA",
+        }
+    }
+
+    /// Returns how a token is known by the public key of whoever signed it; nothing where both sides have the same key.
+    pub fn public(self) -> Option<SignatureAlgorithm> {
+        Some(match self {
+            Self::Hs256 | Self::Hs384 | Self::Hs512 => return None,
+            Self::Rs256 => SignatureAlgorithm::RsaSha256,
+            Self::Rs384 => SignatureAlgorithm::RsaSha384,
+            Self::Rs512 => SignatureAlgorithm::RsaSha512,
+            Self::Es256 => SignatureAlgorithm::EcdsaSha256,
+            Self::Es384 => SignatureAlgorithm::EcdsaSha384,
+            Self::Es512 => SignatureAlgorithm::EcdsaSha512,
+            Self::Ps256 => SignatureAlgorithm::RsaPssSha256,
+            Self::Ps384 => SignatureAlgorithm::RsaPssSha384,
+            Self::Ps512 => SignatureAlgorithm::RsaPssSha512,
+            Self::EdDsa => SignatureAlgorithm::Ed25519,
+        })
+    }
+
+    /// Returns the hash that a shared key goes with; nothing where there are two keys.
+    pub fn shared(self) -> Option<HashAlgorithm> {
+        match self.means() {
+            Means::Mac(hash) => Some(hash),
+            Means::Signature(_) => None,
         }
     }
 

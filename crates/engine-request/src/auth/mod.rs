@@ -18,6 +18,7 @@ mod no_auth;
 mod oauth1;
 mod oauth2;
 mod session;
+mod signature_algorithm;
 mod switch;
 mod token;
 
@@ -29,7 +30,7 @@ pub use aws_sigv4::{AwsSigV4Auth, SignatureHome};
 pub use basic::BasicAuth;
 pub use bearer::BearerAuth;
 pub use challenge::Challenge;
-pub use crypto::KeyEncoding;
+pub use crypto::{JwkSet, KeyEncoding, PublicKey, PublicKeyError, SetKey};
 pub use digest::DigestAuth;
 pub use held::Held;
 pub use hmac::{HmacAuth, SignatureEncoding};
@@ -41,6 +42,7 @@ pub use oauth2::{
     TokenRequestBody,
 };
 pub use session::SessionAuth;
+pub use signature_algorithm::SignatureAlgorithm;
 pub use switch::SwitchAuth;
 pub use token::Token;
 

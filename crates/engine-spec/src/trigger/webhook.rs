@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use engine_expr::{Condition, Dynamic, Setting};
-use engine_request::{Method, OneOrMany, Shape, Status, Text, Window};
+use engine_request::{Method, OneOrMany, Period, Rate, Shape, Size, Status, Text, Window};
 use engine_source::Kind;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -33,6 +33,10 @@ pub struct WebhookTrigger {
     pub respond: Option<Respond>,
     /// What is answered to a handshake: a place in the event whose value is sent back, where it has one.
     pub challenge: Option<EventPlace>,
+    /// How large the body of an event may be; `1MB` if not given.
+    pub max_body: Option<Setting<Size>>,
+    /// How many events are taken in what time, such as `100/1s`; more are answered 429. No limit if not given.
+    pub rate: Option<Setting<Rate>>,
 }
 
 /// What tells that an event came before: a place in the event, or `{by, keep}`.
@@ -69,6 +73,8 @@ pub struct Respond {
     pub body: Option<Dynamic>,
     /// When it is answered; `accepted` if not given.
     pub wait: Option<RespondWait>,
+    /// How long the answer waits for the run, after which it is 202 and the run goes on; `30s` if not given.
+    pub timeout: Option<Setting<Period>>,
 }
 
 /// When an event is answered.

@@ -2,9 +2,13 @@
 
 mod basic;
 mod bearer;
+mod covered;
+mod format;
 mod github;
 mod hmac;
+mod jwt;
 mod shopify;
+mod signature;
 mod slack;
 mod standard_webhooks;
 mod stripe;
@@ -14,9 +18,12 @@ use serde::{Deserialize, Serialize};
 
 pub use basic::BasicVerify;
 pub use bearer::BearerVerify;
+pub use format::{SignatureFormat, SignatureText, Written};
 pub use github::GitHubVerify;
 pub use hmac::HmacVerify;
+pub use jwt::JwtVerify;
 pub use shopify::ShopifyVerify;
+pub use signature::SignatureVerify;
 pub use slack::SlackVerify;
 pub use standard_webhooks::StandardWebhooksVerify;
 pub use stripe::StripeVerify;
@@ -42,4 +49,8 @@ pub enum Verify {
     Basic(BasicVerify),
     /// By a signature that is described part by part.
     Hmac(HmacVerify),
+    /// By a signature that a public key belongs to.
+    Signature(SignatureVerify),
+    /// By a JSON Web Token.
+    Jwt(JwtVerify),
 }

@@ -14,9 +14,13 @@ impl Jwk {
         if !text.trim_start().starts_with('{') {
             return None;
         }
-        let key = Value::from_json(text.trim()).ok()?;
-        key.get("kty")?;
-        Some(Self(key))
+        Self::of(&Value::from_json(text.trim()).ok()?)
+    }
+
+    /// Takes one of a set; nothing where the value is none.
+    pub(crate) fn of(value: &Value) -> Option<Self> {
+        value.get("kty")?;
+        Some(Self(value.clone()))
     }
 
     /// Returns what kind of key it is: `RSA`, `EC`, `OKP`, `oct`.

@@ -22,7 +22,7 @@ pub enum KeyEncoding {
 
 impl KeyEncoding {
     /// Reads a key; nothing where it is written otherwise.
-    pub(crate) fn read(self, text: &str) -> Option<Vec<u8>> {
+    pub fn read(self, text: &str) -> Option<Vec<u8>> {
         match self {
             Self::Text => Some(text.as_bytes().to_vec()),
             Self::Hex => read_hex(text.trim()),
@@ -31,7 +31,7 @@ impl KeyEncoding {
     }
 
     /// Names it, as messages do.
-    pub(crate) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Text => "text",
             Self::Hex => "hex",
@@ -49,7 +49,8 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
         .collect()
 }
 
-fn read_hex(text: &str) -> Option<Vec<u8>> {
+/// Reads hexadecimal digits, small or large.
+pub(crate) fn read_hex(text: &str) -> Option<Vec<u8>> {
     let digits: Vec<u8> =
         text.chars().map(|c| c.to_digit(16).and_then(|it| u8::try_from(it).ok())).collect::<Option<_>>()?;
     let pairs = digits.chunks(2).map(|pair| match pair {

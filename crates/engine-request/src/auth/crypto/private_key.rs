@@ -41,9 +41,9 @@ pub(crate) enum Scheme {
     Ed25519,
 }
 
-const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
-const ELLIPTIC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
-const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
+pub(super) const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+pub(super) const ELLIPTIC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+pub(super) const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 
 impl PrivateKey {
     /// Reads a key: a PEM text (PKCS #8, PKCS #1 or SEC 1) or a JSON Web Key.
@@ -223,7 +223,8 @@ impl PrivateKey {
 }
 
 impl Scheme {
-    fn needed(self) -> &'static str {
+    /// Names the key that it needs, with its article.
+    pub(crate) fn needed(self) -> &'static str {
         match self {
             Self::Pkcs1(_) | Self::Pss(_) => "an RSA key",
             Self::Ecdsa(Curve::P256) => "a key on P-256",
