@@ -1,14 +1,21 @@
 //! Which of the known names was likely meant.
 
+use std::cmp::Reverse;
+
+/// How close a name is, the closest first: how many letters are wrong, whether it does not begin with all that was written, and how many
+/// letters are the same from the first on.
+type Rank = (usize, bool, Reverse<usize>);
+
 /// How many names a list in a help shows.
 const SHOWN: usize = 8;
 
 /// Returns the known name that is close to this one, if there is one.
 ///
-/// Close is: the same but for case, `-`, `_` and spaces; or few letters wrong for its length.
+/// Close is: the same but for case, `-`, `_` and spaces; or few letters wrong for its length. Of several that are as close the one that
+/// goes on where this one ends is meant, then the one that begins with more of the same letters.
 pub fn similar<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let wanted = plain(name);
-    let mut best: Option<(usize, &str)> = None;
+    let mut best: Option<(Rank, &str)> = None;
     for candidate in known {
         if candidate == name {
             continue;
@@ -28,8 +35,10 @@ pub fn similar<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         // A plural, a prefix or a suffix that was forgotten: `token` for `access_token`.
         let part = wanted.chars().count().min(other.chars().count()) >= 4
             && (other.ends_with(&wanted) || other.starts_with(&wanted) || wanted.starts_with(&other));
-        if (distance <= allowed || part) && best.is_none_or(|(least, _)| distance < least) {
-            best = Some((distance, candidate));
+        let begins_alike = wanted.chars().zip(other.chars()).take_while(|(one, another)| one == another).count();
+        let rank = (distance, !other.starts_with(&wanted), Reverse(begins_alike));
+        if (distance <= allowed || part) && best.is_none_or(|(least, _)| rank < least) {
+            best = Some((rank, candidate));
         }
     }
     best.map(|(_, candidate)| candidate)
@@ -79,6 +88,15 @@ mod tests {
         assert_eq!(similar("typ", known), Some("type"));
         assert_eq!(similar("cursor", known), None);
         assert_eq!(similar("re", ["to"]), None);
+    }
+
+    #[test]
+    fn of_names_that_are_as_close_the_one_that_begins_alike_is_meant() {
+        for known in [["when", "where"], ["where", "when"]] {
+            assert_eq!(similar("wher", known), Some("where"));
+            assert_eq!(similar("whem", known), Some("when"));
+        }
+        assert_eq!(similar("tag", ["bag", "tap"]), Some("tap"));
     }
 
     #[test]
