@@ -22,9 +22,10 @@ fn add(parts: &mut Vec<String>, item: &Item) {
             return;
         }
         parts.push(item.origin.stream.to_string());
-        // Where nothing tells it from others, its place does: two that are alike are two.
+        // Where nothing tells it from others, its place does: two that are alike are two. Of a page that is not where it was asked for, since
+        // its URL may have the time in it, or the end of a window that is another one in a run that is taken up again.
         if !item.origin.is_keyed {
-            parts.push(item.origin.exchange.clone().unwrap_or_default());
+            parts.push(item.origin.page_key.as_ref().or(item.origin.exchange.as_ref()).cloned().unwrap_or_default());
             parts.push(item.number.to_string());
         }
         parts.push(item.original.text().to_owned());
@@ -57,6 +58,17 @@ mod tests {
     fn a_record_with_a_key_is_the_same_wherever_it_is_read() {
         assert_eq!(key("r", r#"{"id":1}"#, "1", 1, true), key("r", r#"{"id":1}"#, "9", 7, true));
         assert_ne!(key("r", r#"{"id":1}"#, "1", 1, true), key("r", r#"{"id":2}"#, "1", 1, true));
+    }
+
+    #[test]
+    fn a_record_is_the_same_wherever_its_page_was_asked_for() {
+        let key = |url: &str, page: &str| {
+            let (exchange, page_key) = (Some(url.to_owned()), Some(page.to_owned()));
+            let origin = Arc::new(Origin { stream: "orders".into(), exchange, page_key, ..Origin::default() });
+            idempotency_key("r", "push", &Item::new(Json::copy("{}"), None, origin, 1))
+        };
+        assert_eq!(key("GET https://shop.example/?until=1", "orders/0#1"), key("GET /?until=2", "orders/0#1"));
+        assert_ne!(key("GET /?until=1", "orders/0#1"), key("GET /?until=1", "orders/0#2"));
     }
 
     #[test]

@@ -37,6 +37,8 @@ pub(crate) struct Origin {
     pub(crate) stream: Arc<str>,
     /// The exchange, as messages show it: `GET https://…, page 3`; or what was read of a sink: `table orders in sink store`.
     pub(crate) exchange: Option<String>,
+    /// What tells the page from all others of the run, wherever it was asked for: a run that is taken up again may ask for it by another URL.
+    pub(crate) page_key: Option<String>,
     /// The page as `response` shows it, where an expression of the step asks for it.
     pub(crate) response: Option<Value>,
     /// Whether members of the items tell each from all others, wherever it was read.

@@ -1,6 +1,7 @@
 //! Reading endpoints page by page. The next page is fetched while the one before is worked on.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use engine_expr::{Slots, Wanted};
 use engine_plan::{Read, Reading, Source};
@@ -108,6 +109,10 @@ struct Pass<'a> {
     claim: &'a Claim,
     /// Where its pages are written down.
     log: Option<&'a SourceLog>,
+    /// What tells the read from all others of the run, but for the item that it is for.
+    place: &'a str,
+    /// How many pages came, from all beginnings.
+    count: &'a AtomicU64,
     sender: &'a mpsc::Sender<Paged>,
 }
 
@@ -178,7 +183,8 @@ impl Reader {
             match (read, page) {
                 (Reading::Endpoint(read), Some(page)) => {
                     let log = self.journal(number, parent);
-                    self.pages(read, page, cursor.as_ref(), parent, claim, log, sender).await?;
+                    let place = format!("{}/{number}", self.site.address());
+                    self.pages(read, page, cursor.as_ref(), parent, claim, log, &place, sender).await?;
                 }
                 (Reading::Composite(read), _) => composite::read(&self.site, read, parent, claim, sender).await?,
                 (Reading::Endpoint(_), None) => {}
@@ -209,6 +215,7 @@ impl Reader {
         parent: Option<&Arc<Item>>,
         claim: &Claim,
         log: Option<(SourceLog, Option<Resumed>)>,
+        place: &str,
         sender: &mpsc::Sender<Paged>,
     ) -> Result<(), Failure> {
         let (log, resumed) = log.map_or((None, None), |(log, resumed)| (Some(log), resumed));
@@ -255,6 +262,7 @@ impl Reader {
             };
             (progress, left, then, known) = (at, position.left, position.then, seen);
         }
+        let count = AtomicU64::new(0);
         loop {
             let (base, sent, conditions) =
                 (progress.base(&self.site.base), progress.sent().clone(), progress.conditions());
@@ -263,7 +271,8 @@ impl Reader {
                 Then::End => Passed::End,
                 Then::Cut => Passed::Cut,
                 from @ (Then::Page { .. } | Then::Anew) => {
-                    let pass = Pass { asker: &asker, reader, parent, claim, log: log.as_ref(), sender };
+                    let pass =
+                        Pass { asker: &asker, reader, parent, claim, log: log.as_ref(), place, count: &count, sender };
                     let seen = std::mem::take(&mut known);
                     self.pass(&pass, from, seen, &mut left, &mut progress).await?
                 }
@@ -291,7 +300,7 @@ impl Reader {
         left: &mut u64,
         progress: &mut Progress,
     ) -> Result<Passed, Failure> {
-        let Pass { asker, reader, parent, claim, log, sender } = *pass;
+        let Pass { asker, reader, parent, claim, log, place: read_at, count: pages, sender } = *pass;
         let read = asker.read;
         let endpoint = &read.endpoint;
         let first = asker.base.with("params", asker.params.clone());
@@ -369,10 +378,13 @@ impl Reader {
                 }
                 None => (claim.clone(), None),
             };
+            // A page that is written down keeps its number when the run is taken up again; others come anew from the first on.
+            let ordinal = page.as_ref().map_or_else(|| pages.fetch_add(1, Ordering::Relaxed) + 1, |page| page.ordinal);
             let origin = Arc::new(Origin {
                 stream: Arc::clone(&stream),
                 page,
                 exchange: Some(shown.clone()),
+                page_key: Some(format!("{read_at}#{ordinal}")),
                 response: self.response.as_ref().map(|needs| exchanged.answer.to_value(needs)),
                 is_keyed: endpoint.key.is_some(),
                 place: read.span,

@@ -50,13 +50,17 @@ async fn holds(site: &Site, until: &Until, work: &Work, slot: Option<&Arc<Slot>>
         None => EVERY,
     };
     let timeout = until.timeout.as_ref().map(|timeout| timeout.resolve(&scope)).transpose()?;
-    let began = exchanges.now();
+    // Where the run was taken up again, a part of the time has passed.
+    let deadline = timeout.map(|timeout| {
+        let until = exchanges.now().saturating_add(timeout.duration()).unwrap_or(Timestamp::MAX);
+        site.context().journal.wait(site.key(&work.item), &work.item, until)
+    });
     loop {
         if until.condition.test(&scope)? {
             return Ok(());
         }
-        let passed = Duration::try_from(exchanges.now().duration_since(began)).unwrap_or_default();
-        let left = timeout.map(|timeout| timeout.duration().saturating_sub(passed));
+        let left =
+            deadline.map(|deadline| Duration::try_from(deadline.duration_since(exchanges.now())).unwrap_or_default());
         if left.is_some_and(|left| left.is_zero()) || site.context().options.placeholders {
             let within = timeout.map(|timeout| format!(" within {timeout}")).unwrap_or_default();
             return Err(Failure::new("timeout", format!("`until` did not hold{within}"), until.condition.span())
