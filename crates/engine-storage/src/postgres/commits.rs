@@ -15,6 +15,10 @@ const TABLE: &str = "_engine_commits";
 /// Keeps units, within the transaction that writes their rows.
 pub(super) async fn keep(client: &Client, schema: &str, units: &[Unit]) -> Result<(), Failure> {
     let table = named(schema);
+    if let Some(unit) = units.first() {
+        let hold = "SELECT pg_advisory_xact_lock_shared($1, hashtext($2))";
+        client.execute(hold, &[&LOCKS, &held(&unit.run)]).await?;
+    }
     if !is_there(client, schema).await? {
         // Of two who make it at once one waits, and finds it made.
         lock(client).await?;
@@ -41,6 +45,9 @@ pub(super) async fn keep(client: &Client, schema: &str, units: &[Unit]) -> Resul
 
 /// Tells whether units were kept, and so the rows that go with them.
 pub(super) async fn are_kept(client: &Client, schema: &str, units: &[Unit]) -> Result<bool, Failure> {
+    if let Some(unit) = units.first() {
+        wait_for_others(client, &unit.run).await?;
+    }
     if !is_there(client, schema).await? {
         return Ok(false);
     }
@@ -54,8 +61,9 @@ pub(super) async fn are_kept(client: &Client, schema: &str, units: &[Unit]) -> R
     Ok(true)
 }
 
-/// Returns the units of a step.
+/// Returns the units of a step, within a transaction.
 pub(super) async fn of_step(client: &Client, schema: &str, run: &str, step: &str) -> Result<Vec<Unit>, Failure> {
+    wait_for_others(client, run).await?;
     if !is_there(client, schema).await? {
         return Ok(Vec::new());
     }
@@ -88,6 +96,19 @@ pub(super) async fn forget(client: &Client, schema: &str, run: &str) -> Result<(
         }
     }
     Ok(client.batch_execute("COMMIT").await?)
+}
+
+/// Waits until nobody is about to commit units of a run, until the end of the transaction.
+///
+/// A server commits what it was asked to, also where the process that asked was killed since, or its connection was lost.
+async fn wait_for_others(client: &Client, run: &str) -> Result<(), Failure> {
+    client.execute("SELECT pg_advisory_xact_lock($1, hashtext($2))", &[&LOCKS, &held(run)]).await?;
+    Ok(())
+}
+
+/// Names the lock that all hold who commit units of a run.
+fn held(run: &str) -> String {
+    format!("run {run}")
 }
 
 async fn is_there(client: &Client, schema: &str) -> Result<bool, Failure> {

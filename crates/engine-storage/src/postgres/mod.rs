@@ -102,7 +102,6 @@ impl PostgresTable {
             session: None,
             table: Table::named("", &name, &name, sink.create),
             unique: false,
-            has_units: false,
             rows: 0,
         };
         let open = runtime.block_on(writer.open());
@@ -190,8 +189,6 @@ struct Writer {
     table: Table,
     /// Whether it is known that no two rows can have one key.
     unique: bool,
-    /// Whether the page at hand is known by something that is kept beside its rows.
-    has_units: bool,
     rows: u64,
 }
 
@@ -201,6 +198,17 @@ enum Stopped {
     Undone(Failure),
     /// Nobody knows whether it was: the connection broke off while it was committed.
     Doubtful(String),
+}
+
+/// What to do where nobody knows whether something was committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Doubt {
+    /// Do it again: done twice it is the same.
+    Repeat,
+    /// Look for what is kept beside the rows, which tells, and do it again if it is not there.
+    Ask,
+    /// Say so.
+    Tell,
 }
 
 impl From<Failure> for Stopped {
@@ -248,6 +256,7 @@ impl Writer {
     /// Does something in a transaction, again where that is safe; a failed one leaves no trace.
     async fn transact<T>(
         &mut self,
+        doubt: Doubt,
         work: impl AsyncFn(&mut Self, &mut Session, &mut Attempt) -> Result<T, Stopped>,
     ) -> Result<T, Failure> {
         let mut attempt = Attempt::default();
@@ -273,10 +282,9 @@ impl Writer {
             self.table = table;
             self.unique = unique;
             match stopped {
-                // What is kept beside the rows tells whether they were written.
-                Stopped::Doubtful(_) if self.has_units && attempt.losses < LOSSES => {
+                Stopped::Doubtful(_) if doubt != Doubt::Tell && attempt.losses < LOSSES => {
                     attempt.losses += 1;
-                    attempt.is_doubtful = true;
+                    attempt.is_doubtful = doubt == Doubt::Ask;
                 }
                 Stopped::Doubtful(why) => {
                     return Err(Trouble::new(format!(
@@ -304,7 +312,7 @@ impl Writer {
                     // Where even that fails, the connection is broken, and the next use of it tells.
                     _ = session.client().batch_execute("ROLLBACK").await;
                     session.forget();
-                    let again = self.is_worth_another(&failure, &mut session, &mut attempt).await;
+                    let again = self.is_worth_another(&failure, doubt, &mut session, &mut attempt).await;
                     self.session = Some(session);
                     if !again {
                         return Err(self.placed(failure, attempt));
@@ -327,7 +335,13 @@ impl Writer {
     }
 
     /// Tells whether what was refused may go well now: somebody else stood in the way, or has changed the table since it was looked at.
-    async fn is_worth_another(&mut self, failure: &Failure, session: &mut Session, attempt: &mut Attempt) -> bool {
+    async fn is_worth_another(
+        &mut self,
+        failure: &Failure,
+        doubt: Doubt,
+        session: &mut Session,
+        attempt: &mut Attempt,
+    ) -> bool {
         if failure.is_conflict() && attempt.conflicts < CONFLICTS {
             attempt.conflicts += 1;
             return true;
@@ -342,7 +356,7 @@ impl Writer {
         }
         attempt.looked_again = true;
         // Another run has ended, and with it the table of what runs have written.
-        if self.has_units && failure.code() == Some(&SqlState::UNDEFINED_TABLE) {
+        if doubt == Doubt::Ask && failure.code() == Some(&SqlState::UNDEFINED_TABLE) {
             return self.table.load(session.client()).await.is_ok();
         }
         let before = self.table.clone();
@@ -353,7 +367,7 @@ impl Writer {
 
     /// Gives the table the columns that the mapping declares, and those that are there the room that they need.
     async fn declare(&mut self) -> Result<(), Failure> {
-        self.transact(async |this, session, _| {
+        self.transact(Doubt::Repeat, async |this, session, _| {
             session.lock(&this.table).await?;
             this.table.load(session.client()).await?;
             let mut planned = this.table.clone();
@@ -399,9 +413,18 @@ impl Writer {
         if records.is_empty() && units.is_empty() {
             return Ok(());
         }
-        self.has_units = !units.is_empty();
-        let written =
-            self.transact(async |this, session, attempt| this.write_page(records, units, session, attempt).await).await;
+        let doubt = match self.mode {
+            Mode::Upsert => Doubt::Repeat,
+            Mode::Append if !units.is_empty() => Doubt::Ask,
+            Mode::Append => Doubt::Tell,
+            // The rows are the session's own, and gone with it: on a new one the first page begins anew.
+            Mode::Replace if self.rows == 0 => Doubt::Repeat,
+            Mode::Replace => Doubt::Tell,
+        };
+        let work = async |this: &mut Self, session: &mut Session, attempt: &mut Attempt| {
+            this.write_page(records, units, session, attempt).await
+        };
+        let written = self.transact(doubt, work).await;
         written.map_err(|failure| self.said(failure))?;
         self.rows += records.len() as u64;
         Ok(())
@@ -478,8 +501,9 @@ impl Writer {
     /// Returns the units that a step of a run has written.
     async fn units(&mut self, run: &str, step: &str) -> Result<Vec<Unit>, SinkError> {
         let schema = self.table.schema().to_owned();
-        let found =
-            self.transact(async |_, session, _| Ok(commits::of_step(session.client(), &schema, run, step).await?));
+        let found = self.transact(Doubt::Repeat, async |_, session, _| {
+            Ok(commits::of_step(session.client(), &schema, run, step).await?)
+        });
         found.await.map_err(|failure| self.said(failure))
     }
 
@@ -490,7 +514,7 @@ impl Writer {
                 self.declare().await?;
             }
             if self.mode == Mode::Replace {
-                self.transact(async |this, session, _| this.replace(session).await).await?;
+                self.transact(Doubt::Tell, async |this, session, _| this.replace(session).await).await?;
             }
             Ok(())
         };
