@@ -7,6 +7,7 @@
 
 mod answer;
 mod client;
+mod dice;
 mod echo_server;
 mod engine;
 mod exchange;
@@ -31,6 +32,7 @@ mod spill;
 mod written;
 
 pub use client::{Fetched, basic, get, head, post};
+pub use dice::Dice;
 pub use echo_server::{Echo, EchoServer};
 pub use engine::{Engine, Finished};
 pub use exchange::Exchange;

@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use engine_tests::{Engine, Shop};
+use engine_tests::{Dice, Engine, Shop};
 use rusqlite::{Connection, OpenFlags};
 use tempfile::TempDir;
 
@@ -23,20 +23,6 @@ const PAGE: u64 = 6;
 
 /// How many orders are pushed at once.
 const AT_ONCE: usize = 3;
-
-/// A generator of numbers that are the same for the same seed.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, below: u64) -> u64 {
-        // https://prng.di.unimi.it/splitmix64.c
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % below
-    }
-}
 
 fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
@@ -220,7 +206,7 @@ fn texts(connection: &Connection, sql: &str) -> Vec<String> {
 #[test]
 fn a_run_that_is_killed_anywhere_and_run_again_loses_nothing_and_does_nothing_twice() {
     let (kills, seed) = (number("KILLS", 20), number("KILL_SEED", 7));
-    let mut dice = Dice(seed);
+    let mut dice = Dice::new(seed);
     let mut stand = Stand::new();
     // How long a run takes that nobody kills.
     stand.shop.order(ORDERS);
