@@ -152,17 +152,22 @@ impl ErrorRule {
             Some(Err(error)) if error.missing => None,
             Some(Err(error)) => return Err(error),
         };
+        Ok(Ruling {
+            action: self.action.unwrap_or_default(),
+            message,
+            wait: self.wait.as_ref().map(|wait| wait.resolve(scope).map(Period::duration)).transpose()?,
+            span: self.span(),
+        })
+    }
+
+    /// Returns a place in it: what tells it from others.
+    pub fn span(&self) -> Span {
         let spans = [
             self.when.as_ref().map(Condition::span),
             self.status.as_ref().and_then(|status| status.iter().next()).map(Setting::span),
             self.message.as_ref().map(Template::span),
         ];
-        Ok(Ruling {
-            action: self.action.unwrap_or_default(),
-            message,
-            wait: self.wait.as_ref().map(|wait| wait.resolve(scope).map(Period::duration)).transpose()?,
-            span: spans.into_iter().flatten().next().unwrap_or_default(),
-        })
+        spans.into_iter().flatten().next().unwrap_or_default()
     }
 }
 
