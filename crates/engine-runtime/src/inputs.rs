@@ -24,9 +24,7 @@ pub(crate) fn inputs(
 ) -> Value {
     for name in given.keys() {
         if declared.get(name).is_none() {
-            let mut finding = Finding::error("invalid-input", format!("this spec has no input `{name}`"));
-            finding.help = suggest(name, declared.iter().map(|(name, _)| &*name.value));
-            findings.push(finding);
+            findings.push(unknown(name, declared));
         }
     }
     let mut members = Members::new();
@@ -38,6 +36,13 @@ pub(crate) fn inputs(
         }
     }
     Value::Object(Arc::new(members))
+}
+
+/// Says that there is no such input.
+pub(crate) fn unknown(name: &str, declared: &Map<Input>) -> Finding {
+    let mut finding = Finding::error("invalid-input", format!("this spec has no input `{name}`"));
+    finding.help = suggest(name, declared.iter().map(|(name, _)| &*name.value));
+    finding
 }
 
 fn input_value(

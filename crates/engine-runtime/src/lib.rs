@@ -24,12 +24,14 @@ mod inputs;
 mod item;
 mod journal;
 mod kept;
+mod known;
 mod letter;
 mod letters;
 mod login;
 mod machine;
 mod mapping;
 mod needs;
+mod once;
 mod origin;
 mod outlet;
 mod page;
@@ -76,14 +78,17 @@ pub use engine_spec::sink::{FileCompression, ParquetCompression};
 pub use crate::given::{Given, given};
 pub use crate::hidden::Hidden;
 pub use crate::inbox::{
-    Dedupe, EventCount, EventFilter, EventKind, EventStatus, EventStore, NewEvent, Outcome, Put, StoredEvent, Wanted,
+    Dedupe, EventCount, EventFilter, EventKind, EventStatus, EventStore, NewEvent, Outcome, Put, Room, StoredEvent,
+    Wanted,
 };
 pub use crate::journal::{
     Ack, Journaling, KEPT_RUNS, Lease, Resume, RunChanges, RunEntry, RunLog, RunRecords, RunStatus, RunStore, Standing,
     ToKeep,
 };
+pub use crate::known::{HowGiven, Known, KnownInput, KnownSecret, known};
 pub use crate::letter::Letter;
 pub use crate::login::{ApiLogin, logins};
+pub use crate::once::{Called, Hop, Meaning, Once, Recipe, Shown, call_once, recipe};
 pub use crate::record::Record;
 pub use crate::recorder::{Found, RecordedExchange, RecordedRun, Recorder, Replayed};
 pub use crate::report::{Counts, Event, Observer, RunReport, Status, StepReport, WaitingFor};

@@ -147,7 +147,7 @@ impl SecretsFrom<'_> {
 }
 
 /// Says how a secret is given that is not there.
-fn way(secret: &engine_spec::Secret) -> String {
+pub(crate) fn way(secret: &engine_spec::Secret) -> String {
     if let Some(env) = &secret.env {
         return format!("set the environment variable `{env}`, or write `{env}=…` into a file `.env` beside the spec");
     }

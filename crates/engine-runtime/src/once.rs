@@ -1,0 +1,656 @@
+//! One request of one endpoint, outside of any flow: for who tries an API out.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use engine_expr::{Dynamic, Scope, Slots, Template, Value};
+use engine_plan::{Endpoint, Plan};
+use engine_request::{
+    Advance, Answer, Auth, Authenticate, Body, Changes, CursorPlan, Draft, ErrorAction, ErrorRule, ErrorRules, Format,
+    Held, Last, Next, Page, Pager, Pagination, Prepared, QueryValue, Token,
+};
+use engine_source::{Finding, Findings, Map, Span, Spanned};
+use jiff::Timestamp;
+
+use crate::body::Takes;
+use crate::exchange::{Asked, Exchanged, Exchanges, Outcome};
+use crate::failure::Failure;
+use crate::graphql;
+use crate::hidden::Hidden;
+use crate::page::PageReader;
+use crate::params::params_of;
+use crate::record::Record;
+use crate::report::{Event, Observer};
+use crate::run::{RunOptions, base_scope};
+use crate::state::MemoryState;
+use crate::stop::Stop;
+use crate::tally::Tally;
+use crate::transport::{Incoming, Outgoing, Transport, TransportError};
+use crate::upload::find_files;
+use crate::world::{BoxFuture, Clock, World};
+use crate::xml_lists;
+
+/// What is asked of one endpoint.
+#[derive(Clone, Debug, Default)]
+pub struct Once {
+    /// The endpoint: `API.ENDPOINT`.
+    pub endpoint: String,
+    /// Its params, as texts or as values of their types.
+    pub params: BTreeMap<String, Value>,
+    /// Values of the query, over those of the endpoint.
+    pub query: Vec<(String, String)>,
+    /// Headers, over those of the endpoint.
+    pub headers: Vec<(String, String)>,
+    /// What is sent, instead of the endpoint's body: JSON, or any other text.
+    pub body: Option<String>,
+}
+
+/// A request as it may be shown.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    /// The method.
+    pub method: String,
+    /// The URL.
+    pub url: String,
+    /// The headers.
+    pub headers: Vec<(String, String)>,
+    /// The body, as people read it.
+    pub body: String,
+}
+
+/// What came of a request. No secret is in it.
+#[derive(Clone, Debug)]
+pub struct Called {
+    /// The request.
+    pub request: Shown,
+    /// The status of the answer.
+    pub status: u16,
+    /// Its headers.
+    pub headers: Vec<(String, String)>,
+    /// Its body, if it is a text.
+    pub body: Option<String>,
+    /// How long its body is, in bytes.
+    pub length: u64,
+    /// How long all took, fetching a token too.
+    pub took: Duration,
+    /// Everything that was sent for it: tokens, logins, redirects.
+    pub exchanges: Vec<Hop>,
+    /// The records of the page; nothing where the endpoint says of none.
+    pub records: Option<Result<u64, Box<Finding>>>,
+    /// Whether there are more pages; nothing where there are no pages.
+    pub more: Option<Result<bool, Box<Finding>>>,
+    /// How many records there are in all, where the pagination says where the answer tells it.
+    pub total: Option<u64>,
+    /// What the answer means to a run.
+    pub meaning: Meaning,
+}
+
+/// Something that was sent.
+#[derive(Clone, Debug)]
+pub struct Hop {
+    /// Who was asked: an endpoint, or `API.auth`.
+    pub asked: String,
+    /// When it went out.
+    pub at: Timestamp,
+    /// How long its answer took to begin.
+    pub took: Duration,
+    /// The status; nothing where none came.
+    pub status: Option<u16>,
+    /// What the answer's `Date` says.
+    pub date: Option<String>,
+}
+
+/// What an answer means to a run.
+#[derive(Clone, Debug)]
+pub enum Meaning {
+    /// It is a good one.
+    Success,
+    /// A rule says what is done about it.
+    Rule {
+        /// What.
+        action: ErrorAction,
+        /// What the rule says.
+        message: Option<String>,
+        /// Where it is written.
+        span: Span,
+    },
+    /// It is an error.
+    Failure(Box<Finding>),
+}
+
+/// What a shell needs to make a request.
+#[derive(Clone, Debug)]
+pub struct Recipe {
+    /// The request, in which secrets are `$NAME`.
+    pub request: Shown,
+    /// What the shell's own tool for requests is told, such as `--user` and `$USER:$PASSWORD`.
+    pub options: Vec<(String, String)>,
+    /// The variables that are named, and what they are.
+    pub variables: Vec<(String, String)>,
+    /// What of it can't be told a shell.
+    pub notes: Vec<String>,
+}
+
+/// Sends one request with all that its endpoint says, and tells what came: good or bad. It is not sent again for what the answer says,
+/// but once for a token that the API does not take any longer.
+///
+/// # Errors
+///
+/// Gives all inputs and secrets that are missing, what is wrong with the params, and why no answer came.
+pub async fn call_once(
+    plan: &Arc<Plan>,
+    world: &World,
+    options: &RunOptions,
+    once: &Once,
+    observer: Arc<dyn Observer>,
+    stop: Stop,
+) -> Result<Called, Findings> {
+    let (scope, secrets) = base_scope(plan, world, options, "")?;
+    let hidden = Hidden::new(secrets);
+    let hops =
+        Arc::new(Hops { inner: Arc::clone(&world.transport), clock: Arc::clone(&world.clock), hops: Mutex::default() });
+    let world = World { transport: Arc::clone(&hops) as Arc<dyn Transport>, ..world.clone() };
+    let call = Call::new(plan, once).map_err(|failure| told(&failure, plan, &hidden))?;
+    let exchanges = Exchanges::new(&call.plan, &world, options, &scope, hidden.clone())
+        .map_err(|failure| told(&failure, plan, &hidden))?;
+    let site =
+        Site { call: &call, exchanges: &exchanges, world: &world, base: &scope, hidden: &hidden, observer, stop };
+    let begun = world.clock.now();
+    let called = site.send(once).await;
+    exchanges.settle().await;
+    let took = Duration::try_from(world.clock.now().duration_since(begun)).unwrap_or_default();
+    let exchanges = std::mem::take(&mut *hops.hops.lock().unwrap_or_else(PoisonError::into_inner));
+    called.map(|called| Called { took, exchanges, ..called }).map_err(|failure| told(&failure, plan, &hidden))
+}
+
+/// Makes a request without sending anything, for a shell: secrets are variables of it. Nobody has to give them.
+///
+/// # Errors
+///
+/// Gives all inputs that are missing, and what is wrong with the params.
+pub fn recipe(plan: &Arc<Plan>, world: &World, options: &RunOptions, once: &Once) -> Result<Recipe, Findings> {
+    let known = crate::known::known(plan, world, options, false);
+    let problems: Findings =
+        known.findings.into_iter().chain(known.inputs.into_iter().filter_map(|it| it.problem)).collect();
+    if problems.has_errors() {
+        return Err(problems);
+    }
+    let hidden = Hidden::default();
+    // Nothing is kept, so nothing is opened either.
+    let world = &World { state: Arc::new(MemoryState::default()), ..world.clone() };
+    let mut variables = Variables::default();
+    let secrets = plan.secrets.iter().map(|(name, secret)| {
+        let variable =
+            secret.env.as_ref().map_or_else(|| name.value.to_ascii_uppercase(), |env| env.as_str().to_owned());
+        let what = format!("secret `{}`", name.value);
+        (Arc::clone(&name.value), Value::from(variables.mark(&variable, &what)))
+    });
+    let secrets: Vec<_> = secrets.collect();
+    let mut scope = known.scope.with("secrets", Value::object(secrets));
+    let mut vars = engine_expr::Members::new();
+    for (name, value) in &plan.vars {
+        let so_far = scope.with("vars", Value::Object(Arc::new(vars.clone())));
+        let value = value.evaluate(&so_far).map_err(|error| told(&Failure::from(error), plan, &hidden))?;
+        vars.insert(Arc::clone(&name.value), value.unwrap_or_default());
+    }
+    scope = scope.with("vars", Value::Object(Arc::new(vars)));
+    let fail = |failure: Failure| told(&failure, plan, &hidden);
+    let call = Call::new(plan, once).map_err(fail)?;
+    let exchanges = Exchanges::new(&call.plan, world, options, &scope, hidden.clone()).map_err(fail)?;
+    let site = Site {
+        call: &call,
+        exchanges: &exchanges,
+        world,
+        base: &scope,
+        hidden: &hidden,
+        observer: Arc::new(Nobody),
+        stop: Stop::new(),
+    };
+    site.recipe(once, &mut variables).map_err(fail)
+}
+
+/// Names of shell variables, and what stands for them until a request is made: letters and digits, which no encoding changes.
+#[derive(Default)]
+struct Variables(Vec<(String, String, String)>);
+
+impl Variables {
+    /// Returns what stands for a variable.
+    fn mark(&mut self, name: &str, what: &str) -> String {
+        if let Some((_, mark, _)) = self.0.iter().find(|(known, _, _)| known == name) {
+            return mark.clone();
+        }
+        let mark = format!("ENGINESHELL{}VARIABLE", self.0.len());
+        self.0.push((name.to_owned(), mark.clone(), what.to_owned()));
+        mark
+    }
+
+    /// Puts the variables where their marks are.
+    fn put(&self, text: &str) -> String {
+        self.0.iter().fold(text.to_owned(), |text, (name, mark, _)| text.replace(mark.as_str(), &format!("${name}")))
+    }
+
+    /// Returns those that a text has.
+    fn within(&self, text: &str) -> impl Iterator<Item = (String, String)> {
+        let named = |name: &str| {
+            text.match_indices(&format!("${name}")).any(|(at, found)| {
+                let next = text.get(at + found.len()..).and_then(|rest| rest.chars().next());
+                next.is_none_or(|next| !next.is_ascii_alphanumeric() && next != '_')
+            })
+        };
+        self.0.iter().filter(move |(name, _, _)| named(name)).map(|(name, _, what)| (name.clone(), what.clone()))
+    }
+}
+
+/// An endpoint that is called, apart from its flow.
+struct Call {
+    /// The plan, in which this endpoint takes every answer.
+    plan: Plan,
+    /// The endpoint, as it takes every answer.
+    endpoint: Arc<Endpoint>,
+    /// The endpoint as the spec has it.
+    original: Arc<Endpoint>,
+    cursor: Option<Arc<CursorPlan>>,
+}
+
+impl Call {
+    fn new(plan: &Arc<Plan>, once: &Once) -> Result<Self, Failure> {
+        let Some(original) = plan.endpoint(&once.endpoint) else {
+            return Err(Failure::new(
+                "undefined-endpoint",
+                format!("there is no endpoint `{}`", once.endpoint),
+                Span::default(),
+            ));
+        };
+        let mut endpoint = Endpoint::clone(original);
+        // What is refused is looked at, not sent again; only a token is renewed.
+        endpoint.errors.retain(|rule| rule.action == Some(ErrorAction::RefreshAuth));
+        endpoint.errors.push(ErrorRule { action: Some(ErrorAction::Accept), ..ErrorRule::default() });
+        let endpoint = Arc::new(endpoint);
+        let mut plan = Plan::clone(plan);
+        for known in &mut plan.endpoints {
+            if known.id() == once.endpoint {
+                *known = Arc::clone(&endpoint);
+            }
+        }
+        let cursor = endpoint.incremental.as_ref();
+        let cursor = cursor.map(|it| Arc::new(CursorPlan::new(it, endpoint.key.as_ref(), endpoint.span)));
+        Ok(Self { plan, endpoint, original: Arc::clone(original), cursor })
+    }
+}
+
+/// Where a call is made.
+struct Site<'a> {
+    call: &'a Call,
+    exchanges: &'a Exchanges,
+    world: &'a World,
+    base: &'a Scope,
+    hidden: &'a Hidden,
+    observer: Arc<dyn Observer>,
+    stop: Stop,
+}
+
+/// What a request is made of.
+struct Makings {
+    /// The names that the endpoint may use, but for `auth`.
+    scope: Scope,
+    /// What an incremental read sends from its beginning on.
+    sent: Changes,
+    /// What the first page sends.
+    first: Changes,
+    pager: Option<Pager>,
+    query: Map<QueryValue>,
+    headers: Map<QueryValue>,
+    body: Option<Body>,
+}
+
+impl Site<'_> {
+    fn makings(&self, once: &Once, reader: Option<&PageReader>) -> Result<Makings, Failure> {
+        let endpoint = &self.call.endpoint;
+        let given = |name: &String, value: &Value| {
+            (Spanned::new(Arc::from(name.as_str()), Span::default()), Dynamic::literal(value.clone(), Span::default()))
+        };
+        if let Some(name) = once.params.keys().find(|name| endpoint.params.get(name).is_none()) {
+            let text = format!("`{}` has no param `{name}`", once.endpoint);
+            let help = engine_source::suggest(name, endpoint.params.keys());
+            let failure = Failure::new("unknown-param", text, endpoint.span);
+            return Err(Failure { help, ..failure });
+        }
+        let params = once.params.iter().map(|(name, value)| given(name, value)).collect();
+        let params = params_of(&endpoint.params, &params, self.base, endpoint.span)?;
+        let mut scope = self.base.with("params", params.clone());
+        let mut sent = Changes::default();
+        if let Some(cursor) = &self.call.cursor {
+            let advance = Advance::new(cursor, None, false, &scope, self.world.clock.now());
+            let advance = advance.map_err(|error| Failure {
+                range: error.range,
+                help: error.help,
+                ..Failure::new(error.code, error.message, error.span)
+            })?;
+            sent = advance.changes();
+            scope = scope.with("window", advance.window());
+        }
+        let paging = reader.and_then(|reader| reader.paging.as_ref());
+        let pager = paging.map(|paging| Pager::new(Arc::clone(paging), &scope)).transpose()?;
+        let first = pager.as_ref().map(Pager::first).unwrap_or_default();
+        let scope = scope.with("params", first.params(&sent.params(&params)));
+        let pairs = |pairs: &[(String, String)]| -> Map<QueryValue> {
+            let mut map = Map::new();
+            for (name, value) in pairs {
+                let key = Spanned::new(Arc::from(name.as_str()), Span::default());
+                map.insert(key, QueryValue::Plain(Dynamic::literal(value.as_str().into(), Span::default())));
+            }
+            map
+        };
+        let body = once.body.as_ref().map(|text| match Value::from_json(text) {
+            Ok(value) => Body::Json(Dynamic::literal(value, Span::default())),
+            Err(_) => Body::Text(Template::literal(text, text.as_str().into(), Span::default())),
+        });
+        Ok(Makings { scope, sent, first, pager, query: pairs(&once.query), headers: pairs(&once.headers), body })
+    }
+
+    fn draft(&self, makings: &Makings, scope: &Scope) -> Result<Draft, Failure> {
+        let endpoint = &self.call.endpoint;
+        let mut draft = self.exchanges.draft(endpoint, scope)?;
+        makings.sent.apply(&mut draft)?;
+        makings.first.apply(&mut draft)?;
+        draft.set_query(&makings.query, scope)?;
+        draft.set_headers(&makings.headers, scope)?;
+        if let Some(body) = &makings.body {
+            draft.set_body(body, scope)?;
+        }
+        if let Some(idempotency) = &endpoint.idempotency {
+            let key = || format!("{:016x}{:016x}", self.world.clock.random(), self.world.clock.random());
+            idempotency.apply(&mut draft, scope, key)?;
+        }
+        find_files(&mut draft, &self.call.plan, &*self.world.environment)?;
+        Ok(draft)
+    }
+
+    async fn send(&self, once: &Once) -> Result<Called, Failure> {
+        let endpoint = &self.call.endpoint;
+        let lists = Arc::new(xml_lists::of(&self.call.plan, endpoint));
+        let reader = endpoint.records.is_some().then(|| PageReader::new(endpoint, None, None, Arc::clone(&lists)));
+        let makings = self.makings(once, reader.as_ref())?;
+        let takes = match (&reader, endpoint.response.format) {
+            (_, Some(Format::Binary)) => Takes::File,
+            // What is shown has to be whole.
+            _ => Takes::Lists(lists),
+        };
+        let tally = Arc::new(Tally::new("call", Arc::clone(&self.observer)));
+        let asked = Asked {
+            endpoint,
+            scope: &makings.scope,
+            tally: &tally,
+            stop: &self.stop,
+            span: endpoint.span,
+            place: "",
+            has_key: endpoint.idempotency.is_some(),
+            takes: &takes,
+            without: &[],
+            once: None,
+        };
+        let (outcome, scope) = self.exchanges.send(&asked, |scope| self.draft(&makings, scope).map(Some)).await?;
+        match outcome {
+            Some(Outcome::Answer(exchanged)) => Ok(self.called(&exchanged, &scope, reader.as_ref(), makings.pager)),
+            Some(Outcome::Refused(refusal)) => Err(refusal.failure),
+            Some(Outcome::Stopped | Outcome::Skipped) | None => Err(Failure::interrupted()),
+        }
+    }
+
+    fn called(
+        &self,
+        exchanged: &Exchanged,
+        scope: &Scope,
+        reader: Option<&PageReader>,
+        pager: Option<Pager>,
+    ) -> Called {
+        let Exchanged { request, answer, beside } = exchanged;
+        let finding = |failure: Failure| Box::new(self.finding(&exchanged.hide(failure)));
+        let redactor = request.redactor();
+        let redact = |text: &str| self.hidden.redact(&redactor.redact(text));
+        let is_login = is_login(&self.call.plan, &self.call.endpoint);
+        let is_text =
+            std::str::from_utf8(&answer.body).is_ok() && self.call.endpoint.response.format != Some(Format::Binary);
+        let body = match std::str::from_utf8(&answer.body) {
+            Ok(_) if is_login && answer.is_success() => Some("what a login gives is not shown".to_owned()),
+            Ok(text) if is_text => Some(redact(text)),
+            _ => None,
+        };
+        let mut slots = Slots::default();
+        let page = reader.filter(|_| answer.is_success()).map(|reader| reader.read(answer, beside, scope, &mut slots));
+        let more = match (&page, pager) {
+            (Some(Ok(records)), Some(mut pager)) => {
+                let page = Page {
+                    request,
+                    answer,
+                    text: records.text(),
+                    slots: Some(&slots),
+                    count: records.len(),
+                    last: records.last().map_or(Last::None, Last::Raw),
+                    fingerprint: records.fingerprint(),
+                };
+                let next = pager.next(&page, scope).map(|next| matches!(next, Next::Request(_)));
+                Some(next.map_err(|error| finding(Failure::new(error.code(), error.to_string(), error.span()))))
+            }
+            _ => None,
+        };
+        let headers = answer.headers.iter().map(|(name, value)| {
+            let value = String::from_utf8_lossy(value.as_bytes());
+            let is_secret = name == http::header::SET_COOKIE;
+            (name.as_str().to_owned(), if is_secret { cookie(&value) } else { redact(&value) })
+        });
+        Called {
+            request: shown(request, &redact),
+            status: answer.status,
+            headers: headers.collect(),
+            length: answer.body.len() as u64,
+            body,
+            took: Duration::ZERO,
+            exchanges: Vec::new(),
+            total: self.total(answer, scope),
+            records: page.map(|page| page.map(|records| records.len()).map_err(finding)),
+            more,
+            meaning: self.meaning(exchanged, scope),
+        }
+    }
+
+    /// Returns how many records there are, where the answer says so.
+    fn total(&self, answer: &Answer, scope: &Scope) -> Option<u64> {
+        let place = match self.call.endpoint.paginate.as_ref()? {
+            Pagination::Page(page) => page.total.as_ref()?,
+            Pagination::Offset(offset) => offset.total.as_ref()?,
+            _ => return None,
+        };
+        place.take(answer, scope).ok()??.text()?.parse().ok()
+    }
+
+    fn meaning(&self, exchanged: &Exchanged, scope: &Scope) -> Meaning {
+        let Exchanged { request, answer, .. } = exchanged;
+        let rules = ErrorRules::new(self.call.original.errors.iter().cloned());
+        let fail = |failure: Failure| Meaning::Failure(Box::new(self.finding(&exchanged.hide(failure))));
+        match rules.judge(answer, request, scope) {
+            Err(error) => fail(Failure::from(error)),
+            Ok(Some(ruling)) => Meaning::Rule {
+                action: ruling.action,
+                message: ruling.message.map(|message| self.hidden.redact(&request.redactor().redact(&message))),
+                span: ruling.span,
+            },
+            Ok(None) if answer.is_success() => match graphql::errors(answer, scope).filter(|_| request.is_graphql()) {
+                Some(errors) => fail(Failure::new(
+                    "graphql-errors",
+                    format!("the answer has GraphQL errors: {errors}"),
+                    self.call.endpoint.span,
+                )),
+                None => Meaning::Success,
+            },
+            Ok(None) => {
+                let name = http::StatusCode::from_u16(answer.status).ok().and_then(|code| code.canonical_reason());
+                let name = name.map(|name| format!(" {name}")).unwrap_or_default();
+                let help = match answer.status {
+                    401 => "the API does not take these credentials: check the secrets that `auth` names",
+                    403 => "these credentials may not do this: check their rights",
+                    404 => "check the path and its params",
+                    429 => "the API wants fewer requests: a run waits and tries again",
+                    500.. => "a run tries again, unless `retry` says otherwise",
+                    _ => "see what the body says",
+                };
+                let text = format!("{} {} answered {}{name}", request.method, request.shown_url, answer.status);
+                fail(Failure::new("http-status", text, self.call.endpoint.span).help(help))
+            }
+        }
+    }
+
+    fn finding(&self, failure: &Failure) -> Finding {
+        redacted(failure, &self.call.plan, self.hidden)
+    }
+
+    fn recipe(&self, once: &Once, variables: &mut Variables) -> Result<Recipe, Failure> {
+        let endpoint = &self.call.endpoint;
+        let lists = Arc::new(xml_lists::of(&self.call.plan, endpoint));
+        let reader = endpoint.records.is_some().then(|| PageReader::new(endpoint, None, None, lists));
+        let makings = self.makings(once, reader.as_ref())?;
+        let mut scope = makings.scope.clone();
+        let proofs = self.exchanges.all_proofs(endpoint, &scope)?;
+        let (mut options, mut notes) = (Vec::new(), Vec::new());
+        // What a login gives is a variable, too.
+        let mut fields = Vec::new();
+        for name in proofs.iter().flat_map(|proof| proof.auth.keeps()) {
+            let variable = format!("{}_{}", endpoint.api, name).to_ascii_uppercase();
+            let mark = variables.mark(&variable, &format!("`auth.{name}`, which the answer of the login has"));
+            fields.push((Arc::<str>::from(name), Value::from(mark)));
+        }
+        scope = scope.with("auth", Value::object(fields));
+        let mut draft = self.draft(&makings, &scope)?;
+        let method = draft.method().clone();
+        for proof in proofs.iter().filter(|proof| proof.auth.holds_for(&method)) {
+            let kind = proof.auth.kind();
+            match &proof.auth {
+                Auth::Basic(basic) => {
+                    let password = basic.password.as_ref().map(|it| it.render_text(&scope)).transpose()?;
+                    let user = basic.username.render_text(&scope)?;
+                    options.push(("--user".to_owned(), format!("{user}:{}", password.unwrap_or_default())));
+                }
+                Auth::Digest(digest) => {
+                    options.push(("--digest".to_owned(), String::new()));
+                    let (user, password) = (digest.username.render_text(&scope)?, digest.password.render_text(&scope)?);
+                    options.push(("--user".to_owned(), format!("{user}:{password}")));
+                }
+                Auth::Oauth2(_) | Auth::Session(_) | Auth::Jwt(_) => {
+                    let variable = format!("{}_TOKEN", endpoint.api.to_ascii_uppercase());
+                    let what = match &proof.auth {
+                        Auth::Oauth2(_) => "an access token of the OAuth 2.0 server",
+                        Auth::Session(_) => "the token or cookie of a login",
+                        _ => "a JSON Web Token",
+                    };
+                    let mark = variables.mark(&variable, what);
+                    let token = Token { value: Some(engine_expr::Secret::new(mark)), ..Token::default() };
+                    let held = Held { token: Some(Arc::new(token)), challenge: None };
+                    proof.auth.apply(&mut draft, &scope, &held)?;
+                }
+                Auth::AwsSigv4(_) | Auth::Hmac(_) | Auth::Oauth1(_) => {
+                    notes.push(format!("`{kind}` signs each request anew, so the signature is left out"));
+                }
+                auth => auth.apply(&mut draft, &scope, &Held::default())?,
+            }
+        }
+        let request = draft.finish()?;
+        let put = |text: &str| variables.put(text);
+        let shown = Shown {
+            method: request.method.to_string(),
+            url: put(request.url.as_str()),
+            headers: headers(&request).into_iter().map(|(name, value, _)| (name, put(&value))).collect(),
+            body: put(&request.show_body()),
+        };
+        let options: Vec<_> = options.into_iter().map(|(name, value)| (name, put(&value))).collect();
+        let texts = [&shown.url, &shown.body].into_iter().chain(shown.headers.iter().map(|(_, value)| value));
+        let all = texts.chain(options.iter().map(|(_, value)| value)).cloned().collect::<Vec<_>>().join("\n");
+        Ok(Recipe { variables: variables.within(&all).collect(), request: shown, options, notes })
+    }
+}
+
+/// Shows a cookie that an answer sets, without its value.
+fn cookie(header: &str) -> String {
+    let name = header.split('=').next().unwrap_or_default();
+    let rest = header.split_once(';').map(|(_, rest)| format!(";{rest}")).unwrap_or_default();
+    format!("{name}=***{rest}")
+}
+
+/// Tells whether an endpoint is one by which an API is logged in to.
+fn is_login(plan: &Plan, endpoint: &Endpoint) -> bool {
+    let logs_in = |auth: &Auth| matches!(auth, Auth::Session(session) if session.login.iter().any(|name| name.as_str() == endpoint.name));
+    plan.endpoints.iter().any(|other| other.api == endpoint.api && other.auth.iter().any(logs_in))
+}
+
+fn shown(request: &Prepared, redact: &dyn Fn(&str) -> String) -> Shown {
+    let headers = headers(request).into_iter().map(|(name, value, is_secret)| {
+        let value = if is_secret { "***".to_owned() } else { redact(&value) };
+        (name, value)
+    });
+    Shown {
+        method: request.method.to_string(),
+        url: redact(&request.shown_url),
+        headers: headers.collect(),
+        body: redact(&request.show_body()),
+    }
+}
+
+fn headers(request: &Prepared) -> Vec<(String, String, bool)> {
+    let header = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
+        let text = String::from_utf8_lossy(value.as_bytes()).into_owned();
+        (name.as_str().to_owned(), text, value.is_sensitive())
+    };
+    request.headers.iter().map(header).collect()
+}
+
+fn redacted(failure: &Failure, plan: &Plan, hidden: &Hidden) -> Finding {
+    let mut finding = failure.finding(None, &plan.sources);
+    finding.message = hidden.redact(&finding.message);
+    finding.help = finding.help.map(|help| hidden.redact(&help));
+    finding
+}
+
+fn told(failure: &Failure, plan: &Plan, hidden: &Hidden) -> Findings {
+    Findings::from_iter([redacted(failure, plan, hidden)])
+}
+
+/// Sends requests and takes note of them.
+struct Hops {
+    inner: Arc<dyn Transport>,
+    clock: Arc<dyn Clock>,
+    hops: Mutex<Vec<Hop>>,
+}
+
+impl Transport for Hops {
+    fn send(&self, request: Outgoing) -> BoxFuture<'_, Result<Incoming, TransportError>> {
+        Box::pin(async move {
+            let (asked, at) = (request.asked.to_string(), self.clock.now());
+            let came = self.inner.send(request).await;
+            let took = Duration::try_from(self.clock.now().duration_since(at)).unwrap_or_default();
+            let (status, date) = match &came {
+                Ok(incoming) => {
+                    let date = incoming.headers.get(http::header::DATE).and_then(|date| date.to_str().ok());
+                    (Some(incoming.status), date.map(str::to_owned))
+                }
+                Err(_) => (None, None),
+            };
+            self.hops.lock().unwrap_or_else(PoisonError::into_inner).push(Hop { asked, at, took, status, date });
+            came
+        })
+    }
+}
+
+/// Nobody is told.
+struct Nobody;
+
+impl Observer for Nobody {
+    fn event(&self, event: Event) {
+        _ = event;
+    }
+
+    fn records(&self, stream: Option<&str>, records: &[Record]) -> io::Result<()> {
+        _ = (stream, records);
+        Ok(())
+    }
+}
