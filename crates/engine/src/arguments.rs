@@ -1,10 +1,13 @@
 //! What can be said on the command line.
 
+mod import;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use self::import::{Import, ImportFormat};
 use crate::output::OutputFormat;
 use crate::render::Format;
 use crate::terminal::ColorChoice;
@@ -58,6 +61,8 @@ pub(crate) enum Command {
     /// See the runs that change or write something, go on with them, end them
     #[command(subcommand)]
     Runs(Runs),
+    /// Make a spec of what there is already: OpenAPI, curl, Postman, HAR
+    Import(Import),
     /// Print the JSON Schema of specs, for editors
     Schema,
     /// Explain a finding: why it is one, a wrong spec, a right one; or list them all

@@ -3,6 +3,7 @@
 mod auth;
 mod dead_letters;
 mod explain;
+mod import;
 mod mock;
 mod run;
 mod runs;
@@ -25,6 +26,7 @@ pub(crate) fn execute(command: Command, terminal: &Terminal) -> Result<Status, F
         Command::Runs(arguments) => runs::execute(&arguments, terminal),
         Command::DeadLetters(arguments) => dead_letters::execute(&arguments, terminal),
         Command::State(arguments) => state::execute(&arguments, terminal),
+        Command::Import(arguments) => import::execute(&arguments, terminal),
         Command::Schema => schema::execute(),
         Command::Explain(arguments) => explain::execute(&arguments, terminal),
     }

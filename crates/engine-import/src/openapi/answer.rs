@@ -1,0 +1,156 @@
+//! What an operation answers: where its records are, and what they are known by.
+
+use serde_json::{Value, json};
+
+use super::document::Document;
+use super::operation::Operation;
+use crate::Notes;
+use crate::bodies::Kind;
+
+/// The answer of success.
+pub(super) struct Answer<'d> {
+    pub(super) document: &'d Document<'d>,
+    /// The whole answer, with its headers.
+    pub(super) whole: &'d Value,
+    /// What is said of its body.
+    pub(super) media: &'d Value,
+    pub(super) schema: &'d Value,
+    /// Where the records are.
+    pub(super) records: Option<String>,
+    /// What identifies a record.
+    pub(super) key: Option<String>,
+    format: Option<&'static str>,
+}
+
+/// The members that lists are called, the usual ones first.
+const LISTS: [&str; 12] = [
+    "data", "items", "results", "records", "value", "values", "entries", "list", "content", "result", "rows", "objects",
+];
+
+impl<'d> Answer<'d> {
+    pub(super) fn of(operation: &Operation<'d>, notes: &mut Notes) -> Self {
+        let document = operation.document;
+        let responses = operation.operation.get("responses").and_then(Value::as_object);
+        let is_success = |status: &&String| status.starts_with('2') || status.as_str() == "default";
+        let mut statuses: Vec<&String> = responses.into_iter().flat_map(|it| it.keys()).filter(is_success).collect();
+        statuses.sort();
+        let whole =
+            statuses.first().and_then(|status| responses?.get(*status)).map_or(&Value::Null, |it| document.look(it));
+        let mut answer =
+            Self { document, whole, media: &Value::Null, schema: &Value::Null, records: None, key: None, format: None };
+        let media = if document.is_swagger {
+            answer.media = whole;
+            let produces = operation.operation.get("produces").or_else(|| document.root.get("produces"));
+            let list: Vec<&str> =
+                produces.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+            crate::bodies::best(&list).map_or("application/json", |(_, media)| media)
+        } else {
+            let content = whole.get("content").and_then(Value::as_object);
+            let list: Vec<&str> = content.into_iter().flatten().map(|(media, _)| media.as_str()).collect();
+            let Some(media) = crate::bodies::best(&list).map(|(_, media)| media).or(list.first().copied()) else {
+                return answer;
+            };
+            answer.media = content.and_then(|content| content.get(media)).unwrap_or(&Value::Null);
+            media
+        };
+        answer.schema = document.member(answer.media, "schema");
+        match Kind::of(media) {
+            Some(Kind::Json) => {}
+            Some(Kind::File | Kind::Multipart) => answer.format = Some("binary"),
+            Some(Kind::Text) if !media.contains("csv") && !media.contains("html") => answer.format = Some("text"),
+            _ => {}
+        }
+        if Kind::of(media) == Some(Kind::Json) && operation.method == "get" {
+            answer.find_records();
+            if answer.records.is_none() && !operation.path.ends_with('}') && answer.is_many() {
+                notes.say(&operation.place, "the answer has several lists: write `records: $.NAME` to read one");
+            }
+        }
+        answer
+    }
+
+    /// What the endpoint says of its answers.
+    pub(super) fn response(&self) -> Option<Value> {
+        self.format.filter(|format| *format == "binary").map(|format| json!({"format": format}))
+    }
+
+    fn find_records(&mut self) {
+        let document = self.document;
+        if document.kind(self.schema) == Some("array") {
+            self.found("$".to_owned(), document.items(self.schema));
+            return;
+        }
+        let lists = self.lists();
+        let only = (lists.len() == 1).then(|| lists.first()).flatten();
+        let usual = || LISTS.iter().find_map(|usual| lists.iter().find(|(name, _)| name == usual));
+        let of_objects = || {
+            let mut found = lists
+                .iter()
+                .filter(|(_, schema)| document.items(schema).and_then(|it| document.kind(it)) == Some("object"));
+            found.next().filter(|_| found.next().is_none())
+        };
+        if let Some((name, schema)) = usual().or_else(of_objects).or(only.filter(|_| self.has_paging())) {
+            self.found(member("$", name), document.items(schema));
+            return;
+        }
+        // `{data: {orders: […]}}`, `{_embedded: {orders: […]}}`
+        for (outer, schema) in document.properties(self.schema) {
+            if !LISTS.contains(&outer) && !matches!(outer, "_embedded" | "response" | "d") {
+                continue;
+            }
+            let inner: Vec<_> =
+                document.properties(schema).into_iter().filter(|(_, it)| document.kind(it) == Some("array")).collect();
+            if let [(name, list)] = inner.as_slice() {
+                self.found(member(&member("$", outer), name), document.items(list));
+                return;
+            }
+        }
+    }
+
+    fn lists(&self) -> Vec<(&'d str, &'d Value)> {
+        let document = self.document;
+        document
+            .properties(self.schema)
+            .into_iter()
+            .filter(|(_, schema)| document.kind(schema) == Some("array"))
+            .collect()
+    }
+
+    fn is_many(&self) -> bool {
+        self.lists().len() > 1 && self.has_paging()
+    }
+
+    /// Tells whether the answer speaks of other pages.
+    fn has_paging(&self) -> bool {
+        let speaks = |name: &str| {
+            let name = name.to_ascii_lowercase();
+            ["next", "total", "count", "page", "cursor", "offset", "links", "has_more", "paging"]
+                .iter()
+                .any(|word| name.contains(word))
+        };
+        self.document.properties(self.schema).iter().any(|(name, _)| speaks(name))
+    }
+
+    fn found(&mut self, records: String, item: Option<&'d Value>) {
+        self.records = Some(records);
+        let known = |name: &&&str| {
+            item.is_some_and(|item| self.document.property(item, name).is_some_and(|it| self.is_scalar(it)))
+        };
+        self.key = ["id", "uuid", "guid", "gid", "key"].iter().find(known).map(|name| (*name).to_owned());
+    }
+
+    fn is_scalar(&self, schema: &'d Value) -> bool {
+        matches!(self.document.kind(schema), Some("string" | "integer" | "number"))
+    }
+}
+
+/// Writes the path of a member.
+pub(crate) fn member(path: &str, name: &str) -> String {
+    let is_plain = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    if is_plain {
+        format!("{path}.{name}")
+    } else {
+        format!("{path}['{}']", name.replace('\\', "\\\\").replace('\'', "\\'"))
+    }
+}

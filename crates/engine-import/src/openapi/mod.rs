@@ -1,0 +1,106 @@
+//! OpenAPI 3.0, 3.1 and Swagger 2.0 (<https://spec.openapis.org>).
+
+mod answer;
+mod document;
+mod example;
+mod operation;
+mod paging;
+mod param;
+mod security;
+mod server;
+mod words;
+
+pub(crate) use self::answer::member;
+pub(crate) use self::words::{api_name, plain};
+
+use serde_json::Value;
+
+use self::document::{Document, pointer};
+use self::operation::Operation;
+use crate::name::snake;
+use crate::spec::SpecDraft;
+use crate::{ImportError, Notes, Options};
+
+/// The methods that an operation may have.
+const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
+
+/// Makes a spec of a document.
+pub(crate) fn import(root: &Value, options: &Options, notes: &mut Notes) -> Result<SpecDraft, ImportError> {
+    let document = Document::new(root)?;
+    let title = root.pointer("/info/title").and_then(Value::as_str).unwrap_or_default();
+    let api = options.name.clone().unwrap_or_else(|| words::api_name(title));
+    let mut spec = SpecDraft {
+        name: api.replace('_', "-"),
+        api: snake(&api),
+        description: words::description(root.get("info").unwrap_or(&Value::Null), title),
+        ..SpecDraft::default()
+    };
+    server::servers(&document, &mut spec, notes);
+    let auth = security::schemes(&document, &mut spec, notes);
+    let mut skipped = Skipped::default();
+    for operation in operations(&document, notes) {
+        if !operation.is_wanted(&options.only) {
+            continue;
+        }
+        if operation.is_deprecated() && !options.deprecated {
+            skipped.deprecated += 1;
+            continue;
+        }
+        operation.add(&mut spec, &auth, options, notes);
+    }
+    if skipped.deprecated > 0 {
+        let message = format!("{} deprecated operations were left out; `--deprecated` takes them", skipped.deprecated);
+        notes.say("/paths", message);
+    }
+    for (place, what) in [("webhooks", "webhooks"), ("x-webhooks", "webhooks")] {
+        if root.get(place).and_then(Value::as_object).is_some_and(|it| !it.is_empty()) {
+            notes.say(format!("/{place}"), format!("{what} are not carried over: write `triggers` of type `webhook`"));
+        }
+    }
+    if spec.endpoints.is_empty() {
+        let (message, help) = if options.only.is_empty() {
+            ("the document has no operations", "check that it is the whole document: `paths` is empty")
+        } else {
+            (
+                "no operation is among those that were asked for",
+                "name them as `tag:NAME`, `path:/orders*` or a part of their name",
+            )
+        };
+        return Err(ImportError::new(message, help));
+    }
+    auth.retain_used(&mut spec);
+    Ok(spec)
+}
+
+#[derive(Default)]
+struct Skipped {
+    deprecated: usize,
+}
+
+/// Goes over all operations, in the order of the document.
+fn operations<'d>(document: &'d Document<'d>, notes: &mut Notes) -> Vec<Operation<'d>> {
+    let mut found = Vec::new();
+    let Some(paths) = document.root.get("paths").and_then(Value::as_object) else { return found };
+    for (path, item) in paths {
+        if path.starts_with("x-") {
+            continue;
+        }
+        let place = pointer(&["paths", path]);
+        let item = match document.resolve(item) {
+            Ok(item) => item,
+            Err(reference) => {
+                notes.say(place, format!("`{reference}` is not in this document: its operations are left out"));
+                continue;
+            }
+        };
+        for method in METHODS {
+            let Some(operation) = item.get(method).filter(|it| it.is_object()) else { continue };
+            if matches!(method, "options" | "trace") {
+                notes.say(format!("{place}/{method}"), format!("{} requests are left out", method.to_uppercase()));
+                continue;
+            }
+            found.push(Operation { document, path, method, item, operation, place: format!("{place}/{method}") });
+        }
+    }
+    found
+}
