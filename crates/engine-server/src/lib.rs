@@ -5,8 +5,10 @@
 
 mod flows;
 mod log;
+mod schedule;
 mod server;
 
 pub use crate::flows::{Broken, Candidate, Flow, FlowSet, Flows, Loaded, Outcome, Specs};
 pub use crate::log::{Log, Notice};
+pub use crate::schedule::Schedule;
 pub use crate::server::{Holder, Limits, Server};
