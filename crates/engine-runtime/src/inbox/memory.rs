@@ -24,7 +24,7 @@ impl MemoryInbox {
 
     fn put_one(&mut self, event: NewEvent) -> Put {
         if self.numbers.contains_key(&event.id) {
-            return Put::Known { event: event.id };
+            return Put::Kept;
         }
         if let Some(dedupe) = event.dedupe {
             let key = (event.flow.clone(), event.trigger.clone(), dedupe.key);
@@ -56,25 +56,26 @@ impl MemoryInbox {
     }
 
     pub(crate) fn take(&mut self, wanted: &Wanted) -> Vec<StoredEvent> {
-        let mut room: HashMap<&str, u32> = wanted.flows.iter().map(|(flow, room)| (flow.as_str(), *room)).collect();
         let mut begun = HashSet::new();
-        let mut due: Vec<(Timestamp, u64)> = Vec::new();
+        let mut due: HashMap<&str, Vec<(Timestamp, u64)>> = HashMap::new();
         for (number, event) in self.events.iter().filter(|(_, event)| event.ended_at.is_none()) {
             let is_first =
                 event.partition.as_deref().is_none_or(|part| begun.insert((event.flow.clone(), part.to_owned())));
             if is_first && event.due_at <= wanted.lease.now {
-                due.push((event.due_at, *number));
+                due.entry(&event.flow).or_default().push((event.due_at, *number));
             }
         }
-        due.sort_unstable();
+        let mut chosen = Vec::new();
+        for room in &wanted.flows {
+            let Some(mut due) = due.remove(room.flow.as_str()) else { continue };
+            due.sort_unstable();
+            let ranked = due.into_iter().take(room.free as usize).zip(room.busy..);
+            chosen.extend(ranked.map(|((due_at, number), rank)| (rank, due_at, number)));
+        }
+        chosen.sort_unstable();
         let mut taken = Vec::new();
-        for (_, number) in due {
+        for (_, _, number) in chosen.into_iter().take(wanted.most as usize) {
             let Some(event) = self.events.get_mut(&number) else { continue };
-            let Some(left) = room.get_mut(event.flow.as_str()).filter(|left| **left > 0) else { continue };
-            if taken.len() >= wanted.most as usize {
-                break;
-            }
-            *left -= 1;
             event.status = EventStatus::Running;
             event.holder = Some(wanted.lease.holder.clone());
             event.due_at = wanted.lease.until();

@@ -13,12 +13,14 @@ use crate::world::BoxFuture;
 ///
 /// What came with an event (inputs, body) is sealed where the store is on disk; what it is known by (dedupe key, partition) can't be read there either.
 pub trait EventStore: Send + Sync {
-    /// Keeps events: they are on disk once this returns. One whose dedupe key is known already, or whose id is, is not kept again.
+    /// Keeps events: they are on disk once this returns. One whose dedupe key is known already is not kept again.
     ///
-    /// The answers are in the order of the events. Many callers at once share one commit.
+    /// The answers are in the order of the events. To put an event again, with the id of then, changes nothing. Many callers at once share one
+    /// commit.
     fn put_events(&self, events: Vec<NewEvent>) -> BoxFuture<'_, Result<Vec<Put>, StateError>>;
 
     /// Takes events that are due for who has room: the oldest first, of a partition only the oldest that has not ended.
+    /// Flows that have fewer under way come before others.
     ///
     /// What another holds is left to it until its lease is over.
     fn take_events(&self, wanted: Wanted) -> BoxFuture<'_, Result<Vec<StoredEvent>, StateError>>;
@@ -143,11 +145,22 @@ pub enum Put {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wanted {
     /// The flows that have room, and for how many.
-    pub flows: Vec<(String, u32)>,
+    pub flows: Vec<Room>,
     /// How many in all.
     pub most: u32,
     /// Who takes them, and for how long.
     pub lease: Lease,
+}
+
+/// How much room a flow has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// The flow.
+    pub flow: String,
+    /// How many of its events are under way.
+    pub busy: u32,
+    /// How many more there may be.
+    pub free: u32,
 }
 
 /// An event, as a store keeps it.
