@@ -7,8 +7,10 @@ mod flows;
 mod log;
 mod schedule;
 mod server;
+mod verify;
 
 pub use crate::flows::{Broken, Candidate, Flow, FlowSet, Flows, Loaded, Outcome, Specs};
 pub use crate::log::{Log, Notice};
 pub use crate::schedule::Schedule;
 pub use crate::server::{Holder, Limits, Server};
+pub use crate::verify::{Delivery, Refusal, Unsigned, Verifier};
