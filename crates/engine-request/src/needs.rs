@@ -108,7 +108,9 @@ impl Needs {
     fn add_names(&mut self, names: &[NameUse], text: &str) {
         for name in names {
             self.names.insert(Arc::from(name.root()));
-            if matches!(name.root(), "request" | "trigger") && name.path.get(1).is_none_or(|member| &**member == "headers") {
+            if matches!(name.root(), "request" | "trigger")
+                && name.path.get(1).is_none_or(|member| &**member == "headers")
+            {
                 self.add_text(text);
             }
             if name.root() != "response" {

@@ -42,18 +42,8 @@ impl<'a> Checker<'a> {
     }
 
     fn webhook(&mut self, webhook: &'a WebhookTrigger, names: &Names<'a>) {
-        let WebhookTrigger {
-            path,
-            method: _,
-            verify,
-            filter,
-            dedupe,
-            partition,
-            respond,
-            challenge,
-            max_body,
-            rate,
-        } = webhook;
+        let WebhookTrigger { path, method: _, verify, filter, dedupe, partition, respond, challenge, max_body, rate } =
+            webhook;
         self.webhook_path(path);
         if let Some(verify) = verify {
             self.verify(verify, names);
@@ -90,7 +80,10 @@ impl<'a> Checker<'a> {
         } else if path.contains(|c: char| c.is_whitespace() || c.is_control() || "?#*".contains(c)) {
             Some(("it has a character that paths do not have", "write the path alone, without a query"))
         } else if path.split('/').any(|part| part.contains(['{', '}']) && !is_param(part)) {
-            Some(("a `{name}` is not a whole part of it", "let each `{name}` stand alone between slashes: `/{shop}/orders`"))
+            Some((
+                "a `{name}` is not a whole part of it",
+                "let each `{name}` stand alone between slashes: `/{shop}/orders`",
+            ))
         } else {
             None
         };
@@ -152,12 +145,14 @@ impl<'a> Checker<'a> {
                 timestamp,
                 tolerance,
             }) => {
-                let parts = Parts { signed: signed.as_ref(), place, format: format.as_ref(), timestamp: timestamp.as_ref() };
+                let parts =
+                    Parts { signed: signed.as_ref(), place, format: format.as_ref(), timestamp: timestamp.as_ref() };
                 self.parts(&parts, tolerance.is_some(), names);
                 (secret, tolerance.as_ref())
             }
             Verify::Signature(SignatureVerify { algorithm, key, signed, place, format, timestamp, tolerance }) => {
-                let parts = Parts { signed: signed.as_ref(), place, format: format.as_ref(), timestamp: timestamp.as_ref() };
+                let parts =
+                    Parts { signed: signed.as_ref(), place, format: format.as_ref(), timestamp: timestamp.as_ref() };
                 self.parts(&parts, tolerance.is_some(), names);
                 for key in key {
                     self.public_key(algorithm.problem(key));

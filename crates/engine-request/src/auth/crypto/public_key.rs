@@ -133,9 +133,7 @@ impl PublicKey {
             match part.label {
                 "PUBLIC KEY" => return Self::from_spki(&bytes()?),
                 "RSA PUBLIC KEY" => {
-                    return Self::rsa(
-                        RsaPublicKey::from_pkcs1_der(&bytes()?).map_err(|_| PublicKeyError::Damaged)?,
-                    );
+                    return Self::rsa(RsaPublicKey::from_pkcs1_der(&bytes()?).map_err(|_| PublicKeyError::Damaged)?);
                 }
                 label if label.ends_with("PRIVATE KEY") => other = Some("a private key"),
                 label if label.ends_with("CERTIFICATE") => other = Some("a certificate"),
