@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::inbox::{EventCount, EventFilter, EventStore, MemoryInbox, NewEvent, Outcome, Put, StoredEvent, Wanted};
+use crate::inbox::{
+    EventCount, EventFilter, EventKind, EventStore, MemoryInbox, NewEvent, Outcome, Put, StoredEvent, Wanted,
+};
 use crate::journal::{Lease, MemoryRuns, RunChanges, RunEntry, RunLog, RunRecords, RunStore, Standing};
 use crate::world::BoxFuture;
 
@@ -62,6 +64,8 @@ pub enum Kind {
     Cursor,
     /// Records that were put aside because they failed, encrypted.
     DeadLetter,
+    /// Until when the schedules of a flow were served, where it makes up for what it misses.
+    Tick,
 }
 
 /// Something that is kept.
@@ -164,6 +168,10 @@ impl EventStore for MemoryState {
         now: Timestamp,
     ) -> BoxFuture<'a, Result<Option<String>, StateError>> {
         self.with_inbox(|inbox| inbox.replay(id, new_id, now))
+    }
+
+    fn open_flows(&self, kind: EventKind) -> BoxFuture<'_, Result<Vec<String>, StateError>> {
+        self.with_inbox(|inbox| inbox.open_flows(kind))
     }
 
     fn count_events(&self) -> BoxFuture<'_, Result<Vec<EventCount>, StateError>> {

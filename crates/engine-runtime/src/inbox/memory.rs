@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use jiff::Timestamp;
 
-use super::{EventCount, EventFilter, EventStatus, NewEvent, Outcome, Put, StoredEvent, Wanted};
+use super::{EventCount, EventFilter, EventKind, EventStatus, NewEvent, Outcome, Put, StoredEvent, Wanted};
 use crate::journal::{Lease, Standing};
 
 /// The events of a process.
@@ -138,19 +138,14 @@ impl MemoryInbox {
 
     pub(crate) fn replay(&mut self, id: &str, new_id: &str, now: Timestamp) -> Option<String> {
         let event = self.find(id)?;
-        self.put_one(NewEvent {
-            id: new_id.to_owned(),
-            flow: event.flow,
-            trigger: event.trigger,
-            kind: event.kind,
-            dedupe: None,
-            partition: event.partition,
-            received_at: now,
-            due_at: now,
-            inputs: event.inputs,
-            body: event.body,
-        });
+        self.put_one(event.again(new_id, now));
         Some(new_id.to_owned())
+    }
+
+    pub(crate) fn open_flows(&self, kind: EventKind) -> Vec<String> {
+        let open = self.events.values().filter(|event| event.kind == kind && event.ended_at.is_none());
+        let flows: BTreeSet<String> = open.map(|event| event.flow.clone()).collect();
+        flows.into_iter().collect()
     }
 
     pub(crate) fn count(&self) -> Vec<EventCount> {

@@ -52,6 +52,9 @@ pub trait EventStore: Send + Sync {
         now: Timestamp,
     ) -> BoxFuture<'a, Result<Option<String>, StateError>>;
 
+    /// Lists the flows that have events of a kind which have not ended: they wait, run, or are going to be tried again.
+    fn open_flows(&self, kind: EventKind) -> BoxFuture<'_, Result<Vec<String>, StateError>>;
+
     /// Counts the events that are not done, by flow and status.
     fn count_events(&self) -> BoxFuture<'_, Result<Vec<EventCount>, StateError>>;
 
@@ -194,6 +197,24 @@ pub struct StoredEvent {
     pub inputs: Vec<u8>,
     /// What `trigger` is in its run, a JSON object; empty in lists.
     pub body: Vec<u8>,
+}
+
+impl StoredEvent {
+    /// Makes an event of the same content, which is not known by any key.
+    pub fn again(self, id: &str, now: Timestamp) -> NewEvent {
+        NewEvent {
+            id: id.to_owned(),
+            flow: self.flow,
+            trigger: self.trigger,
+            kind: self.kind,
+            dedupe: None,
+            partition: self.partition,
+            received_at: now,
+            due_at: now,
+            inputs: self.inputs,
+            body: self.body,
+        }
+    }
 }
 
 /// How an event stands.

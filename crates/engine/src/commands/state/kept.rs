@@ -9,7 +9,7 @@ use crate::failure::Failure;
 const SHORT: usize = 10;
 
 /// The kinds that these commands are for.
-const KINDS: [(Kind, &str); 2] = [(Kind::Cursor, "cursor"), (Kind::Validator, "validator")];
+const KINDS: [(Kind, &str); 3] = [(Kind::Cursor, "cursor"), (Kind::Validator, "validator"), (Kind::Tick, "tick")];
 
 /// Something that is kept, with its kind.
 #[derive(Debug)]
