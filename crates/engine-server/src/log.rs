@@ -46,21 +46,24 @@ pub enum Notice<'a> {
         /// When it is tried again, where it failed and is.
         again: Option<Timestamp>,
     },
-    /// A run of a schedule was left out.
+    /// A run of a schedule is left out, since the run before is not done.
     Skipped {
         /// Its flow.
         flow: &'a str,
-        /// What the trigger is known by.
-        trigger: &'a str,
         /// When it should have run.
+        tick: Timestamp,
+    },
+    /// Runs of a schedule were missed, and are not made up for.
+    Missed {
+        /// Its flow.
+        flow: &'a str,
+        /// When the first of them should have run.
         tick: Timestamp,
     },
     /// Runs of a schedule that were missed are made up for.
     CaughtUp {
         /// Its flow.
         flow: &'a str,
-        /// What the trigger is known by.
-        trigger: &'a str,
         /// How many.
         runs: usize,
         /// Whether there were more, which are not made up for.

@@ -8,6 +8,9 @@ use std::sync::Arc;
 use engine_expr::Value;
 use engine_plan::Plan;
 use engine_runtime::{Given, World};
+use engine_spec::trigger::CatchUp;
+
+use crate::schedule::Schedule;
 
 /// A flow that is served: what runs, and all that its runs take from outside.
 #[derive(Clone)]
@@ -22,12 +25,19 @@ pub struct Flow {
     pub inputs: BTreeMap<String, Value>,
     /// What its triggers may use: for their templates.
     pub given: Given,
+    /// When it runs by the clock.
+    pub schedules: Vec<Schedule>,
 }
 
 impl Flow {
     /// Returns its name, which no other has.
     pub fn name(&self) -> &str {
         &self.plan.name
+    }
+
+    /// Tells whether runs of it are made up for that were missed.
+    pub(crate) fn catches_up(&self) -> bool {
+        self.schedules.iter().any(|schedule| schedule.catch_up != CatchUp::None)
     }
 }
 

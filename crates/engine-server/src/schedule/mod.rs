@@ -2,7 +2,9 @@
 //!
 //! What a schedule says is pure: it is asked what comes after a time. Only the ticker knows what time it is.
 
+mod due;
 mod missed;
+mod ticker;
 mod timer;
 mod times;
 
@@ -19,6 +21,7 @@ use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
 
 use self::missed::Missed;
+pub(crate) use self::ticker::tick;
 #[cfg(test)]
 use self::timer::Timer;
 use self::times::Times;

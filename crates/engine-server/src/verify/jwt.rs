@@ -243,7 +243,10 @@ fn part(text: &str) -> Option<Value> {
 }
 
 fn time_of(number: &Number) -> Option<Timestamp> {
-    #[expect(clippy::cast_possible_truncation, reason = "parts of a second don't matter, and too large a number is no time")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "parts of a second don't matter, and too large a number is no time"
+    )]
     Timestamp::from_second(number.as_f64() as i64).ok()
 }
 

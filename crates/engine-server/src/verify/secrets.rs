@@ -23,7 +23,11 @@ enum Keys {
 
 impl Secrets {
     /// Makes the keys, of which those may be missing that come from an optional secret.
-    pub(super) fn new(templates: &OneOrMany<Template>, encoding: KeyEncoding, scope: &Scope) -> Result<Self, EvalError> {
+    pub(super) fn new(
+        templates: &OneOrMany<Template>,
+        encoding: KeyEncoding,
+        scope: &Scope,
+    ) -> Result<Self, EvalError> {
         let list = templates.as_slice();
         let per_event = list.iter().any(|it| it.names().iter().any(|name| name.root() == "trigger"));
         let keys = if per_event {
@@ -77,10 +81,7 @@ fn read(templates: &[Template], encoding: KeyEncoding, scope: &Scope) -> Result<
 }
 
 /// Renders keys. Of several, those that are not there are left out; one has to be.
-pub(super) fn texts(
-    templates: &[Template],
-    scope: &Scope,
-) -> Result<Vec<(String, engine_source::Span)>, EvalError> {
+pub(super) fn texts(templates: &[Template], scope: &Scope) -> Result<Vec<(String, engine_source::Span)>, EvalError> {
     let mut found = Vec::new();
     for template in templates {
         match template.render(scope)? {

@@ -13,10 +13,8 @@ use super::delivery::{TOLERANCE, is_same};
 use super::{Delivery, Refusal, Unsigned, secrets};
 
 /// The names of the three headers, and those that the same headers had before there was a standard.
-const HEADERS: [[&str; 3]; 2] = [
-    ["webhook-id", "webhook-timestamp", "webhook-signature"],
-    ["svix-id", "svix-timestamp", "svix-signature"],
-];
+const HEADERS: [[&str; 3]; 2] =
+    [["webhook-id", "webhook-timestamp", "webhook-signature"], ["svix-id", "svix-timestamp", "svix-signature"]];
 
 pub(super) struct StandardWebhooks {
     keys: Vec<Key>,
@@ -76,9 +74,7 @@ impl StandardWebhooks {
                 signatures(given, "v1").any(|given| is_same(given.as_bytes(), expected.as_bytes()))
             }
             Key::Public(key) => signatures(given, "v1a").any(|given| {
-                STANDARD
-                    .decode(given)
-                    .is_ok_and(|given| key.verifies(SignatureAlgorithm::Ed25519, &message, &given))
+                STANDARD.decode(given).is_ok_and(|given| key.verifies(SignatureAlgorithm::Ed25519, &message, &given))
             }),
         };
         if self.keys.iter().any(holds) {

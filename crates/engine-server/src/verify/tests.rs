@@ -103,7 +103,8 @@ fn the_example_of_standard_webhooks_holds() {
         ]
     };
     let signature = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=";
-    let check = |list: &[(&str, &str)], body, now, expected| check(STANDARD, STANDARD_SECRET, list, body, now, expected);
+    let check =
+        |list: &[(&str, &str)], body, now, expected| check(STANDARD, STANDARD_SECRET, list, body, now, expected);
     check(&sent(signature), STANDARD_BODY, 1_614_265_330, "taken");
     check(&sent(signature), STANDARD_BODY, 1_614_265_630, "taken");
     check(
@@ -120,11 +121,8 @@ fn the_example_of_standard_webhooks_holds() {
     check(&sent(signature), r#"{"test": 2432232315}"#, 1_614_265_330, other);
     check(&sent("v2,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="), STANDARD_BODY, 1_614_265_330, other);
     check(&sent("g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="), STANDARD_BODY, 1_614_265_330, other);
-    let svix = [
-        ("svix-id", "msg_p5jXN8AQM9LWM0D4loKWxJek"),
-        ("svix-timestamp", "1614265330"),
-        ("svix-signature", signature),
-    ];
+    let svix =
+        [("svix-id", "msg_p5jXN8AQM9LWM0D4loKWxJek"), ("svix-timestamp", "1614265330"), ("svix-signature", signature)];
     check(&svix, STANDARD_BODY, 1_614_265_330, "taken");
     check(&sent(signature)[1..], STANDARD_BODY, 1_614_265_330, "the header `webhook-id` is missing");
     check(&sent(signature)[..2], STANDARD_BODY, 1_614_265_330, "the header `webhook-signature` is missing");
@@ -227,7 +225,10 @@ fn what_is_signed_here_is_taken_and_nothing_else() {
         ("{type: bearer, secret: '{{ secrets.hook }}'}", "t0ken"),
         ("{type: basic, secret: '{{ secrets.hook }}'}", "me:pass:word"),
         ("{type: hmac, secret: '{{ secrets.hook }}', in: header.X-Sig}", "s3cret"),
-        ("{type: hmac, secret: '{{ secrets.hook }}', in: query.sig, algorithm: sha1, format: '{signature:base64}'}", "s"),
+        (
+            "{type: hmac, secret: '{{ secrets.hook }}', in: query.sig, algorithm: sha1, format: '{signature:base64}'}",
+            "s",
+        ),
         (
             "{type: hmac, secret: '{{ secrets.hook }}', in: header.X-Sig, algorithm: sha512, key_encoding: hex, format: '{signature:base64url}'}",
             "00ff10",
@@ -245,7 +246,10 @@ fn what_is_signed_here_is_taken_and_nothing_else() {
             "s3cret",
         ),
         // A key that is derived from the secret.
-        ("{type: hmac, secret: \"{{ secrets.hook | hash('sha256') }}\", key_encoding: hex, in: header.X-Sig}", "s3cret"),
+        (
+            "{type: hmac, secret: \"{{ secrets.hook | hash('sha256') }}\", key_encoding: hex, in: header.X-Sig}",
+            "s3cret",
+        ),
         (
             "{type: jwt, algorithms: [HS256, HS512], key: '{{ secrets.hook }}', issuer: me, audience: [you, them], in: header.X-Token, body_hash: h}",
             "s3cret",
@@ -315,7 +319,14 @@ fn a_signature_in_the_body_holds() {
     let signature = super::parts::hex(&engine_request::HashAlgorithm::Sha256.mac(b"k", b"1000abc"));
     let body = format!(r#"{{"signature":{{"timestamp":"1000","token":"abc","signature":"{signature}"}},"event":1}}"#);
     check(yaml, "k", &[], &body, 1000, "taken");
-    check(yaml, "k", &[], &body.replace("abc\"", "abd\""), 1000, "`body.signature.signature` has no signature that fits what is signed and the secret");
+    check(
+        yaml,
+        "k",
+        &[],
+        &body.replace("abc\"", "abd\""),
+        1000,
+        "`body.signature.signature` has no signature that fits what is signed and the secret",
+    );
     check(yaml, "k", &[], &body, 2000, "`$.signature.timestamp` is 1000 s old, and 300 s are allowed");
     check(yaml, "k", &[], "{}", 1000, "`body.signature.signature` is missing");
     check(yaml, "k", &[], "not json", 1000, "`body.signature.signature` is missing");
@@ -342,7 +353,10 @@ fn signatures_with_a_public_key_hold() {
 fn signatures_on_a_curve_hold_in_both_forms() {
     // As SendGrid signs, in DER: what node makes of `1614265330{}` with a key on P-256.
     let yaml = "{type: signature, algorithm: ecdsa_sha256, key: 'MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEGxBuVjQ2aDvoaH9pP24nxAxN3Ix2t96LiCmR+d4hCeCn/ODjy/4Q4bVXiHz7bXHeSwYxGgIHSBhYaivizXr//A==', signed: '{{ ts }}{{ trigger.body_raw }}', in: header.X-Sig, timestamp: header.X-Ts}";
-    for signature in ["MEUCIQCGMdW8YCo4cElG/Kpzwpfz7ZIH6+2oL+r7Ym2AKVH5CgIgOIcBjsmmnYytUkiu25t59UdBlwCye0omtGw4hIBw9ag=", "R7zjDzdpfIuaTqVCyhUKO8QkXF04cl7k/mQqusE5rbdbdaJx64NSp83Ffyw/mkKig9BLN1xRQbr/u4tZCHHTSA=="] {
+    for signature in [
+        "MEUCIQCGMdW8YCo4cElG/Kpzwpfz7ZIH6+2oL+r7Ym2AKVH5CgIgOIcBjsmmnYytUkiu25t59UdBlwCye0omtGw4hIBw9ag=",
+        "R7zjDzdpfIuaTqVCyhUKO8QkXF04cl7k/mQqusE5rbdbdaJx64NSp83Ffyw/mkKig9BLN1xRQbr/u4tZCHHTSA==",
+    ] {
         let list = [("X-Sig", signature), ("X-Ts", "1614265330")];
         check(yaml, "", &list, "{}", 1_614_265_330, "taken");
         let other = "the header `x-sig` has no signature that fits what is signed and the key";
@@ -391,7 +405,10 @@ fn the_tokens_of_rfc_7515_hold() {
     let value = bearer(RS256);
     let sent = Sent { headers: &[("Authorization", &value)], query: &[], body: "", now: NOW };
     assert_eq!(outcome(&known, &sent, None), "the keys of the sender could not be fetched");
-    assert_eq!(outcome(&known, &sent, Some(&JwkSet::default())), "the token has a signature that fits none of the keys");
+    assert_eq!(
+        outcome(&known, &sent, Some(&JwkSet::default())),
+        "the token has a signature that fits none of the keys"
+    );
 }
 
 #[test]
