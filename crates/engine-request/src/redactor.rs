@@ -12,6 +12,8 @@ use crate::raw_text;
 const CUT: usize = 4;
 /// What stands where a text was cut off.
 const MARK: &str = "…";
+/// No secret is longer than this, in whatever form.
+const LONGEST: usize = 64 * 1024;
 /// What stands for a secret.
 const HIDDEN: &str = "***";
 
@@ -91,6 +93,33 @@ impl Redactor {
     /// Returns the bytes with `***` for every secret; those that are no text stay as they are.
     pub fn redact_bytes(&self, bytes: &[u8]) -> Vec<u8> {
         raw_text::encode(&self.redact(&raw_text::decode(bytes)))
+    }
+
+    /// Takes secrets out of the beginning of something long, of which more comes unless this is the last; returns it, and how many bytes it
+    /// was. What is left has to come again with what follows it: a secret may stand across.
+    pub fn redact_part(&self, bytes: &[u8], is_last: bool) -> (Vec<u8>, usize) {
+        if is_last {
+            return (self.redact_bytes(bytes), bytes.len());
+        }
+        let text = raw_text::decode(bytes);
+        let spans = self.spans(&text);
+        let mut cut = text.floor_char_boundary(text.len().saturating_sub(LONGEST));
+        if let Some(across) = spans.iter().find(|span| span.start < cut && cut < span.end) {
+            cut = if across.start > 0 { across.start } else { across.end };
+        }
+        let (mut out, mut at) = (String::with_capacity(cut), 0);
+        for found in spans.iter().take_while(|span| span.end <= cut) {
+            out.push_str(text.get(at..found.start).unwrap_or_default());
+            out.push_str(HIDDEN);
+            at = found.end;
+        }
+        out.push_str(text.get(at..cut).unwrap_or_default());
+        (raw_text::encode(&out), raw_text::encode(text.get(..cut).unwrap_or_default()).len())
+    }
+
+    /// Returns how many forms of secrets it knows: more, once it knows more secrets.
+    pub fn count(&self) -> usize {
+        self.needles.len()
     }
 
     /// Returns where secrets stand in a text, in their order.
@@ -462,8 +491,26 @@ mod tests {
         assert_eq!(redactor.redact_bytes(b"\xff\x00 cl\xe9+s \xfe"), b"\xff\x00 *** \xfe");
         assert_eq!(redactor.redact_bytes("\u{f7ef} clé%2Bs".as_bytes()), "\u{f7ef} ***".as_bytes());
         let text = "clé+s, Y2zDqStz and clé+s";
-        let found: Vec<&str> = redactor.spans(text).into_iter().map(|span| text.get(span).unwrap_or_default()).collect();
+        let found: Vec<&str> =
+            redactor.spans(text).into_iter().map(|span| text.get(span).unwrap_or_default()).collect();
         assert_eq!(found, ["clé+s", "Y2zDqStz", "clé+s"]);
+    }
+
+    #[test]
+    fn takes_secrets_out_of_what_comes_in_parts() {
+        let redactor = redactor("p+a/s%s");
+        let whole = format!("{}p%2Ba/s%25s{}\u{e9}p+a/s%s", "x".repeat(70_000), "y".repeat(70_000)).into_bytes();
+        for size in [65_600, 70_004, 100_000] {
+            let (mut out, mut held) = (Vec::new(), Vec::new());
+            for part in whole.chunks(size) {
+                held.extend_from_slice(part);
+                let (redacted, length) = redactor.redact_part(&held, false);
+                out.extend(redacted);
+                held.drain(..length);
+            }
+            out.extend(redactor.redact_part(&held, true).0);
+            assert_eq!(String::from_utf8_lossy(&out), redactor.redact(&String::from_utf8_lossy(&whole)), "{size}");
+        }
     }
 
     #[test]

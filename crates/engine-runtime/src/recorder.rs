@@ -41,6 +41,8 @@ pub struct RecordedRun<'a> {
     pub started_at: Timestamp,
     /// Its inputs, as an object.
     pub inputs: &'a Value,
+    /// What started it, unless somebody did by hand.
+    pub trigger: Option<&'a Value>,
     /// What takes out the secrets that are known by now.
     pub hidden: &'a Hidden,
 }

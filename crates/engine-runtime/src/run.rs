@@ -152,6 +152,7 @@ pub async fn run(
             spec: &context.plan.path,
             started_at: context.started_at,
             inputs: context.base.get("inputs").unwrap_or(&Value::Null),
+            trigger: context.options.trigger.as_ref(),
             hidden: &context.hidden,
         });
     }

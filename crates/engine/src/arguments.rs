@@ -108,6 +108,15 @@ pub(crate) struct Run {
     /// Run against a server on loopback that answers with the examples of the spec
     #[arg(long)]
     pub(crate) mock: bool,
+    /// Keep each request and its answer, without secrets: in a folder, or in a HAR file
+    #[arg(long, value_name = "DIR|FILE.har", conflicts_with_all = ["mock", "replay"])]
+    pub(crate) record: Option<PathBuf>,
+    /// With `--record`: replace an earlier recording
+    #[arg(long, requires = "record")]
+    pub(crate) overwrite: bool,
+    /// Run without a network: a recording answers, and nothing is kept between runs
+    #[arg(long, value_name = "DIR|FILE.har", conflicts_with_all = ["mock", "resume"])]
+    pub(crate) replay: Option<PathBuf>,
     /// What is printed and said
     #[command(flatten)]
     pub(crate) shown: Shown,

@@ -13,6 +13,7 @@ mod mocks;
 mod output;
 mod planned;
 mod program;
+mod recordings;
 mod render;
 mod report;
 mod signals;

@@ -21,6 +21,16 @@ pub struct SpoolReader {
 }
 
 impl Spool {
+    /// Takes a file for one, which nobody writes to any more.
+    ///
+    /// # Errors
+    ///
+    /// Fails where its length cannot be found out.
+    pub fn of(file: File) -> io::Result<Self> {
+        let length = file.metadata()?.len();
+        Ok(Self { file, length })
+    }
+
     /// Returns how many bytes it has.
     pub fn length(&self) -> u64 {
         self.length

@@ -18,6 +18,7 @@ use crate::holder;
 use crate::inputs;
 use crate::mocks::Mocks;
 use crate::planned;
+use crate::recordings;
 use crate::signals::interrupt;
 use crate::state;
 use crate::status::Status;
@@ -44,8 +45,13 @@ fn run(arguments: &Run, terminal: &Terminal) -> Result<Status, Failure> {
     let trigger = arguments.event.as_deref().map(event_file::read).transpose()?;
     let environment = Variables::load(&arguments.spec)?;
     // What the examples give is not to be taken for what an API gave.
-    let state: Arc<dyn StateStore> =
-        if arguments.mock { Arc::new(MemoryState::default()) } else { state::open(&arguments.state, &environment)? };
+    let replay = arguments.replay.as_deref().map(recordings::open).transpose()?;
+    let state: Arc<dyn StateStore> = if arguments.mock || replay.is_some() {
+        Arc::new(MemoryState::default())
+    } else {
+        state::open(&arguments.state, &environment)?
+    };
+    let record = arguments.record.as_deref().map(|path| recordings::begin(path, arguments.overwrite)).transpose()?;
     log(&arguments.shown, terminal);
 
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -79,7 +85,14 @@ fn run(arguments: &Run, terminal: &Terminal) -> Result<Status, Failure> {
         if let Some(mocks) = &mocks {
             mocks.answer_for(&mut options);
         }
-        let world = world(environment, state)?;
+        let mut world = world(environment, state)?;
+        if let Some(replay) = &replay {
+            replay.prepare(&mut options, |name| plan.inputs.get(name).is_some());
+            replay.restore(&*world.state).await?;
+            world.clock = Arc::new(replay.clock());
+            world.transport = Arc::clone(replay) as _;
+        }
+        options.recorder = record.clone().map(|record| record as _);
         let stop = Stop::new();
         let watch = tokio::spawn(interrupts(stop.clone(), Arc::clone(&console)));
         let report =
@@ -87,13 +100,18 @@ fn run(arguments: &Run, terminal: &Terminal) -> Result<Status, Failure> {
         watch.abort();
         Ok::<_, Failure>(report)
     })?;
+    let recorded = record.map(|record| recordings::finish(&record, &*console)).transpose();
+    if let Some(replay) = &replay {
+        recordings::tell_left(replay, &report, &*console);
+    }
     if console.is_unheard() {
         return Ok(Status::Unheard);
     }
     console.finish(&report, begun.elapsed());
-    if !arguments.mock && !arguments.dry {
+    if !arguments.mock && replay.is_none() && !arguments.dry {
         console.tell_letters(&report);
     }
+    recorded?;
     Ok(status(&report))
 }
 
