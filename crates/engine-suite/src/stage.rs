@@ -1,0 +1,184 @@
+//! All that one test runs on: its clock, its answers, its sinks, its state.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use engine_expr::{Host, Scope, Value, parse_moment};
+use engine_plan::{Plan, Target, Trial};
+use engine_runtime::{Clock, Entry, Kind, MemoryState, RunOptions, RunReport, StateStore, Stop, Transport, World};
+use engine_source::{Finding, Span};
+use engine_spec::OneOrMany;
+use jiff::Timestamp;
+
+use crate::apis::Apis;
+use crate::clock::VirtualClock;
+use crate::environment::{self, MadeUp};
+use crate::event::{Gate, trigger};
+use crate::sinks::MemorySinks;
+use crate::watch::{Seen, Watch};
+
+/// When tests run that do not say.
+const NOW: &str = "2030-01-01T00:00:00Z";
+
+/// Where a test is played.
+pub(crate) struct Stage<'a> {
+    /// The flow, or what the test runs instead.
+    pub(crate) plan: Arc<Plan>,
+    trial: &'a Trial,
+    pub(crate) clock: Arc<VirtualClock>,
+    pub(crate) stop: Stop,
+    pub(crate) apis: Arc<Apis>,
+    pub(crate) sinks: MemorySinks,
+    pub(crate) state: Arc<dyn StateStore>,
+    watch: Arc<Watch>,
+    world: World,
+    inputs: BTreeMap<String, Value>,
+    scope: Scope,
+}
+
+/// A clock as templates may ask it.
+struct ClockHost(Arc<VirtualClock>);
+
+impl Host for ClockHost {
+    fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+
+    fn random(&self) -> u64 {
+        self.0.random()
+    }
+}
+
+impl<'a> Stage<'a> {
+    /// Sets the stage, within a runtime whose clock is paused.
+    ///
+    /// # Errors
+    ///
+    /// Says what is wrong with the test itself.
+    pub(crate) fn new(plan: &Arc<Plan>, trial: &'a Trial, seed: u64) -> Result<Self, Box<Finding>> {
+        let test = &trial.test;
+        let plan = Arc::clone(trial.plan.as_ref().unwrap_or(plan));
+        let plans = flows(&plan);
+        let stop = Stop::new();
+        let clock = Arc::new(VirtualClock::new(now(trial)?, seed, stop.clone()));
+        let inputs = environment::inputs(&plan, test);
+        let scope = Scope::new(Arc::new(ClockHost(Arc::clone(&clock))));
+        let scope = scope.with("inputs", all_inputs(&plan, &inputs, &scope));
+        let mocks = trial.node.get("mock");
+        let place = trial.node.entry("mock").map(|entry| entry.key.span);
+        let place = place.or_else(|| trial.node.get("name").map(engine_source::Node::span)).unwrap_or_default();
+        let folder = folder(&plan, place);
+        let apis = Apis::new(&plans, &test.mock, mocks, place, folder, scope.clone(), Arc::clone(&clock), stop.clone());
+        let apis = Arc::new(apis);
+        let state: Arc<dyn StateStore> = Arc::new(MemoryState::default());
+        let world = World {
+            clock: Arc::clone(&clock) as _,
+            environment: Arc::new(MadeUp::new(&plans, test)),
+            transport: Arc::clone(&apis) as Arc<dyn Transport>,
+            state: Arc::clone(&state),
+            shared: Arc::default(),
+        };
+        let sinks = MemorySinks::new(test);
+        Ok(Self { plan, trial, clock, stop, apis, sinks, state, watch: Arc::default(), world, inputs, scope })
+    }
+
+    /// Runs the flow, once for each event.
+    ///
+    /// # Errors
+    ///
+    /// Fails where what a trigger says of its events does.
+    pub(crate) async fn play(&self) -> Result<Vec<RunReport>, Box<Finding>> {
+        let mut gate = Gate::default();
+        let mut reports = Vec::new();
+        let events = self.trial.test.event.as_ref().map(OneOrMany::as_slice);
+        let triggers: Vec<Option<Value>> = match events {
+            None => vec![None],
+            Some(events) => {
+                let now = self.clock.now();
+                events.iter().map(|event| Some(trigger(&self.plan, event, now))).collect()
+            }
+        };
+        for trigger in triggers {
+            if let Some(trigger) = &trigger {
+                let is_taken = gate.takes(&self.plan, trigger, &self.scope).map_err(|error| {
+                    let finding = Finding::error("template-failed", error.message);
+                    Box::new(finding.label(error.span, "evaluated here").help_if(error.help))
+                })?;
+                if !is_taken {
+                    continue;
+                }
+            }
+            if self.stop.is_stopped() {
+                break;
+            }
+            reports.push(self.run(trigger).await);
+        }
+        Ok(reports)
+    }
+
+    async fn run(&self, trigger: Option<Value>) -> RunReport {
+        let state = &self.trial.test.state;
+        let options = RunOptions {
+            inputs: self.inputs.clone(),
+            trigger,
+            offline: true,
+            cursors: state.iter().map(|(name, cursor)| (name.value.to_string(), cursor.value().to_json())).collect(),
+            ..RunOptions::default()
+        };
+        let sinks = Arc::new(self.sinks.clone());
+        let watch = Arc::clone(&self.watch) as _;
+        engine_runtime::run(Arc::clone(&self.plan), self.world.clone(), options, sinks, watch, self.stop.clone()).await
+    }
+
+    /// Returns what was seen of the runs.
+    pub(crate) fn seen(&self) -> Seen {
+        self.watch.seen()
+    }
+
+    /// Returns the cursors that are kept.
+    pub(crate) async fn cursors(&self) -> Vec<Entry> {
+        self.state.list(Kind::Cursor).await.unwrap_or_default()
+    }
+}
+
+/// Returns a flow and all within it, each once.
+fn flows(plan: &Arc<Plan>) -> Vec<Arc<Plan>> {
+    let mut found = vec![Arc::clone(plan)];
+    let mut next = 0;
+    while let Some(plan) = found.get(next).cloned() {
+        next += 1;
+        plan.walk(&mut |step| {
+            if let Target::Flow(call) = &step.target
+                && found.iter().all(|known| known.path != call.plan.path)
+            {
+                found.push(Arc::clone(&call.plan));
+            }
+        });
+    }
+    found
+}
+
+/// Returns all inputs of a run, as templates of answers see them.
+fn all_inputs(plan: &Plan, given: &BTreeMap<String, Value>, scope: &Scope) -> Value {
+    let value = |name: &str, input: &engine_spec::Input| {
+        let default = || input.default.as_ref().and_then(|default| default.evaluate(scope).ok().flatten());
+        given.get(name).cloned().or_else(default).unwrap_or_default()
+    };
+    Value::object(plan.inputs.iter().map(|(name, input)| (Arc::clone(&name.value), value(&name.value, input))))
+}
+
+fn now(trial: &Trial) -> Result<Timestamp, Box<Finding>> {
+    let (text, span) = match &trial.test.now {
+        Some(now) => (now.as_str(), now.span()),
+        None => (NOW, Span::default()),
+    };
+    parse_moment(&Value::from(text)).and_then(|moment| moment.timestamp()).ok_or_else(|| {
+        let finding = Finding::error("invalid-value", format!("`{text}` is not a point in time"));
+        Box::new(finding.label(span, "when the test runs").help("write one such as `2025-03-01T10:00:00Z`"))
+    })
+}
+
+fn folder(plan: &Plan, place: Span) -> PathBuf {
+    plan.folder(place).to_path_buf()
+}
