@@ -36,9 +36,11 @@ const RUNNING: &[&str] = &[
     "state-failed",
     "step-failed",
     "template-failed",
+    "test-failed",
     "timeout",
     "too-many-pages",
     "unexpected-shape",
+    "unmocked-request",
 ];
 
 /// Codes of files that are no fit content of a repository; a test makes them.

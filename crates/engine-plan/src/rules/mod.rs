@@ -145,6 +145,8 @@ pub static RULES: &[Rule] = &[
     rule!("sink-failed", Error, Running, "a sink could not write"),
     rule!("sink-unreadable", Error, Running, "a sink could not be read"),
     rule!("interrupted", Error, Running, "the run was interrupted"),
+    rule!("test-failed", Error, Running, "a test expects something else than what came out"),
+    rule!("unmocked-request", Error, Running, "a test has no answer for a request"),
     rule!("in-doubt", Error, Running, "a request may have been sent before the run broke off"),
     rule!("run-not-resumable", Error, Running, "a run can't be taken up where it broke off"),
     rule!("step-failed", Error, Running, "a step failed by its own word"),
