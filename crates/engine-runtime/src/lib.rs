@@ -8,6 +8,7 @@ mod asked_of_answers;
 mod body;
 mod book;
 mod call;
+mod checkup;
 mod claim;
 mod composite;
 mod credentials;
@@ -75,6 +76,7 @@ mod xml_lists;
 
 pub use engine_spec::sink::{FileCompression, ParquetCompression};
 
+pub use crate::checkup::{ApiPlace, Checkup, Proved, SinkPlace};
 pub use crate::given::{Given, given};
 pub use crate::hidden::Hidden;
 pub use crate::inbox::{
@@ -95,14 +97,14 @@ pub use crate::report::{Counts, Event, Observer, RunReport, Status, StepReport, 
 pub use crate::retry::{Refused, Retry};
 pub use crate::run::{RunOptions, run};
 pub use crate::sink::{
-    Column, ColumnType, Held, Mode, RecordSink, RecordSource, SinkError, SinkKind, SinkQuery, SinkRows, SinkSpec,
+    Column, ColumnType, Extent, Held, Mode, RecordSink, RecordSource, SinkError, SinkKind, SinkQuery, SinkRows, SinkSpec,
     SinkTarget, Sinks, Unit,
 };
 pub use crate::state::{Entry, Kind, MemoryState, StateError, StateStore};
 pub use crate::stop::Stop;
 pub use crate::traffic::Shared;
 pub use crate::transport::{
-    Body, Connection, HeadBounds, HttpTransport, Incoming, MAX_WHOLE, Outgoing, Proxies, Spool, SpoolReader, Transport,
+    Body, Connection, HeadBounds, HttpTransport, Incoming, MAX_WHOLE, Outgoing, Proxies, Reach, Reached, Spool, SpoolReader, Transport,
     TransportError, Way,
 };
 pub use crate::world::{BoxFuture, Clock, Environment, Ran, SystemClock, World};

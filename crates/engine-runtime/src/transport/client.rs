@@ -42,7 +42,7 @@ impl Clients {
     pub(super) fn new(proxies: Proxies) -> Result<Self, TransportError> {
         // The cryptography of TLS has to be named once; where that is done already, it stays.
         _ = rustls::crypto::ring::default_provider().install_default();
-        let plain = make(&Connection::default(), false, HeadBounds::default(), &proxies)?;
+        let plain = make(&Connection::default(), false, HeadBounds::default(), &proxies, false)?;
         Ok(Self { proxies, plain, secure: OnceLock::new(), others: Mutex::new(HashMap::new()) })
     }
 
@@ -59,13 +59,18 @@ impl Clients {
             if !is_secure {
                 return Ok(self.plain.clone());
             }
-            return self.secure.get_or_init(|| make(connection, true, head, &self.proxies)).clone();
+            return self.secure.get_or_init(|| make(connection, true, head, &self.proxies, false)).clone();
         }
         let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
         match others.entry(Kind { connection: Arc::clone(connection), is_secure, head }) {
             Entry::Occupied(known) => Ok(known.get().clone()),
-            Entry::Vacant(place) => Ok(place.insert(make(connection, is_secure, head, &self.proxies)?).clone()),
+            Entry::Vacant(place) => Ok(place.insert(make(connection, is_secure, head, &self.proxies, false)?).clone()),
         }
+    }
+
+    /// Makes a client of its own that tells with each answer which certificate its host has.
+    pub(super) fn looking(&self, url: &Url, connection: &Connection) -> Result<Client, TransportError> {
+        make(connection, url.scheme() == "https", HeadBounds::default(), &self.proxies, true)
     }
 
     /// Returns the proxy that the spec names, or the machine has, for a URL.
@@ -83,6 +88,7 @@ fn make(
     is_secure: bool,
     head: HeadBounds,
     proxies: &Proxies,
+    tells: bool,
 ) -> Result<Client, TransportError> {
     let broken = |error: reqwest::Error| TransportError::Tls(said(&error));
     let ways = match connection.way() {
@@ -102,6 +108,7 @@ fn make(
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(CONNECT)
         .pool_idle_timeout(IDLE)
+        .tls_info(tells)
         .http2_max_header_list_size(head.size)
         // Bodies are unpacked here, whatever another crate makes of reqwest: within bounds, and to the last byte.
         .no_gzip()

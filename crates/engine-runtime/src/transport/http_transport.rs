@@ -38,6 +38,20 @@ impl HttpTransport {
         Ok(Self { clients: Clients::new(proxies)? })
     }
 
+    /// Returns the proxy that is between this machine and a URL.
+    pub(super) fn proxy<'a>(&'a self, url: &url::Url, connection: &'a super::Connection) -> Option<&'a Proxy> {
+        self.clients.proxy(url, connection)
+    }
+
+    /// Makes a client that tells which certificate a host has.
+    pub(super) fn looking(
+        &self,
+        url: &url::Url,
+        connection: &super::Connection,
+    ) -> Result<reqwest::Client, TransportError> {
+        self.clients.looking(url, connection)
+    }
+
     async fn exchange(&self, outgoing: Outgoing) -> Result<Incoming, TransportError> {
         let Outgoing { asked: _, method, url, mut headers, body, timeout, max_body, head, spool_above, connection } =
             outgoing;

@@ -12,6 +12,7 @@ mod landing;
 mod outgoing;
 mod pace;
 mod proxies;
+mod reach;
 mod spool;
 mod upload;
 
@@ -26,6 +27,7 @@ pub use self::http_transport::HttpTransport;
 pub use self::incoming::{Body, Incoming, MAX_WHOLE};
 pub use self::outgoing::Outgoing;
 pub use self::proxies::Proxies;
+pub use self::reach::{Reach, Reached};
 pub use self::spool::{Spool, SpoolReader};
 
 use crate::world::BoxFuture;
