@@ -163,7 +163,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 fn check(kind: &Kind) {
-    for format in ["text", "json"] {
+    for (format, recording) in [("text", "recording"), ("json", "recording.har")] {
         let asked = Mutex::new(BTreeSet::new());
         let secret = kind.secret;
         let gives_token = kind.api.contains("type: oauth2") || kind.api.contains("type: session");
@@ -179,6 +179,7 @@ fn check(kind: &Kind) {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("spec.yaml"), spec(kind.api)).unwrap();
         let finished = Engine::new(["run", "spec.yaml", "-vvv", "--log-format", format, "--state", "state.db"])
+            .arguments(["--record", recording])
             .folder(folder.path())
             .variable("SERVER_URL", &server.url())
             .variable("SECRET", secret)
@@ -188,8 +189,12 @@ fn check(kind: &Kind) {
             vec![("stdout".to_owned(), finished.stdout.clone()), ("stderr".to_owned(), finished.stderr.clone())];
         for path in files(folder.path()) {
             let name = path.strip_prefix(folder.path()).unwrap().display().to_string();
+            assert!(spills(secret, name.as_bytes()).is_empty(), "{name}");
             written.push((name, std::fs::read(path).unwrap()));
         }
+        let recorded: Vec<_> = written.iter().filter(|(name, _)| name.starts_with("recording")).collect();
+        let exchanges = recorded.iter().map(|(_, bytes)| String::from_utf8_lossy(bytes).matches("page=").count());
+        assert!(exchanges.sum::<usize>() > 2 * sayings(secret, gives_token).len(), "the recording is not whole");
         let mut faults = Vec::new();
         for (name, bytes) in &written {
             for hidden in [Some(secret), gives_token.then_some(TOKEN)].into_iter().flatten() {

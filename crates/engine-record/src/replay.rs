@@ -130,11 +130,11 @@ impl Replay {
         let name = |at: usize| self.recording.exchanges.get(at).map(|exchange| &*exchange.name).unwrap_or_default();
         let what = match (same, nearest) {
             ((1, Some(at)), _) => {
-                format!("the recording `{path}` has one such exchange, {}, and it was asked for before", name(at))
+                format!("the recording `{path}` has one such exchange, `{}`, and it was asked for before", name(at))
             }
             ((count @ 2.., Some(at)), _) => {
                 format!(
-                    "the recording `{path}` has {count} such exchanges, the last of them {}, and all were asked for before",
+                    "the recording `{path}` has {count} such exchanges, the last of them `{}`, and all were asked for before",
                     name(at)
                 )
             }
@@ -144,7 +144,7 @@ impl Replay {
                     told.push(format!("and {} more differences", differences.len() - TOLD));
                 }
                 let told = told.join("; ");
-                format!("the recording `{path}` has no such exchange; the nearest is {}, but here {told}", name(at))
+                format!("the recording `{path}` has no such exchange; the nearest is `{}`, but here {told}", name(at))
             }
             (_, None) => format!("the recording `{path}` has no exchanges"),
         };

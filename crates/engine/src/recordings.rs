@@ -47,7 +47,7 @@ pub(crate) fn tell_left(replay: &Replay, report: &RunReport, observer: &dyn Obse
     let left = replay.left();
     if let (Some(first), Status::Ok | Status::Partial) = (left.first(), report.status) {
         let (count, noun) = (left.len(), if left.len() == 1 { "exchange" } else { "exchanges" });
-        let message = format!("{count} {noun} of the recording nobody asked for, first {first}");
+        let message = format!("{count} {noun} of the recording nobody asked for, the first of them `{first}`");
         observer.event(Event::Note { message });
     }
 }
