@@ -74,7 +74,7 @@ impl Database {
                 for kind in sealed {
                     transaction.execute("DELETE FROM kept WHERE kind = ?1", [kind])?;
                 }
-                transaction.execute("DELETE FROM runs", [])?;
+                transaction.execute_batch("DELETE FROM runs; DELETE FROM events; DELETE FROM event_keys")?;
                 transaction.execute("DELETE FROM facts WHERE name = ?1", [MARK])?;
             }
             transaction.commit()?;

@@ -4,6 +4,9 @@
 
 mod cipher;
 mod database;
+mod event;
+mod event_store;
+mod events;
 mod key;
 mod postgres;
 mod run_store;
@@ -16,11 +19,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use engine_runtime::{BoxFuture, Entry, Kind, StateError, StateStore};
+use engine_runtime::{BoxFuture, Entry, EventStore, Kind, StateError, StateStore};
 use jiff::Timestamp;
+use tokio::sync::oneshot;
 
 use self::cipher::Cipher;
 use self::database::Database;
+use self::event::Pending;
 pub use self::key::StateKey;
 pub use self::postgres::PostgresState;
 use self::worker::{Files, Worker};
@@ -33,12 +38,14 @@ pub struct SqliteState {
     key: StateKey,
     cipher: OnceLock<Arc<Cipher>>,
     worker: Mutex<Option<Worker>>,
+    /// Events that wait for the thread, which keeps all of them at once.
+    pending: Arc<Mutex<Vec<Pending>>>,
 }
 
 /// A state on disk, of whatever kind.
-pub trait State: StateStore + Forget {}
+pub trait State: StateStore + EventStore + Forget {}
 
-impl<T: StateStore + Forget> State for T {}
+impl<T: StateStore + EventStore + Forget> State for T {}
 
 /// Forgets what nobody can read any more.
 pub trait Forget {
@@ -93,7 +100,8 @@ impl<'a> Place<'a> {
 impl SqliteState {
     /// Names the file of a state. Nothing is opened yet.
     pub fn new(path: impl Into<PathBuf>, key: StateKey) -> Self {
-        Self { path: path.into(), key, cipher: OnceLock::new(), worker: Mutex::default() }
+        let path = path.into();
+        Self { path, key, cipher: OnceLock::new(), worker: Mutex::default(), pending: Arc::default() }
     }
 
     /// Returns what is made with the key, which is read once.
@@ -110,15 +118,21 @@ impl SqliteState {
         &self,
         job: impl FnOnce(&mut Files) -> Result<T, StateError> + Send + 'static,
     ) -> Result<T, StateError> {
-        let answer = {
-            let mut worker = self.worker.lock().unwrap_or_else(PoisonError::into_inner);
-            let worker = match &mut *worker {
-                Some(worker) => worker,
-                none => none.insert(Worker::start(self.path.clone())?),
-            };
-            worker.ask(job)
-        };
+        let answer = self.begin(job)?;
         answer.await.unwrap_or_else(|_| Err(StateError::new("the thread of the state broke off")))
+    }
+
+    /// Begins to do something on the thread that has the file.
+    fn begin<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut Files) -> Result<T, StateError> + Send + 'static,
+    ) -> Result<oneshot::Receiver<Result<T, StateError>>, StateError> {
+        let mut worker = self.worker.lock().unwrap_or_else(PoisonError::into_inner);
+        let worker = match &mut *worker {
+            Some(worker) => worker,
+            none => none.insert(Worker::start(self.path.clone())?),
+        };
+        Ok(worker.ask(job))
     }
 
     /// Makes what requires that the tokens that are there were encrypted with this key.
@@ -283,6 +297,7 @@ fn name_of(kind: Kind) -> &'static str {
         Kind::Validator => "validator",
         Kind::Cursor => "cursor",
         Kind::DeadLetter => "dead letter",
+        Kind::Tick => "tick",
     }
 }
 

@@ -44,7 +44,8 @@ impl Database {
         let result = self.write(true, |connection| {
             connection.execute(
                 "DELETE FROM runs WHERE flow = ?1 AND status IN ('ok', 'partial') AND id NOT IN
-                 (SELECT id FROM runs WHERE flow = ?1 AND status IN ('ok', 'partial') ORDER BY started_at DESC, id DESC LIMIT ?2)",
+                 (SELECT id FROM runs WHERE flow = ?1 AND status IN ('ok', 'partial') ORDER BY started_at DESC, id DESC LIMIT ?2)
+                 AND NOT EXISTS (SELECT 1 FROM events WHERE events.id = runs.id AND events.ended_at IS NULL)",
                 params![run.flow, keep],
             )?;
             super::database::keep_mark(connection, mark)?;
@@ -172,7 +173,7 @@ impl Database {
     }
 
     /// Does something in one transaction, which is on disk at its end where it is `durable`; else it outlives the process, not the machine.
-    fn write<T>(
+    pub(super) fn write<T>(
         &mut self,
         durable: bool,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T>,

@@ -76,6 +76,36 @@ const STEPS: &[&str] = &[
     "
     ALTER TABLE runs ADD COLUMN started_by BLOB; -- sealed
 ",
+    "
+    CREATE TABLE events (
+        seq INTEGER PRIMARY KEY,
+        id TEXT NOT NULL UNIQUE,
+        flow TEXT NOT NULL,
+        came_by TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        part TEXT, -- what its partition is known by
+        ready INTEGER NOT NULL, -- whether none of its partition is before it
+        received_at INTEGER NOT NULL,
+        due_at INTEGER NOT NULL, -- of one that is held, when its lease is over
+        status TEXT NOT NULL,
+        failures INTEGER NOT NULL,
+        error TEXT,
+        holder TEXT,
+        ended_at INTEGER,
+        content BLOB NOT NULL -- sealed
+    ) STRICT;
+    CREATE INDEX events_due ON events (flow, due_at) WHERE ended_at IS NULL AND ready = 1;
+    CREATE INDEX events_of_parts ON events (flow, part) WHERE ended_at IS NULL AND part IS NOT NULL;
+    CREATE INDEX events_open ON events (kind, flow, status, received_at) WHERE ended_at IS NULL;
+    CREATE INDEX events_ended ON events (status, ended_at) WHERE ended_at IS NOT NULL;
+    CREATE INDEX events_held ON events (holder) WHERE holder IS NOT NULL;
+    CREATE TABLE event_keys (
+        key TEXT NOT NULL PRIMARY KEY,
+        event TEXT NOT NULL,
+        until INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX event_keys_over ON event_keys (until);
+",
 ];
 
 /// Why a database is not one of ours.

@@ -157,7 +157,9 @@ impl Database {
             let removed = this.execute("DELETE FROM kept WHERE kind = $1", &[&name_of(Kind::Token)]).await?;
             if this.mark().await?.is_some_and(|known| Some(known.as_str()) != mark) {
                 this.execute("DELETE FROM kept WHERE kind = $1", &[&name_of(Kind::DeadLetter)]).await?;
-                this.execute("DELETE FROM runs", &[]).await?;
+                for sql in ["DELETE FROM runs", "DELETE FROM events", "DELETE FROM event_keys"] {
+                    this.execute(sql, &[]).await?;
+                }
                 this.execute("DELETE FROM facts WHERE name = $1", &[&MARK]).await?;
             }
             Ok(usize::try_from(removed).unwrap_or(usize::MAX))

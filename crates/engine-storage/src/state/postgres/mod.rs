@@ -1,6 +1,8 @@
 //! A state in a Postgres database, shared by all processes that name it, on however many machines.
 
 mod database;
+mod event_store;
+mod events;
 mod run_store;
 mod runs;
 mod schema;
@@ -12,10 +14,12 @@ use std::time::Duration;
 
 use engine_runtime::{BoxFuture, Entry, Kind, StateError, StateStore};
 use jiff::Timestamp;
+use tokio::sync::oneshot;
 
 use self::database::Database;
 use self::server::Server;
 use super::cipher::Cipher;
+use super::event::Pending;
 use super::key::StateKey;
 use super::{Forget, is_encrypted, name_of, unopened, wrong_key};
 use crate::postgres::{Address, Failure};
@@ -33,6 +37,8 @@ pub struct PostgresState {
     key: StateKey,
     cipher: OnceLock<Arc<Cipher>>,
     server: Mutex<Option<Server>>,
+    /// Events that wait for a connection, which keeps all of them at once.
+    pending: Arc<Mutex<Vec<Pending>>>,
 }
 
 impl PostgresState {
@@ -48,7 +54,7 @@ impl PostgresState {
             return Err(StateError::new("`schema` in the URL of the state is not the name of a schema")
                 .help("write a name of at most 63 bytes"));
         }
-        Ok(Self { address, schema, key, cipher: OnceLock::new(), server: Mutex::default() })
+        Ok(Self { address, schema, key, cipher: OnceLock::new(), server: Mutex::default(), pending: Arc::default() })
     }
 
     /// Returns what is made with the key, which is read once.
@@ -65,15 +71,25 @@ impl PostgresState {
         &self,
         work: impl AsyncFn(&mut Database) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, StateError> {
-        let answer = {
-            let mut server = self.server.lock().unwrap_or_else(PoisonError::into_inner);
-            let server = match &mut *server {
-                Some(server) => server,
-                none => none.insert(Server::start(self.address.clone(), self.schema.clone())?),
-            };
-            server.ask(work)
-        };
+        let (sender, answer) = oneshot::channel();
+        // Whoever gave up waiting need not be told.
+        self.begin(work, move |done| _ = sender.send(done))?;
         answer.await.unwrap_or_else(|_| Err(StateError::new("the thread of the state broke off")))
+    }
+
+    /// Begins to do something on the thread that has the connections, and says to whom it is told what came of it.
+    fn begin<T: Send + 'static>(
+        &self,
+        work: impl AsyncFn(&mut Database) -> Result<T, Failure> + Send + 'static,
+        told: impl FnOnce(Result<T, StateError>) + Send + 'static,
+    ) -> Result<(), StateError> {
+        let mut server = self.server.lock().unwrap_or_else(PoisonError::into_inner);
+        let server = match &mut *server {
+            Some(server) => server,
+            none => none.insert(Server::start(self.address.clone(), self.schema.clone())?),
+        };
+        server.begin(work, told);
+        Ok(())
     }
 
     /// Requires that the tokens that are there were encrypted with this key.

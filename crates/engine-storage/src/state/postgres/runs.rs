@@ -25,7 +25,8 @@ impl Database {
             }
             this.execute(
                 "DELETE FROM runs WHERE flow = $1 AND status IN ('ok', 'partial') AND id NOT IN
-                 (SELECT id FROM runs WHERE flow = $1 AND status IN ('ok', 'partial') ORDER BY started_at DESC, id DESC LIMIT $2)",
+                 (SELECT id FROM runs WHERE flow = $1 AND status IN ('ok', 'partial') ORDER BY started_at DESC, id DESC LIMIT $2)
+                 AND NOT EXISTS (SELECT 1 FROM events WHERE events.id = runs.id AND events.ended_at IS NULL)",
                 &[&run.flow, &i64::from(keep)],
             )
             .await?;

@@ -76,6 +76,36 @@ const STEPS: &[&str] = &[
     "
     ALTER TABLE runs ADD COLUMN started_by bytea; -- sealed
 ",
+    "
+    CREATE TABLE events (
+        seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        id text COLLATE \"C\" NOT NULL UNIQUE,
+        flow text COLLATE \"C\" NOT NULL,
+        came_by text NOT NULL,
+        kind text NOT NULL,
+        part text COLLATE \"C\", -- what its partition is known by
+        ready boolean NOT NULL, -- whether none of its partition is before it
+        received_at bigint NOT NULL,
+        due_at bigint NOT NULL, -- by the clock of the server; of one that is held, when its lease is over
+        status text COLLATE \"C\" NOT NULL,
+        failures bigint NOT NULL,
+        error text,
+        holder text COLLATE \"C\",
+        ended_at bigint,
+        content bytea NOT NULL -- sealed
+    );
+    CREATE INDEX events_due ON events (flow, due_at, seq) WHERE ended_at IS NULL AND ready;
+    CREATE INDEX events_of_parts ON events (flow, part, seq) WHERE ended_at IS NULL AND part IS NOT NULL;
+    CREATE INDEX events_open ON events (kind, flow, status, received_at) WHERE ended_at IS NULL;
+    CREATE INDEX events_ended ON events (status, ended_at) WHERE ended_at IS NOT NULL;
+    CREATE INDEX events_held ON events (holder) WHERE holder IS NOT NULL;
+    CREATE TABLE event_keys (
+        key text COLLATE \"C\" PRIMARY KEY,
+        event text NOT NULL,
+        until bigint NOT NULL
+    );
+    CREATE INDEX event_keys_over ON event_keys (until);
+",
 ];
 
 /// Tells whether the tables of this version are there; those of another version, or of something else, are an error.

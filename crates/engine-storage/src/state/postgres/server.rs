@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 
 use engine_runtime::StateError;
 use tokio::runtime::Builder;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::LocalSet;
 
 use super::database::Database;
@@ -72,17 +72,16 @@ impl Server {
     }
 
     /// Begins to do something with the database, again where the connection is lost: so it must not matter whether it is done twice.
-    pub(super) fn ask<T: Send + 'static>(
+    pub(super) fn begin<T: Send + 'static>(
         &self,
         work: impl AsyncFn(&mut Database) -> Result<T, Failure> + Send + 'static,
-    ) -> oneshot::Receiver<Result<T, StateError>> {
-        let (sender, receiver) = oneshot::channel();
-        let job: Job = Box::new(move |pool| Box::pin(async move { _ = sender.send(pool.run(work).await) }));
+        told: impl FnOnce(Result<T, StateError>) + Send + 'static,
+    ) {
+        let job: Job = Box::new(move |pool| Box::pin(async move { told(pool.run(work).await) }));
         if let Some(jobs) = &self.jobs {
-            // Where the thread has ended, the job is dropped, and with it the sender: the receiver tells.
+            // Where the thread has ended, the job is dropped, and with it whoever is told.
             _ = jobs.send(job);
         }
-        receiver
     }
 }
 
