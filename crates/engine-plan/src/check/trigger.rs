@@ -5,7 +5,7 @@ use engine_expr::{EvalError, NameUse, Template};
 use engine_request::{Name, OneOrMany, Place, Target};
 use engine_source::{Finding, similar};
 use engine_spec::trigger::{
-    Dedupe, DedupeBy, EventPlace, ManualTrigger, Respond, ScheduleTrigger, Trigger, WebhookTrigger,
+    Dedupe, DedupeBy, EventPlace, ManualTrigger, Respond, RespondWait, ScheduleTrigger, Trigger, WebhookTrigger,
 };
 use engine_spec::verify::{
     BasicVerify, BearerVerify, GitHubVerify, HmacVerify, JwtVerify, ShopifyVerify, SignatureFormat, SignatureVerify,
@@ -63,8 +63,9 @@ impl<'a> Checker<'a> {
         }
         self.setting(max_body.as_ref(), names);
         self.setting(rate.as_ref(), names);
-        if let Some(Respond { status, body, wait: _, timeout }) = respond {
-            let names = names.and(&[STEPS]);
+        if let Some(Respond { status, body, wait, timeout }) = respond {
+            // Before the run is done there are no steps to tell of.
+            let names = names.and_if(*wait == Some(RespondWait::Finished), STEPS);
             self.setting(status.as_ref(), &names);
             self.setting(timeout.as_ref(), &names);
             if let Some(body) = body {

@@ -19,7 +19,7 @@ pub struct Delivery<'d> {
     /// When it came.
     pub now: Timestamp,
     /// Makes what `trigger` is, for templates; asked for only where there are such.
-    pub event: &'d dyn Fn() -> Value,
+    pub event: &'d (dyn Fn() -> Value + Sync),
 }
 
 /// How old an event may be if the spec does not say.

@@ -1,0 +1,305 @@
+//! The way of a request: found, read, verified, told from those before, kept, and only then answered.
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use axum::extract::Request;
+use axum::response::Response;
+use engine_expr::{EvalError, Scope, Value};
+use engine_request::Status;
+use engine_runtime::{Dedupe, EventKind, NewEvent, Put};
+use engine_spec::trigger;
+use http::{HeaderValue, Method, StatusCode, header};
+use jiff::Timestamp;
+use tokio::select;
+
+use super::answer::{self, Problem};
+use super::endings::{self, Ending};
+use super::event::{Came, Event};
+use super::hook::value_at;
+use super::keys::KeyCache;
+use super::pressure::Pressure;
+use super::rate::Rates;
+use super::request::{check_headers, read_body};
+use super::table::{Found, Table};
+use super::{Hook, Webhook, challenge};
+use crate::flows::FlowSet;
+use crate::log::Notice;
+use crate::server::Server;
+use crate::verify::Delivery;
+
+/// How long keeping an event may take before its sender is asked to come again.
+const KEEPING: Duration = Duration::from_secs(10);
+
+/// Takes the events of all webhooks.
+pub struct Intake {
+    server: Arc<Server>,
+    table: RwLock<Option<(Arc<FlowSet>, Arc<Table>)>>,
+    keys: KeyCache,
+    rates: Rates,
+    pressure: Arc<Pressure>,
+}
+
+impl Intake {
+    /// Begins with the flows of a server.
+    pub fn new(server: Arc<Server>) -> Self {
+        let pressure = Arc::new(Pressure::new());
+        Self { server, table: RwLock::default(), keys: KeyCache::default(), rates: Rates::default(), pressure }
+    }
+
+    /// Lists the webhooks that are served now.
+    pub fn webhooks(&self) -> Vec<Webhook> {
+        self.table().list()
+    }
+
+    /// Returns the webhooks of the flows that are served now.
+    fn table(&self) -> Arc<Table> {
+        let flows = self.server.flows.current();
+        if let Some((known, table)) = &*self.table.read().unwrap_or_else(PoisonError::into_inner)
+            && Arc::ptr_eq(known, &flows)
+        {
+            return Arc::clone(table);
+        }
+        let table = Arc::new(Table::of(&flows));
+        for message in &table.troubles {
+            self.server.log.notice(Notice::Trouble { message });
+        }
+        *self.table.write().unwrap_or_else(PoisonError::into_inner) = Some((flows, Arc::clone(&table)));
+        table
+    }
+
+    /// Takes a request.
+    pub(super) async fn take(&self, request: Request) -> Response {
+        let is_head = request.method() == Method::HEAD;
+        let mut response = match self.taken(request).await {
+            Ok(response) => response,
+            Err(problem) => problem.into_response(),
+        };
+        if is_head {
+            *response.body_mut() = axum::body::Body::empty();
+        }
+        response
+    }
+
+    async fn taken(&self, request: Request) -> Result<Response, Problem> {
+        let found = self.table().find(request.uri().path());
+        if found.is_empty() {
+            return Err(Problem::new(StatusCode::NOT_FOUND, "there is nothing at this path"));
+        }
+        let Some((hook, names)) = choose(&found, request.method()) else {
+            return unusual(&found, request.method());
+        };
+        check_headers(request.headers())?;
+        if self.server.stop.is_stopped() {
+            return Err(Problem::later(StatusCode::SERVICE_UNAVAILABLE, "the server is about to end", 5).closing());
+        }
+        self.pressure.count(&self.server.events, self.server.clock.now());
+        let full = |seconds| {
+            Problem::later(StatusCode::SERVICE_UNAVAILABLE, "there is too much to do: come again later", seconds)
+        };
+        let Some(_room) = self.pressure.enter() else { return Err(full(1)) };
+        if self.pressure.is_full() {
+            return Err(full(30));
+        }
+        let (parts, body) = request.into_parts();
+        let body = read_body(&parts.headers, body, hook.max_body, &*self.server.clock).await?;
+        let query: Vec<(String, String)> =
+            url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
+        let came = Came { headers: &parts.headers, names, query: &query, body: &body, now: self.server.clock.now() };
+        self.came(hook, &came, &parts.method).await
+    }
+
+    async fn came(&self, hook: &Arc<Hook>, came: &Came<'_>, method: &Method) -> Result<Response, Problem> {
+        let Some(spec) = hook.spec() else {
+            return Err(Problem::new(StatusCode::NOT_FOUND, "there is nothing at this path"));
+        };
+        let event = Event::new(came);
+        let seen = event.for_templates(hook);
+        let scope = hook.flow.given.scope.with("trigger", seen.clone());
+        let scope = scope.rooted(seen.get("body").cloned().unwrap_or_default());
+        if let Some(response) = challenge::answer(spec, &seen, &scope) {
+            return Ok(response);
+        }
+        if !hook.takes(method) {
+            return Err(not_allowed(&allowed(&[(Arc::clone(hook), Vec::new())])));
+        }
+        self.verified(hook, came, &seen).await?;
+        if let Some(rate) = hook.rate {
+            let key = format!("{} {}", hook.flow.name(), hook.address);
+            self.rates.take(&key, rate, came.now).map_err(|wait| {
+                let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+                Problem::later(StatusCode::TOO_MANY_REQUESTS, "there are too many events: come again later", seconds)
+            })?;
+        }
+        if let Some(problem) = &event.problem {
+            return Err(Problem::new(StatusCode::BAD_REQUEST, format!("the body {problem}")));
+        }
+        let failed = |what: &str, error: &EvalError| {
+            let message =
+                hook.flow.given.redactor.redact(&format!("the event can't be used: {what}: {}", error.message));
+            self.refused(hook, &message);
+            Problem::new(StatusCode::BAD_REQUEST, message)
+        };
+        if let Some(filter) = &spec.filter
+            && !filter.test(&scope).map_err(|error| failed("`where`", &error))?
+        {
+            return respond(spec, &scope).map_err(|error| failed("`respond`", &error));
+        }
+        let text_at = |place, what: &str| {
+            let value = value_at(place, &seen, &scope).map_err(|error| failed(what, &error))?;
+            Ok(value.map(|value| value.text().map_or_else(|| value.to_json(), std::borrow::Cow::into_owned)))
+        };
+        let by = spec.dedupe.as_ref().map(|dedupe| match dedupe {
+            trigger::Dedupe::By(by) => by,
+            trigger::Dedupe::Long(long) => &long.by,
+        });
+        let key = by.map(|by| text_at(by, "`dedupe`")).transpose()?.flatten();
+        let partition = spec.partition.as_ref().map(|place| text_at(place, "`partition`")).transpose()?.flatten();
+        // What is said before the event is kept fails before it is.
+        let answered = (!hook.waits()).then(|| respond(spec, &scope)).transpose();
+        let answered = answered.map_err(|error| failed("`respond`", &error))?;
+        let new = NewEvent {
+            id: self.new_id(came.now),
+            flow: hook.flow.name().to_owned(),
+            trigger: hook.address.clone(),
+            kind: EventKind::Webhook,
+            dedupe: key.map(|key| Dedupe { key, until: hook.kept_until(came.now) }),
+            partition,
+            received_at: came.now,
+            due_at: came.now,
+            inputs: b"{}".to_vec(),
+            body: event.kept(),
+        };
+        let id = self.keep(new).await?;
+        let mut response = match answered {
+            Some(response) => response,
+            None => self.finished(hook, &id, &scope).await,
+        };
+        if let Ok(id) = HeaderValue::from_str(&id) {
+            response.headers_mut().insert("engine-event", id);
+        }
+        Ok(response)
+    }
+
+    /// Fails where the sender does not prove who it is; it is not told why.
+    async fn verified(&self, hook: &Hook, came: &Came<'_>, event: &Value) -> Result<(), Problem> {
+        let Some(verifier) = &hook.verifier else { return Ok(()) };
+        let delivery = Delivery {
+            headers: came.headers,
+            query: came.query,
+            body: came.body,
+            now: came.now,
+            event: &|| event.clone(),
+        };
+        let mut keys = None;
+        if let Some(url) = verifier.jwks_url() {
+            let id = verifier.key_id(&delivery);
+            match self.keys.get(url, id.as_deref(), &*hook.flow.world.transport, came.now).await {
+                Ok(found) => keys = Some(found),
+                Err(message) => self.server.log.notice(Notice::Trouble { message: &message }),
+            }
+        }
+        verifier.check(&delivery, keys.as_deref()).map_err(|refusal| {
+            self.refused(hook, &hook.flow.given.redactor.redact(&refusal.to_string()));
+            Problem::new(StatusCode::UNAUTHORIZED, "not authorized")
+                .with(header::WWW_AUTHENTICATE, HeaderValue::from_static("Webhook"))
+        })
+    }
+
+    fn refused(&self, hook: &Hook, reason: &str) {
+        self.server.log.notice(Notice::EventRefused { flow: hook.flow.name(), trigger: &hook.address, reason });
+    }
+
+    /// Keeps an event: it is on disk when this returns. One that came before is that of then.
+    async fn keep(&self, event: NewEvent) -> Result<String, Problem> {
+        let id = event.id.clone();
+        let problem = |message: &str| Problem::later(StatusCode::SERVICE_UNAVAILABLE, message, 5);
+        let put = select! {
+            put = self.server.events.put_events(vec![event]) => put,
+            () = self.server.clock.sleep(KEEPING) => return Err(problem("the event could not be kept in time")),
+        };
+        match put.map(|put| put.into_iter().next()) {
+            Ok(Some(Put::Kept)) => {
+                self.server.arrived.notify_one();
+                Ok(id)
+            }
+            Ok(Some(Put::Known { event })) => Ok(event),
+            Ok(None) => Err(problem("the event could not be kept")),
+            Err(error) => {
+                let message = format!("an event could not be kept: {error}");
+                self.server.log.notice(Notice::Trouble { message: &message });
+                Err(problem("the event could not be kept"))
+            }
+        }
+    }
+
+    /// Answers once the run is done, or goes on for too long.
+    async fn finished(&self, hook: &Hook, id: &str, scope: &Scope) -> Response {
+        let known = |status| answer::of_value(status, Some(&Value::object([("event", Value::from(id))])));
+        match endings::wait(&self.server, id, hook.timeout).await {
+            Ending::Done => match hook.spec().map(|spec| respond(spec, scope)) {
+                Some(Ok(response)) => response,
+                _ => known(StatusCode::OK),
+            },
+            Ending::Late => known(StatusCode::ACCEPTED),
+            Ending::Dead => Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the run failed").into_response(),
+        }
+    }
+
+    /// Makes a UUID of version 7 (RFC 9562 §5.7), of the time and the randomness of the server.
+    fn new_id(&self, now: Timestamp) -> String {
+        let clock = &self.server.clock;
+        let random = ((u128::from(clock.random()) << 64) | u128::from(clock.random())).to_be_bytes();
+        let mut chance = [0; 10];
+        chance.copy_from_slice(&random[..10]);
+        let millis = u64::try_from(now.as_millisecond()).unwrap_or_default();
+        uuid::Builder::from_unix_timestamp_millis(millis, &chance).into_uuid().to_string()
+    }
+}
+
+/// Chooses the webhook that takes a method, or the one whose handshake may come by it.
+fn choose<'f>(found: &'f Found, method: &Method) -> Option<(&'f Arc<Hook>, &'f [(String, String)])> {
+    let takes = found.iter().find(|(hook, _)| hook.takes(method));
+    let greets = || {
+        let has_challenge = |hook: &Hook| hook.spec().is_some_and(|spec| spec.challenge.is_some());
+        let may = matches!(*method, Method::GET | Method::POST);
+        found.iter().find(|(hook, _)| may && has_challenge(hook))
+    };
+    takes.or_else(greets).map(|(hook, names)| (hook, names.as_slice()))
+}
+
+/// Answers a method that starts nothing.
+fn unusual(found: &Found, method: &Method) -> Result<Response, Problem> {
+    let allow = allowed(found);
+    match *method {
+        Method::OPTIONS => Ok(answer::options(&allow)),
+        // Some senders look whether there is somebody before they send.
+        Method::HEAD => Ok(answer::of_value(StatusCode::OK, None)),
+        _ => Err(not_allowed(&allow)),
+    }
+}
+
+fn not_allowed(allow: &str) -> Problem {
+    let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, format!("send it with {allow}"));
+    match HeaderValue::from_str(allow) {
+        Ok(allow) => problem.with(header::ALLOW, allow),
+        Err(_) => problem,
+    }
+}
+
+/// Lists the methods that start something.
+fn allowed(found: &[(Arc<Hook>, Vec<(String, String)>)]) -> String {
+    let methods = found.iter().flat_map(|(hook, _)| hook.trigger.methods());
+    let mut names: Vec<String> = methods.map(ToString::to_string).collect();
+    names.dedup();
+    names.join(", ")
+}
+
+/// Makes the answer that the spec says.
+fn respond(spec: &trigger::WebhookTrigger, scope: &Scope) -> Result<Response, EvalError> {
+    let Some(respond) = &spec.respond else { return Ok(answer::of_value(StatusCode::OK, None)) };
+    let status = respond.status.as_ref().map(|status| status.resolve(scope)).transpose()?;
+    let status = status.and_then(|status: Status| StatusCode::from_u16(status.code()).ok()).unwrap_or(StatusCode::OK);
+    let body = respond.body.as_ref().map(|body| body.evaluate(scope)).transpose()?.flatten();
+    Ok(answer::of_value(status, body.as_ref()))
+}
