@@ -6,11 +6,16 @@
 mod flows;
 mod log;
 mod schedule;
+mod serve;
 mod server;
 mod verify;
+pub mod webhook;
 
-pub use crate::flows::{Broken, Candidate, Flow, FlowSet, Flows, Loaded, Outcome, Specs};
+pub use crate::flows::{
+    Broken, Candidate, Flow, FlowSet, Flows, Ground, Loaded, OpenError, Outcome, Shelf, Specs, Stamp,
+};
 pub use crate::log::{Log, Notice};
 pub use crate::schedule::Schedule;
+pub use crate::serve::{Serving, serve};
 pub use crate::server::{Holder, Limits, Server};
 pub use crate::verify::{Delivery, Refusal, Unsigned, Verifier};

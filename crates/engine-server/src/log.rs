@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine_runtime::{Observer, RunReport};
-use engine_source::{Findings, Sources};
+use engine_source::Sources;
 use jiff::Timestamp;
 
-use crate::flows::Flow;
+use crate::flows::{Broken, Flow};
 
 /// Something that happens.
 #[derive(Clone, Copy, Debug)]
@@ -85,14 +85,19 @@ pub enum Notice<'a> {
     },
     /// A spec was changed and something is wrong with it: what was served goes on.
     Refused {
-        /// The file.
-        file: &'a Path,
-        /// What is wrong.
-        findings: &'a Findings,
-        /// The files in which that is.
-        sources: &'a Arc<Sources>,
+        /// What is wrong with what.
+        broken: &'a Broken,
         /// Whether an older version is served on.
         is_served: bool,
+    },
+    /// An event was refused: it does not prove who sent it, or can't be used.
+    EventRefused {
+        /// Its flow.
+        flow: &'a str,
+        /// What the trigger is known by.
+        trigger: &'a str,
+        /// Why, without secrets; its sender is told less.
+        reason: &'a str,
     },
     /// Something is wrong that is no run's fault, and it goes on.
     Trouble {
@@ -100,10 +105,7 @@ pub enum Notice<'a> {
         message: &'a str,
     },
     /// It was asked to end.
-    Stopping {
-        /// How many runs are under way.
-        runs: usize,
-    },
+    Stopping,
 }
 
 /// Is told what happens, by all that serves at once.

@@ -1,31 +1,33 @@
 //! What comes of reading specs.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use engine_plan::Plan;
 use engine_runtime::{Environment, Transport};
 use engine_source::{Findings, Sources};
 
+use super::Stamp;
+
 /// Finds and reads specs, as often as it is asked.
 pub trait Specs: Send + Sync {
-    /// Returns the files that are there now.
+    /// Returns the files that are there now, sorted, each once.
     ///
     /// # Errors
     ///
     /// Says what keeps them from being found.
     fn files(&self) -> Result<Vec<PathBuf>, String>;
 
-    /// Reads one, and compiles it.
-    fn load(&self, file: &Path) -> Loaded;
+    /// Reads files and compiles them; what comes of them is in the same order.
+    fn load(&self, files: &[PathBuf]) -> Vec<Loaded>;
 }
 
 /// A file that was read.
 pub struct Loaded {
     /// The file.
     pub file: PathBuf,
-    /// All files that what came of it depends on, those too that are missing.
-    pub seen: Vec<PathBuf>,
+    /// All files that what came of it depends on, itself among them, and those too that are missing; each as it was before it was read.
+    pub seen: Vec<(PathBuf, Stamp)>,
     /// What came of it.
     pub outcome: Outcome,
 }

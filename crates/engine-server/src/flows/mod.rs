@@ -1,15 +1,23 @@
 //! The flows that are served: which there are, and how they change while others run.
 
+mod clash;
 mod flow;
+mod follow;
 mod loaded;
+mod shelf;
+mod stamp;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
-pub use self::flow::Flow;
+pub use self::flow::{Flow, Ground};
+pub(crate) use self::follow::follow;
 pub use self::loaded::{Broken, Candidate, Loaded, Outcome, Specs};
+pub(crate) use self::shelf::Changes;
+pub use self::shelf::{OpenError, Shelf};
+pub use self::stamp::Stamp;
 
 /// The flows that are served now. They change as a whole; who has taken a set keeps it as it is.
 #[derive(Debug)]

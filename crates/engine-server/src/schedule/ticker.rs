@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine_runtime::{EventKind, Kind, Put, StateError};
-use engine_spec::trigger::Overlap;
 use jiff::{SignedDuration, Timestamp};
 
 use super::Schedule;

@@ -1,0 +1,70 @@
+//! Serves: all that starts runs, side by side, until it is to end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+
+use crate::flows::{self, Shelf};
+use crate::log::Notice;
+use crate::schedule;
+use crate::server::Server;
+
+/// What is served, and where.
+pub struct Serving {
+    /// The specs on disk, which are looked at again and again.
+    pub shelf: Shelf,
+    /// Where requests come in.
+    pub listener: TcpListener,
+    /// Told when the specs are to be read anew at once.
+    pub reload: Arc<Notify>,
+    /// How long it may take to end, once it is asked to.
+    pub end_within: Duration,
+}
+
+/// Serves until the server is asked to end, and all has come to its end; tells whether it has in time.
+pub async fn serve(server: Arc<Server>, serving: Serving) -> bool {
+    let Serving { shelf, listener, reload, end_within } = serving;
+    let mut tasks = JoinSet::new();
+    if let Ok(address) = listener.local_addr() {
+        server.log.notice(Notice::Listening { address });
+    }
+    tasks.spawn(schedule::tick(Arc::clone(&server)));
+    tasks.spawn(flows::follow(Arc::clone(&server), shelf, reload));
+    tasks.spawn(listen(Arc::clone(&server), listener));
+    tokio::select! {
+        () = server.stop.stopped() => {}
+        // Each of them goes on until the server is to end; one that does not has failed, and the others would go on without it.
+        ended = tasks.join_next() => {
+            if let Some(Err(error)) = ended {
+                server.log.notice(Notice::Trouble { message: &format!("the server ends: {error}") });
+            }
+            server.stop.stop();
+        }
+    }
+    server.log.notice(Notice::Stopping);
+    let all = async { while tasks.join_next().await.is_some() {} };
+    tokio::select! {
+        () = all => true,
+        () = server.clock.sleep(end_within) => false,
+    }
+}
+
+/// Answers requests until the server is to end; those that are there then are answered still.
+async fn listen(server: Arc<Server>, listener: TcpListener) {
+    let stop = server.stop.clone();
+    let ended =
+        axum::serve(listener, router(&server)).with_graceful_shutdown(async move { stop.stopped().await }).await;
+    if let Err(error) = ended {
+        server.log.notice(Notice::Trouble { message: &format!("requests are not taken any more: {error}") });
+    }
+}
+
+/// Puts together what answers requests.
+fn router(server: &Arc<Server>) -> Router {
+    _ = server;
+    Router::new()
+}
