@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use engine_expr::{Secret, Value};
 use engine_spec::sink::{FileCompression, ParquetCompression};
+use serde::{Deserialize, Serialize};
 
 use crate::record::Record;
 
@@ -18,6 +19,19 @@ pub trait Sinks: Send + Sync {
     fn read(&self, sink: &SinkSpec, wanted: &SinkQuery) -> Result<Held, SinkError> {
         _ = wanted;
         Err(SinkError::new(format!("sink `{}` can't be read", sink.name)))
+    }
+
+    /// Finds which pages stand in a file that a run, which is gone on with, was about to write when it stopped; `least` is how long the
+    /// file is at least. What is there of a page that broke off is cut away, as far as it is certain that nobody else has written it.
+    fn recover(
+        &self,
+        sink: &SinkSpec,
+        target: &SinkTarget,
+        least: u64,
+        pages: &[Extent],
+    ) -> Result<Vec<bool>, SinkError> {
+        _ = (sink, target, least);
+        Ok(vec![true; pages.len()])
     }
 
     /// Forgets the [units](RecordSink::units) of a run that is done.
@@ -40,6 +54,23 @@ pub struct Unit {
     pub items: Vec<u8>,
 }
 
+/// A page of a file, by which it is found there again.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Extent {
+    /// How long the file was before it.
+    pub at: u64,
+    /// How many bytes it has.
+    pub length: u64,
+    /// What all of it comes to.
+    pub checksum: u32,
+    /// What its beginning comes to, up to each place where the writing may break off.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<u32>,
+    /// Whether it is known to have been written.
+    #[serde(default)]
+    pub stands: bool,
+}
+
 /// One open target: a table or a file. All methods block, and are called where they may.
 ///
 /// A sink that is dropped without [`finish`](Self::finish) keeps the pages that it wrote, but for [`Mode::Replace`], which then leaves
@@ -51,6 +82,17 @@ pub trait RecordSink: Send {
     /// the program, and the machine too after [`position`](Self::position) or [`finish`](Self::finish). With [`Mode::Replace`] and in
     /// Parquet files nobody sees them before `finish`.
     fn write(&mut self, records: &[Record]) -> Result<(), SinkError>;
+
+    /// Writes a page of records to a file, after `intend` was told where it will stand: whoever goes on finds by that whether it was written.
+    /// Where `intend` fails, nothing is written.
+    fn write_intended(
+        &mut self,
+        records: &[Record],
+        intend: &mut dyn FnMut(Extent) -> Result<(), SinkError>,
+    ) -> Result<(), SinkError> {
+        _ = intend;
+        self.write(records)
+    }
 
     /// Writes a page of records along with what it is known by: both or none. Tells whether it can; else nothing is written.
     fn write_units(&mut self, records: &[Record], units: &[Unit]) -> Result<bool, SinkError> {
@@ -64,11 +106,9 @@ pub trait RecordSink: Send {
         Ok(Vec::new())
     }
 
-    /// Brings all pages so far to the disk, and returns how long the file is with them: who resumes there gives that length as
-    /// [`SinkTarget::resume_at`].
+    /// Brings all pages so far to the disk, and returns how long the file is with them.
     ///
-    /// `None` where there is no such place: a table; a file that is replaced, and Parquet, which begin anew; and a file that another step
-    /// writes to as well, whose pages would be cut off too.
+    /// `None` where that says nothing: of a table; of a file that is replaced, and of Parquet, which begin anew.
     fn position(&mut self) -> Result<Option<u64>, SinkError> {
         Ok(None)
     }
@@ -179,9 +219,6 @@ pub struct SinkTarget {
     pub mode: Mode,
     /// The columns that the mapping declares, in order; further members may come.
     pub columns: Vec<Column>,
-    /// The length to which a file that is appended to is cut first: the [`position`](RecordSink::position) that a run had reached which
-    /// is resumed. Nothing is cut if not given.
-    pub resume_at: Option<u64>,
 }
 
 /// What a write makes of the records that are there.

@@ -1,7 +1,7 @@
 //! Writing the records of a step to its sink: a batch at a time, each batch whole.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,6 +10,7 @@ use engine_plan::{Items, Source, Step, Target};
 use engine_request::KeyMember;
 use engine_spec::{Field, FieldType, Mapping, WriteMode};
 use jiff::{SignedDuration, Timestamp};
+use tokio::runtime::Handle;
 
 use crate::claim::Claim;
 use crate::failure::Failure;
@@ -21,7 +22,7 @@ use crate::mapping::Scratch;
 use crate::needs::Needs;
 use crate::record::Record;
 use crate::run::RunContext;
-use crate::sink::{Column, ColumnType, Mode, RecordSink, SinkError, SinkKind, SinkSpec, SinkTarget, Unit};
+use crate::sink::{Column, ColumnType, Extent, Mode, RecordSink, SinkError, SinkKind, SinkSpec, SinkTarget, Unit};
 use crate::sink_kind::evaluated;
 use crate::site::Site;
 use crate::stage::Done;
@@ -50,8 +51,8 @@ pub(crate) struct Writer {
     known: HashMap<String, Arc<KnownOnce>>,
     /// What tells what is written from what the step writes in other runs of its block.
     turn: String,
-    /// What was written to files since they were brought to the disk, by the places.
-    unsynced: BTreeMap<String, Vec<WrittenUnit>>,
+    /// The files that were written to since they were brought to the disk.
+    unsynced: BTreeSet<String>,
     /// When files were brought to the disk last.
     synced_at: Option<Timestamp>,
 }
@@ -89,7 +90,7 @@ impl Writer {
             held: Claim::none(),
             known: HashMap::new(),
             turn: site.turn(),
-            unsynced: BTreeMap::new(),
+            unsynced: BTreeSet::new(),
             synced_at: None,
         })
     }
@@ -181,11 +182,11 @@ impl Writer {
             let known = self.context.journal.known(&self.place_key(spec, &place));
             let (writer, name, first) = (&mut *self, place.clone(), items.first().copied());
             let begin = async move {
-                writer.write(spec, name.clone(), Vec::new(), first).await?;
                 let known = if has_tables(&spec.kind) {
+                    writer.write(spec, name.clone(), Vec::new(), first).await?;
                     writer.known_to_sink(&name).await?
                 } else {
-                    writer.begun(&name).await?
+                    writer.known_to_journal(spec, &name, first).await?
                 };
                 Ok::<_, Failure>(Mutex::new(known))
             };
@@ -208,10 +209,8 @@ impl Writer {
         let units = units_of(fresh.iter().copied(), &self.turn);
         let records: Vec<Record> = fresh.iter().map(|item| item.current.record()).collect();
         if !has_tables(&spec.kind) {
-            self.write(spec, place.clone(), records, None).await?;
-            let units = units.into_iter().map(|(page, items)| WrittenUnit { page, items: text_of(&items) });
-            self.unsynced.entry(place).or_default().extend(units);
-            return Ok(());
+            let units = units.into_iter().map(|(page, items)| WrittenUnit { page, items: text_of(&items) }).collect();
+            return self.write_intended(place, records, units).await;
         }
         let (run, step) = (self.context.id.clone(), self.address.to_string());
         let units: Vec<Unit> =
@@ -232,21 +231,92 @@ impl Writer {
         Ok(Known::of_sink(&units))
     }
 
-    /// Finds what of the run is in a file, and writes down how long that is before anything is added.
-    async fn begun(&mut self, place: &str) -> Result<Known, Failure> {
+    /// Finds what of the step is in a file.
+    async fn known_to_journal(&mut self, spec: &SinkSpec, place: &str, first: Option<&Item>) -> Result<Known, Failure> {
+        let journal = self.context.journal.clone();
+        let path = self.path_of(place).unwrap_or_default().display().to_string();
+        journal.recovered(&path).get_or_try_init(|| self.recover(spec, place, &path, first)).await?;
         let file = self.file_key(place);
-        let known = self.context.journal.ask(|machine| machine.file(&file).map(|file| Known::of_journal(&file.units)));
-        let length = self.with_sink(place, |sink| sink.position()).await?;
-        self.context.journal.event(Event::Written { file, length, units: Vec::new() });
-        self.context.journal.flush().await?;
-        Ok(known.unwrap_or_default())
+        Ok(journal.ask(|machine| machine.file(&file).map(|file| Known::of_journal(&file.units))).unwrap_or_default())
+    }
+
+    /// Looks which of the pages are in a file that steps of the run were about to write, before it was taken up again.
+    async fn recover(&mut self, spec: &SinkSpec, place: &str, path: &str, first: Option<&Item>) -> Result<(), Failure> {
+        let journal = self.context.journal.clone();
+        let (least, mut pages) = journal.ask(|machine| {
+            let (mut least, mut pages) = (None, Vec::new());
+            for (file, written) in machine.writers_of(path) {
+                least = least.max(written.length);
+                let tail = written.tail.iter().enumerate();
+                pages.extend(tail.map(|(number, page)| (file.clone(), number, page.extent.clone())));
+            }
+            (least, pages)
+        });
+        if pages.is_empty() && least.is_none() {
+            return Ok(());
+        }
+        pages.sort_by_key(|(_, _, extent)| extent.at);
+        let (sinks, spec, target) = (Arc::clone(&self.context.sinks), spec.clone(), self.target(spec, place, first)?);
+        let extents: Vec<Extent> = pages.iter().map(|(_, _, extent)| extent.clone()).collect();
+        let span = self.span();
+        let found =
+            tokio::task::spawn_blocking(move || sinks.recover(&spec, &target, least.unwrap_or_default(), &extents));
+        let found = found.await.map_err(|_| Failure::new("internal-error", "the sink broke off", span))?;
+        let found = found.map_err(|error| Failure::sink(error, span))?;
+        let mut missing: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        for ((file, number, _), is_there) in pages.into_iter().zip(found) {
+            let missing = missing.entry(file).or_default();
+            if !is_there {
+                missing.push(number);
+            }
+        }
+        for (file, pages) in missing {
+            journal.event(Event::Missing { file, pages });
+        }
+        Ok(())
+    }
+
+    /// Writes a page to a file; that it is about to be there is written down before.
+    async fn write_intended(
+        &mut self,
+        place: String,
+        records: Vec<Record>,
+        units: Vec<WrittenUnit>,
+    ) -> Result<(), Failure> {
+        let (journal, file) = (self.context.journal.clone(), self.file_key(&place));
+        let unkept = Arc::new(Mutex::new(None));
+        let (reason, handle) = (Arc::clone(&unkept), Handle::current());
+        let (intended, mut units) = (file.clone(), Some(units));
+        let written = self.with_sink(&place, move |sink| {
+            sink.write_intended(&records, &mut |extent| {
+                let units = units.take().unwrap_or_default();
+                journal.event(Event::Writing { file: intended.clone(), extent, units });
+                handle.block_on(journal.flush()).map_err(|failure| {
+                    let error = SinkError::new(failure.message.clone());
+                    *reason.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure);
+                    error
+                })
+            })
+        });
+        let written = written.await;
+        if let Some(failure) = unkept.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            return Err(failure);
+        }
+        self.context.journal.event(Event::Wrote { file, is_there: written.is_ok() });
+        written?;
+        self.unsynced.insert(place);
+        Ok(())
     }
 
     /// Brings what was written to files to the disk, and writes down how long they are.
     async fn sync(&mut self) -> Result<(), Failure> {
-        for (place, units) in std::mem::take(&mut self.unsynced) {
+        if !self.unsynced.is_empty() {
+            // Where the machine stops, no more of a file is on the disk than is known of it.
+            self.context.journal.sync().await?;
+        }
+        for place in std::mem::take(&mut self.unsynced) {
             let length = self.with_sink(&place, |sink| sink.position()).await?;
-            self.context.journal.event(Event::Written { file: self.file_key(&place), length, units });
+            self.context.journal.event(Event::Written { file: self.file_key(&place), length, units: Vec::new() });
         }
         self.synced_at = Some(self.context.exchanges.now());
         Ok(())
@@ -419,17 +489,12 @@ impl Writer {
             Some(path) => Some(path.place(&path.render(&self.base)?)),
             None => None,
         };
-        // What was written since the run was taken up again stays.
-        let is_begun = self.context.journal.known(&self.place_key(spec, place)).initialized();
-        let resume_at =
-            if is_begun { None } else { self.context.journal.ask(|machine| machine.length(&self.file_key(place))) };
         Ok(SinkTarget {
             table: has_tables(&spec.kind).then(|| place.to_owned()),
             path,
             key: key.map(members).unwrap_or_default(),
             mode,
             columns: self.columns.clone(),
-            resume_at,
         })
     }
 

@@ -4,11 +4,11 @@ use std::borrow::Cow;
 
 use csv::{ReaderBuilder, Terminator, WriterBuilder};
 use engine_request::{CsvReader, CsvRules, CsvStep};
-use engine_runtime::{Column, Record, RecordSink, RecordSource, SinkError};
+use engine_runtime::{Column, Extent, Record, RecordSink, RecordSource, SinkError};
 
 use crate::cell::{Cell, each_member};
 use crate::input::{Input, LONGEST, too_long};
-use crate::output::Output;
+use crate::output::{Intend, Output};
 use crate::record_page::RecordPage;
 use crate::shared_file::PageFile;
 
@@ -79,6 +79,18 @@ impl CsvFile {
             })
     }
 
+    fn add(&mut self, records: &[Record], intend: Option<Intend<'_>>) -> Result<(), SinkError> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        let page = self.page(records)?;
+        self.output.write(&page, intend)?;
+        self.header = false;
+        self.growing = false;
+        self.rows += records.len() as u64;
+        Ok(())
+    }
+
     fn page(&mut self, records: &[Record]) -> Result<Vec<u8>, SinkError> {
         let mut writer =
             WriterBuilder::new().delimiter(self.delimiter).terminator(Terminator::Any(b'\n')).from_writer(Vec::new());
@@ -136,15 +148,15 @@ fn field(cell: Cell<'_>) -> Cow<'_, str> {
 
 impl RecordSink for CsvFile {
     fn write(&mut self, records: &[Record]) -> Result<(), SinkError> {
-        if records.is_empty() {
-            return Ok(());
-        }
-        let page = self.page(records)?;
-        self.output.write(&page)?;
-        self.header = false;
-        self.growing = false;
-        self.rows += records.len() as u64;
-        Ok(())
+        self.add(records, None)
+    }
+
+    fn write_intended(
+        &mut self,
+        records: &[Record],
+        intend: &mut dyn FnMut(Extent) -> Result<(), SinkError>,
+    ) -> Result<(), SinkError> {
+        self.add(records, Some(intend))
     }
 
     fn position(&mut self) -> Result<Option<u64>, SinkError> {
@@ -154,7 +166,7 @@ impl RecordSink for CsvFile {
     fn finish(&mut self) -> Result<(), SinkError> {
         // A file of no rows still says what its columns are.
         let header = self.page(&[])?;
-        self.output.write(&header)?;
+        self.output.write(&header, None)?;
         self.header = false;
         self.output.finish()
     }

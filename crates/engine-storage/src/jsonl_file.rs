@@ -1,7 +1,7 @@
 //! Files with a JSON text per line.
 
 use engine_expr::Scanner;
-use engine_runtime::{Record, RecordSink, RecordSource, SinkError};
+use engine_runtime::{Extent, Record, RecordSink, RecordSource, SinkError};
 
 use crate::input::Input;
 use crate::output::Output;
@@ -20,15 +20,27 @@ impl JsonlFile {
     }
 }
 
+/// Makes a page, which is not kept: with a file for each value of an item there may be thousands of sinks.
+fn page(records: &[Record]) -> Vec<u8> {
+    let mut page = Vec::with_capacity(records.len() * 128);
+    for record in records {
+        record.write_json(&mut page);
+        page.push(b'\n');
+    }
+    page
+}
+
 impl RecordSink for JsonlFile {
     fn write(&mut self, records: &[Record]) -> Result<(), SinkError> {
-        // The page is not kept: with a file for each value of an item there may be thousands of sinks.
-        let mut page = Vec::with_capacity(records.len() * 128);
-        for record in records {
-            record.write_json(&mut page);
-            page.push(b'\n');
-        }
-        self.output.write(&page)
+        self.output.write(&page(records), None)
+    }
+
+    fn write_intended(
+        &mut self,
+        records: &[Record],
+        intend: &mut dyn FnMut(Extent) -> Result<(), SinkError>,
+    ) -> Result<(), SinkError> {
+        self.output.write(&page(records), Some(intend))
     }
 
     fn position(&mut self) -> Result<Option<u64>, SinkError> {

@@ -22,12 +22,14 @@ mod refusal;
 mod shared_file;
 mod sqlite;
 mod state;
+mod tail;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use engine_runtime::{
-    FileCompression, Held, Mode, RecordSink, SinkError, SinkKind, SinkQuery, SinkRows, SinkSpec, SinkTarget, Sinks,
+    Extent, FileCompression, Held, Mode, RecordSink, SinkError, SinkKind, SinkQuery, SinkRows, SinkSpec, SinkTarget,
+    Sinks,
 };
 
 use crate::csv_file::{CsvFile, CsvSource};
@@ -64,7 +66,7 @@ impl Storage {
         if target.mode == Mode::Replace {
             Output::replace(path, &self.handles, compression)
         } else {
-            Output::append(path, &self.handles, compression, target.resume_at)
+            Output::append(path, &self.handles, compression)
         }
     }
 }
@@ -153,6 +155,21 @@ impl Sinks for Storage {
                 PostgresSource::open(url.expose(), schema.as_deref(), &sink.name, &wanted.rows, &self.readers)?
             }
         })
+    }
+
+    fn recover(
+        &self,
+        sink: &SinkSpec,
+        target: &SinkTarget,
+        least: u64,
+        pages: &[Extent],
+    ) -> Result<Vec<bool>, SinkError> {
+        match (&sink.kind, target.path.as_deref()) {
+            (SinkKind::Jsonl { compression } | SinkKind::Csv { compression, .. }, Some(path)) => {
+                tail::recover(path, *compression, least, pages)
+            }
+            _ => Ok(vec![true; pages.len()]),
+        }
     }
 
     fn forget(&self, sink: &SinkSpec, target: &SinkTarget, run: &str) -> Result<(), SinkError> {

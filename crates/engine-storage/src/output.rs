@@ -6,10 +6,14 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use engine_runtime::{FileCompression, SinkError};
+use engine_runtime::{Extent, FileCompression, SinkError};
 
 use crate::handles::{Handle, Handles};
 use crate::packing::{last_byte, pack, unpacked};
+use crate::tail;
+
+/// Is told where a page will stand, before it is written.
+pub(crate) type Intend<'a> = &'a mut dyn FnMut(Extent) -> Result<(), SinkError>;
 
 /// A file that is appended to, or written beside the old one and put into its place at the end.
 #[derive(Debug)]
@@ -26,29 +30,15 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    /// Opens a file to add to; what is there stays, up to the length `resume_at` if that is given.
-    pub(crate) fn append(
-        path: &Path,
-        handles: &Arc<Handles>,
-        compression: FileCompression,
-        resume_at: Option<u64>,
-    ) -> Result<Self, SinkError> {
+    /// Opens a file to add to; what is there stays.
+    pub(crate) fn append(path: &Path, handles: &Arc<Handles>, compression: FileCompression) -> Result<Self, SinkError> {
         let open = || -> io::Result<(File, u64)> {
             let mut file = OpenOptions::new().create(true).read(true).append(true).open(path)?;
             let length = file.seek(SeekFrom::End(0))?;
             Ok((file, length))
         };
         let (mut file, mut length) = open().map_err(|error| failed(path, &error))?;
-        if let Some(resume_at) = resume_at {
-            cut(path, &file, length, resume_at)?;
-            length = resume_at;
-        }
-        let last = match resume_at {
-            // What is left are whole pages.
-            Some(_) => Some(b'\n'),
-            None if length > 0 => last(path, &mut file, compression)?,
-            None => None,
-        };
+        let last = if length > 0 { last(path, &mut file, compression)? } else { None };
         if last.is_some_and(|last| last != b'\n') {
             // Somebody stopped within a line: what comes now must not become a part of it.
             let end = pack(compression, b"\n").map_err(|error| failed(path, &error))?;
@@ -105,23 +95,23 @@ impl Output {
         Ok(unpacked(self.compression, BufReader::new(File::open(&self.path)?))?)
     }
 
-    /// Adds a page, whole or not at all.
-    pub(crate) fn write(&mut self, page: &[u8]) -> Result<(), SinkError> {
-        if page.is_empty() { Ok(()) } else { self.add(page) }
+    /// Adds a page, whole or not at all, after `intend`, if given, was told where.
+    pub(crate) fn write(&mut self, page: &[u8], intend: Option<Intend<'_>>) -> Result<(), SinkError> {
+        if page.is_empty() { Ok(()) } else { self.add(page, intend) }
     }
 
-    fn add(&mut self, page: &[u8]) -> Result<(), SinkError> {
+    fn add(&mut self, page: &[u8], intend: Option<Intend<'_>>) -> Result<(), SinkError> {
+        let packed = pack(self.compression, page).map_err(|error| failed(&self.path, &error))?;
+        if let Some(intend) = intend {
+            let at = self.with(|file| file.seek(SeekFrom::End(0)))?;
+            intend(tail::extent(at, &packed))?;
+        }
         self.is_empty &= page.is_empty();
-        let page = pack(self.compression, page).map_err(|error| failed(&self.path, &error))?;
         self.length = self.with(|file| {
             // Another program may have added to the file.
             let length = file.seek(SeekFrom::End(0))?;
-            if let Err(error) = file.write_all(&page) {
-                // What was written of the page is taken back, as well as it goes: the error is the one to tell.
-                let _ = file.set_len(length);
-                return Err(error);
-            }
-            Ok(length + page.len() as u64)
+            write_whole(file, &packed, length)?;
+            Ok(length + packed.len() as u64)
         })?;
         Ok(())
     }
@@ -144,7 +134,7 @@ impl Output {
     pub(crate) fn finish(&mut self) -> Result<(), SinkError> {
         if self.length == 0 && self.compression != FileCompression::None {
             // Nothing at all is not packed, and who unpacks it would miss the beginning.
-            self.add(&[])?;
+            self.add(&[], None)?;
         }
         self.sync()?;
         *self.handle.lock().unwrap_or_else(PoisonError::into_inner) = None;
@@ -165,7 +155,7 @@ impl Output {
 /// A page need not be whole for those who write by pieces: their file is finished or thrown away.
 impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        Self::write(self, bytes).map_err(|error| io::Error::other(error.message))?;
+        Self::write(self, bytes, None).map_err(|error| io::Error::other(error.message))?;
         Ok(bytes.len())
     }
 
@@ -181,18 +171,6 @@ impl Drop for Output {
             let _ = std::fs::remove_file(beside);
         }
     }
-}
-
-/// Cuts a file to the length that it had when a run stopped.
-fn cut(path: &Path, file: &File, length: u64, resume_at: u64) -> Result<(), SinkError> {
-    if length < resume_at {
-        return Err(SinkError::new(format!(
-            "`{}` has {length} bytes, and the run that is resumed had written {resume_at}: it was changed meanwhile",
-            path.display()
-        ))
-        .help("bring the file back, or begin a new run"));
-    }
-    file.set_len(resume_at).and_then(|()| file.sync_all()).map_err(|error| failed(path, &error))
 }
 
 /// Returns the last byte that is in a file, which must not break off where it is packed.
@@ -224,6 +202,27 @@ fn last(path: &Path, file: &mut File, compression: FileCompression) -> Result<Op
             })
         }
     }
+}
+
+/// Writes all to the end of a file that is so long, or nothing.
+fn write_whole(file: &mut File, bytes: &[u8], length: u64) -> io::Result<()> {
+    let mut left = bytes;
+    while !left.is_empty() {
+        match file.write(left) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => left = left.get(written..).unwrap_or_default(),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => {
+                // What was written of the page is taken back, as well as it goes: the error is the one to tell. What others have added stays.
+                let written = (bytes.len() - left.len()) as u64;
+                if file.seek(SeekFrom::End(0)).is_ok_and(|end| end == length + written) {
+                    let _ = file.set_len(length);
+                }
+                return Err(error);
+            }
+        }
+    }
+    Ok(())
 }
 
 fn failed(path: &Path, error: &io::Error) -> SinkError {

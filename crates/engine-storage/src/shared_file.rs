@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use engine_runtime::{Record, RecordSink, SinkError};
+use engine_runtime::{Extent, Record, RecordSink, SinkError};
 
 /// A file of one format, which takes pages.
 pub(crate) trait PageFile: RecordSink + Debug {
@@ -19,8 +19,6 @@ pub(crate) struct SharedFile {
     writers: usize,
     /// Whether a step has finished.
     finished: bool,
-    /// Whether it ever had several writers.
-    several: bool,
 }
 
 /// What one step holds of a file: its pages go between those of the others, each whole.
@@ -33,7 +31,7 @@ pub(crate) struct FileWriter {
 impl FileWriter {
     /// Makes the first writer of a file.
     pub(crate) fn new(file: Box<dyn PageFile>) -> Self {
-        let shared = SharedFile { file, writers: 1, finished: false, several: false };
+        let shared = SharedFile { file, writers: 1, finished: false };
         Self { shared: Some(Arc::new(Mutex::new(shared))) }
     }
 
@@ -59,7 +57,6 @@ impl FileWriter {
             }
             agree()?;
             state.writers += 1;
-            state.several = true;
         }
         Ok(Some(Self { shared: Some(shared) }))
     }
@@ -69,19 +66,24 @@ impl RecordSink for FileWriter {
     fn write(&mut self, records: &[Record]) -> Result<(), SinkError> {
         match &self.shared {
             Some(shared) => locked(shared).file.write(records),
-            None => Err(SinkError::new("the step has finished its file, and writes to it")),
+            None => Err(finished()),
+        }
+    }
+
+    fn write_intended(
+        &mut self,
+        records: &[Record],
+        intend: &mut dyn FnMut(Extent) -> Result<(), SinkError>,
+    ) -> Result<(), SinkError> {
+        match &self.shared {
+            // Nobody else writes between what is intended and what is done.
+            Some(shared) => locked(shared).file.write_intended(records, intend),
+            None => Err(finished()),
         }
     }
 
     fn position(&mut self) -> Result<Option<u64>, SinkError> {
-        let Some(shared) = &self.shared else { return Ok(None) };
-        let mut state = locked(shared);
-        if state.several {
-            // Who resumed there would cut off what the others wrote.
-            state.file.sync()?;
-            return Ok(None);
-        }
-        state.file.position()
+        self.shared.as_ref().map_or(Ok(None), |shared| locked(shared).file.position())
     }
 
     fn finish(&mut self) -> Result<(), SinkError> {
@@ -103,6 +105,10 @@ impl Drop for FileWriter {
             let _ = state.file.finish();
         }
     }
+}
+
+fn finished() -> SinkError {
+    SinkError::new("the step has finished its file, and writes to it")
 }
 
 fn locked(shared: &Mutex<SharedFile>) -> MutexGuard<'_, SharedFile> {

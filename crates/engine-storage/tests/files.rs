@@ -439,57 +439,70 @@ fn nothing_is_added_to_a_packed_file_that_breaks_off() {
 }
 
 #[test]
-fn a_file_is_cut_to_where_a_run_stopped() {
+fn pages_are_found_again_and_what_breaks_off_is_cut_away() {
     for compression in [FileCompression::None, FileCompression::Gzip, FileCompression::Zstd] {
         for kind in [SinkKind::Jsonl { compression }, csv(b',', true, compression)] {
-            let mut it = Fixture::new(kind).columns(&["a"]);
+            let it = Fixture::new(kind).columns(&["a"]);
             let mut sink = it.open().unwrap();
-            assert_eq!(sink.position().unwrap(), Some(0));
-            sink.write(&records(&[r#"{"a":1}"#])).unwrap();
-            let place = sink.position().unwrap().unwrap();
-            let first = unpacked(&it.path(), compression);
-            assert_eq!(std::fs::metadata(it.path()).unwrap().len(), place);
-            sink.write(&records(&[r#"{"a":2}"#])).unwrap();
+            // What is not packed away, so that a page has some blocks.
+            let texts: Vec<String> =
+                (0..2000_u64).map(|at| format!("{{\"a\":{}}}", at.wrapping_mul(0x9e37_79b9_7f4a_7c15))).collect();
+            let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+            let mut extents = Vec::new();
+            for number in 0..2 {
+                let mut intend = |extent| {
+                    extents.push(extent);
+                    Ok(())
+                };
+                sink.write_intended(&records(&texts), &mut intend).unwrap();
+                if number == 0 {
+                    // The other page is not known to be on the disk.
+                    assert_eq!(sink.position().unwrap(), Some(std::fs::metadata(it.path()).unwrap().len()));
+                }
+            }
             drop(sink);
-            // What came after the place is gone, also what broke off, and the rest is added to.
-            let mut broken = std::fs::read(it.path()).unwrap();
-            broken.truncate(broken.len() - 2);
-            std::fs::write(it.path(), broken).unwrap();
-            it.target.resume_at = Some(place);
+            let whole = std::fs::read(it.path()).unwrap();
+            let (first, second) = (&extents[0], &extents[1]);
+            assert_eq!((first.at, first.length, second.at + second.length), (0, second.at, whole.len() as u64));
+            let recover = || it.storage.recover(&it.spec, &it.target, first.length, &extents[1..]);
+            assert_eq!(recover().unwrap(), [true]);
+            // Where it breaks off at the end of a block, as it does where a process is killed.
+            let end = second.at.next_multiple_of(4096) + 4096;
+            std::fs::write(it.path(), &whole[..usize::try_from(end).unwrap()]).unwrap();
+            assert_eq!(recover().unwrap(), [false]);
+            assert_eq!(std::fs::metadata(it.path()).unwrap().len(), first.length);
             let mut sink = it.open().unwrap();
-            assert_eq!(unpacked(&it.path(), compression), first);
-            assert_eq!(sink.position().unwrap(), Some(place));
-            sink.write(&records(&[r#"{"a":3}"#])).unwrap();
+            sink.write(&records(&texts)).unwrap();
             sink.finish().unwrap();
-            let text = unpacked(&it.path(), compression);
-            assert_eq!(text, format!("{first}{}", if first.starts_with('a') { "3\n" } else { "{\"a\":3}\n" }));
-            // A file that is shorter than that was not left alone.
-            it.target.resume_at = Some(place * 10);
-            let error = it.open().err().unwrap();
+            assert!(std::fs::read(it.path()).unwrap() == whole);
+            let error = it.storage.recover(&it.spec, &it.target, whole.len() as u64 + 1, &[]).unwrap_err();
             assert!(error.message.ends_with("it was changed meanwhile"), "{error}");
-            // From the beginning, the header comes again.
-            it.target.resume_at = Some(0);
-            it.open().unwrap().finish().unwrap();
-            it.target.resume_at = None;
-            it.open().unwrap().finish().unwrap();
-            assert_eq!(unpacked(&it.path(), compression), if first.starts_with('a') { "a\n" } else { "" });
         }
     }
 }
 
 #[test]
-fn a_place_is_told_only_of_a_file_of_ones_own() {
+fn nothing_is_written_where_it_can_not_be_said_before() {
+    let it = Fixture::new(JSONL);
+    let mut sink = it.open().unwrap();
+    let error = sink.write_intended(&records(&["1"]), &mut |_| Err(SinkError::new("no")));
+    assert_eq!(error.unwrap_err().message, "no");
+    sink.finish().unwrap();
+    assert_eq!(std::fs::read_to_string(it.path()).unwrap(), "");
+}
+
+#[test]
+fn a_place_is_told_only_of_a_file_that_is_in_its_own() {
     let it = Fixture::new(JSONL).mode(Mode::Replace);
     let mut sink = it.open().unwrap();
     sink.write(&records(&["1"])).unwrap();
     assert_eq!(sink.position().unwrap(), None);
     drop(sink);
     let it = Fixture::new(JSONL);
-    let (mut one, other) = (it.open().unwrap(), it.open().unwrap());
+    let (mut one, mut other) = (it.open().unwrap(), it.open().unwrap());
     one.write(&records(&["1"])).unwrap();
-    assert_eq!(one.position().unwrap(), None);
-    drop(other);
-    assert_eq!(one.position().unwrap(), None, "the other one may have written");
+    other.write(&records(&["2"])).unwrap();
+    assert_eq!(one.position().unwrap(), Some(4));
 }
 
 #[test]

@@ -60,6 +60,8 @@ struct Shared {
     tables: Mutex<Tables>,
     /// What was written before the run was taken up again, by the steps and the places: what is written from here on is not among it.
     known: Mutex<HashMap<String, Arc<KnownOnce>>>,
+    /// The files of which it was looked at what is in them since the run was taken up again.
+    recovered: Mutex<HashMap<String, Arc<OnceCell<()>>>>,
     /// Until when steps waited for items before the run was taken up again.
     deadlines: Mutex<HashMap<String, Timestamp>>,
 }
@@ -233,6 +235,12 @@ impl Journal {
         Arc::clone(known.entry(place.to_owned()).or_default())
     }
 
+    /// Returns whether it was looked at what is in a file, which is done once, before anything is added to it.
+    pub(crate) fn recovered(&self, path: &str) -> Arc<OnceCell<()>> {
+        let mut recovered = self.0.recovered.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(recovered.entry(path.to_owned()).or_default())
+    }
+
     /// Writes down the records of a step that later ones ask for, now that it has ended. They outlive the process when this returns.
     ///
     /// # Errors
@@ -263,6 +271,15 @@ impl Journal {
     /// Fails where that can't be kept.
     pub(crate) async fn flush(&self) -> Result<(), Failure> {
         self.write(|_| {}).await
+    }
+
+    /// Writes down all so far; it is on disk when this returns.
+    ///
+    /// # Errors
+    ///
+    /// Fails where that can't be kept.
+    pub(crate) async fn sync(&self) -> Result<(), Failure> {
+        self.write(|buffer| buffer.changes.durable = true).await
     }
 
     /// Writes down how the run ended, and no more after it.
@@ -373,6 +390,7 @@ impl Shared {
             failed: Mutex::default(),
             tables: Mutex::default(),
             known: Mutex::default(),
+            recovered: Mutex::default(),
             deadlines: Mutex::default(),
         }
     }

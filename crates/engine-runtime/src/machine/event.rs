@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::shape::Part;
 use super::source::{PageId, WrittenUnit};
+use crate::sink::Extent;
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,7 +37,13 @@ pub(crate) enum Event {
     StepEnded { path: String, end: StepEnd },
     /// Something is to be kept for the next runs, once all was delivered.
     Kept { keep: Vec<String> },
-    /// A file is so long on disk, with these items.
+    /// A page is about to be written to a file, with these items.
+    Writing { file: String, extent: Extent, units: Vec<WrittenUnit> },
+    /// What was about to be written to a file was written, or nothing of it.
+    Wrote { file: String, is_there: bool },
+    /// Of what was about to be written to a file these pages, by their numbers, are not there.
+    Missing { file: String, pages: Vec<usize> },
+    /// A file is so long on disk, with all that was written to it and these items.
     Written {
         file: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]

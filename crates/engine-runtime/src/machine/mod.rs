@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use event::{Command, Event, Outcome, StepEnd, StepStatus};
 pub(crate) use shape::{Part, Shape};
-pub(crate) use source::{PageId, SourceState, WrittenFile, WrittenUnit};
+pub(crate) use source::{PageId, SourceState, WrittenExtent, WrittenFile, WrittenUnit};
 
 /// What is left to do of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -126,9 +126,34 @@ impl Machine {
                 self.keep.extend(keep);
                 Vec::new()
             }
+            Event::Writing { file, extent, units } => {
+                let tail = &mut self.files.entry(file).or_default().tail;
+                // Pages are written one after another.
+                tail.iter_mut().for_each(|known| known.extent.stands = true);
+                tail.push(WrittenExtent { extent, units });
+                Vec::new()
+            }
+            Event::Wrote { file, is_there } => {
+                let tail = &mut self.files.entry(file).or_default().tail;
+                if !is_there {
+                    tail.pop();
+                }
+                tail.iter_mut().for_each(|known| known.extent.stands = true);
+                Vec::new()
+            }
+            Event::Missing { file, pages } => {
+                let known = self.files.entry(file).or_default();
+                for (number, page) in std::mem::take(&mut known.tail).into_iter().enumerate() {
+                    if !pages.contains(&number) {
+                        known.units.extend(page.units);
+                    }
+                }
+                Vec::new()
+            }
             Event::Written { file, length, units } => {
                 let known = self.files.entry(file).or_default();
                 known.length = length;
+                known.units.extend(std::mem::take(&mut known.tail).into_iter().flat_map(|page| page.units));
                 known.units.extend(units);
                 Vec::new()
             }
@@ -191,12 +216,10 @@ impl Machine {
         self.files.get(file)
     }
 
-    /// Returns how long a file is, which several steps may have written to one after another.
-    pub(crate) fn length(&self, file: &str) -> Option<u64> {
-        let path = |file: &str| file.split_once(' ').map(|(_, path)| path.to_owned());
-        self.files.get(file)?.length?;
-        let same = self.files.iter().filter(|(other, _)| path(other) == path(file));
-        same.filter_map(|(_, file)| file.length).max()
+    /// Returns how far a path was written, by each of the steps that write to it.
+    pub(crate) fn writers_of(&self, path: &str) -> impl Iterator<Item = (&String, &WrittenFile)> {
+        let is_there = move |file: &str| file.split_once(' ').is_some_and(|(_, other)| other == path);
+        self.files.iter().filter(move |(file, _)| is_there(file))
     }
 
     /// Returns how often what was done for an item was undone.
@@ -300,7 +323,10 @@ impl Machine {
                 file.strip_prefix(step.as_str()).is_some_and(|rest| rest.starts_with(['/', ' ']))
             };
             let ended = self.files.iter_mut().filter(|(file, _)| steps.iter().any(|step| is_of(file, step)));
-            ended.for_each(|(_, file)| file.units.clear());
+            ended.for_each(|(_, file)| {
+                file.units.clear();
+                file.tail.clear();
+            });
         }
         self.enter(part, group + 1)
     }
@@ -323,7 +349,8 @@ impl Machine {
         self.forget_below(page);
         let name = page.to_string();
         for file in self.files.values_mut() {
-            file.units.retain(|unit| unit.page != name);
+            let units = std::iter::once(&mut file.units).chain(file.tail.iter_mut().map(|page| &mut page.units));
+            units.for_each(|units| units.retain(|unit| unit.page != name));
         }
         self.anew.retain(|_, (page, _)| *page != name);
         self.waits.retain(|_, (page, _)| *page != name);

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::sink::Extent;
+
 /// A page of a source.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct PageId {
@@ -62,6 +64,17 @@ pub(crate) struct WrittenFile {
     /// How long it is on disk, where that can be said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) length: Option<u64>,
+    /// What is in it of pages that were not delivered yet.
+    pub(crate) units: Vec<WrittenUnit>,
+    /// What was to be written to it since, in order; all but the last one was.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) tail: Vec<WrittenExtent>,
+}
+
+/// A page that was to be written to a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct WrittenExtent {
+    pub(crate) extent: Extent,
     /// What is in it of pages that were not delivered yet.
     pub(crate) units: Vec<WrittenUnit>,
 }

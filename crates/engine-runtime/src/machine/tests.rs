@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
+use crate::sink::Extent;
 
 fn end(status: StepStatus) -> StepEnd {
     StepEnd { status, counts: String::new(), error: None }
@@ -178,8 +179,40 @@ fn what_was_written_to_files_is_known_after_the_steps_for_a_failure() {
     assert_eq!(machine.on(ended("f", StepStatus::Ok)), FINISH(Outcome::Failed));
     let units = |file: &str| machine.file(file).unwrap().units.len();
     assert_eq!((units("a/steps/b out.jsonl"), units("f out.jsonl")), (1, 0));
-    // What came after it in the same file stays.
-    assert_eq!(machine.length("a/steps/b out.jsonl"), Some(20));
+    // What came after it in the same file is asked for too.
+    let lengths: Vec<_> = machine.writers_of("out.jsonl").map(|(_, file)| file.length).collect();
+    assert_eq!(lengths, [Some(10), Some(20)]);
+}
+
+#[test]
+fn what_was_about_to_be_written_is_known_until_it_is_on_the_disk() {
+    let (mut machine, _) = Machine::start(shape(&[&["a"]], &[], &[]));
+    let file = || "a out.jsonl".to_owned();
+    let unit = |page: u64| WrittenUnit { page: format!("a#{page}"), items: "x".to_owned() };
+    let writing = |page: u64| Event::Writing {
+        file: file(),
+        extent: Extent { at: page, ..Extent::default() },
+        units: vec![unit(page)],
+    };
+    let stand = |machine: &Machine| {
+        machine.file("a out.jsonl").unwrap().tail.iter().map(|page| page.extent.stands).collect::<Vec<_>>()
+    };
+    for page in 1..4 {
+        machine.on(writing(page));
+    }
+    assert_eq!(stand(&machine), [true, true, false]);
+    machine.on(Event::Wrote { file: file(), is_there: true });
+    assert_eq!(stand(&again(&machine)), [true, true, true]);
+    machine.on(writing(4));
+    machine.on(Event::Wrote { file: file(), is_there: false });
+    assert_eq!(stand(&machine).len(), 3);
+    // One that is not there is written again; the others are known.
+    let mut looked = machine.clone();
+    looked.on(Event::Missing { file: file(), pages: vec![1] });
+    assert_eq!(looked.file("a out.jsonl").unwrap().units, [unit(1), unit(3)]);
+    machine.on(Event::Written { file: file(), length: Some(9), units: Vec::new() });
+    let known = machine.file("a out.jsonl").unwrap();
+    assert_eq!((known.units.len(), known.tail.len(), known.length), (3, 0, Some(9)));
 }
 
 /// A run that is made up: how many pages each step gives, and which step fails how often.
