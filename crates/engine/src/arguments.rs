@@ -1,13 +1,21 @@
 //! What can be said on the command line.
 
+mod call;
+mod doctor;
 mod import;
+mod plan;
+mod test;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use self::call::{Call, PrintedAs};
+pub(crate) use self::doctor::Doctor;
 pub(crate) use self::import::{Import, ImportFormat};
+pub(crate) use self::plan::{GraphFormat, Plan};
+pub(crate) use self::test::{Test, TestFormat};
 use crate::output::OutputFormat;
 use crate::render::Format;
 use crate::terminal::ColorChoice;
@@ -63,6 +71,14 @@ pub(crate) enum Command {
     Runs(Runs),
     /// Make a spec of what there is already: OpenAPI, curl, Postman, HAR
     Import(Import),
+    /// Say what a run of a spec would do, before it does; or what a change of a spec changes
+    Plan(Plan),
+    /// Send one request to an endpoint of a spec, and show what comes
+    Call(Call),
+    /// Run the tests of specs, offline: nothing is sent, written or waited for
+    Test(Test),
+    /// Look whether a run would find all that it needs: hosts, logins, sinks, secrets
+    Doctor(Doctor),
     /// Print the JSON Schema of specs, for editors
     Schema,
     /// Explain a finding: why it is one, a wrong spec, a right one; or list them all

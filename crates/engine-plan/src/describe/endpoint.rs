@@ -282,6 +282,7 @@ impl Describer<'_> {
         let value = flat::json(auth, self.fill);
         let members = value.get(auth.kind()).and_then(Json::as_object);
         let told = members.into_iter().flatten().filter(|(name, _)| OF_AUTH.contains(&name.as_str()));
+        let told = told.filter(|(_, value)| value.as_array().is_none_or(|items| !items.is_empty()));
         let told: Vec<String> = told
             .map(|(name, value)| match (name.as_str(), value) {
                 // What is in them is told of when one of them is chosen.

@@ -1,14 +1,18 @@
 //! What the commands do, one file for each.
 
 mod auth;
+mod call;
 mod dead_letters;
+mod doctor;
 mod explain;
 mod import;
 mod mock;
+mod plan;
 mod run;
 mod runs;
 mod schema;
 mod state;
+mod test;
 mod validate;
 
 use crate::arguments::Command;
@@ -27,6 +31,10 @@ pub(crate) fn execute(command: Command, terminal: &Terminal) -> Result<Status, F
         Command::DeadLetters(arguments) => dead_letters::execute(&arguments, terminal),
         Command::State(arguments) => state::execute(&arguments, terminal),
         Command::Import(arguments) => import::execute(&arguments, terminal),
+        Command::Plan(arguments) => plan::execute(&arguments, terminal),
+        Command::Call(arguments) => call::execute(&arguments, terminal),
+        Command::Test(arguments) => test::execute(&arguments, terminal),
+        Command::Doctor(arguments) => doctor::execute(&arguments, terminal),
         Command::Schema => schema::execute(),
         Command::Explain(arguments) => explain::execute(&arguments, terminal),
     }
