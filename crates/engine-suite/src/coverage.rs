@@ -40,7 +40,7 @@ impl Coverage {
     pub fn of(plan: &Plan) -> Self {
         let mut coverage = Self::default();
         coverage.endpoints(plan, &|_| false, &HashSet::new());
-        coverage.steps(plan, &|_| false);
+        coverage.steps(plan, true, &|_| false);
         coverage
     }
 
@@ -56,14 +56,13 @@ impl Coverage {
         let asked: HashSet<&str> = sent.iter().map(|request| &*request.asked).collect();
         self.endpoints(plan, &|id| asked.contains(id), rules);
         let has_run = |step: &Step| {
-            let steps = reports.iter().flat_map(|report| &report.steps);
-            // Steps of endpoints have the name of the endpoint in their addresses.
-            steps.filter(|_| is_own || step.path.contains('.')).any(|report| {
+            let mut steps = reports.iter().flat_map(|report| &report.steps);
+            steps.any(|report| {
                 let is_it = *report.id == *step.path || report.id.ends_with(&format!("/{}", step.path));
                 is_it && report.status != Status::Skipped && (!is_case(step) || is_busy(&report.counts))
             })
         };
-        self.steps(plan, &has_run);
+        self.steps(plan, is_own, &has_run);
     }
 
     /// Adds what others reached.
@@ -108,9 +107,10 @@ impl Coverage {
         }
     }
 
-    fn steps(&mut self, plan: &Plan, has_run: &dyn Fn(&Step) -> bool) {
+    fn steps(&mut self, plan: &Plan, is_own: bool, has_run: &dyn Fn(&Step) -> bool) {
         plan.walk(&mut |step| {
-            if !is_in(plan, step.span) || step.is_implied {
+            // The steps of a test are none of the spec's; those of endpoints are.
+            if !is_in(plan, step.span) || step.is_implied || !(is_own || step.path.contains('.')) {
                 return;
             }
             let kind = if is_case(step) { PointKind::Branch } else { PointKind::Step };

@@ -4,6 +4,7 @@ mod call;
 mod doctor;
 mod import;
 mod plan;
+mod serve;
 mod test;
 
 use std::net::SocketAddr;
@@ -15,6 +16,7 @@ pub(crate) use self::call::{Call, PrintedAs};
 pub(crate) use self::doctor::Doctor;
 pub(crate) use self::import::{Import, ImportFormat};
 pub(crate) use self::plan::{GraphFormat, Plan};
+pub(crate) use self::serve::Serve;
 pub(crate) use self::test::{Test, TestFormat};
 use crate::output::OutputFormat;
 use crate::render::Format;
@@ -79,6 +81,8 @@ pub(crate) enum Command {
     Test(Test),
     /// Look whether a run would find all that it needs: hosts, logins, sinks, secrets
     Doctor(Doctor),
+    /// Run flows by their triggers: schedules, webhooks, and whoever starts them over HTTP
+    Serve(Serve),
     /// Print the JSON Schema of specs, for editors
     Schema,
     /// Explain a finding: why it is one, a wrong spec, a right one; or list them all

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use engine_plan::{Disk, Plan};
+use engine_spec::test::TestFile;
 
 use crate::failure::Failure;
 use crate::report::Report;
@@ -19,6 +20,10 @@ pub(crate) fn plan(spec: &Path) -> Result<(Arc<Plan>, Report), Failure> {
     }
     if !spec.exists() {
         return Err(Failure::usage(format!("`{}` does not exist", spec.display())));
+    }
+    if TestFile::is_named(spec) {
+        return Err(Failure::usage(format!("`{}` has tests, and no flow of its own", spec.display()))
+            .help("name the spec, or run the tests: `engine test`"));
     }
     let compiled = engine_plan::compile(spec, &Disk);
     let report = Report::of(spec, compiled.findings, &compiled.sources);

@@ -11,6 +11,7 @@ mod plan;
 mod run;
 mod runs;
 mod schema;
+mod serve;
 mod state;
 mod test;
 mod validate;
@@ -35,6 +36,7 @@ pub(crate) fn execute(command: Command, terminal: &Terminal) -> Result<Status, F
         Command::Call(arguments) => call::execute(&arguments, terminal),
         Command::Test(arguments) => test::execute(&arguments, terminal),
         Command::Doctor(arguments) => doctor::execute(&arguments, terminal),
+        Command::Serve(arguments) => serve::execute(&arguments, terminal),
         Command::Schema => schema::execute(),
         Command::Explain(arguments) => explain::execute(&arguments, terminal),
     }

@@ -1,0 +1,116 @@
+//! `engine test`: the tests of specs, offline.
+
+mod at_once;
+mod changes;
+mod junit;
+mod results;
+mod shown;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread;
+use std::time::Instant;
+
+use engine_plan::{Disk, Trial};
+use engine_suite::{Coverage, Options};
+
+use self::at_once::at_once;
+use self::results::{Case, Results, Suite};
+use crate::arguments::{Test, TestFormat};
+use crate::failure::Failure;
+use crate::report::Report;
+use crate::spec_files;
+use crate::status::Status;
+use crate::terminal::{Terminal, print, tell};
+
+/// Runs the tests, once or whenever a file changes.
+pub(super) fn execute(arguments: &Test, terminal: &Terminal) -> Result<Status, Failure> {
+    if !arguments.watch {
+        return once(arguments, terminal).map(|results| results.status());
+    }
+    loop {
+        let changes = changes::Changes::now(&arguments.paths);
+        let found = match once(arguments, terminal) {
+            Ok(results) => results.files(),
+            Err(failure) => {
+                tell(failure.render(terminal.stderr));
+                Vec::new()
+            }
+        };
+        tell("watching for changes\n");
+        changes.wait(found);
+        tell("\n");
+    }
+}
+
+fn once(arguments: &Test, terminal: &Terminal) -> Result<Results, Failure> {
+    let files = spec_files::find(&arguments.paths)?;
+    let results = run(arguments, files)?;
+    if results.cases().next().is_none() && results.errors() == 0 {
+        if let Some(filter) = &arguments.filter {
+            return Err(Failure::usage(format!("no test has `{filter}` in its name")));
+        }
+    }
+    if let Some(file) = &arguments.junit {
+        std::fs::write(file, junit::render(&results))
+            .map_err(|error| Failure::failed(format!("cannot write `{}`: {error}", file.display())))?;
+    }
+    match arguments.format {
+        TestFormat::Human => {
+            tell(shown::human(&results, terminal.stderr));
+            tell(shown::summary(&results, terminal.stderr, arguments.coverage));
+        }
+        TestFormat::Github => {
+            print(shown::github(&results))?;
+            tell(shown::summary(&results, terminal.stderr, arguments.coverage));
+        }
+        TestFormat::Json => print(shown::json(&results))?,
+    }
+    Ok(results)
+}
+
+fn run(arguments: &Test, files: Vec<PathBuf>) -> Result<Results, Failure> {
+    let jobs = arguments.jobs.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from)).max(1);
+    let compiled = at_once(jobs, &files, |file| engine_plan::compile(file, &Disk))?;
+    let is_wanted = |trial: &Trial| match &arguments.filter {
+        Some(filter) => trial.test.name.to_lowercase().contains(&filter.to_lowercase()),
+        None => true,
+    };
+    let mut suites: Vec<Suite> = Vec::new();
+    let mut todo = Vec::new();
+    for (file, compiled) in files.into_iter().zip(compiled) {
+        let sources = compiled.sources;
+        let mut suite = Suite::new(file, Arc::clone(&sources));
+        match compiled.plan {
+            Some(plan) => {
+                suite.coverage = Coverage::of(&plan);
+                for (index, trial) in plan.trials.iter().enumerate().filter(|(_, trial)| is_wanted(trial)) {
+                    suite.is_tested = true;
+                    _ = trial;
+                    todo.push((suites.len(), Arc::clone(&plan), index));
+                }
+                suite.is_tested |= !plan.trials.is_empty();
+            }
+            None => {
+                let errors = compiled.findings.into_iter().filter(engine_source::Finding::is_error).collect();
+                suite.errors = Report::of(&suite.path, errors, &sources);
+            }
+        }
+        suites.push(suite);
+    }
+    let options = Options { seed: arguments.seed };
+    let cases = at_once(jobs, &todo, |(suite, plan, index)| {
+        let begun = Instant::now();
+        let trial = plan.trials.get(*index)?;
+        let outcome = engine_suite::run(plan, trial, options);
+        Some((*suite, outcome, begun.elapsed()))
+    })?;
+    for (index, outcome, took) in cases.into_iter().flatten() {
+        let Some(suite) = suites.get_mut(index) else { continue };
+        suite.coverage.join(outcome.coverage);
+        let findings = outcome.findings.into_iter().collect();
+        let findings = Report::of(&suite.path, findings, &suite.sources);
+        suite.cases.push(Case { name: outcome.name, place: outcome.place, findings, took });
+    }
+    Ok(Results(suites))
+}
