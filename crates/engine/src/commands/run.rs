@@ -129,11 +129,16 @@ pub(super) fn world(environment: Variables, state: Arc<dyn StateStore>) -> Resul
 
 /// Shows what happens on the network, where that is asked for.
 pub(super) fn log(shown: &Shown, terminal: &Terminal) {
-    if shown.verbose < 2 {
+    log_of(shown.verbose, shown.log_format, terminal);
+}
+
+/// The same, for who shows other things.
+pub(super) fn log_of(verbose: u8, log_format: LogFormat, terminal: &Terminal) {
+    if verbose < 2 {
         return;
     }
     // Connections only: other libraries would show headers, and with them secrets.
-    let filter = match shown.verbose {
+    let filter = match verbose {
         2 => "warn,hyper_util=debug,engine_runtime=debug,engine_storage=debug",
         _ => "warn,hyper_util=debug,engine_runtime=trace,engine_storage=debug",
     };
@@ -141,7 +146,7 @@ pub(super) fn log(shown: &Shown, terminal: &Terminal) {
         .with_env_filter(EnvFilter::new(filter))
         .with_writer(std::io::stderr)
         .with_ansi(terminal.stderr.color);
-    match shown.log_format {
+    match log_format {
         LogFormat::Text => subscriber.init(),
         LogFormat::Json => subscriber.json().flatten_event(true).init(),
     }

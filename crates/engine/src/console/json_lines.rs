@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use engine_runtime::{Clock, Counts, Event, RunReport, Status, SystemClock, WaitingFor};
+use engine_runtime::{Clock, Counts, Event, RunReport, Status, StepReport, SystemClock, WaitingFor};
 use engine_source::Severity;
 use serde_json::{Map, Value, json};
 
@@ -64,22 +64,17 @@ impl JsonLines {
             return;
         }
         let level = if run.status == Status::Failed { "error" } else { "info" };
-        let steps: Vec<Value> = run
-            .steps
-            .iter()
-            .map(|step| json!({"id": &*step.id, "status": status(step.status), "counts": counts(&step.counts)}))
-            .collect();
         let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
         say(
             level,
             "run_finished",
-            json!({"run": run.id, "status": status(run.status), "elapsed_ms": millis, "steps": steps}),
+            json!({"run": run.id, "status": status(run.status), "elapsed_ms": millis, "steps": steps(run)}),
         );
     }
 }
 
 /// Returns the level, the name and the members of an event.
-fn fields(event: &Event) -> Option<(&'static str, &'static str, Value)> {
+pub(super) fn fields(event: &Event) -> Option<(&'static str, &'static str, Value)> {
     Some(match event {
         Event::StepStarted { step } => ("info", "step_started", json!({"step": &**step})),
         Event::Progress { step, counts: it } => ("debug", "progress", json!({"step": &**step, "counts": counts(it)})),
@@ -109,7 +104,14 @@ fn fields(event: &Event) -> Option<(&'static str, &'static str, Value)> {
     })
 }
 
-fn say(level: &str, event: &str, fields: Value) {
+/// Returns what all steps of a run did.
+pub(super) fn steps(run: &RunReport) -> Vec<Value> {
+    let step = |step: &StepReport| json!({"id": &*step.id, "status": status(step.status), "counts": counts(&step.counts)});
+    run.steps.iter().map(step).collect()
+}
+
+/// Writes an object.
+pub(super) fn say(level: &str, event: &str, fields: Value) {
     let mut object = Map::new();
     object.insert("time".to_owned(), json!(SystemClock.now().to_string()));
     object.insert("level".to_owned(), json!(level));
@@ -129,7 +131,8 @@ fn waiting_for(why: WaitingFor) -> &'static str {
     }
 }
 
-fn status(status: Status) -> &'static str {
+/// Names how something ended.
+pub(super) fn status(status: Status) -> &'static str {
     match status {
         Status::Ok => "ok",
         Status::Partial => "partial",

@@ -3,6 +3,7 @@
 mod counts;
 mod json_lines;
 mod live;
+mod served;
 mod text_lines;
 
 use std::io::{self, ErrorKind, Write};
@@ -17,6 +18,7 @@ use engine_source::Finding;
 
 use self::json_lines::JsonLines;
 use self::live::Live;
+pub(crate) use self::served::ServeLog;
 use self::text_lines::TextLines;
 use crate::arguments::{LogFormat, Shown};
 use crate::failure::Failure;

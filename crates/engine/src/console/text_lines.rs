@@ -57,7 +57,7 @@ pub(super) fn more_rejected(more: usize) {
 }
 
 /// Returns the line of an event.
-fn line(event: &Event, verbose: u8) -> Option<String> {
+pub(super) fn line(event: &Event, verbose: u8) -> Option<String> {
     match event {
         Event::Note { message } => Some(message.clone()),
         Event::Log { step, message } => Some(format!("{step}: {message}")),
@@ -82,7 +82,8 @@ fn line(event: &Event, verbose: u8) -> Option<String> {
     }
 }
 
-fn both(counts: &engine_runtime::Counts) -> String {
+/// Returns what became of records, and what was asked of servers.
+pub(super) fn both(counts: &engine_runtime::Counts) -> String {
     let records = counts::records(counts);
     counts::exchanges(counts).map_or_else(|| records.clone(), |exchanges| format!("{records}; {exchanges}"))
 }

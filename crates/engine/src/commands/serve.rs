@@ -1,0 +1,129 @@
+//! `engine serve`: runs the triggers of flows, until it is ended.
+
+mod specs;
+
+use std::path::Path;
+use std::sync::{Arc, PoisonError};
+
+use engine_runtime::{Clock, Kind, StateError, Stop, SystemClock};
+use engine_server::{Flows, Ground, Holder, Limits, OpenError, Server, Serving, Shelf};
+use engine_storage::Storage;
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+
+use self::specs::DiskSpecs;
+use crate::arguments::{LogFormat, Serve};
+use crate::console::{self, ServeLog};
+use crate::environment::Variables;
+use crate::failure::Failure;
+use crate::report::{Report, Reported};
+use crate::signals::{hang_up, interrupt};
+use crate::status::Status;
+use crate::terminal::{Terminal, tell};
+use crate::{holder, inputs, state};
+
+/// Serves until it is ended, which is how it is meant to end.
+pub(super) fn execute(arguments: &Serve, terminal: &Terminal) -> Result<Status, Failure> {
+    match (serve(arguments, terminal), arguments.log_format) {
+        (Err(failure), LogFormat::Json) => {
+            console::fail(&failure);
+            Ok(failure.status())
+        }
+        (result, _) => result,
+    }
+}
+
+fn serve(arguments: &Serve, terminal: &Terminal) -> Result<Status, Failure> {
+    let inputs = inputs::gather(&arguments.input, &arguments.inputs)?;
+    let state = state::open(&arguments.state, &Variables::load(Path::new(""))?)?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let specs = DiskSpecs::new(arguments.paths.clone());
+    let warnings = specs.warnings();
+    let ground = Ground { clock: Arc::clone(&clock), state: Arc::clone(&state) as _, inputs, shared: Arc::default() };
+    super::run::log_of(arguments.verbose, arguments.log_format, terminal);
+    let log = Arc::new(ServeLog::new(arguments.log_format, arguments.verbose, arguments.quiet, terminal));
+
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::failed(format!("cannot start: {error}")))?;
+    let ended = runtime.block_on(async {
+        let (shelf, flows) = Shelf::open(Box::new(specs), ground).map_err(failure)?;
+        if flows.iter().len() == 0 {
+            return Err(Failure::usage("there is no flow to serve").help("name a spec with `steps` or `triggers`"));
+        }
+        let warnings = std::mem::take(&mut *warnings.lock().unwrap_or_else(PoisonError::into_inner));
+        log.report(&Report::from_iter(warnings));
+        // What cannot be read now could not be kept later.
+        state.list(Kind::Tick).await.map_err(|StateError { message, help }| {
+            let failure = Failure::failed(message);
+            help.into_iter().fold(failure, Failure::help)
+        })?;
+        let listener = TcpListener::bind(arguments.listen).await.map_err(|error| {
+            Failure::failed(format!("cannot listen on {}: {error}", arguments.listen))
+                .help("take another address by `--listen`")
+        })?;
+        let (stop, reload) = (Stop::new(), Arc::new(Notify::new()));
+        let server = Arc::new(Server {
+            flows: Flows::new(flows),
+            events: Arc::clone(&state) as _,
+            state: state as _,
+            clock,
+            sinks: Arc::new(Storage::new()),
+            log,
+            limits: Limits { runs: arguments.max_runs, runs_per_flow: arguments.max_runs_per_flow },
+            holder: Holder { name: holder::holder(), lives: holder::lives },
+            stop: stop.clone(),
+            arrived: Arc::default(),
+        });
+        tokio::spawn(interrupts(stop));
+        tokio::spawn(hang_ups(Arc::clone(&reload)));
+        let end_within = arguments.shutdown_timeout.duration();
+        Ok(engine_server::serve(server, Serving { shelf, listener, reload, end_within }).await)
+    })?;
+    // What is not done by now is broken off, and gone on with at the next start.
+    runtime.shutdown_background();
+    if ended {
+        return Ok(Status::Done);
+    }
+    let within = arguments.shutdown_timeout;
+    Err(Failure::failed(format!("not all runs have stopped within {within}; they are gone on with at the next start"))
+        .help("give them more time by `--shutdown-timeout`"))
+}
+
+/// Says why nothing is served.
+fn failure(error: OpenError) -> Failure {
+    match error {
+        OpenError::Lost(message) => Failure::usage(message),
+        OpenError::UnknownInput(name) => {
+            Failure::usage(format!("no flow has an input `{name}`")).help("declare it in `inputs`, or leave it out")
+        }
+        OpenError::Broken(broken) => Failure::Findings(
+            broken
+                .into_iter()
+                .flat_map(|one| {
+                    let reported = |finding| Reported::new(&one.file, finding, &one.sources);
+                    one.findings.into_iter().map(reported).collect::<Vec<_>>()
+                })
+                .collect(),
+        ),
+    }
+}
+
+/// Asks the server to end at the first interrupt, and ends the program at the second.
+async fn interrupts(stop: Stop) {
+    interrupt().await;
+    stop.stop();
+    interrupt().await;
+    tell("broken off\n");
+    #[expect(clippy::exit, reason = "somebody insists, and the server does not end by itself")]
+    std::process::exit(Status::Interrupted.code().into());
+}
+
+/// Lets the specs be read anew whenever somebody says so.
+async fn hang_ups(reload: Arc<Notify>) {
+    let mut signals = hang_up();
+    while signals.next().await.is_some() {
+        reload.notify_one();
+    }
+}
