@@ -28,7 +28,7 @@ apis:
       client_id: engine
       client_secret: "{{ secrets.secret }}"
       client_auth: body
-      answer: {fields: {place: $.place}}
+      answer: {place: $.place}
     retry: {attempts: 4, on: [503], max_elapsed: 1h}
     endpoints:
       list_orders:
@@ -113,7 +113,7 @@ fn answer(received: &Received, times: u32) -> Echo {
                     "{{\"id\": {page}{at}, \"total\": 1{at}.50, \"updated_at\": \"2025-02-0{page}T0{at}:00:00Z\", \"note\": \"a\\u00e9\\nb: {at}\"}}"
                 )
             };
-            json(200, format!("{{\n \"orders\": [{}, {}]\n}}", order(1), order(2)))
+            json(200, format!("{{\"orders\": [{}, {}]}}", order(1), order(2)))
         }
         ("/v1/push", _) => {
             let body = String::from_utf8_lossy(received.body()).into_owned();
@@ -315,13 +315,16 @@ fn what_is_there_is_not_overwritten() {
 fn a_run_that_fails_is_recorded_and_fails_again() {
     let server = EchoServer::start(|received| {
         let kind = vec![("Content-Type", "application/json".to_owned())];
-        let page =
-            if received.target().contains("page=1") { "{\"things\": [{\"id\": 1}]}" } else { "{\"why\": \"broken\"}" };
+        let page = if received.target().contains("page=1") {
+            "{\n  \"things\": [\n    {\n      \"id\": 1\n    }\n  ]\n}\n"
+        } else {
+            "{\"why\": \"broken\"}"
+        };
         (if received.target().contains("page=1") { 200 } else { 500 }, kind, page.as_bytes().to_vec())
     });
     let spec = |url: &str| {
         format!(
-            "version: 1\napis:\n  shop:\n    base_url: {url}\n    retry: {{attempts: 3, on: [500, connection]}}\n    endpoints:\n      list_things: {{request: GET /things, records: $.things, paginate: {{type: page, into: query.page}}}}\nsteps:\n  - read: shop.list_things\n"
+            "version: 1\napis:\n  shop:\n    base_url: {url}\n    retry: {{attempts: 3, on: [500, connect]}}\n    endpoints:\n      list_things: {{request: GET /things, records: $.things, paginate: {{type: page, into: query.page}}}}\nsteps:\n  - read: shop.list_things\n"
         )
     };
     let folder = tempfile::tempdir().unwrap();

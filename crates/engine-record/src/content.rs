@@ -7,6 +7,7 @@ use engine_runtime::Spool;
 use url::form_urlencoded;
 
 use crate::cleaned::Cleaner;
+use crate::spelling::Spelling;
 use crate::yaml;
 
 /// What a body is.
@@ -15,7 +16,7 @@ pub(crate) enum Content {
     /// There is none.
     Nothing,
     /// A JSON document.
-    Json(Value),
+    Json(Value, Spelling),
     /// The fields of a form.
     Form(Vec<(String, String)>),
     /// A text.
@@ -50,7 +51,7 @@ impl Content {
             let value = cleaner.value(&value);
             // A secret that is itself a piece of JSON stands in no text of it.
             if !cleaner.0.finds(&value.to_json()) {
-                return Self::Json(value);
+                return Self::Json(value, Spelling::of(text));
             }
         } else if is_form(content_type) {
             let fields = form_urlencoded::parse(text.as_bytes());
@@ -75,7 +76,7 @@ impl Content {
             fields.iter().map(|(name, value)| (cleaner.text(name), cleaner.text(value))).collect()
         };
         match self {
-            Self::Json(value) => Self::Json(cleaner.value(value)),
+            Self::Json(value, spelling) => Self::Json(cleaner.value(value), *spelling),
             Self::Form(known) => Self::Form(fields(known)),
             Self::Text(text) => Self::Text(cleaner.text(text)),
             Self::Bytes(bytes, ending) => Self::Bytes(cleaner.0.redact_bytes(bytes), ending),
@@ -87,7 +88,10 @@ impl Content {
     pub(crate) fn to_value(&self) -> Option<Value> {
         Some(match self {
             Self::Nothing | Self::Bytes(..) | Self::Spool(..) => return None,
-            Self::Json(value) => Value::object([("json", value.clone())]),
+            Self::Json(value, spelling) => {
+                let spelled = spelling.to_value().map(|spelling| ("spelled", spelling));
+                Value::object(std::iter::once(("json", value.clone())).chain(spelled).collect::<Vec<_>>())
+            }
             Self::Form(fields) => Value::object([("form", form(fields))]),
             Self::Text(text) => Value::object([("text", Value::from(text.as_str()))]),
             Self::File(name, length) => {
@@ -101,8 +105,8 @@ impl Content {
     pub(crate) fn from_value(value: Option<&Value>) -> Result<Self, String> {
         let Some(value) = value.filter(|value| !value.is_null()) else { return Ok(Self::Nothing) };
         let text = |value: &Value| value.text().map(|text| text.into_owned());
-        if let Some(value) = value.get("json") {
-            return Ok(Self::Json(value.clone()));
+        if let Some(json) = value.get("json") {
+            return Ok(Self::Json(json.clone(), Spelling::from_value(value.get("spelled"))));
         }
         if let Some(text) = value.get("text").and_then(text) {
             return Ok(Self::Text(text));
@@ -124,7 +128,7 @@ impl Content {
     pub(crate) fn to_bytes(&self) -> Option<Vec<u8>> {
         Some(match self {
             Self::Nothing | Self::Withheld(_) => Vec::new(),
-            Self::Json(value) => value.to_json().into_bytes(),
+            Self::Json(value, spelling) => spelling.write(value).into_bytes(),
             Self::Form(fields) => {
                 form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish().into_bytes()
             }
@@ -249,7 +253,8 @@ mod tests {
     fn keeps_a_value_where_there_is_one() {
         let json = "application/json";
         assert_eq!(check(b"", json), "");
-        assert_eq!(check(br#"{"a": [1.50, "x s3cr+t"]}"#, json), r#"{"json":{"a":[1.50,"x ***"]}}"#);
+        assert_eq!(check(br#"{"a":[1.50,"x s3cr+t"]}"#, json), r#"{"json":{"a":[1.50,"x ***"]}}"#);
+        assert_eq!(check(br#"{"a": 1}"#, json), r#"{"json":{"a":1},"spelled":{"after_colon":true}}"#);
         assert_eq!(check(br#"{"a": 1, "a": 2}"#, json), r#"{"text":"{\"a\": 1, \"a\": 2}"}"#);
         assert_eq!(check(br#"{"a": "#, json), r#"{"text":"{\"a\": "}"#);
         assert_eq!(check(br#"{"a": {"k":"pem"}}"#, json), r#"{"text":"{\"a\": ***}"}"#);

@@ -18,6 +18,7 @@ mod moment;
 mod record;
 mod recording;
 mod replay;
+mod spelling;
 mod streamed;
 mod yaml;
 

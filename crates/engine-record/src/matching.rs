@@ -151,7 +151,7 @@ impl Compared<'_> {
 
     fn bodies(&mut self, recorded: &Content, asked: &Content) {
         match (recorded, asked) {
-            (Content::Json(recorded), Content::Json(asked)) => self.values("$", "", Some(recorded), Some(asked)),
+            (Content::Json(recorded, _), Content::Json(asked, _)) => self.values("$", "", Some(recorded), Some(asked)),
             (Content::Form(recorded), Content::Form(asked)) => self.fields("field", recorded, asked),
             (Content::Withheld(_), _) => {}
             _ => {
