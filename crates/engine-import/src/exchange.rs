@@ -192,7 +192,8 @@ pub(crate) fn spec(exchanges: Vec<Exchange>, options: &Options, notes: &mut Note
         endpoint(exchange, &prefix, &mut spec, &mut seen, notes);
     }
     for (host, count) in others {
-        notes.say("", format!("{count} requests to {host} were left out: make a spec of their own of them"));
+        let requests = if count == 1 { "one request".to_owned() } else { format!("{count} requests") };
+        notes.say("", format!("{requests} to {host} left out: another host is another API, with a spec of its own"));
     }
     Ok(spec)
 }

@@ -78,6 +78,9 @@ impl ImportError {
     }
 }
 
+/// How long a spec may be that an engine reads, with room for what is added by hand.
+const LENGTH: usize = 12_000_000;
+
 /// Makes a spec.
 ///
 /// # Errors
@@ -91,10 +94,19 @@ pub fn import(format: Format, text: &str, options: &Options) -> Result<Imported,
         Format::Postman => postman::import(&document(text)?, options, &mut notes),
         Format::Har => har::import(&document(text)?, options, &mut notes),
     }?;
+    let text_of_spec = spec.write();
+    if text_of_spec.len() > LENGTH && !options.no_examples {
+        let options = Options { no_examples: true, ..options.clone() };
+        let mut imported = import(format, text, &options)?;
+        let message =
+            "the spec would be too long with examples of answers, so there are none; `--only` takes a part of the API";
+        imported.notes.push(Note { place: String::new(), message: message.to_owned() });
+        return Ok(imported);
+    }
     Ok(Imported {
         endpoints: spec.endpoints.len(),
         readable: spec.endpoints.iter().filter(|(_, endpoint)| endpoint.records.is_some()).count(),
-        spec: spec.write(),
+        spec: text_of_spec,
         notes: notes.0,
     })
 }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::exchange::{self, Auth, Exchange, Posted, is_secret};
 use crate::name::{snake, variable};
-use crate::spec::SpecDraft;
+use crate::spec::{EndpointDraft, SpecDraft};
 use crate::{ImportError, Notes, Options};
 
 /// Makes a spec of all requests of a collection.
@@ -189,8 +189,37 @@ fn inputs(spec: &mut SpecDraft, variables: &[(String, Option<String>)]) {
         {
             each(value, &mut put);
         }
+        inline(endpoint);
     }
     spec.inputs.extend(used);
+}
+
+/// Puts defaults that need an input where they are used: a param's default is the same for all runs.
+fn inline(endpoint: &mut EndpointDraft) {
+    let needs_input =
+        |declared: &Value| declared.get("default").is_some_and(|it| it.to_string().contains("{{ inputs."));
+    let names: Vec<String> =
+        endpoint.params.iter().filter(|(_, it)| needs_input(it)).map(|(name, _)| name.clone()).collect();
+    for name in names {
+        let default = endpoint
+            .params
+            .shift_remove(&name)
+            .and_then(|mut it| it.get_mut("default").map(Value::take))
+            .unwrap_or_default();
+        let used = format!("{{{{ params.{name} }}}}");
+        for value in endpoint.query.values_mut().chain(endpoint.body.as_mut()) {
+            replace(value, &used, &default);
+        }
+    }
+}
+
+fn replace(value: &mut Value, used: &str, by: &Value) {
+    match value {
+        Value::String(text) if text == used => value.clone_from(by),
+        Value::Array(items) => items.iter_mut().for_each(|item| replace(item, used, by)),
+        Value::Object(members) => members.values_mut().for_each(|member| replace(member, used, by)),
+        _ => {}
+    }
 }
 
 /// Goes over all texts that hold a variable; as data they were written so that nothing takes them for a template.

@@ -20,10 +20,10 @@ pub(crate) fn members(out: &mut String, object: &Map<String, Value>, indent: usi
 /// Writes one member of an object at an indentation.
 pub(crate) fn member(out: &mut String, name: &str, value: &Value, indent: usize) {
     _ = write!(out, "{:indent$}{}:", "", key(name));
-    after_colon(out, value, indent);
+    after_colon(out, name, value, indent);
 }
 
-fn after_colon(out: &mut String, value: &Value, indent: usize) {
+fn after_colon(out: &mut String, name: &str, value: &Value, indent: usize) {
     let column = out.len() - out.rfind('\n').map_or(0, |at| at + 1);
     if let Value::String(text) = value
         && let Some(block) = block(text, indent + 2, column)
@@ -31,7 +31,9 @@ fn after_colon(out: &mut String, value: &Value, indent: usize) {
         out.push_str(&block);
         return;
     }
-    match one_line(value) {
+    // What is declared stands below each other, one or many.
+    let is_list_of_declared = matches!(name, "params" | "inputs" | "secrets") && !is_scalar(value);
+    match one_line(value).filter(|_| !is_list_of_declared) {
         Some(line) if is_scalar(value) || line.len() <= SHORT.min(WIDTH.saturating_sub(column + 1)) => {
             _ = writeln!(out, " {line}");
         }
@@ -169,7 +171,7 @@ fn is_plain(text: &str, in_flow: bool) -> bool {
     );
     // What begins like a number or a date is not for readers to guess.
     let is_number = text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '+' | '.'))
-        && !text.contains(|c: char| c.is_ascii_alphabetic() && !matches!(c, 'e' | 'E' | 'x' | 'o' | 'T' | 'Z'));
+        && !(text.contains(' ') && text.contains(|c: char| c.is_ascii_alphabetic()));
     !is_word && !is_number
 }
 

@@ -57,7 +57,6 @@ impl<'d> Answer<'d> {
         match Kind::of(media) {
             Some(Kind::Json) => {}
             Some(Kind::File | Kind::Multipart) => answer.format = Some("binary"),
-            Some(Kind::Text) if !media.contains("csv") && !media.contains("html") => answer.format = Some("text"),
             _ => {}
         }
         if Kind::of(media) == Some(Kind::Json) && operation.method == "get" {
@@ -69,9 +68,14 @@ impl<'d> Answer<'d> {
         answer
     }
 
+    /// Tells whether the answer is a file, not data.
+    pub(super) fn is_file(&self) -> bool {
+        self.format == Some("binary")
+    }
+
     /// What the endpoint says of its answers.
     pub(super) fn response(&self) -> Option<Value> {
-        self.format.filter(|format| *format == "binary").map(|format| json!({"format": format}))
+        self.format.map(|format| json!({"format": format}))
     }
 
     fn find_records(&mut self) {
@@ -124,7 +128,7 @@ impl<'d> Answer<'d> {
     fn has_paging(&self) -> bool {
         let speaks = |name: &str| {
             let name = name.to_ascii_lowercase();
-            ["next", "total", "count", "page", "cursor", "offset", "links", "has_more", "paging"]
+            ["next", "total", "count", "page", "cursor", "offset", "links", "has_more", "paging", "metadata"]
                 .iter()
                 .any(|word| name.contains(word))
         };

@@ -83,7 +83,9 @@ fn made<'d>(document: &Document<'d>, schema: &'d Value, depth: usize) -> Option<
         "object" => {
             let mut members = Map::new();
             for (name, property) in document.properties(schema).into_iter().take(MEMBERS) {
-                if let Some(value) = named(name).or_else(|| made(document, property, depth + 1)) {
+                if let Some(value) =
+                    named(name, document.kind(property)).or_else(|| made(document, property, depth + 1))
+                {
                     members.insert(name.to_owned(), value);
                 }
             }
@@ -112,14 +114,15 @@ fn made<'d>(document: &Document<'d>, schema: &'d Value, depth: usize) -> Option<
 }
 
 /// What speaks of a next page speaks of none.
-fn named(name: &str) -> Option<Value> {
+fn named(name: &str, kind: Option<&str>) -> Option<Value> {
+    let is_number = matches!(kind, Some("integer" | "number"));
     match name {
         "has_more" | "hasMore" | "has_next" | "hasNext" => Some(json!(false)),
         _ if name.starts_with("next") || name == "@odata.nextLink" || name == "after" || name == "cursor" => {
             Some(Value::Null)
         }
-        "total_pages" | "totalPages" | "page_count" | "pageCount" | "last_page" => Some(json!(1)),
-        "total" | "total_count" | "totalCount" | "totalResults" | "total_results" => Some(json!(1)),
+        "total_pages" | "totalPages" | "page_count" | "pageCount" | "last_page" if is_number => Some(json!(1)),
+        "total" | "total_count" | "totalCount" | "totalResults" | "total_results" if is_number => Some(json!(1)),
         _ => None,
     }
 }

@@ -3,6 +3,7 @@
 mod answer;
 mod document;
 mod example;
+mod inferred;
 mod operation;
 mod paging;
 mod param;
@@ -26,6 +27,9 @@ const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "
 
 /// Makes a spec of a document.
 pub(crate) fn import(root: &Value, options: &Options, notes: &mut Notes) -> Result<SpecDraft, ImportError> {
+    let mut root = root.clone();
+    inferred::complete(&mut root);
+    let root = &root;
     let document = Document::new(root)?;
     let title = root.pointer("/info/title").and_then(Value::as_str).unwrap_or_default();
     let api = options.name.clone().unwrap_or_else(|| words::api_name(title));
@@ -49,7 +53,12 @@ pub(crate) fn import(root: &Value, options: &Options, notes: &mut Notes) -> Resu
         operation.add(&mut spec, &auth, options, notes);
     }
     if skipped.deprecated > 0 {
-        let message = format!("{} deprecated operations were left out; `--deprecated` takes them", skipped.deprecated);
+        let many = if skipped.deprecated == 1 {
+            "one deprecated operation was".to_owned()
+        } else {
+            format!("{} deprecated operations were", skipped.deprecated)
+        };
+        let message = format!("{many} left out; `--deprecated` takes them");
         notes.say("/paths", message);
     }
     for (place, what) in [("webhooks", "webhooks"), ("x-webhooks", "webhooks")] {

@@ -36,20 +36,20 @@ impl<'d> Operation<'d> {
                 Some(("tag", tag)) => tags().any(|known| known.eq_ignore_ascii_case(tag)),
                 Some(("path", pattern)) => matches(pattern, self.path),
                 _ if wanted.starts_with('/') => matches(wanted, self.path),
-                _ => self.name().contains(wanted.as_str()),
+                _ => self.name(false).contains(wanted.as_str()) || self.name(true).contains(wanted.as_str()),
             })
     }
 
-    fn name(&self) -> String {
+    /// Names it; where the document does not, by what it does.
+    fn name(&self, is_list: bool) -> String {
         if let Some(id) = self.operation.get("operationId").and_then(Value::as_str).filter(|id| !id.trim().is_empty()) {
             return snake(id);
         }
         let fixed = || self.path.split('/').filter(|part| !part.is_empty() && !part.starts_with('{'));
         let noun = fixed().map(snake).filter(|part| part != "api" && !is_version(part)).collect::<Vec<_>>().join("_");
-        let is_one = self.path.trim_end_matches('/').ends_with('}');
-        let verb = match (self.method, is_one) {
-            ("get", true) => "get",
-            ("get", false) => "list",
+        let verb = match (self.method, is_list) {
+            ("get", false) => "get",
+            ("get", true) => "list",
             ("post", _) => "create",
             ("put", _) => "replace",
             ("patch", _) => "update",
@@ -70,6 +70,11 @@ impl<'d> Operation<'d> {
         endpoint.body = self.body(&mut params, notes);
         let answer = Answer::of(self, notes);
         endpoint.response = answer.response();
+        if answer.is_file() {
+            let declared = json!({"type": "string", "required": true, "description": "The path of the file that the answer is written to"});
+            let param = params.declare("save_as", declared);
+            endpoint.response = Some(json!({"format": "binary", "to": format!("{{{{ params.{param} }}}}")}));
+        }
         if self.method == "get" {
             endpoint.records.clone_from(&answer.records);
             endpoint.key.clone_from(&answer.key);
@@ -83,7 +88,7 @@ impl<'d> Operation<'d> {
         let path = params.path(self.path);
         endpoint.request = format!("{} {path}", self.method.to_uppercase());
         params.finish(&mut endpoint);
-        spec.add(&self.name(), endpoint);
+        spec.add(&self.name(endpoint.records.is_some()), endpoint);
     }
 
     fn description(&self) -> Option<String> {
@@ -122,6 +127,12 @@ impl<'d> Operation<'d> {
             return None;
         };
         let schema = content.get(media).map_or(&Value::Null, |it| self.document.member(it, "schema"));
+        if matches!(self.method, "get" | "head" | "delete")
+            && !is_required
+            && self.document.properties(schema).is_empty()
+        {
+            return None;
+        }
         if kind == bodies::Kind::Multipart {
             return Some(self.multipart(schema, params));
         }

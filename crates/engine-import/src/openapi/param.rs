@@ -74,6 +74,12 @@ pub(super) fn params(operation: &Operation<'_>, spec: &SpecDraft, notes: &mut No
         if credentials.iter().any(|known| known.eq_ignore_ascii_case(&format!("{place}.{name}"))) {
             continue;
         }
+        // A credential as a parameter of each operation, beside the way that the document knows.
+        let is_credential =
+            ["token", "access_token", "api_key", "apikey"].contains(&name.to_ascii_lowercase().as_str());
+        if is_credential && spec.auth.is_some() && matches!(place, "header" | "query") {
+            continue;
+        }
         params.take(document, one, name, place, &operation.place, notes);
     }
     // A name in the path that is not declared is one all the same.
@@ -123,6 +129,10 @@ impl Params {
                 .map_or(one, |media| document.member(media, "schema")),
         };
         let is_required = one.get("required") == Some(&Value::Bool(true));
+        if place == "header" && !is_header(name) {
+            notes.say(at, format!("the header `{name}` is left out: that is no name of one"));
+            return;
+        }
         match place {
             "path" => {
                 let declared = declaration(document, schema, one, true);
@@ -254,7 +264,7 @@ impl Params {
     pub(super) fn remove_query(&mut self, name: &str) {
         if let Some(at) = self.query.iter().position(|it| it.name == name) {
             let removed = self.query.remove(at);
-            self.declared.remove(&removed.param);
+            self.declared.shift_remove(&removed.param);
         }
     }
 
@@ -266,6 +276,7 @@ impl Params {
         for (name, param) in &self.in_path {
             out = out.replace(&format!("{{{name}}}"), &format!("{{{param}}}"));
         }
+        out = out.replace(' ', "%20");
         if out.starts_with('/') { out } else { format!("/{out}") }
     }
 
@@ -285,6 +296,11 @@ impl Params {
             self.declared.into_iter().partition(|(_, declared)| declared.get("required").is_some());
         endpoint.params = must.into_iter().chain(may).collect();
     }
+}
+
+/// Tells whether a text may be the name of a header (RFC 9110 §5.6.2).
+pub(super) fn is_header(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }
 
 /// How a list or an object is written, where it is not the usual way.

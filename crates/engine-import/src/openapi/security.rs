@@ -134,6 +134,9 @@ fn auth(scheme: &Value, named: &str, document: &Document<'_>, spec: &mut SpecDra
         ("apiKey", _) => {
             let name = text("name");
             let place = match text("in") {
+                "header" | "cookie" if !super::param::is_header(name) => {
+                    return Err(format!("`{name}` is no name of a header"));
+                }
                 "query" => format!("query.{name}"),
                 "cookie" => format!("cookie.{name}"),
                 _ if name.eq_ignore_ascii_case("authorization") => {
