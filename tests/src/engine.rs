@@ -84,6 +84,24 @@ impl Engine {
         self
     }
 
+    /// Lets no file grow beyond so many blocks of 512 bytes, as on a disk that is full.
+    #[cfg(unix)]
+    #[must_use]
+    pub fn room(self, blocks: u64) -> Self {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "trap '' XFSZ; ulimit -f \"$0\"; exec \"$@\"", &blocks.to_string()]);
+        shell.arg(self.command.get_program()).args(self.command.get_args()).env_clear().stdin(Stdio::null());
+        if let Some(folder) = self.command.get_current_dir() {
+            shell.current_dir(folder);
+        }
+        for (name, value) in self.command.get_envs() {
+            if let Some(value) = value {
+                shell.env(name, value);
+            }
+        }
+        Self { command: shell, first_line_only: self.first_line_only }
+    }
+
     /// Returns the call as it is, to run it in another way.
     pub fn command(self) -> Command {
         self.command

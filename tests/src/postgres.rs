@@ -145,6 +145,11 @@ impl Postgres {
         Database { name, ..it }
     }
 
+    /// Returns where the command line of its own is, `psql`.
+    pub fn psql(&self) -> PathBuf {
+        self.programs.join("psql")
+    }
+
     /// Returns its port on 127.0.0.1.
     pub fn port(&self) -> u16 {
         self.port
@@ -201,7 +206,7 @@ impl Database<'_> {
     ///
     /// Fails where one of the statements does.
     pub fn psql(&self, sql: &str) -> Result<String, String> {
-        let output = Command::new(self.server.programs.join("psql"))
+        let output = Command::new(self.server.psql())
             .args(["-XAtq", "-F", " ", "-P", "null=null", "-v", "ON_ERROR_STOP=1", "-c", sql, &self.local_url()])
             .stdin(Stdio::null())
             .output()

@@ -200,6 +200,38 @@ steps: [{id: f, flow: {spec: ./inner.yaml, inputs: {url: "{{ inputs.url }}"}}}]
 }
 
 #[test]
+fn a_wait_for_a_condition_that_was_interrupted_goes_on() {
+    let steps = |timeout: &str| {
+        format!(
+            r"
+name: pause
+steps:
+  - id: each
+    for_each: [1]
+    steps:
+      - {{call: {{endpoint: shop.do, params: {{what: before}}}}}}
+      - wait: {{until: inputs.id == 1, every: 100ms, timeout: {timeout}}}
+"
+        )
+    };
+    let stand = Stand::new(&[("spec.yaml", &steps("2s"))]);
+    let is_asked = AtomicBool::new(false);
+    let interrupted = stand.engine().finish_watched(|| {
+        // Once around more, so that the answer has come.
+        is_asked.swap(!stand.server.received().is_empty(), Ordering::SeqCst)
+    });
+    assert_ne!(interrupted.status, Some(0), "{}", interrupted.stderr());
+    let listed = Engine::new(["runs", "list", "--format", "json"]).folder(stand.folder.path()).finish().stdout();
+    let run = serde_json::from_str::<serde_json::Value>(&listed).unwrap()[0]["id"].as_str().unwrap().to_owned();
+    // The time of then counts: otherwise nobody would wait for the end of this test.
+    std::fs::write(stand.folder.path().join("spec.yaml"), format!("{HEAD}{}", steps("1h"))).unwrap();
+    let finished = stand.engine().arguments(["--resume", &run]).finish();
+    assert_eq!(finished.status, Some(1), "{}", finished.stderr());
+    assert!(finished.stderr().contains("`until` did not hold"), "{}", finished.stderr());
+    assert_eq!(stand.server.received().len(), 1);
+}
+
+#[test]
 fn a_wait_that_was_interrupted_goes_on() {
     let stand = Stand::new(&[(
         "spec.yaml",

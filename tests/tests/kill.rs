@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -54,6 +54,7 @@ steps:
   - {{id: table, for_each: orders, write: {{sink: db, table: orders, key: [id]}}}}
   - {{id: log, for_each: orders, write: {{sink: db, table: log, mode: append}}}}
   - {{id: file, for_each: orders, write: lines}}
+  - {{id: beside, for_each: orders, map: {{id: "{{{{ item.id }}}}", by: beside}}, write: lines}}
   - {{id: pushed, for_each: orders, call: {{endpoint: shop.push, body: {{json: {{order: "{{{{ item.id }}}}"}}}}}}, concurrency: {AT_ONCE}, extract: {{id: "{{{{ item.id }}}}", number: $.number}}}}
   - {{id: numbers, for_each: pushed, write: {{sink: db, table: pushed, mode: append}}}}
 "#,
@@ -107,21 +108,6 @@ impl Stand {
         false
     }
 
-    /// Runs with files that can't grow beyond so many blocks of 512 bytes, as on a disk that is full; returns the exit status and what was said.
-    fn run_within(&self, blocks: u64) -> (Option<i32>, String) {
-        let engine = self.engine().command();
-        let mut shell = Command::new("sh");
-        shell.args(["-c", "trap '' XFSZ; ulimit -f \"$0\"; exec \"$@\"", &blocks.to_string()]);
-        shell.arg(engine.get_program()).args(engine.get_args()).current_dir(self.folder.path()).env_clear();
-        for (name, value) in engine.get_envs() {
-            if let Some(value) = value {
-                shell.env(name, value);
-            }
-        }
-        let output = shell.stdin(Stdio::null()).output().unwrap();
-        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
-    }
-
     /// Takes note of what the state says was done, and looks for a cursor that is ahead of its rows.
     fn look(&mut self) {
         let pushes = self.shop.pushes();
@@ -161,11 +147,13 @@ impl Stand {
             assert_eq!(counted(self.ids(table)), all, "table {table}");
         }
         let lines = fs::read_to_string(self.path("out/orders.jsonl")).unwrap();
-        let ids = lines.lines().map(|line| {
+        let (mut ids, mut beside) = (Vec::new(), Vec::new());
+        for line in lines.lines() {
             let record: serde_json::Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}"));
-            record["id"].as_u64().unwrap()
-        });
-        assert_eq!(counted(ids.collect()), all, "the file");
+            let id = record["id"].as_u64().unwrap();
+            if record["by"] == "beside" { beside.push(id) } else { ids.push(id) }
+        }
+        assert_eq!((counted(ids), counted(beside)), (all.clone(), all.clone()), "the file");
         assert_eq!(self.shop.applied(), all, "what the shop applied");
         let pushes = self.shop.pushes();
         for (key, count) in &self.acked {
@@ -243,12 +231,12 @@ fn a_disk_that_is_full_is_an_error_and_nothing_is_lost() {
     let mut failures = 0;
     // From one that has no room for anything to one that has room for all.
     for blocks in [8, 48, 96, 128, 160, 200, 260, 330] {
-        let (status, said) = stand.run_within(blocks);
+        let finished = stand.engine().room(blocks).finish();
         stand.look();
-        match status {
+        match finished.status {
             Some(0) => break,
             Some(1) => failures += 1,
-            other => panic!("{blocks} blocks: {other:?}: {said}"),
+            other => panic!("{blocks} blocks: {other:?}: {}", finished.stderr()),
         }
     }
     assert!(failures > 2, "the disk was never full");
