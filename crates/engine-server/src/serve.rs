@@ -12,6 +12,7 @@ use crate::flows::{self, Shelf};
 use crate::log::Notice;
 use crate::schedule;
 use crate::server::Server;
+use crate::webhook::{self, Intake};
 
 /// What is served, and where.
 pub struct Serving {
@@ -65,6 +66,6 @@ async fn listen(server: Arc<Server>, listener: TcpListener) {
 
 /// Puts together what answers requests.
 fn router(server: &Arc<Server>) -> Router {
-    _ = server;
-    Router::new()
+    let intake = Arc::new(Intake::new(Arc::clone(server)));
+    Router::new().merge(webhook::routes(intake))
 }

@@ -85,7 +85,7 @@ impl Shelf {
         if broken.is_empty()
             && let Some((file, _, finding)) = clash::find(shelf.flows())
         {
-            broken.extend(shelf.files.get(&file).and_then(|it| it.flow.as_ref()).map(|flow| refused(flow, finding)));
+            broken.extend(shelf.files.get(&file).and_then(|it| it.flow.as_ref()).map(|flow| refused(flow, [finding])));
         }
         if !broken.is_empty() {
             return Err(OpenError::Broken(broken));
@@ -194,7 +194,7 @@ impl Shelf {
             let old = before.get(&file).cloned();
             // What it would have replaced is there still.
             changes.removed.retain(|removed| removed.file != file);
-            changes.refused.push((refused(&flow, finding), old.is_some()));
+            changes.refused.push((refused(&flow, [finding]), old.is_some()));
             if let Some(known) = self.files.get_mut(&file) {
                 known.flow = old;
             }
@@ -217,7 +217,7 @@ impl Shelf {
     }
 }
 
-fn refused(flow: &Flow, finding: Finding) -> Broken {
-    let findings = Findings::from_iter([finding]);
+fn refused(flow: &Flow, findings: impl IntoIterator<Item = Finding>) -> Broken {
+    let findings = Findings::from_iter(findings);
     Broken { file: flow.file.clone(), findings, sources: Arc::clone(&flow.plan.sources) }
 }
