@@ -362,5 +362,5 @@ fn a_har_of_another_program_answers() {
           "content": {"size": 12, "mimeType": "application/json", "text": "W3siaWQiOiAxLjUwfV0=", "encoding": "base64"}}}]}}"#;
     fs::write(folder.join("page.har"), har).unwrap();
     let finished = replay(folder, &["spec.yaml", "--replay", "page.har"]);
-    assert_eq!((finished.status, finished.stdout().as_str()), (Some(0), "{\"id\":1.50}\n"), "{}", finished.stderr());
+    assert_eq!((finished.status, finished.stdout().as_str()), (Some(0), "{\"id\": 1.50}\n"), "{}", finished.stderr());
 }
