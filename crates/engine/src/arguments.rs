@@ -1,23 +1,27 @@
 //! What can be said on the command line.
 
+mod beginning;
 mod call;
 mod doctor;
 mod import;
 mod plan;
 mod serve;
 mod test;
+mod webhook;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use self::beginning::{Init, New, NewAuth, NewPages, NewSink};
 pub(crate) use self::call::{Call, PrintedAs};
 pub(crate) use self::doctor::Doctor;
 pub(crate) use self::import::{Import, ImportFormat};
 pub(crate) use self::plan::{GraphFormat, Plan};
 pub(crate) use self::serve::Serve;
 pub(crate) use self::test::{Test, TestFormat};
+pub(crate) use self::webhook::{Webhook, WebhookSend};
 use crate::output::OutputFormat;
 use crate::render::Format;
 use crate::terminal::ColorChoice;
@@ -71,6 +75,10 @@ pub(crate) enum Command {
     /// See the runs that change or write something, go on with them, end them
     #[command(subcommand)]
     Runs(Runs),
+    /// Make a spec to start from: asks on a terminal
+    New(New),
+    /// Make a project to start from: flows, specs, tests, a workflow for CI
+    Init(Init),
     /// Make a spec of what there is already: OpenAPI, curl, Postman, HAR
     Import(Import),
     /// Say what a run of a spec would do, before it does; or what a change of a spec changes
@@ -83,6 +91,9 @@ pub(crate) enum Command {
     Doctor(Doctor),
     /// Run flows by their triggers: schedules, webhooks, and whoever starts them over HTTP
     Serve(Serve),
+    /// Send events to webhooks, signed as their senders do
+    #[command(subcommand)]
+    Webhook(Webhook),
     /// Print the JSON Schema of specs, for editors
     Schema,
     /// Explain a finding: why it is one, a wrong spec, a right one; or list them all

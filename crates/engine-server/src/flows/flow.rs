@@ -14,7 +14,6 @@ use engine_spec::trigger::CatchUp;
 use super::{Broken, Candidate};
 use crate::schedule::Schedule;
 use crate::webhook::problems;
-use crate::webhook;
 
 /// A flow that is served: what runs, and all that its runs take from outside.
 #[derive(Clone)]
@@ -80,7 +79,6 @@ impl Flow {
                 }
             }
         }
-        webhook::problems(&plan, &given).into_iter().for_each(|finding| findings.push(finding));
         problems(&plan, &given).into_iter().for_each(|finding| findings.push(finding));
         if findings.has_errors() {
             return Err(broken(findings));

@@ -33,11 +33,6 @@ impl Problem {
         self
     }
 
-    /// Returns its status.
-    pub(super) fn status(&self) -> StatusCode {
-        self.status
-    }
-
     /// Makes the answer.
     pub(super) fn into_response(self) -> Response {
         let body = Value::object([("error", Value::from(self.message))]).to_json();

@@ -22,13 +22,18 @@ pub struct Hook {
     pub address: String,
     pub(super) trigger: Arc<Trigger>,
     pub(super) path: PathPattern,
+    pub(super) ready: Ready,
+    /// In which letters its templates write the names of headers.
+    pub(super) needs: Needs,
+}
+
+/// What the templates of a webhook give that do not depend on an event.
+pub(super) struct Ready {
     pub(super) verifier: Option<Verifier>,
     pub(super) max_body: u64,
     pub(super) rate: Option<Rate>,
     pub(super) timeout: Duration,
     keep: Window,
-    /// In which letters its templates write the names of headers.
-    pub(super) needs: Needs,
 }
 
 /// A webhook that is served: for lists of them.
@@ -51,19 +56,13 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// How long dedupe keys are kept if the spec does not say.
 const KEEP: Window = Window::Fixed(Duration::from_secs(30 * 86_400));
 
-impl Hook {
-    /// Makes a webhook ready; nothing where the trigger is another one.
+impl Ready {
+    /// Makes a webhook ready.
     ///
     /// # Errors
     ///
     /// Fails where a template does, and where a key can't be one.
-    pub fn new(flow: &Arc<Flow>, trigger: &Arc<Trigger>) -> Option<Result<Self, EvalError>> {
-        let webhook = trigger.webhook()?;
-        Some(Self::made(flow, trigger, webhook))
-    }
-
-    fn made(flow: &Arc<Flow>, trigger: &Arc<Trigger>, webhook: &WebhookTrigger) -> Result<Self, EvalError> {
-        let scope = &flow.given.scope;
+    pub(super) fn new(webhook: &WebhookTrigger, scope: &Scope) -> Result<Self, EvalError> {
         let verifier = webhook.verify.as_ref().map(|verify| Verifier::new(verify, scope)).transpose()?;
         let max_body = webhook.max_body.as_ref().map(|size| size.resolve(scope)).transpose()?;
         let rate = webhook.rate.as_ref().map(|rate| rate.resolve(scope)).transpose()?;
@@ -74,17 +73,31 @@ impl Hook {
             _ => None,
         };
         Ok(Self {
-            flow: Arc::clone(flow),
-            address: trigger.address.clone(),
-            path: PathPattern::new(&webhook.path),
             verifier,
             max_body: max_body.map_or(MAX_BODY, Size::bytes),
             rate,
             timeout: timeout.map_or(TIMEOUT, Period::duration),
             keep: keep.unwrap_or(KEEP),
+        })
+    }
+}
+
+impl Hook {
+    /// Makes a webhook ready; nothing where the trigger is another one.
+    ///
+    /// # Errors
+    ///
+    /// Fails where a template does, and where a key can't be one.
+    pub fn new(flow: &Arc<Flow>, trigger: &Arc<Trigger>) -> Option<Result<Self, EvalError>> {
+        let webhook = trigger.webhook()?;
+        Some(Ready::new(webhook, &flow.given.scope).map(|ready| Self {
+            flow: Arc::clone(flow),
+            address: trigger.address.clone(),
+            path: PathPattern::new(&webhook.path),
+            ready,
             needs: needs(webhook),
             trigger: Arc::clone(trigger),
-        })
+        }))
     }
 
     /// Returns what the spec says of it.
@@ -104,7 +117,7 @@ impl Hook {
 
     /// Returns until when a dedupe key is kept.
     pub(super) fn kept_until(&self, now: Timestamp) -> Timestamp {
-        let until = match self.keep {
+        let until = match self.ready.keep {
             Window::Fixed(time) => now.saturating_add(time).ok(),
             Window::Months(months) => {
                 let utc = now.to_zoned(jiff::tz::TimeZone::UTC);
@@ -118,7 +131,7 @@ impl Hook {
     pub(super) fn listed(&self) -> Webhook {
         let path = self.spec().map(|spec| spec.path.to_string()).unwrap_or_default();
         let methods = self.trigger.methods().iter().map(ToString::to_string).collect();
-        Webhook { flow: self.flow.name().to_owned(), path, methods, is_verified: self.verifier.is_some() }
+        Webhook { flow: self.flow.name().to_owned(), path, methods, is_verified: self.ready.verifier.is_some() }
     }
 }
 

@@ -43,8 +43,14 @@ pub struct Intake {
 impl Intake {
     /// Begins with the flows of a server.
     pub fn new(server: Arc<Server>) -> Self {
-        let pressure = Arc::new(Pressure::new());
+        let pressure = Arc::new(Pressure::default());
         Self { server, table: RwLock::default(), keys: KeyCache::default(), rates: Rates::default(), pressure }
+    }
+
+    /// Takes no more events while so many wait.
+    #[must_use]
+    pub fn holding(self, most: u64) -> Self {
+        Self { pressure: Arc::new(Pressure::new(most)), ..self }
     }
 
     /// Lists the webhooks that are served now.
@@ -102,7 +108,7 @@ impl Intake {
             return Err(full(30));
         }
         let (parts, body) = request.into_parts();
-        let body = read_body(&parts.headers, body, hook.max_body, &*self.server.clock).await?;
+        let body = read_body(&parts.headers, body, hook.ready.max_body, &*self.server.clock).await?;
         let query: Vec<(String, String)> =
             url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
         let came = Came { headers: &parts.headers, names, query: &query, body: &body, now: self.server.clock.now() };
@@ -124,7 +130,7 @@ impl Intake {
             return Err(not_allowed(&allowed(&[(Arc::clone(hook), Vec::new())])));
         }
         self.verified(hook, came, &seen).await?;
-        if let Some(rate) = hook.rate {
+        if let Some(rate) = hook.ready.rate {
             let key = format!("{} {}", hook.flow.name(), hook.address);
             self.rates.take(&key, rate, came.now).map_err(|wait| {
                 let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
@@ -183,7 +189,7 @@ impl Intake {
 
     /// Fails where the sender does not prove who it is; it is not told why.
     async fn verified(&self, hook: &Hook, came: &Came<'_>, event: &Value) -> Result<(), Problem> {
-        let Some(verifier) = &hook.verifier else { return Ok(()) };
+        let Some(verifier) = &hook.ready.verifier else { return Ok(()) };
         let delivery = Delivery {
             headers: came.headers,
             query: came.query,
@@ -236,7 +242,7 @@ impl Intake {
     /// Answers once the run is done, or goes on for too long.
     async fn finished(&self, hook: &Hook, id: &str, scope: &Scope) -> Response {
         let known = |status| answer::of_value(status, Some(&Value::object([("event", Value::from(id))])));
-        match endings::wait(&self.server, id, hook.timeout).await {
+        match endings::wait(&self.server, id, hook.ready.timeout).await {
             Ending::Done => match hook.spec().map(|spec| respond(spec, scope)) {
                 Some(Ok(response)) => response,
                 _ => known(StatusCode::OK),

@@ -23,12 +23,18 @@ pub(super) struct Pressure {
     is_counting: AtomicBool,
 }
 
+impl Default for Pressure {
+    fn default() -> Self {
+        Self::new(MOST_WAITING)
+    }
+}
+
 impl Pressure {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(most: u64) -> Self {
         Self {
             room: Semaphore::new(AT_ONCE),
             waiting: AtomicU64::new(0),
-            most: MOST_WAITING,
+            most,
             counted_at: AtomicI64::new(i64::MIN),
             is_counting: AtomicBool::new(false),
         }

@@ -3,10 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use engine_expr::EvalError;
+use engine_plan::Plan;
+use engine_runtime::Given;
 use engine_source::Finding;
 
+use super::hook::Ready;
 use super::{Hook, Webhook};
-use crate::flows::{Flow, FlowSet};
+use crate::flows::FlowSet;
 
 /// The webhooks of all flows that are served.
 #[derive(Default)]
@@ -96,13 +100,13 @@ fn clash(left: &Hook, right: &Hook) -> bool {
 }
 
 /// Finds what keeps the webhooks of a flow from being served, before it is.
-pub fn problems(flow: &Arc<Flow>) -> Vec<Finding> {
+pub fn problems(plan: &Plan, given: &Given) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for trigger in &flow.plan.triggers {
-        if let Some(Err(error)) = Hook::new(flow, trigger) {
-            let message = flow.given.redactor.redact(&error.message);
-            let finding = Finding::error("template-failed", message).label(error.span, "evaluated here");
-            findings.push(finding.help_if(error.help));
+    for webhook in plan.triggers.iter().filter_map(|trigger| trigger.webhook()) {
+        if let Err(EvalError { help, message, span, range, .. }) = Ready::new(webhook, &given.scope) {
+            let place = range.map_or(span, |range| plan.sources.within(span, range));
+            let finding = Finding::error("template-failed", given.redactor.redact(&message));
+            findings.push(finding.label(place, "evaluated here").help_if(help));
         }
     }
     findings

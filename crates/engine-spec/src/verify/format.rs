@@ -64,7 +64,8 @@ impl SignatureFormat {
     ///
     /// Says what is wrong with it, and what to write.
     pub fn parse(text: &str) -> Result<Self, (String, &'static str)> {
-        const HELP: &str = "write it as the sender does, with `{signature:hex}` for the signature: `t={ts},v1={signature:hex}`";
+        const HELP: &str =
+            "write it as the sender does, with `{signature:hex}` for the signature: `t={ts},v1={signature:hex}`";
         let fail = |message: String| Err((message, HELP));
         let mut literals = vec![String::new()];
         let mut fields = Vec::new();

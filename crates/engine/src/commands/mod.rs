@@ -6,7 +6,9 @@ mod dead_letters;
 mod doctor;
 mod explain;
 mod import;
+mod init;
 mod mock;
+mod new;
 mod plan;
 mod run;
 mod runs;
@@ -15,6 +17,7 @@ mod serve;
 mod state;
 mod test;
 mod validate;
+mod webhook;
 
 use crate::arguments::Command;
 use crate::failure::Failure;
@@ -31,12 +34,15 @@ pub(crate) fn execute(command: Command, terminal: &Terminal) -> Result<Status, F
         Command::Runs(arguments) => runs::execute(&arguments, terminal),
         Command::DeadLetters(arguments) => dead_letters::execute(&arguments, terminal),
         Command::State(arguments) => state::execute(&arguments, terminal),
+        Command::New(arguments) => new::execute(&arguments),
+        Command::Init(arguments) => init::execute(&arguments),
         Command::Import(arguments) => import::execute(&arguments, terminal),
         Command::Plan(arguments) => plan::execute(&arguments, terminal),
         Command::Call(arguments) => call::execute(&arguments, terminal),
         Command::Test(arguments) => test::execute(&arguments, terminal),
         Command::Doctor(arguments) => doctor::execute(&arguments, terminal),
         Command::Serve(arguments) => serve::execute(&arguments, terminal),
+        Command::Webhook(command) => webhook::execute(&command, terminal),
         Command::Schema => schema::execute(),
         Command::Explain(arguments) => explain::execute(&arguments, terminal),
     }
