@@ -65,7 +65,9 @@ impl Dynamic {
             Kind::Null => DynamicKind::Literal(Value::Null),
             Kind::Bool(it) => DynamicKind::Literal(Value::Bool(*it)),
             Kind::Number(text) => DynamicKind::Literal(number(text, span)),
-            Kind::String(text) if has_paths && JsonPath::is_path(text) => DynamicKind::Path(JsonPath::new(&**text, span)),
+            Kind::String(text) if has_paths && JsonPath::is_path(text) => {
+                DynamicKind::Path(JsonPath::new(&**text, span))
+            }
             Kind::String(text) if Template::is_template(text) => DynamicKind::Template(Template::new(text, span)),
             Kind::String(text) => DynamicKind::Literal(Value::String(Arc::clone(text))),
             Kind::Seq(items) => {
