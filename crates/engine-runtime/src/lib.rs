@@ -80,8 +80,7 @@ pub use crate::checkup::{ApiPlace, Checkup, Proved, SinkPlace};
 pub use crate::given::{Given, given};
 pub use crate::hidden::Hidden;
 pub use crate::inbox::{
-    Dedupe, EventCount, EventFilter, EventKind, EventStatus, EventStore, NewEvent, Outcome, Put, Room, StoredEvent,
-    Wanted,
+    Dedupe, EventCount, EventFilter, EventKind, EventStatus, EventStore, NewEvent, Outcome, Put, StoredEvent, Wanted,
 };
 pub use crate::journal::{
     Ack, Journaling, KEPT_RUNS, Lease, Resume, RunChanges, RunEntry, RunLog, RunRecords, RunStatus, RunStore, Standing,
@@ -97,14 +96,14 @@ pub use crate::report::{Counts, Event, Observer, RunReport, Status, StepReport, 
 pub use crate::retry::{Refused, Retry};
 pub use crate::run::{RunOptions, run};
 pub use crate::sink::{
-    Column, ColumnType, Extent, Held, Mode, RecordSink, RecordSource, SinkError, SinkKind, SinkQuery, SinkRows, SinkSpec,
-    SinkTarget, Sinks, Unit,
+    Column, ColumnType, Extent, Held, Mode, RecordSink, RecordSource, SinkError, SinkKind, SinkQuery, SinkRows,
+    SinkSpec, SinkTarget, Sinks, Unit,
 };
 pub use crate::state::{Entry, Kind, MemoryState, StateError, StateStore};
 pub use crate::stop::Stop;
 pub use crate::traffic::Shared;
 pub use crate::transport::{
-    Body, Connection, HeadBounds, HttpTransport, Incoming, MAX_WHOLE, Outgoing, Proxies, Reach, Reached, Spool, SpoolReader, Transport,
-    TransportError, Way,
+    Body, Connection, HeadBounds, HttpTransport, Incoming, MAX_WHOLE, Outgoing, Proxies, Reach, Reached, Spool,
+    SpoolReader, Transport, TransportError, Way,
 };
 pub use crate::world::{BoxFuture, Clock, Environment, Ran, SystemClock, World};

@@ -1,14 +1,14 @@
 //! The laws of the events that a store keeps, and what is particular to those on disk.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use engine_runtime::{
-    Dedupe, EventFilter, EventKind, EventStatus, EventStore, Lease, MemoryState, NewEvent, Outcome, Put, Room,
-    Standing, StateError, StoredEvent, Wanted,
+    Dedupe, EventFilter, EventKind, EventStatus, EventStore, Lease, MemoryState, NewEvent, Outcome, Put, Standing,
+    StateError, StoredEvent, Wanted,
 };
 use engine_storage::{PostgresState, SqliteState, StateKey};
 use jiff::{SignedDuration, Timestamp};
@@ -89,8 +89,9 @@ fn known_by(id: &str, key: &str, until: Timestamp) -> NewEvent {
 }
 
 fn wanted(holder: &str, most: u32) -> Wanted {
-    let rooms = ["orders", "others"].map(|flow| Room { flow: flow.to_owned(), busy: 0, free: most });
-    Wanted { flows: rooms.to_vec(), most, lease: lease(holder) }
+    let flows = ["orders", "others"].map(str::to_owned);
+    let flows = Arc::new(HashSet::from(flows));
+    Wanted { flows, busy: HashMap::new(), per_flow: most, most, after: String::new(), lease: lease(holder) }
 }
 
 async fn take(store: &dyn EventStore, holder: &str, most: u32) -> Vec<StoredEvent> {
@@ -262,19 +263,40 @@ async fn flows_with_fewer_under_way_come_first() {
         let many = (0..50).map(|at| event(&format!("o{at:02}"), "orders")).collect();
         store.put_events(many).await.unwrap();
         store.put_events(vec![event("x1", "others"), event("x2", "others"), event("y", "unknown")]).await.unwrap();
-        let rooms = |busy, free| {
-            let orders = Room { flow: "orders".to_owned(), busy, free };
-            vec![orders, Room { flow: "others".to_owned(), busy: 0, free: 5 }]
+        let wanted = |busy, per_flow, most| Wanted {
+            busy: HashMap::from([("orders".to_owned(), busy)]),
+            per_flow,
+            most,
+            ..wanted("me", 10)
         };
-        let wanted = |busy, free, most| Wanted { flows: rooms(busy, free), most, lease: lease("me") };
         let take = async |wanted| {
             let taken = store.take_events(wanted).await.unwrap();
             taken.into_iter().map(|event| event.id).collect::<Vec<_>>()
         };
         assert_eq!(take(wanted(0, 5, 3)).await, ["o00", "x1", "o01"], "{name}");
-        assert_eq!(take(wanted(2, 2, 2)).await, ["x2", "o02"], "{name}");
-        assert_eq!(take(wanted(3, 2, 10)).await, ["o03", "o04"], "{name}");
-        assert!(take(wanted(4, 0, 10)).await.is_empty(), "{name}");
+        assert_eq!(take(wanted(2, 4, 2)).await, ["x2", "o02"], "{name}");
+        assert_eq!(take(wanted(3, 5, 10)).await, ["o03", "o04"], "{name}");
+        assert!(take(wanted(5, 5, 10)).await.is_empty(), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn of_many_flows_those_after_a_name_come_first() {
+    for Store { name, open, .. } in stores() {
+        let store = open();
+        let flows: Vec<String> = (0..20).map(|at| format!("f{at:02}")).collect();
+        store.put_events(flows.iter().map(|flow| event(&format!("of {flow}"), flow)).collect()).await.unwrap();
+        let mut taken = HashSet::new();
+        let mut after = String::new();
+        for _ in 0..5 {
+            let flows = Arc::new(flows.iter().cloned().collect());
+            let wanted = Wanted { flows, most: 4, after, ..wanted("me", 4) };
+            let some = store.take_events(wanted).await.unwrap();
+            assert_eq!(some.len(), 4, "{name}");
+            after = some.last().unwrap().flow.clone();
+            taken.extend(some.into_iter().map(|event| event.id));
+        }
+        assert_eq!(taken.len(), 20, "{name}");
     }
 }
 

@@ -66,10 +66,10 @@ impl MemoryInbox {
             }
         }
         let mut chosen = Vec::new();
-        for room in &wanted.flows {
-            let Some(mut due) = due.remove(room.flow.as_str()) else { continue };
+        for (flow, mut due) in due {
+            let Some((busy, free)) = wanted.room(flow) else { continue };
             due.sort_unstable();
-            let ranked = due.into_iter().take(room.free as usize).zip(room.busy..);
+            let ranked = due.into_iter().take(free as usize).zip(busy..);
             chosen.extend(ranked.map(|((due_at, number), rank)| (rank, due_at, number)));
         }
         chosen.sort_unstable();

@@ -2,6 +2,9 @@
 
 mod memory;
 
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 pub(crate) use self::memory::MemoryInbox;
@@ -147,23 +150,27 @@ pub enum Put {
 /// What is to be taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wanted {
-    /// The flows that have room, and for how many.
-    pub flows: Vec<Room>,
-    /// How many in all.
+    /// The flows whose events are wanted.
+    pub flows: Arc<HashSet<String>>,
+    /// How many events of a flow are under way; none of those that are not named.
+    pub busy: HashMap<String, u32>,
+    /// How many events of a flow may be under way.
+    pub per_flow: u32,
+    /// How many are taken in all.
     pub most: u32,
+    /// Where there are more flows than can be looked at: those whose names come after this are looked at first.
+    pub after: String,
     /// Who takes them, and for how long.
     pub lease: Lease,
 }
 
-/// How much room a flow has.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Room {
-    /// The flow.
-    pub flow: String,
-    /// How many of its events are under way.
-    pub busy: u32,
-    /// How many more there may be.
-    pub free: u32,
+impl Wanted {
+    /// Returns how many events of a flow are under way, and how many more there may be; nothing where none is wanted.
+    pub fn room(&self, flow: &str) -> Option<(u32, u32)> {
+        let busy = self.busy.get(flow).copied().unwrap_or(0);
+        let free = self.per_flow.saturating_sub(busy).min(self.most);
+        (free > 0 && self.flows.contains(flow)).then_some((busy, free))
+    }
 }
 
 /// An event, as a store keeps it.

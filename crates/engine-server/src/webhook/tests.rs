@@ -403,7 +403,14 @@ async fn an_event_that_came_before_is_not_kept_again() {
     *setup.clock.0.lock().unwrap() = later;
     assert_ne!(send(r#"{"id":"a"}"#).await, first);
     let lease = Lease { holder: "me".into(), now: later, time: Duration::from_secs(60) };
-    let wanted = Wanted { flows: Arc::new(["shop".to_owned()].into()), busy: std::collections::HashMap::new(), per_flow: 10, most: 10, after: String::new(), lease };
+    let wanted = Wanted {
+        flows: Arc::new(["shop".to_owned()].into()),
+        busy: std::collections::HashMap::new(),
+        per_flow: 10,
+        most: 10,
+        after: String::new(),
+        lease,
+    };
     let taken = setup.state.take_events(wanted).await.unwrap();
     let bodies: Vec<String> = taken
         .iter()
@@ -460,14 +467,20 @@ async fn an_answer_may_wait_for_the_run() {
     let setup = Setup::new("path: /hook, respond: {status: 201, body: done, wait: finished, timeout: 20s}");
     let late = setup.ask("POST /hook", &[], "{}").await;
     assert!(late.starts_with(r#"202 {"event":""#), "{late}");
-    for (outcome, expected) in [
-        (Outcome::Done, "201 done"),
-        (Outcome::Dead { error: "no".to_owned() }, r#"500 {"error":"the run failed"}"#),
-    ] {
+    for (outcome, expected) in
+        [(Outcome::Done, "201 done"), (Outcome::Dead { error: "no".to_owned() }, r#"500 {"error":"the run failed"}"#)]
+    {
         let run = async {
             setup.server.arrived.notified().await;
             let lease = Lease { holder: "me".into(), now: setup.clock.now(), time: Duration::from_secs(60) };
-            let wanted = Wanted { flows: Arc::new(["shop".to_owned()].into()), busy: std::collections::HashMap::new(), per_flow: 10, most: 10, after: String::new(), lease: lease.clone() };
+            let wanted = Wanted {
+                flows: Arc::new(["shop".to_owned()].into()),
+                busy: std::collections::HashMap::new(),
+                per_flow: 10,
+                most: 10,
+                after: String::new(),
+                lease: lease.clone(),
+            };
             for event in setup.state.take_events(wanted).await.unwrap() {
                 setup.state.settle_event(&event.id, lease.clone(), outcome.clone()).await.unwrap();
             }

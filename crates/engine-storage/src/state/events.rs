@@ -2,9 +2,7 @@
 //!
 //! An event that is held is due again when its lease is over: so who takes events needs one index, in the order in which they are due.
 
-use std::collections::HashMap;
-
-use engine_runtime::{EventCount, EventFilter, EventKind, Lease, Outcome, Put, Room, Standing, StateError, Wanted};
+use engine_runtime::{EventCount, EventFilter, EventKind, Lease, Outcome, Put, Standing, StateError, Wanted};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row as SqlRow, params};
 
@@ -221,7 +219,6 @@ fn put(connection: &Connection, event: &SealedEvent) -> rusqlite::Result<Put> {
 
 /// Returns which events are to be taken: those of flows that have fewer under way first, then the oldest.
 fn chosen(connection: &Connection, wanted: &Wanted) -> rusqlite::Result<Vec<i64>> {
-    let rooms: HashMap<&str, &Room> = wanted.flows.iter().map(|room| (room.flow.as_str(), room)).collect();
     // From flow to flow, however many events each of them has.
     let mut next = connection.prepare_cached(
         "SELECT flow FROM events WHERE ended_at IS NULL AND ready = 1 AND flow > ?1 ORDER BY flow LIMIT 1",
@@ -231,15 +228,28 @@ fn chosen(connection: &Connection, wanted: &Wanted) -> rusqlite::Result<Vec<i64>
          ORDER BY due_at, seq LIMIT ?3",
     )?;
     let mut chosen: Vec<(u32, i64, i64)> = Vec::new();
-    let mut last = String::new();
-    while let Some(flow) = next.query_row([&last], |row| row.get::<_, String>(0)).optional()? {
-        if let Some(room) = rooms.get(flow.as_str()) {
-            let rows = due.query_map(params![flow, wanted.lease.now.as_microsecond(), room.free], |row| {
+    // As many as are wanted of flows that have none under way: none can come before those.
+    let mut first = 0;
+    let (mut last, mut has_turned) = (wanted.after.clone(), false);
+    while first < wanted.most {
+        let Some(flow) = next.query_row([&last], |row| row.get::<_, String>(0)).optional()? else {
+            if std::mem::replace(&mut has_turned, true) || wanted.after.is_empty() {
+                break;
+            }
+            last = String::new();
+            continue;
+        };
+        if has_turned && flow > wanted.after {
+            break;
+        }
+        if let Some((busy, free)) = wanted.room(&flow) {
+            let rows = due.query_map(params![flow, wanted.lease.now.as_microsecond(), free], |row| {
                 Ok((row.get(0)?, row.get(1)?))
             })?;
-            for (row, rank) in rows.zip(room.busy..) {
+            for (row, rank) in rows.zip(busy..) {
                 let (due_at, number) = row?;
                 chosen.push((rank, due_at, number));
+                first += u32::from(rank == 0);
             }
         }
         last = flow;

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use engine_runtime::{EventCount, EventFilter, EventKind, Lease, Outcome, Put, Room, Standing, Wanted};
+use engine_runtime::{EventCount, EventFilter, EventKind, Lease, Outcome, Put, Standing, Wanted};
 use jiff::{SignedDuration, Timestamp};
 use tokio_postgres::Row as SqlRow;
 
@@ -15,6 +15,9 @@ use crate::state::event::{self, Columns, Row, SealedEvent};
 
 /// How many events are forgotten at once.
 const FORGOTTEN: i64 = 1000;
+
+/// How many flows are looked at at once.
+const FLOWS: i64 = 256;
 
 /// What keeps the locks of partitions apart from others.
 const PARTS: i32 = 0x656e_6770;
@@ -133,28 +136,21 @@ impl Database {
 
     /// Takes events that are due; what another process is about to take is left to it.
     pub(super) async fn take_events(&mut self, wanted: &Wanted) -> Result<Vec<Row>, Failure> {
-        // From flow to flow, however many events each of them has.
-        let found = self
-            .rows(
-                "WITH RECURSIVE flows AS (
-                     (SELECT flow FROM events WHERE ended_at IS NULL AND ready ORDER BY flow LIMIT 1)
-                     UNION ALL
-                     SELECT (SELECT e.flow FROM events e WHERE e.ended_at IS NULL AND e.ready AND e.flow > flows.flow
-                             ORDER BY e.flow LIMIT 1)
-                     FROM flows WHERE flows.flow IS NOT NULL
-                 ) SELECT flow FROM flows WHERE flow IS NOT NULL",
-                &[],
-            )
-            .await?;
-        let rooms: HashMap<&str, &Room> = wanted.flows.iter().map(|room| (room.flow.as_str(), room)).collect();
         let (mut flows, mut busy, mut free) = (Vec::new(), Vec::new(), Vec::new());
-        for row in &found {
-            let flow: &str = row.try_get(0)?;
-            if let Some(room) = rooms.get(flow).filter(|room| room.free > 0) {
-                flows.push(flow);
-                busy.push(i64::from(room.busy));
-                free.push(i64::from(room.free));
+        let (mut after, mut has_turned) = (wanted.after.clone(), wanted.after.is_empty());
+        loop {
+            let found = self.flows_after(&after).await?;
+            for flow in &found {
+                if let Some((under_way, room)) = wanted.room(flow) {
+                    flows.push(flow.clone());
+                    busy.push(i64::from(under_way));
+                    free.push(i64::from(room));
+                }
             }
+            if !flows.is_empty() || (found.is_empty() && std::mem::replace(&mut has_turned, true)) {
+                break;
+            }
+            after = found.last().cloned().unwrap_or_default();
         }
         if flows.is_empty() {
             return Ok(Vec::new());
@@ -193,6 +189,26 @@ impl Database {
             )
             .await?;
         rows.iter().map(whole).collect()
+    }
+
+    /// Returns some flows that have events which are due, by their names: from flow to flow, however many events each of them has.
+    async fn flows_after(&mut self, after: &str) -> Result<Vec<String>, Failure> {
+        let rows = self
+            .rows(
+                "WITH RECURSIVE flows AS (
+                     (SELECT flow FROM events WHERE ended_at IS NULL AND ready AND flow > $1 ORDER BY flow LIMIT 1)
+                     UNION ALL
+                     SELECT (SELECT e.flow FROM events e WHERE e.ended_at IS NULL AND e.ready AND e.flow > flows.flow
+                             ORDER BY e.flow LIMIT 1)
+                     FROM flows WHERE flows.flow IS NOT NULL
+                 ) SELECT flow FROM flows WHERE flow IS NOT NULL AND EXISTS (
+                     SELECT 1 FROM events e WHERE e.flow = flows.flow AND e.ended_at IS NULL AND e.ready
+                         AND e.due_at <= (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
+                 ) LIMIT $2",
+                &[&after, &FLOWS],
+            )
+            .await?;
+        rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
     }
 
     /// Renews the leases of events.
