@@ -31,6 +31,7 @@ const RUNNING: &[&str] = &[
     "output-failed",
     "pagination-loop",
     "run-not-resumable",
+    "serve-clash",
     "sink-failed",
     "sink-unreadable",
     "state-failed",

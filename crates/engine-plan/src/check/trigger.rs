@@ -1,8 +1,8 @@
 //! Checks of triggers, and of how events are verified.
 
 use croner::parser::{CronParser, Seconds, Year};
-use engine_expr::{EvalError, NameUse, Template};
-use engine_request::{Name, OneOrMany, Place, Target};
+use engine_expr::{EvalError, NameUse, Setting, Template};
+use engine_request::{Name, OneOrMany, Period, Place, Target};
 use engine_source::{Finding, similar};
 use engine_spec::trigger::{
     Dedupe, DedupeBy, EventPlace, ManualTrigger, Respond, RespondWait, ScheduleTrigger, Trigger, WebhookTrigger,
@@ -34,6 +34,7 @@ impl<'a> Checker<'a> {
                         self.timezone(timezone);
                     }
                     self.setting(every.as_ref(), &names);
+                    self.every(every.as_ref());
                     self.setting(jitter.as_ref(), &names);
                 }
                 Trigger::Webhook(webhook) => self.webhook(webhook, &names.and(&[TRIGGER]).with_root()),
@@ -307,8 +308,15 @@ impl<'a> Checker<'a> {
             self.findings.push(finding.label(cron.span(), format!("{number} instead of five")).help(help));
             return;
         }
-        if is_valid(cron) {
-            return;
+        let year = jiff::civil::date(2000, 1, 1).at(0, 0, 0, 0);
+        match parser.parse(cron).map(|cron| cron.find_next_occurrence(&year, true)) {
+            Ok(Ok(_)) => return,
+            Ok(Err(_)) => {
+                let help = "check the day and the month together: there is no such day";
+                self.findings.push(finding.label(cron.span(), "never comes").help(help));
+                return;
+            }
+            Err(_) => {}
         }
         // The field that does not work alone is the one to point at.
         for (index, (at, field)) in fields.iter().enumerate() {
@@ -328,6 +336,18 @@ impl<'a> Checker<'a> {
             }
         }
         self.findings.push(finding.label(cron.span(), "never comes").help("check the day and the month together"));
+    }
+
+    /// Says that a schedule comes too often: each of its times is an event on disk.
+    fn every(&mut self, every: Option<&Setting<Period>>) {
+        let Some(every) = every.filter(|every| every.as_value().is_some_and(|it| *it < Period::from_secs(1))) else {
+            return;
+        };
+        self.findings.push(
+            Finding::error("invalid-value", "`every` must be at least a second")
+                .label(every.span(), "too short")
+                .help("write `1s` or more"),
+        );
     }
 
     fn timezone(&mut self, timezone: &Text) {

@@ -149,6 +149,7 @@ pub static RULES: &[Rule] = &[
     rule!("unmocked-request", Error, Running, "a test has no answer for a request"),
     rule!("in-doubt", Error, Running, "a request may have been sent before the run broke off"),
     rule!("run-not-resumable", Error, Running, "a run can't be taken up where it broke off"),
+    rule!("serve-clash", Error, Running, "two flows that cannot be served together"),
     rule!("step-failed", Error, Running, "a step failed by its own word"),
     rule!("output-failed", Error, Running, "the output could not be written"),
     rule!("internal-error", Error, Running, "something in the engine itself is wrong"),
