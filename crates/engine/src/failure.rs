@@ -62,7 +62,7 @@ impl Failure {
                 format!("{} {message}\n{}", look.paint(Style::Red, "error:"), help.unwrap_or_default())
             }
             Self::Findings(report) => {
-                format!("{}{}\n", Format::Human.render(report, look), summary(report.counts(), 1))
+                format!("{}{}\n", Format::Human.render(report, look), summary(report.counts(), report.files()))
             }
         }
     }
@@ -73,7 +73,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Plain { message, .. } => f.write_str(message),
-            Self::Findings(report) => f.write_str(&summary(report.counts(), 1)),
+            Self::Findings(report) => f.write_str(&summary(report.counts(), report.files())),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! All findings of one call, in the order in which they are shown.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -62,6 +63,11 @@ impl Report {
     /// Returns the findings.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Reported> {
         self.findings.iter()
+    }
+
+    /// Counts the files about which there is something to say.
+    pub(crate) fn files(&self) -> usize {
+        self.findings.iter().map(|reported| reported.path.as_str()).collect::<BTreeSet<_>>().len()
     }
 
     /// Counts errors and warnings.

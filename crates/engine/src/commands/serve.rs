@@ -4,6 +4,7 @@ mod specs;
 
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use engine_runtime::{Clock, Kind, StateError, Stop, SystemClock};
 use engine_server::{Flows, Ground, Holder, Limits, OpenError, Server, Serving, Shelf};
@@ -21,6 +22,9 @@ use crate::signals::{hang_up, interrupt};
 use crate::status::Status;
 use crate::terminal::{Terminal, tell};
 use crate::{holder, inputs, state};
+
+/// Two interrupts in this time are one.
+const TWICE: Duration = Duration::from_millis(200);
 
 /// Serves until it is ended, which is how it is meant to end.
 pub(super) fn execute(arguments: &Serve, terminal: &Terminal) -> Result<Status, Failure> {
@@ -114,6 +118,8 @@ fn failure(error: OpenError) -> Failure {
 async fn interrupts(stop: Stop) {
     interrupt().await;
     stop.stop();
+    // Whoever ends a group of processes may tell one of them twice.
+    SystemClock.sleep(TWICE).await;
     interrupt().await;
     tell("broken off\n");
     #[expect(clippy::exit, reason = "somebody insists, and the server does not end by itself")]
