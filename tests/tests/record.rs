@@ -5,7 +5,9 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::process::Stdio;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use engine_tests::{Echo, EchoServer, Engine, Finished, Received, spills};
 use flate2::Compression;
@@ -345,6 +347,38 @@ fn a_run_that_fails_is_recorded_and_fails_again() {
     assert!(kept.contains("error:\n  kind: connect\n"), "{kept}");
     let again = replay(folder, &["spec.yaml", "--replay", "refused"]);
     assert!(again.stderr().contains("no connection"), "{}", again.stderr());
+}
+
+#[test]
+fn a_run_that_is_killed_has_what_it_was_answered() {
+    for recording in ["kept", "kept.har"] {
+        let server = EchoServer::start(|received| {
+            if received.target().contains("page=3") {
+                std::thread::sleep(Duration::from_secs(30));
+            }
+            let kind = vec![("Content-Type", "application/json".to_owned())];
+            let (_, page) = received.target().split_once("page=").unwrap();
+            (200, kind, format!("{{\"things\":[{{\"id\":{page}}}]}}").into_bytes())
+        });
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let spec = format!(
+            "version: 1\napis:\n  shop:\n    base_url: {}\n    endpoints:\n      list_things: {{request: GET /things, records: $.things, paginate: {{type: page, into: query.page}}}}\nsteps:\n  - read: shop.list_things\n",
+            server.url()
+        );
+        fs::write(folder.join("spec.yaml"), spec).unwrap();
+        let mut run = Engine::new(["run", "spec.yaml", "--record", recording]).folder(folder).command();
+        let mut run = run.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        while !server.received().iter().any(|received| received.target().contains("page=3")) {
+            assert!(run.try_wait().unwrap().is_none(), "the run ended by itself");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        run.kill().unwrap();
+        run.wait().unwrap();
+        let again = replay(folder, &["spec.yaml", "--replay", recording, "-o", "jsonl"]);
+        assert_eq!(again.stdout(), "{\"id\":1}\n{\"id\":2}\n", "{}", again.stderr());
+        assert!(again.stderr().contains("query `page` is `3`"), "{}", again.stderr());
+    }
 }
 
 #[test]

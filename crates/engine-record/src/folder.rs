@@ -156,3 +156,38 @@ fn number(name: &str) -> Option<u64> {
     let (digits, _) = name.split_once('-')?;
     (digits.len() >= 4 && digits.bytes().all(|byte| byte.is_ascii_digit())).then(|| digits.parse().ok())?
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+    use engine_expr::{Secret, Value};
+
+    use super::*;
+
+    #[test]
+    fn takes_out_what_becomes_known_to_be_secret_later() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("kept");
+        let kept = Folder::make(&path, false).unwrap();
+        let value = Value::from_json(
+            r#"{"request": {"method": "GET", "url": "https://a.example/?t=l%2Ate"}, "answer": {"status": 200, "body": {"json": {"l*te": ["bCp0ZQ==", 1.50]}}}}"#,
+        );
+        let mut exchange = Exchange::from_value("0001-shop.list", &value.unwrap()).unwrap();
+        let bytes = format!("{} l*te", "x".repeat(100)).into_bytes();
+        exchange.request.body = Content::Bytes(bytes, "txt");
+        kept.write_exchange(exchange, &Redactor::default()).unwrap();
+        let read = |name: &str| fs::read_to_string(path.join(name)).unwrap();
+        assert!(read("0001-shop.list.yaml").contains("l*te") && read("0001-shop.list.request.txt").contains("l*te"));
+
+        kept.clean("0001-shop.list", &Redactor::new([Secret::new("l*te")])).unwrap();
+        let cleaned = read("0001-shop.list.yaml");
+        assert!(
+            cleaned.contains("/?t=***\n") && cleaned.contains("\"***\":\n        - \"***\"\n        - 1.50"),
+            "{cleaned}"
+        );
+        assert!(cleaned.contains("file: \"0001-shop.list.request.txt\"\n    bytes: 104\n"), "{cleaned}");
+        assert_eq!(read("0001-shop.list.request.txt"), format!("{} ***", "x".repeat(100)));
+        assert_eq!(fs::read_dir(&path).unwrap().count(), 2, "no temporary file is left");
+    }
+}
