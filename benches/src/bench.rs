@@ -5,7 +5,7 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Child, ExitCode, Stdio};
 
-use clap::{Args, Parser, Subcommand, value_parser};
+use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 
 use crate::baseline::{Baseline, BaselineError};
 use crate::cost::{self, CostError};
@@ -57,9 +57,23 @@ struct Bench {
     /// Measures the baseline alone.
     #[arg(long, conflicts_with = "engine")]
     baseline_only: bool,
+    /// Measures this alone; may be given several times.
+    #[arg(long, value_name = "WHAT", value_enum)]
+    only: Vec<What>,
     /// Writes the figures here too.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+}
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum What {
+    Reads,
+    Upserts,
+    Copies,
+    Children,
+    StartUp,
+    Validation,
 }
 
 /// Why there are no figures.
@@ -112,11 +126,26 @@ impl Bench {
             engine: engine.as_deref(),
             report: Report { runs: usize::from(self.runs), ..Report::default() },
         };
-        session.reads(self.long)?;
-        session.upserts()?;
-        session.children()?;
-        session.start_up()?;
-        session.validation()?;
+        let is_wanted = |what| self.only.is_empty() || self.only.contains(&what);
+        if is_wanted(What::Reads) {
+            session.reads(self.long)?;
+        }
+        if is_wanted(What::Upserts) {
+            session.upserts()?;
+        }
+        #[cfg(unix)]
+        if is_wanted(What::Copies) {
+            session.copies()?;
+        }
+        if is_wanted(What::Children) {
+            session.children()?;
+        }
+        if is_wanted(What::StartUp) {
+            session.start_up()?;
+        }
+        if is_wanted(What::Validation) {
+            session.validation()?;
+        }
         write!(io::stdout(), "{}", session.report)?;
         if let Some(file) = &self.json {
             std::fs::write(file, serde_json::to_string_pretty(&session.report)? + "\n")?;

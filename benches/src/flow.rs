@@ -59,6 +59,36 @@ pub fn upsert(pages: usize, database: &str) -> String {
         .replace("id: $.id", "id: {from: $.id, type: integer}")
 }
 
+/// The spec that reads the rows of a file and appends them to the table `orders` of a database.
+#[cfg(unix)]
+pub(crate) fn copy(file: &str, database: &str) -> String {
+    format!(
+        r#"version: 1
+name: rows-into-postgres
+description: Reads the rows of a file and appends them to a table.
+
+sinks:
+  file: {{type: csv, path: {file}}}
+  shop: {{type: postgres, url: "{database}"}}
+
+steps:
+  - id: orders
+    read: {{sink: file}}
+    map:
+      id: {{from: $.id, type: integer}}
+      number: {{from: $.number, type: string}}
+      state: {{from: $.state, type: string}}
+      ordered_at: {{from: $.ordered_at, type: string}}
+      customer: {{from: $.customer, type: string}}
+      email: {{from: $.email, type: string}}
+      city: {{from: $.city, type: string}}
+      total: {{from: $.total, type: decimal}}
+      sku: {{from: $.sku, type: string}}
+    write: {{sink: shop, table: orders, mode: append}}
+"#
+    )
+}
+
 /// The spec that reads the children of each parent, `at_once` of them at once.
 pub fn children(at_once: usize) -> String {
     format!(

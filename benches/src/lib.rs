@@ -7,6 +7,8 @@ pub mod answers;
 pub mod baseline;
 pub mod bench;
 pub mod catalogue;
+#[cfg(unix)]
+mod copies;
 pub mod cost;
 pub mod flow;
 pub mod orders;

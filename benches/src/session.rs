@@ -221,12 +221,19 @@ impl Session<'_> {
         }
     }
 
-    fn row(&mut self, name: &str, unit: &'static str, by_hand: Option<f64>, engine: Option<f64>, bound: Option<Bound>) {
+    pub(crate) fn row(
+        &mut self,
+        name: &str,
+        unit: &'static str,
+        by_hand: Option<f64>,
+        engine: Option<f64>,
+        bound: Option<Bound>,
+    ) {
         self.report.rows.push(Row::new(name, unit, by_hand, engine, bound));
     }
 
     /// Notes the failure, of thousands of lines the first ones.
-    fn fail(&mut self, error: &CostError) {
+    pub(crate) fn fail(&mut self, error: &CostError) {
         let text = error.to_string();
         let first: Vec<&str> = text.lines().take(20).collect();
         self.report.failures.push(first.join("\n"));
