@@ -103,7 +103,11 @@ mod tests {
     fn says_what_it_is_not() {
         check(b"{", "application/json", "is not JSON: the JSON ends too early at byte 1");
         check(b"{\"a\":\"\xff\"}", "application/json", "is not JSON: byte 6 is not UTF-8");
-        check(b"{\"a\":\"\x00\"}", "application/json", "is not JSON: a control character must be escaped in a JSON string at byte 6");
+        check(
+            b"{\"a\":\"\x00\"}",
+            "application/json",
+            "is not JSON: a control character must be escaped in a JSON string at byte 6",
+        );
         let deep = "[".repeat(100_000);
         assert!(EventBody::read(deep.as_bytes(), Some("application/json")).value.is_err());
     }

@@ -143,6 +143,7 @@ impl Setup {
             holder: Holder { name: "me".to_owned(), lives: |_| None },
             stop: Stop::new(),
             arrived: Arc::new(Notify::new()),
+            endings: crate::dispatch::Endings::default(),
         });
         Self { intake: Intake::new(Arc::clone(&server)), server, state, clock, transport, told }
     }
