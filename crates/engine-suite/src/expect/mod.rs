@@ -209,9 +209,9 @@ impl Checker<'_> {
 
     fn number(&mut self, what: &str, path: &[&str], expected: u64, actual: u64) {
         if expected != actual {
-            let message = format!("test `{}`: {expected} {what} expected, and there are {actual}", self.name);
+            let message = format!("test `{}`: {what}: {expected} expected, and {}", self.name, there(actual));
             let place = self.place(path);
-            self.findings.push(Finding::error(FAILED, message).label(place, format!("there are {actual}")));
+            self.findings.push(Finding::error(FAILED, message).label(place, there(actual)));
         }
     }
 
@@ -294,6 +294,15 @@ impl Checker<'_> {
     }
 }
 
+/// Says how many there are.
+pub(super) fn there(count: u64) -> String {
+    match count {
+        0 => "there are none".to_owned(),
+        1 => "there is 1".to_owned(),
+        many => format!("there are {many}"),
+    }
+}
+
 /// Tells whether an address is that of a step: its own, or its id at the end.
 fn is_named(address: &str, id: &str) -> bool {
     address == id || address.strip_suffix(id).is_some_and(|before| before.ends_with('/'))
@@ -308,11 +317,7 @@ fn told(expected: &Value, difference: &Difference) -> String {
         .try_fold(expected, |value, segment| engine_expr::walk(value, std::slice::from_ref(segment)));
     match (&difference.actual, wanted) {
         (None, _) => "is not there".to_owned(),
-        (Some(Value::List(actual)), Some(Value::List(_))) => match actual.items().len() {
-            0 => "there are none".to_owned(),
-            1 => "there is 1".to_owned(),
-            many => format!("there are {many}"),
-        },
+        (Some(Value::List(actual)), Some(Value::List(_))) => there(actual.items().len() as u64),
         (Some(actual), _) => {
             let text = difference::short(actual);
             match text.char_indices().nth(SHORT) {

@@ -6,7 +6,7 @@ use engine_spec::test::{RequestShape, Requests, RequestsExpectation};
 use engine_spec::{EndpointRef, OneOrMany};
 
 use super::difference::{as_texts, differences};
-use super::{Checker, FAILED};
+use super::{Checker, FAILED, there};
 use crate::sent::Request;
 
 impl Checker<'_> {
@@ -41,13 +41,13 @@ impl Checker<'_> {
         if let Some(count) = *count {
             let actual = u64::try_from(sent.len()).unwrap_or(u64::MAX);
             if actual != count {
-                let mut message =
-                    format!("test `{}`: {count} requests to `{name}` expected, and there are {actual}", self.name);
+                let there = there(actual);
+                let mut message = format!("test `{}`: requests to `{name}`: {count} expected, and {there}", self.name);
                 for request in sent.iter().take(10) {
                     message += &format!("\n+ {} {}", request.method, request.url);
                 }
                 let place = self.place(&["requests", name, "count"]);
-                self.findings.push(Finding::error(FAILED, message).label(place, format!("there are {actual}")));
+                self.findings.push(Finding::error(FAILED, message).label(place, there));
             }
         }
         let parts = [

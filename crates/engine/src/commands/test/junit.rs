@@ -1,6 +1,7 @@
 //! Results of tests as JUnit XML, as CI servers read it.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use super::results::{Case, Results, Suite};
 use crate::render::human;
@@ -11,7 +12,7 @@ use crate::terminal::Look;
 pub(super) fn render(results: &Results) -> String {
     let tests = results.cases().count() + results.errors();
     let failed = results.cases().filter(|case| !case.is_ok()).count();
-    let seconds: f64 = results.cases().map(|case| case.took.as_secs_f64()).sum();
+    let seconds = results.cases().map(|case| case.took).sum::<Duration>().as_secs_f64();
     let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     // Writing into a string cannot fail.
     _ = writeln!(
@@ -29,7 +30,7 @@ pub(super) fn render(results: &Results) -> String {
 fn suite(suite: &Suite, text: &mut String) {
     let path = escaped(&suite.path.display().to_string());
     let errors = usize::from(suite.is_wrong());
-    let seconds: f64 = suite.cases.iter().map(|case| case.took.as_secs_f64()).sum();
+    let seconds = suite.cases.iter().map(|case| case.took).sum::<Duration>().as_secs_f64();
     _ = writeln!(
         text,
         "  <testsuite name=\"{path}\" tests=\"{}\" failures=\"{}\" errors=\"{errors}\" time=\"{seconds:.3}\">",
