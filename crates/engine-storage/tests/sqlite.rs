@@ -336,6 +336,58 @@ fn a_key_can_be_widened_while_rows_are_gathered() {
 }
 
 #[test]
+fn a_key_that_is_declared_a_whole_number_is_the_primary_key() {
+    let it = Fixture::new().upsert(&["id"]).columns(&[("name", ColumnType::Any), ("id", ColumnType::Integer)]);
+    it.write(&[r#"{"name": "a", "id": 7}"#, "{\"name\": \"b\", \"id\": 3}\n{\"name\": \"c\", \"id\": 7}"]).unwrap();
+    assert_eq!(it.rows(), "'b' 3\n'c' 7");
+    assert_eq!(it.query("SELECT name FROM pragma_table_info('t') WHERE pk = 1"), "'id'");
+    assert_eq!(it.query("SELECT count(*) FROM sqlite_master"), "1", "no index is needed beside it");
+    assert!(it.write(&[r#"{"id": null}"#]).is_err());
+}
+
+#[test]
+fn a_primary_key_can_be_widened_and_all_beside_the_table_stays() {
+    let it = Fixture::new().upsert(&["id"]).columns(&[("id", ColumnType::Integer), ("n", ColumnType::Integer)]);
+    it.write(&[r#"{"id": 7, "n": 1}"#, r#"{"id": 3, "n": 2}"#]).unwrap();
+    it.sql(
+        "ALTER TABLE t ADD COLUMN own TEXT DEFAULT 'x'; CREATE INDEX mine ON t (n); CREATE VIEW seen AS SELECT id, n, own FROM t;
+         CREATE TABLE log (id); CREATE TRIGGER told AFTER UPDATE ON t BEGIN INSERT INTO log VALUES (new.id); END",
+    );
+    let it = it.columns(&[("id", ColumnType::String), ("n", ColumnType::Integer)]);
+    it.write(&[r#"{"id": "7", "n": 5}"#, r#"{"id": "a", "n": 6}"#]).unwrap();
+    let rows = "'3' 2 'x'\n'7' 5 'x'\n'a' 6 'x'";
+    assert_eq!(it.query("SELECT * FROM seen ORDER BY id"), rows);
+    assert_eq!(it.query("SELECT name FROM sqlite_master WHERE type = 'index' ORDER BY name"), "'mine'\n't by id'");
+    assert_eq!(
+        it.query("SELECT id FROM log WHERE id = '7'"),
+        "'7'",
+        "the trigger is there, and the key keeps rows apart"
+    );
+    // A value that does not fit brings a column that nobody declares to what holds it.
+    let it = Fixture::new().upsert(&["id"]).columns(&[("id", ColumnType::Integer)]);
+    it.write(&[r#"{"id": 1}"#]).unwrap();
+    let it = it.columns(&[]);
+    it.write(&["{\"id\": 2}\n{\"id\": \"b\"}\n{\"id\": 1}", r#"{"id": "b"}"#]).unwrap();
+    assert_eq!(it.query("SELECT id FROM t ORDER BY id"), "'1'\n'2'\n'b'");
+}
+
+#[test]
+fn a_primary_key_to_which_foreign_keys_lead_is_not_made_anew() {
+    let mut it = Fixture::new().upsert(&["id"]).columns(&[("id", ColumnType::Integer)]);
+    it.write(&[r#"{"id": 1}"#]).unwrap();
+    it.sql("CREATE TABLE child (of INTEGER REFERENCES t (id) ON DELETE CASCADE); INSERT INTO child VALUES (1)");
+    let pragmas = vec![("foreign_keys".to_owned(), Value::Bool(true))];
+    it.spec.kind = SinkKind::Sqlite { pragmas };
+    let it = it.columns(&[("id", ColumnType::String)]);
+    let error = it.write(&[r#"{"id": "b"}"#]).unwrap_err();
+    assert_eq!(
+        error.message,
+        "column `id` is the primary key of table `t`, which is not made anew while `foreign_keys` are on"
+    );
+    assert_eq!(it.query("SELECT of, t.id FROM child JOIN t ON t.id = of"), "1 1");
+}
+
+#[test]
 fn a_failed_step_leaves_the_old_rows() {
     let it = Fixture::new();
     it.write(&[r#"{"id": 1}"#]).unwrap();

@@ -70,8 +70,13 @@ impl SqliteTable {
                 .help("say what identifies a record: `key: [id]`"));
         }
         let connection = connect(path, sink.create, pragmas)?;
-        let main = Table::load(&connection, MAIN, &name, sink.create)?;
+        let mut main = Table::load(&connection, MAIN, &name, sink.create)?;
         main.check_existence()?;
+        if let (Mode::Upsert, [key]) = (target.mode, target.key.as_slice())
+            && target.columns.iter().any(|column| column.name == *key && column.kind == ColumnType::Integer)
+        {
+            main.set_primary(key);
+        }
         let table = if target.mode == Mode::Replace { main.stand_in(&connection, STAND_IN)? } else { main };
         let declared = target.columns.iter().map(|column| (column.name.clone(), Kind(column.kind))).collect();
         let mut open = Self {
@@ -117,11 +122,11 @@ impl SqliteTable {
     fn transact(&mut self, work: impl FnOnce(&mut Self) -> Result<(), SinkError>) -> Result<(), SinkError> {
         let before = self.table.clone();
         let failed = |error: &rusqlite::Error| before.failed(error);
-        self.connection.execute_batch("BEGIN IMMEDIATE").map_err(|error| failed(&error))?;
+        self.execute("BEGIN IMMEDIATE").map_err(|error| failed(&error))?;
         let done = self
             .refresh()
             .and_then(|()| work(self))
-            .and_then(|()| self.connection.execute_batch("COMMIT").map_err(|error| failed(&error)));
+            .and_then(|()| self.execute("COMMIT").map_err(|error| failed(&error)));
         if done.is_err() {
             // Where even that fails, the connection is broken, and the first error says why.
             let _ = self.connection.execute_batch("ROLLBACK");
@@ -132,14 +137,19 @@ impl SqliteTable {
         done
     }
 
+    /// Executes a statement that comes with every page.
+    fn execute(&self, sql: &str) -> rusqlite::Result<()> {
+        self.connection.prepare_cached(sql)?.execute([]).map(drop)
+    }
+
     /// Looks at the table again if somebody changed it.
     fn refresh(&mut self) -> Result<(), SinkError> {
         if self.mode == Mode::Replace {
             return Ok(());
         }
-        let version = self
-            .connection
-            .query_row("PRAGMA schema_version", [], |row| row.get(0))
+        let version = self.connection.prepare_cached("PRAGMA schema_version");
+        let version = version
+            .and_then(|mut statement| statement.query_row([], |row| row.get(0)))
             .map_err(|error| self.table.failed(&error))?;
         if version != self.version {
             self.table.refresh(&self.connection)?;

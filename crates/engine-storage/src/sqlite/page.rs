@@ -20,10 +20,14 @@ pub(crate) struct Page<'a> {
     declared: &'a [(String, Kind)],
     key: &'a [String],
     unique: bool,
+    /// Where the members of the key are, as far as that is known.
+    key_at: Vec<usize>,
     /// The values of the record at hand, by column.
     cells: Vec<Option<(Cow<'a, str>, Cell<'a>)>>,
     /// Which columns the statement at hand writes.
     shape: Vec<usize>,
+    /// Which of them the mapping declares as they are.
+    as_declared: Vec<bool>,
     statement: Option<CachedStatement<'a>>,
     /// Members that have no column and were only null so far.
     nulls: Vec<String>,
@@ -43,8 +47,10 @@ impl<'a> Page<'a> {
             declared,
             key,
             unique,
+            key_at: Vec::new(),
             cells: Vec::new(),
             shape: Vec::new(),
+            as_declared: Vec::new(),
             statement: None,
             nulls: Vec::new(),
         }
@@ -147,6 +153,7 @@ impl<'a> Page<'a> {
     /// Puts values to the columns that they belong to; one without a column is null and waits for one.
     fn place(&mut self, values: Vec<(Cow<'a, str>, Cell<'a>)>) -> Result<(), SinkError> {
         self.cells.resize(self.table.columns().len(), None);
+        self.key_at.clear();
         for (name, cell) in values {
             let Some(at) = self.table.position(&name) else { continue };
             match &self.cells[at] {
@@ -159,8 +166,11 @@ impl<'a> Page<'a> {
 
     /// Requires every member of the key, and that the table keeps keys apart.
     fn check_key(&mut self) -> Result<(), SinkError> {
-        for name in self.key {
-            match self.table.position(name).and_then(|at| self.cells.get(at)) {
+        if self.key_at.len() < self.key.len() {
+            self.key_at = self.key.iter().map_while(|name| self.table.position(name)).collect();
+        }
+        for (at, name) in self.key.iter().enumerate() {
+            match self.key_at.get(at).and_then(|at| self.cells.get(*at)) {
                 Some(Some((_, cell))) if *cell != Cell::Null => {}
                 _ => {
                     return Err(refusal::without_key(name));
@@ -183,6 +193,12 @@ impl<'a> Page<'a> {
         }
         self.shape.clear();
         self.shape.extend(present);
+        self.as_declared.clear();
+        for &at in &self.shape {
+            let column = &self.table.columns()[at];
+            let is_same = |it: &(String, Kind)| it.1 == column.kind && it.0.eq_ignore_ascii_case(&column.name);
+            self.as_declared.push(self.declared.iter().any(is_same));
+        }
         let sql = self.sql();
         self.statement = Some(self.connection.prepare_cached(&sql).map_err(|error| self.table.failed(&error))?);
         Ok(())
@@ -214,16 +230,11 @@ impl<'a> Page<'a> {
     /// Binds the record's values; returns the column that one does not fit into.
     fn bind(&mut self) -> Result<Option<usize>, SinkError> {
         let Some(statement) = &mut self.statement else { return Ok(None) };
-        for (place, &at) in self.shape.iter().enumerate() {
-            let (column, Some((name, cell))) = (&self.table.columns()[at], &self.cells[at]) else { continue };
-            let declared = self
-                .declared
-                .get(at)
-                .filter(|it| it.0 == *name)
-                .or_else(|| self.declared.iter().find(|it| it.0 == *name));
+        for (place, (&at, &as_declared)) in self.shape.iter().zip(&self.as_declared).enumerate() {
+            let (column, Some((_, cell))) = (&self.table.columns()[at], &self.cells[at]) else { continue };
             let fits = column
                 .kind
-                .bind(cell, declared.is_some_and(|it| it.1 == column.kind))
+                .bind(cell, as_declared)
                 // What a column of somebody else's would turn into a number, and with it lose digits or zeros.
                 .filter(|bound| {
                     !(column.numeric && matches!(bound, Bound::Text(text) if Number::parse(text).is_some()))
