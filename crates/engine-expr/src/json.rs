@@ -45,17 +45,19 @@ pub struct Scanner<'a> {
     text: &'a str,
     at: usize,
     depth: u32,
+    /// Whether the string that was stepped over last has an escape in it.
+    is_escaped: bool,
 }
 
 impl<'a> Scanner<'a> {
     /// Begins at the start of a text.
     pub fn new(text: &'a str) -> Self {
-        Self { text, at: 0, depth: 0 }
+        Self::within(text, 0)
     }
 
     /// Begins at the start of a text that stands within so many lists and objects.
     pub fn within(text: &'a str, depth: u32) -> Self {
-        Self { text, at: 0, depth }
+        Self { text, at: 0, depth, is_escaped: false }
     }
 
     /// Returns the byte at which the scanner stands.
@@ -144,7 +146,7 @@ impl<'a> Scanner<'a> {
         mut member: impl FnMut(&mut Self, Cow<'a, str>) -> Result<(), JsonError>,
     ) -> Result<(), JsonError> {
         self.object_raw(|scanner, name| {
-            let name = scanner.unescape(name)?;
+            let name = scanner.last(name)?;
             member(scanner, name)
         })
     }
@@ -201,36 +203,62 @@ impl<'a> Scanner<'a> {
     /// Reads a string.
     pub fn string(&mut self) -> Result<Cow<'a, str>, JsonError> {
         let range = self.string_range()?;
-        self.unescape(range)
+        self.last(range)
     }
 
     /// Steps over a string and returns where its inside is.
     pub fn string_range(&mut self) -> Result<Range<usize>, JsonError> {
-        self.at += 1;
-        let start = self.at;
         let bytes = self.text.as_bytes();
+        let start = self.at + 1;
+        let mut at = start;
+        self.is_escaped = false;
         loop {
             // Eight bytes at a time, as long as none of them means anything.
-            while let Some(word) = bytes.get(self.at..self.at + 8).and_then(|word| word.try_into().ok()) {
-                let marks = special(u64::from_le_bytes(word));
+            while let Some(word) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
+                let marks = special(u64::from_le_bytes(*word));
                 if marks != 0 {
-                    self.at += marks.trailing_zeros() as usize / 8;
+                    at += marks.trailing_zeros() as usize / 8;
                     break;
                 }
-                self.at += 8;
+                at += 8;
             }
-            let Some(byte) = bytes.get(self.at) else { return Err(self.error("the JSON ends within a string")) };
-            match byte {
-                b'"' => {
-                    let range = start..self.at;
-                    self.at += 1;
-                    return Ok(range);
+            match bytes.get(at) {
+                Some(b'"') => {
+                    self.at = at + 1;
+                    return Ok(start..at);
                 }
-                b'\\' => self.escape()?,
-                0..=0x1F => return Err(self.error("a control character must be escaped in a JSON string")),
-                _ => self.at += 1,
+                Some(b'\\') => {
+                    self.is_escaped = true;
+                    self.at = at;
+                    self.escape()?;
+                    at = self.at;
+                }
+                Some(0..=0x1F) => {
+                    self.at = at;
+                    return Err(self.error("a control character must be escaped in a JSON string"));
+                }
+                Some(_) => at += 1,
+                None => {
+                    self.at = at;
+                    return Err(self.error("the JSON ends within a string"));
+                }
             }
         }
+    }
+
+    /// Tells whether the string that was stepped over last has an escape in it.
+    pub fn is_escaped(&self) -> bool {
+        self.is_escaped
+    }
+
+    /// Reads what the inside of the string stands for that was stepped over last.
+    fn last(&self, range: Range<usize>) -> Result<Cow<'a, str>, JsonError> {
+        if self.is_escaped { self.unescape(range) } else { Ok(Cow::Borrowed(self.slice(range))) }
+    }
+
+    /// Returns the whole text.
+    pub fn text(&self) -> &'a str {
+        self.text
     }
 
     /// Returns a part of the text.
@@ -358,7 +386,10 @@ impl<'a> Scanner<'a> {
 
     #[inline]
     fn blanks(&mut self) {
-        while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.peek() {
+        // Mostly there are none, and one comparison says so.
+        while let Some(byte @ ..=b' ') = self.peek()
+            && matches!(byte, b' ' | b'\n' | b'\r' | b'\t')
+        {
             self.at += 1;
         }
     }
@@ -382,11 +413,11 @@ impl<'a> Scanner<'a> {
 fn special(word: u64) -> u64 {
     const ONES: u64 = u64::from_le_bytes([1; 8]);
     const HIGHS: u64 = u64::from_le_bytes([0x80; 8]);
-    let is_zero = |word: u64| word.wrapping_sub(ONES) & !word & HIGHS;
-    let quotes = is_zero(word ^ u64::from_le_bytes([b'"'; 8]));
-    let backslashes = is_zero(word ^ u64::from_le_bytes([b'\\'; 8]));
-    let controls = word.wrapping_sub(u64::from_le_bytes([0x20; 8])) & !word & HIGHS;
-    quotes | backslashes | controls
+    // Each subtraction borrows from the high bit of a byte that is looked for. Where that bit was set before, the byte is none of them.
+    let quotes = (word ^ u64::from_le_bytes([b'"'; 8])).wrapping_sub(ONES);
+    let backslashes = (word ^ u64::from_le_bytes([b'\\'; 8])).wrapping_sub(ONES);
+    let controls = word.wrapping_sub(u64::from_le_bytes([0x20; 8]));
+    (quotes | backslashes | controls) & !word & HIGHS
 }
 
 /// Appends a text as a JSON string.

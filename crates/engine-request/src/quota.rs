@@ -99,6 +99,10 @@ const SHOPIFY: Duration = Duration::from_secs(20);
 /// Knows `RateLimit` with `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers: the list, and the dictionary that it was
 /// before), `RateLimit-Remaining` and the like, `X-RateLimit-…`, `X-Rate-Limit-…`, and some vendors' own.
 pub fn quotas(answer: &Answer, now: Timestamp) -> Vec<Quota> {
+    // All of them have the word in their names, and most answers none of them.
+    if !answer.headers.keys().any(|name| name.as_str().contains("limit")) {
+        return Vec::new();
+    }
     let then = told_at(answer, now);
     let mut found = answer.header("ratelimit").map(|field| field_quotas(&field, &policies(answer))).unwrap_or_default();
     if found.is_empty() {

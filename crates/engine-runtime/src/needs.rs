@@ -84,6 +84,14 @@ impl Needs {
         matches!(self.item, Part::Members { .. } | Part::Shared(_))
     }
 
+    /// Tells whether nothing is needed.
+    pub(crate) fn is_nothing(&self) -> bool {
+        matches!((&self.item, &self.original), (Part::Nothing, Part::Nothing))
+            && self.parents == 0
+            && !self.response
+            && !self.stream
+    }
+
     /// Binds what is needed of an item.
     ///
     /// # Errors

@@ -31,7 +31,7 @@ impl Record {
     pub fn write_json(&self, out: &mut Vec<u8>) {
         match self {
             // A line break within a string is escaped, so one in the text stands between two tokens.
-            Self::Raw(bytes) if bytes.contains(&b'\n') || bytes.contains(&b'\r') => write_compact(bytes, out),
+            Self::Raw(bytes) if memchr::memchr2(b'\n', b'\r', bytes).is_some() => write_compact(bytes, out),
             Self::Raw(bytes) => out.extend_from_slice(bytes),
             Self::Value(value) => value.write_json(out),
         }

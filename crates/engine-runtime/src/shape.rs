@@ -98,17 +98,19 @@ impl Shaper {
     }
 
     /// Shapes a batch; `scopes` has one for each item, or is empty where all see `base`.
-    pub(crate) fn shape(&self, items: &[Item], scopes: &[Scope], base: &Scope, scratch: &mut Scratch) -> Shaped {
+    pub(crate) fn shape(&self, items: Vec<Item>, scopes: &[Scope], base: &Scope, scratch: &mut Scratch) -> Shaped {
         let mut shaped = Shaped { items: Vec::with_capacity(items.len()), ..Shaped::default() };
-        let mut buffer = Vec::new();
-        let mut ranges = Vec::new();
-        for (at, item) in items.iter().enumerate() {
+        // A batch is about as large as the one before.
+        let mut buffer = Vec::with_capacity(if self.mapper.is_some() { scratch.length } else { 0 });
+        let mut ranges = Vec::with_capacity(items.len());
+        for (at, mut item) in items.into_iter().enumerate() {
             let base = scopes.get(at).unwrap_or(base);
             let own;
-            let kept = match self.prepare(item, base, scratch) {
+            let kept = match self.prepare(&item, base, scratch) {
                 Ok(prepared) => prepared,
                 Err(failure) => {
-                    shaped.failed.push((self.unshaped(item), failure.about(item)));
+                    let failure = failure.about(&item);
+                    shaped.failed.push((self.unshaped(item), failure));
                     if self.leaves_failed {
                         continue;
                     }
@@ -127,8 +129,8 @@ impl Shaper {
                 }
             };
             let start = buffer.len();
-            if let Err(failure) = self.make(item, scope, scratch, &mut buffer) {
-                let failure = failure.about(item);
+            if let Err(failure) = self.make(&item, scope, scratch, &mut buffer) {
+                let failure = failure.about(&item);
                 buffer.truncate(start);
                 if self.leaves_invalid {
                     shaped.refused.push((self.unshaped(item), failure));
@@ -141,14 +143,18 @@ impl Shaper {
                 break;
             }
             ranges.push(start..buffer.len());
-            let unshaped = self.unshaped(item);
-            let taken = unshaped.taken.or_else(|| self.keeps_taken.then(|| Arc::new(item.current.clone())));
-            shaped.items.push(Item { row: None, taken, ..item.clone() });
+            item = self.unshaped(item);
+            item.row = None;
+            if self.keeps_taken && item.taken.is_none() {
+                item.taken = Some(Arc::new(item.current.clone()));
+            }
+            shaped.items.push(item);
             if self.vars.is_some() || !scopes.is_empty() {
                 shaped.scopes.push(scope.clone());
             }
         }
         if self.mapper.is_some() {
+            scratch.length = buffer.len() + buffer.len() / 8;
             let buffer = text_of(buffer);
             for (item, range) in shaped.items.iter_mut().zip(ranges) {
                 item.current = Json::new(buffer.slice_ref(buffer.get(range).unwrap_or_default()));
@@ -158,8 +164,8 @@ impl Shaper {
     }
 
     /// Returns a record as it came.
-    fn unshaped(&self, item: &Item) -> Item {
-        Item { taken: item.taken.clone().filter(|_| self.is_case), ..item.clone() }
+    fn unshaped(&self, item: Item) -> Item {
+        Item { taken: item.taken.filter(|_| self.is_case), ..item }
     }
 
     /// Computes the vars of one record, and tells whether it is kept.

@@ -118,7 +118,7 @@ fn shaped<'a>(
         let batch = batches.next().await?;
         let shaped = match batch {
             _ if !takes_all && site.frame.stop.is_stopped() => Err(Failure::interrupted()),
-            Ok(batch) => shaping.take(&batch.items, &[], batch.claim).await,
+            Ok(batch) => shaping.take(Arc::unwrap_or_clone(batch.items), &[], batch.claim).await,
             Err(failure) => Err(failure),
         };
         Some((shaped, (batches, shaping)))

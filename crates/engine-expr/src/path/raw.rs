@@ -20,19 +20,30 @@ pub struct Wanted {
 struct Branch {
     slot: Option<usize>,
     list: bool,
-    names: Vec<(Arc<str>, Self)>,
+    names: Vec<(Name, Self)>,
     indexes: Vec<(usize, Self)>,
 }
+
+/// The name of a member, with what tells it from most others.
+#[derive(Clone, Debug)]
+struct Name {
+    text: Arc<str>,
+    mark: Mark,
+}
+
+/// The length of a text and its first bytes: those of most names are all there are.
+type Mark = (usize, u64);
 
 /// Where the wanted values lie in the text of one record. Used again for the next record.
 #[derive(Clone, Debug, Default)]
 pub struct Slots {
     found: Vec<Range<usize>>,
+    /// Where in these the slots begin that are filled: for an item of the list, behind those of the items before it.
+    begin: usize,
     items: Vec<Range<usize>>,
     shape: Option<Start>,
     lists: usize,
     rows: Vec<Range<usize>>,
-    row: Vec<Range<usize>>,
 }
 
 /// A range that no value has: a value is at least one byte long.
@@ -52,7 +63,9 @@ impl Slots {
 
     /// Takes what was wanted of the items: for each of them the ranges of its slots, one after another. An empty range is a value that is missing.
     pub fn take_rows(&mut self) -> Vec<Range<usize>> {
-        std::mem::take(&mut self.rows)
+        // The next page has about as many.
+        let next = Vec::with_capacity(self.rows.len());
+        std::mem::replace(&mut self.rows, next)
     }
 
     /// Returns what stands where the wanted list was looked for; `None` if nothing does.
@@ -93,7 +106,10 @@ impl Wanted {
         let mut branch = &mut self.root;
         for segment in path {
             branch = match segment {
-                Segment::Name(name) => find_or_add(&mut branch.names, |known| known == name, || Arc::clone(name)),
+                Segment::Name(name) => {
+                    let new = || Name { text: Arc::clone(name), mark: mark(name.as_bytes(), 0..name.len()) };
+                    find_or_add(&mut branch.names, |known| known.text == *name, new)
+                }
                 Segment::Index(index) => {
                     let index = usize::try_from(*index).ok()?;
                     find_or_add(&mut branch.indexes, |known| *known == index, || index)
@@ -134,6 +150,7 @@ impl Wanted {
     ///
     /// Tells where the text is not JSON.
     pub fn fill(&self, record: &str, slots: &mut Slots) -> Result<(), JsonError> {
+        slots.begin = 0;
         slots.found.clear();
         slots.found.resize(self.slots, MISSING);
         slots.items.clear();
@@ -147,18 +164,50 @@ impl Wanted {
 }
 
 impl Wanted {
-    /// Finds what is wanted of the item at which the scanner stands, and adds it to the rows.
-    fn row(&self, scanner: &mut Scanner<'_>, slots: &mut Slots) -> Result<(), JsonError> {
-        // The row is a set of slots of its own for as long as it is filled.
-        let mut row = std::mem::take(&mut slots.row);
-        row.clear();
-        row.resize(self.slots, MISSING);
-        std::mem::swap(&mut row, &mut slots.found);
-        let filled = self.root.fill(scanner, slots, None);
-        std::mem::swap(&mut row, &mut slots.found);
-        slots.rows.extend_from_slice(&row);
-        slots.row = row;
+    /// Finds what is wanted of each item of the list at which the scanner stands.
+    fn rows(&self, scanner: &mut Scanner<'_>, slots: &mut Slots) -> Result<(), JsonError> {
+        // The rows are the slots for as long as they are filled.
+        std::mem::swap(&mut slots.rows, &mut slots.found);
+        let before = slots.begin;
+        let filled = scanner.list(|scanner| {
+            scanner.start()?;
+            let begin = scanner.at();
+            slots.begin = slots.found.len();
+            slots.found.resize(slots.begin + self.slots, MISSING);
+            self.root.fill(scanner, slots, None)?;
+            slots.items.push(begin..scanner.at());
+            Ok(())
+        });
+        slots.begin = before;
+        std::mem::swap(&mut slots.rows, &mut slots.found);
         filled
+    }
+}
+
+/// Returns what tells a name, at this place of a text, from most others.
+#[inline]
+fn mark(text: &[u8], name: Range<usize>) -> Mark {
+    let length = name.len();
+    let word = match text.get(name.start..).and_then(<[u8]>::first_chunk) {
+        // What follows the name is none of it.
+        Some(word) if length < 8 => u64::from_le_bytes(*word) & ((1 << (8 * length)) - 1),
+        Some(word) => u64::from_le_bytes(*word),
+        None => {
+            let mut word = [0; 8];
+            for (to, from) in word.iter_mut().zip(text.get(name).unwrap_or_default()) {
+                *to = *from;
+            }
+            u64::from_le_bytes(word)
+        }
+    };
+    (length, word)
+}
+
+impl Name {
+    /// Tells whether this is the name at a place of a text, of which the mark is given.
+    #[inline]
+    fn is(&self, mark: Mark, text: &[u8], name: &Range<usize>) -> bool {
+        self.mark == mark && (mark.0 <= 8 || text.get(name.clone()) == Some(self.text.as_bytes()))
     }
 }
 
@@ -187,7 +236,8 @@ impl Branch {
             _ => scanner.skip()?,
         }
         if let Some(slot) = self.slot {
-            slots.found[slot] = begin..scanner.at();
+            let at = slots.begin + slot;
+            slots.found[at] = begin..scanner.at();
         }
         Ok(())
     }
@@ -200,15 +250,18 @@ impl Branch {
     ) -> Result<(), JsonError> {
         // Records of one API have their members in one order, so the next wanted name is most often the one after the last.
         let mut next = 0;
+        // Which names came, as far as there are bits for them.
+        let mut seen = 0_u64;
         scanner.object_raw(|scanner, name| {
-            let raw = scanner.slice(name.clone());
-            let found = if memchr::memchr(b'\\', raw.as_bytes()).is_some() {
+            let found = if scanner.is_escaped() {
                 let name = scanner.unescape(name)?;
-                self.names.iter().position(|(known, _)| **known == *name)
+                self.names.iter().position(|(known, _)| *known.text == *name)
             } else {
+                let text = scanner.text().as_bytes();
+                let mark = mark(text, name.clone());
                 match self.names.get(next) {
-                    Some((known, _)) if **known == *raw => Some(next),
-                    _ => self.names.iter().position(|(known, _)| **known == *raw),
+                    Some((known, _)) if known.is(mark, text, &name) => Some(next),
+                    _ => self.names.iter().position(|(known, _)| known.is(mark, text, &name)),
                 }
             };
             let Some(at) = found else {
@@ -217,7 +270,11 @@ impl Branch {
             next = at + 1;
             let branch = &self.names[at].1;
             // A name that comes twice: the last one counts, with all that is below it.
-            branch.forget(slots);
+            let bit = u32::try_from(at).ok().and_then(|at| 1_u64.checked_shl(at)).unwrap_or(0);
+            if bit == 0 || seen & bit != 0 {
+                branch.forget(slots);
+            }
+            seen |= bit;
             branch.fill(scanner, slots, item)
         })
     }
@@ -236,15 +293,16 @@ impl Branch {
 
     /// Gathers the items of the list. There are no rows where the page itself wants something of single items.
     fn gather(&self, scanner: &mut Scanner<'_>, slots: &mut Slots, item: Option<&Wanted>) -> Result<(), JsonError> {
-        let item = item.filter(|_| self.indexes.is_empty());
+        if let Some(item) = item.filter(|_| self.indexes.is_empty()) {
+            return item.rows(scanner, slots);
+        }
         let mut index = 0;
         scanner.list(|scanner| {
             scanner.start()?;
             let begin = scanner.at();
-            match (self.indexes.iter().find(|(wanted, _)| *wanted == index), item) {
-                (Some((_, branch)), _) => branch.fill(scanner, slots, None)?,
-                (None, Some(item)) => item.row(scanner, slots)?,
-                (None, None) => scanner.skip()?,
+            match self.indexes.iter().find(|(wanted, _)| *wanted == index) {
+                Some((_, branch)) => branch.fill(scanner, slots, None)?,
+                None => scanner.skip()?,
             }
             index += 1;
             slots.items.push(begin..scanner.at());
@@ -265,7 +323,8 @@ impl Branch {
             branch.forget(slots);
         }
         if let Some(slot) = self.slot {
-            slots.found[slot] = MISSING;
+            let at = slots.begin + slot;
+            slots.found[at] = MISSING;
         }
     }
 }

@@ -24,7 +24,6 @@ impl Exchanges {
         attempt: &Attempt,
         ruling: Option<Ruling>,
     ) -> Result<Verdict, Failure> {
-        let (now, random) = (self.world.clock.now(), self.world.clock.random());
         let status = answer.status;
         let Some(ruling) = ruling else {
             if answer.is_success() {
@@ -48,6 +47,7 @@ impl Exchanges {
                 let refusal = Refusal { failure, meaning: Meaning::NotModified };
                 return Ok(Verdict::Done(Outcome::Refused(Box::new(refusal))));
             }
+            let (now, random) = (self.world.clock.now(), self.world.clock.random());
             let decision = match policy(asked)? {
                 Some(policy) => policy.decide(attempt, RetryOutcome::Answer(&answer), asked.scope, now, random)?,
                 None => Decision::GiveUp(GiveUp::NotRetried),
@@ -63,6 +63,7 @@ impl Exchanges {
             }
             ErrorAction::Skip => Ok(Verdict::Done(Outcome::Skipped)),
             ErrorAction::Retry => {
+                let (now, random) = (self.world.clock.now(), self.world.clock.random());
                 let policy = policy(asked)?.unwrap_or(engine_request::Retry::default().resolve(asked.scope)?);
                 match policy.again(attempt, RetryOutcome::Answer(&answer), ruling.wait, asked.scope, now, random)? {
                     Decision::After(wait) => Ok(Verdict::Again { wait, why: describe(&request, status) }),

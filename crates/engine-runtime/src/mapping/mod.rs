@@ -38,6 +38,8 @@ pub(crate) struct Mapper {
 pub(crate) struct Scratch {
     slots: Slots,
     names: Slots,
+    /// How many bytes the records of a batch may come to.
+    pub(crate) length: usize,
 }
 
 impl Scratch {
@@ -165,8 +167,14 @@ impl Mapper {
     ) -> Result<(), Failure> {
         let source = Source { text, item, base, above: None, value: OnceCell::new() };
         let mark = out.len();
-        let scope = self.needs.scope_with(base, item, names, &|slot| found.get(slot))?;
-        let mut run = Run { source: &source, scope: &scope, found };
+        let own;
+        let scope = if self.needs.is_nothing() {
+            base
+        } else {
+            own = self.needs.scope_with(base, item, names, &|slot| found.get(slot))?;
+            &own
+        };
+        let mut run = Run { source: &source, scope, found };
         if self.root.write(&mut run, out).is_ok() {
             return Ok(());
         }

@@ -40,9 +40,10 @@ impl Shaping {
     }
 
     /// Shapes a batch; `scopes` has one for each item, or is empty where all see the same.
-    pub(crate) async fn take(&mut self, items: &[Item], scopes: &[Scope], claim: Claim) -> Result<Shaped, Failure> {
+    pub(crate) async fn take(&mut self, items: Vec<Item>, scopes: &[Scope], claim: Claim) -> Result<Shaped, Failure> {
         let tally = Arc::clone(&self.site.tally);
-        tally.add(|counts| counts.read += items.len() as u64);
+        let count = items.len() as u64;
+        tally.add(|counts| counts.read += count);
         let mut shaped = self.shaper.shape(items, scopes, &self.site.base, &mut self.scratch);
         let dropped = shaped.dropped;
         tally.add(|counts| counts.dropped += dropped);

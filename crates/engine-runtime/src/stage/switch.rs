@@ -111,7 +111,7 @@ impl Switch {
         } else {
             for (case, items, scopes) in runs {
                 if let Some(branch) = self.cases.get_mut(case) {
-                    done.join(branch.take(&items, &scopes, claim.clone()).await?);
+                    done.join(branch.take(items, &scopes, claim.clone()).await?);
                 }
             }
         }
@@ -124,7 +124,7 @@ impl Switch {
         let mut parts = Vec::new();
         for (case, items, scopes) in runs {
             let Some(branch) = self.cases.get_mut(case) else { continue };
-            for batch in branch.prepare(&items, &scopes, claim.clone()).await? {
+            for batch in branch.prepare(items, &scopes, claim.clone()).await? {
                 if matches!(branch.stage, Stage::Each(_)) {
                     parts.extend(batch.split().into_iter().map(|part| (case, Part::ToDo(part))));
                 } else {
@@ -249,7 +249,7 @@ impl Branch {
         })
     }
 
-    async fn take(&mut self, items: &[Item], scopes: &[Scope], claim: Claim) -> Result<Done, Failure> {
+    async fn take(&mut self, items: Vec<Item>, scopes: &[Scope], claim: Claim) -> Result<Done, Failure> {
         let mut done = Done::default();
         for batch in self.prepare(items, scopes, claim).await? {
             done.join(self.pass(batch).await?);
@@ -258,7 +258,7 @@ impl Branch {
     }
 
     /// Shapes items, and gathers them where the case says so.
-    async fn prepare(&mut self, items: &[Item], scopes: &[Scope], claim: Claim) -> Result<Vec<Shaped>, Failure> {
+    async fn prepare(&mut self, items: Vec<Item>, scopes: &[Scope], claim: Claim) -> Result<Vec<Shaped>, Failure> {
         let shaped = self.shaping.take(items, scopes, claim).await.map_err(|failure| self.own(failure))?;
         match &mut self.gather {
             Some(gather) => gather.take(shaped),

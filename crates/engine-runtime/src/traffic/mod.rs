@@ -162,7 +162,9 @@ impl Traffic {
             None => Ok(1),
         });
         let costs = costs.collect::<Result<Vec<u32>, EvalError>>()?;
+        // Mostly nobody has to wait, and then nothing is made ready for it.
         let _turn = tokio::select! {
+            biased;
             turn = lane.turn.lock() => turn,
             () = asked.stop.stopped() => return Ok(None),
         };
@@ -183,6 +185,7 @@ impl Traffic {
                         [api.enter().await, own]
                     };
                     let places = tokio::select! {
+                        biased;
                         places = places => places,
                         () = asked.stop.stopped() => return Ok(None),
                     };
