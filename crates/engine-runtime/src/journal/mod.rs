@@ -13,6 +13,7 @@ mod store;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
@@ -53,6 +54,8 @@ struct Shared {
     wake: Notify,
     /// What was sent before the run was taken up again.
     acks: HashMap<String, Option<Effect>>,
+    /// Whether anything is written down as sent: only then is there something to forget with a page.
+    has_acks: AtomicBool,
     /// Ends the run where it can't be journaled any more, or somebody wants it to end.
     stop: Stop,
     failed: Mutex<Option<StateError>>,
@@ -139,7 +142,7 @@ impl Journal {
         let mut machine = shared.machine();
         let mut buffer = shared.buffer();
         let page = match &event {
-            Event::Delivered { page, .. } => Some(page.clone()),
+            Event::Delivered { page, .. } if shared.has_acks.load(Ordering::Relaxed) => Some(page.clone()),
             _ => None,
         };
         // An event is always JSON.
@@ -198,6 +201,7 @@ impl Journal {
             return Ok(());
         }
         let page = page_of(item);
+        self.0.has_acks.store(true, Ordering::Relaxed);
         self.write(|buffer| {
             buffer.changes.acks.push(Ack { key: key.to_owned(), page, effect });
             buffer.changes.durable |= durable;
@@ -385,6 +389,7 @@ impl Shared {
             kept,
             buffer: Mutex::default(),
             wake: Notify::new(),
+            has_acks: AtomicBool::new(!acks.is_empty()),
             acks,
             stop,
             failed: Mutex::default(),
