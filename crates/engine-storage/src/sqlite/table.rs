@@ -1,10 +1,13 @@
 //! A table of a database: which columns it has, and how it comes to have more.
 
+mod primary_key;
+
 use std::collections::HashMap;
 
 use engine_runtime::{ColumnType, SinkError};
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
 
+use self::primary_key::primary_key;
 use super::kind::Kind;
 use crate::identifier::{quoted, quoted_list};
 use crate::refusal;
@@ -42,11 +45,6 @@ pub(crate) struct TableColumn {
     pub(crate) kind: Kind,
     /// Whether the database makes numbers of texts in it.
     pub(crate) numeric: bool,
-}
-
-/// Defines a column that is the primary key.
-fn primary(column: &str) -> String {
-    format!("{} INTEGER PRIMARY KEY", quoted(column))
 }
 
 impl Table {
@@ -148,7 +146,7 @@ impl Table {
         let definition = |(name, kind): &(String, Kind)| {
             let is_primary = !self.exists && self.primary.as_ref() == Some(name) && kind.0 == ColumnType::Integer;
             if is_primary {
-                primary(name)
+                primary_key(name)
             } else {
                 format!("{} {}", quoted(name), kind.declared()).trim_end().to_owned()
             }
@@ -181,7 +179,7 @@ impl Table {
         if !self.create {
             return Err(refusal::not_to_be_widened(&column.name, &self.shown, column.kind, kind));
         }
-        self.take_primary(connection, &column.name)?;
+        self.take_primary_key(connection, &column.name)?;
         let (table, old, wide) = (self.sql(), quoted(&column.name), quoted(&format!("{} widened", column.name)));
         let indexes = self.indexes_of(connection, &column.name).map_err(|error| self.failed(&error))?;
         let drops = indexes.iter().map(|(name, _)| format!("DROP INDEX {}.{};", self.schema, quoted(name)));
@@ -206,59 +204,6 @@ impl Table {
         );
         connection.execute_batch(&sql).map_err(|error| self.failed(&error))?;
         self.refresh(connection)
-    }
-
-    /// Makes an index of a primary key that was made here, since what is one stays as it is. The table is made anew for it.
-    fn take_primary(&self, connection: &Connection, column: &str) -> Result<(), SinkError> {
-        let found = || -> rusqlite::Result<Option<String>> {
-            let sql = format!("SELECT sql FROM {}.sqlite_master WHERE type = 'table' AND name = ?1", self.schema);
-            let sql: Option<String> = connection.query_row(&sql, [&self.name], |row| row.get(0)).optional()?;
-            let sql = sql.unwrap_or_default();
-            let definition = sql.strip_prefix("CREATE TABLE ").and_then(|sql| sql.strip_prefix(&*quoted(&self.name)));
-            let plain = format!("{} {}", quoted(column), Kind(ColumnType::Integer).declared());
-            Ok(definition
-                .filter(|sql| sql.matches(&primary(column)).count() == 1)
-                .map(|sql| sql.replace(&primary(column), &plain)))
-        };
-        let Some(definition) = found().map_err(|error| self.failed(&error))? else { return Ok(()) };
-        let checks = connection.query_row("PRAGMA foreign_keys", [], |row| row.get::<_, bool>(0));
-        if checks.map_err(|error| self.failed(&error))? {
-            // What leads to its rows would go with them.
-            let text = format!(
-                "column `{column}` is the primary key of table `{}`, which is not made anew while `foreign_keys` are on",
-                self.shown
-            );
-            return Err(SinkError::new(text)
-                .help("take `foreign_keys` out of `pragmas` for one run, or give the rows another table"));
-        }
-        let rebuild = || -> rusqlite::Result<()> {
-            let beside: String = connection.query_row(
-                &format!(
-                    "SELECT coalesce(group_concat(sql, ';\n'), '') FROM {}.sqlite_master
-                     WHERE type IN ('index', 'trigger') AND tbl_name = ?1 AND sql IS NOT NULL",
-                    self.schema
-                ),
-                [&self.name],
-                |row| row.get(0),
-            )?;
-            // Views go on to name the table that they name.
-            let legacy: bool = connection.query_row("PRAGMA legacy_alter_table", [], |row| row.get(0))?;
-            connection.pragma_update(None, "legacy_alter_table", true)?;
-            let (table, new) = (self.sql(), quoted(&format!("{} made anew", self.name)));
-            let made = connection.execute_batch(&format!(
-                "CREATE TABLE {schema}.{new}{definition};
-                 INSERT INTO {schema}.{new} SELECT * FROM {table};
-                 DROP TABLE {table};
-                 ALTER TABLE {schema}.{new} RENAME TO {name};
-                 {beside}",
-                schema = self.schema,
-                name = quoted(&self.name),
-            ));
-            connection.pragma_update(None, "legacy_alter_table", legacy)?;
-            made
-        };
-        rebuild().map_err(|error| self.failed(&error))?;
-        self.make_unique(connection, &[column.to_owned()])
     }
 
     /// Returns the indexes that were made over a column, with the SQL that makes them.
