@@ -267,6 +267,13 @@ impl Call {
         // What is refused is looked at, not sent again; only a token is renewed.
         endpoint.errors.retain(|rule| rule.action == Some(ErrorAction::RefreshAuth));
         endpoint.errors.push(ErrorRule { action: Some(ErrorAction::Accept), ..ErrorRule::default() });
+        if once.body.is_some() {
+            // What the spec would send need not be made, nor given what it is made of.
+            endpoint.body = None;
+            for (_, param) in endpoint.params.iter_mut() {
+                param.required = None;
+            }
+        }
         let endpoint = Arc::new(endpoint);
         let mut plan = Plan::clone(plan);
         for known in &mut plan.endpoints {

@@ -98,6 +98,14 @@ fn once(arguments: &Call, plan: &Plan) -> Result<Once, Failure> {
             (None, None) => failure,
         });
     }
+    let is_given = |name: &str| arguments.param.iter().any(|pair| pair.split('=').next() == Some(name));
+    let required = plan.endpoint(id).map(|endpoint| endpoint.required_params().map(str::to_owned).collect::<Vec<_>>());
+    let required = required.filter(|_| arguments.body.is_none());
+    if let Some(name) = required.unwrap_or_default().iter().find(|name| !is_given(name)) {
+        return Err(
+            Failure::usage(format!("`{id}` needs the param `{name}`")).help(format!("give it by `--param {name}=…`"))
+        );
+    }
     let params = arguments.param.iter().map(|pair| pair_of(pair, '=', "--param name=value"));
     let params = params.map(|pair| pair.map(|(name, value)| (name, Value::from(value))));
     Ok(Once {

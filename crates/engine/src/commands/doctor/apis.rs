@@ -13,6 +13,7 @@ use engine_source::Finding;
 use super::line::Line;
 use super::{Patient, all_steps, spoken, until};
 use crate::failure::Failure;
+use crate::report::counted;
 
 /// How many seconds before its end a certificate is told of: two weeks.
 const SOON: i64 = 14 * 86400;
@@ -218,7 +219,11 @@ async fn reads(patient: &Patient, api: &str, section: &str, tell: &mut Tell<'_>)
                 (_, Some(Ok(records)), more) => {
                     let more = if matches!(more, Some(Ok(true))) { ", and more pages" } else { "" };
                     let total = called.total.map(|total| format!(" of {total}")).unwrap_or_default();
-                    let found = format!("{}, {records}{total} records in {}{more}", called.status, millis(called.took));
+                    let records = match total.as_str() {
+                        "" => counted(usize::try_from(*records).unwrap_or(usize::MAX), "record"),
+                        _ => format!("{records}{total} records"),
+                    };
+                    let found = format!("{}, {records} in {}{more}", called.status, millis(called.took));
                     Line::ok(section, &what, &found)
                 }
                 (_, None, _) => Line::ok(section, &what, &format!("{} in {}", called.status, millis(called.took))),

@@ -8,13 +8,33 @@ use engine_source::{Kind, Node, Style as Written};
 use super::secret::is_literal_secret;
 use crate::terminal::{Look, Style};
 
+/// The sections in the order in which people read them; what is imported would come first otherwise.
+const SECTIONS: [&str; 13] = [
+    "version",
+    "name",
+    "description",
+    "inputs",
+    "secrets",
+    "vars",
+    "apis",
+    "mappings",
+    "sinks",
+    "triggers",
+    "steps",
+    "on_failure",
+    "finally",
+];
+
 /// In which column the places stand.
 const COLUMN: usize = 64;
 
 /// Writes the merged spec as YAML.
 pub(super) fn render(merged: &Merged, look: Look) -> String {
     let mut writer = Writer { merged, look, text: String::new(), path: Vec::new() };
-    for entry in merged.root.entries().iter().filter(|entry| &*entry.key.text != "imports") {
+    let mut entries: Vec<_> = merged.root.entries().iter().filter(|entry| &*entry.key.text != "imports").collect();
+    let place = |name: &str| SECTIONS.iter().position(|section| *section == name).unwrap_or(SECTIONS.len());
+    entries.sort_by_key(|entry| place(&entry.key.text));
+    for entry in entries {
         writer.entry(&entry.key.text, &entry.value, 0);
     }
     writer.text

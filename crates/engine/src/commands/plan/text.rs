@@ -250,7 +250,7 @@ impl Page {
             self.named("expect", expect);
         }
         self.fields("extract", &step.extract);
-        self.named("items", &at_once(step));
+        self.items(step);
         for block in step.blocks.iter().filter(|block| block.title == "on error") {
             self.depth += 1;
             let title = self.look.paint(Style::Cyan, "on error");
@@ -261,6 +261,21 @@ impl Page {
         }
         if let Some(stream) = stream(step) {
             self.named("stream", &stream);
+        }
+    }
+
+    /// Says how many items are worked on at once, and what becomes of one that fails. A case that says nothing leaves it to its step.
+    fn items(&mut self, step: &StepDescription) {
+        let is_case = step.path.rsplit('/').nth(1) == Some("switch");
+        let says_nothing = step.concurrency == "1" && step.on_error == "fail";
+        let has_source = step.for_each.is_some() || !step.reads.is_empty() || step.reads_sink.is_some();
+        if is_case && says_nothing {
+            return;
+        }
+        if has_source || is_case || !says_nothing {
+            self.named("items", &at_once(step));
+        } else {
+            self.named("on error", &step.on_error);
         }
     }
 

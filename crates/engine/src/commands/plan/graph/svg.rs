@@ -13,14 +13,16 @@ const CHARACTER: f64 = 7.4;
 const HEIGHT: f64 = 46.0;
 /// How much room is between two nodes of a column.
 const ROW: f64 = 24.0;
-/// How much room is between two columns, in which the lines and their labels are.
-const GAP: f64 = 110.0;
+/// How much room is between two columns, beside that of the longest label.
+const GAP: f64 = 64.0;
 /// How much room is around the whole.
 const MARGIN: f64 = 24.0;
 /// How much room the name of the flow has.
 const TITLE: f64 = 36.0;
 /// How long a text in a node may be.
 const LONGEST: usize = 34;
+/// How long a label may be.
+const LABEL: usize = 24;
 
 const STYLE: &str = "\
   text { font: 13px ui-sans-serif, system-ui, 'Segoe UI', 'DejaVu Sans', sans-serif; fill: #1f2430; }
@@ -42,6 +44,8 @@ struct Place {
     left: f64,
     top: f64,
     width: f64,
+    /// How much room is before it.
+    gap: f64,
 }
 
 /// Draws a graph.
@@ -81,19 +85,28 @@ fn places(graph: &Graph, layers: &Layers) -> (Vec<Place>, f64, f64) {
     };
     let highest = layers.0.iter().map(|column| column_height(column.len())).fold(0.0, f64::max);
     let mut left = MARGIN;
+    let mut gap = 0.0;
     for column in &layers.0 {
+        if left > MARGIN {
+            let into = graph.edges.iter().filter(|edge| column.contains(&edge.to));
+            gap = GAP + into.map(|edge| label_width(&edge.label)).fold(24.0, f64::max);
+            left += gap;
+        }
         let width = column.iter().filter_map(|node| graph.nodes.get(*node)).map(node_width).fold(0.0, f64::max);
         let mut top = MARGIN + TITLE + (highest - column_height(column.len())) / 2.0;
         for node in column {
             if let Some(place) = places.get_mut(*node) {
-                *place = Place { left, top, width };
+                *place = Place { left, top, width, gap };
             }
             top += HEIGHT + ROW;
         }
-        left += width + GAP;
+        left += width;
     }
-    let title = 0.0_f64.max(left - GAP + MARGIN);
-    (places, title.max(2.0 * MARGIN + 200.0), highest + 2.0 * MARGIN + TITLE)
+    (places, (left + MARGIN).max(2.0 * MARGIN + 200.0), highest + 2.0 * MARGIN + TITLE)
+}
+
+fn label_width(label: &str) -> f64 {
+    u32::try_from(short(label, LABEL).width()).map_or(0.0, f64::from) * 6.2 + 8.0
 }
 
 fn node_width(node: &Node) -> f64 {
@@ -102,7 +115,7 @@ fn node_width(node: &Node) -> f64 {
 }
 
 fn draw_node(text: &mut String, node: &Node, place: Place) {
-    let Place { left, top, width } = place;
+    let Place { left, top, width, gap: _ } = place;
     let (right, bottom) = (left + width, top + HEIGHT);
     match node.kind {
         Kind::Step => {
@@ -174,10 +187,14 @@ fn line(text: &mut String, labels: &mut String, from: Place, to: Place, label: &
     if label.is_empty() {
         return;
     }
-    let label = short(label, 18);
+    let label = short(label, LABEL);
     // Near the end that it belongs to, so that labels of lines from one node do not lie on each other.
-    let (x, y) = if is_forward { (x2 - GAP * 0.52, y1 + (y2 - y1) * 0.62) } else { (x1 - 44.0, f64::midpoint(y1, y2)) };
-    let width = u32::try_from(label.width()).map_or(0.0, f64::from) * 6.2 + 8.0;
+    let (x, y) = if is_forward {
+        (x2 - to.gap / 2.0, y1 + (y2 - y1) * if x2 - x1 > to.gap + 1.0 { 0.9 } else { 0.5 })
+    } else {
+        (x1 - 44.0, f64::midpoint(y1, y2))
+    };
+    let width = label_width(&label);
     _ = writeln!(
         labels,
         "<rect class=\"halo\" x=\"{:.1}\" y=\"{:.1}\" width=\"{width:.1}\" height=\"15\" rx=\"3\"/><text class=\"label\" x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>",
