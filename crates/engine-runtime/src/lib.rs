@@ -46,6 +46,7 @@ mod record;
 mod recorder;
 mod redirect;
 mod report;
+mod results;
 mod retry;
 mod run;
 mod secrets;
@@ -93,6 +94,7 @@ pub use crate::once::{Called, Hop, Meaning, Once, Recipe, Shown, call_once, reci
 pub use crate::record::Record;
 pub use crate::recorder::{Found, RecordedExchange, RecordedRun, Recorder, Replayed};
 pub use crate::report::{Counts, Event, Observer, RunReport, Status, StepReport, WaitingFor};
+pub use crate::results::Results;
 pub use crate::retry::{Refused, Retry};
 pub use crate::run::{RunOptions, run};
 pub use crate::sink::{

@@ -22,6 +22,7 @@ use crate::letters::{DeadLetters, StoredLetters};
 use crate::machine::{self, Part, Shape};
 use crate::recorder::{RecordedRun, Recorder, Replayed};
 use crate::report::{Event, Observer, RunReport, Status};
+use crate::results::Results;
 use crate::retry::Retry;
 use crate::secrets::SecretsFrom;
 use crate::sink::Sinks;
@@ -63,6 +64,8 @@ pub struct RunOptions {
     pub recorder: Option<Arc<dyn Recorder>>,
     /// What the run is given, where its exchanges come from a recording.
     pub replayed: Option<Arc<Replayed>>,
+    /// Takes what the steps have come to, for who waits for the end of the run.
+    pub results: Option<Results>,
     /// How the run is written down, so that it is gone on with where it breaks off; if it is.
     pub journaling: Option<Journaling>,
 }
@@ -169,6 +172,11 @@ pub async fn run(
     let make = |part, base| Ok(Frame::top(&context, part, base, Stop::new()));
     let ending = Ending { frame: &frame, make: &make };
     let mut failures = ending.run(failed.into_iter().chain(saved).collect(), &stop).await;
+    if let Some(results) = &context.options.results
+        && let Ok(scope) = frame.scope_after(&context.base)
+    {
+        results.set(scope.get("steps").cloned().unwrap_or_default());
+    }
     context.exchanges.settle().await;
     if let Some((retry, removing)) = removing {
         failures.extend(retry.end(removing).await.err());
