@@ -8,8 +8,10 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
+use crate::dispatch;
 use crate::flows::{self, Shelf};
 use crate::log::Notice;
+use crate::metrics;
 use crate::schedule;
 use crate::server::Server;
 use crate::webhook::{self, Intake};
@@ -33,6 +35,7 @@ pub async fn serve(server: Arc<Server>, serving: Serving) -> bool {
     if let Ok(address) = listener.local_addr() {
         server.log.notice(Notice::Listening { address });
     }
+    tasks.spawn(dispatch::dispatch(Arc::clone(&server)));
     tasks.spawn(schedule::tick(Arc::clone(&server)));
     tasks.spawn(flows::follow(Arc::clone(&server), shelf, reload));
     tasks.spawn(listen(Arc::clone(&server), listener));
@@ -67,5 +70,5 @@ async fn listen(server: Arc<Server>, listener: TcpListener) {
 /// Puts together what answers requests.
 fn router(server: &Arc<Server>) -> Router {
     let intake = Arc::new(Intake::new(Arc::clone(server)));
-    Router::new().merge(webhook::routes(intake))
+    webhook::routes(intake).merge(metrics::routes(server, &server.metrics))
 }

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use engine_runtime::{Clock, EventStore, Sinks, StateStore, Stop};
 use tokio::sync::Notify;
 
+use crate::dispatch::Endings;
 use crate::flows::Flows;
 use crate::log::Log;
+use crate::metrics::Metrics;
 
 /// What everything that serves shares.
 pub struct Server {
@@ -22,6 +24,8 @@ pub struct Server {
     pub sinks: Arc<dyn Sinks>,
     /// Who is told what happens.
     pub log: Arc<dyn Log>,
+    /// What is counted for those who watch.
+    pub metrics: Arc<Metrics>,
     /// How much happens at once.
     pub limits: Limits,
     /// Who this process is among those that share the state.
@@ -30,6 +34,8 @@ pub struct Server {
     pub stop: Stop,
     /// Told whenever an event was put into the inbox, so that nobody has to look for it again and again.
     pub arrived: Arc<Notify>,
+    /// Who waits for the ends of events.
+    pub endings: Endings,
 }
 
 /// How much happens at once.

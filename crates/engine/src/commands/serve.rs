@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use engine_runtime::{Clock, Kind, StateError, Stop, SystemClock};
-use engine_server::{Flows, Ground, Holder, Limits, OpenError, Server, Serving, Shelf};
+use engine_server::{Endings, Flows, Ground, Holder, Limits, Metered, Metrics, OpenError, Server, Serving, Shelf};
 use engine_storage::Storage;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
@@ -67,6 +67,7 @@ fn serve(arguments: &Serve, terminal: &Terminal) -> Result<Status, Failure> {
             Failure::failed(format!("cannot listen on {}: {error}", arguments.listen))
                 .help("take another address by `--listen`")
         })?;
+        let metrics = Arc::new(Metrics::default());
         let (stop, reload) = (Stop::new(), Arc::new(Notify::new()));
         let server = Arc::new(Server {
             flows: Flows::new(flows),
@@ -74,11 +75,13 @@ fn serve(arguments: &Serve, terminal: &Terminal) -> Result<Status, Failure> {
             state: state as _,
             clock,
             sinks: Arc::new(Storage::new()),
-            log,
+            log: Arc::new(Metered::new(log, Arc::clone(&metrics))),
+            metrics,
             limits: Limits { runs: arguments.max_runs, runs_per_flow: arguments.max_runs_per_flow },
             holder: Holder { name: holder::holder(), lives: holder::lives },
             stop: stop.clone(),
             arrived: Arc::default(),
+            endings: Endings::default(),
         });
         tokio::spawn(interrupts(stop));
         tokio::spawn(hang_ups(Arc::clone(&reload)));
