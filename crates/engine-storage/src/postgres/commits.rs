@@ -6,19 +6,32 @@ use engine_runtime::Unit;
 use tokio_postgres::Client;
 
 use super::failure::Failure;
-use super::session::LOCKS;
+use super::session::{LOCKS, Session};
 use crate::identifier::quoted;
 
 /// The table, which runs of all flows share.
 const TABLE: &str = "_engine_commits";
 
 /// Keeps units, within the transaction that writes their rows.
-pub(super) async fn keep(client: &Client, schema: &str, units: &[Unit]) -> Result<(), Failure> {
+pub(super) async fn keep(session: &mut Session, schema: &str, units: &[Unit]) -> Result<(), Failure> {
     let table = named(schema);
-    if let Some(unit) = units.first() {
-        let hold = "SELECT pg_advisory_xact_lock_shared($1, hashtext($2))";
-        client.execute(hold, &[&LOCKS, &held(&unit.run)]).await?;
+    if !session.keeps_units {
+        make(session.client(), schema, &table).await?;
+        session.keeps_units = true;
     }
+    // Whoever asks which units there are waits for those that are about to be committed.
+    let keep = format!(
+        "WITH held AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared($5, hashtext($6)))
+         INSERT INTO {table} (run, step, page, items) SELECT $1, $2, $3, $4 FROM held"
+    );
+    let statement = session.statement(&keep).await?;
+    for Unit { run, step, page, items } in units {
+        session.client().execute(&statement, &[run, step, page, items, &LOCKS, &held(run)]).await?;
+    }
+    Ok(())
+}
+
+async fn make(client: &Client, schema: &str, table: &str) -> Result<(), Failure> {
     if !is_there(client, schema).await? {
         // Of two who make it at once one waits, and finds it made.
         lock(client).await?;
@@ -34,11 +47,6 @@ pub(super) async fn keep(client: &Client, schema: &str, units: &[Unit]) -> Resul
                 )"
             ))
             .await?;
-    }
-    let statement =
-        client.prepare(&format!("INSERT INTO {table} (run, step, page, items) VALUES ($1, $2, $3, $4)")).await?;
-    for unit in units {
-        client.execute(&statement, &[&unit.run, &unit.step, &unit.page, &unit.items]).await?;
     }
     Ok(())
 }

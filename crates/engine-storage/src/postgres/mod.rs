@@ -469,7 +469,7 @@ impl Writer {
         };
         written.map_err(|failure| self.of_row(failure, &page, attempt))?;
         if !units.is_empty() {
-            commits::keep(session.client(), self.table.schema(), units).await?;
+            commits::keep(session, self.table.schema(), units).await?;
         }
         Ok(())
     }

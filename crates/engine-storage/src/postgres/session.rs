@@ -34,6 +34,8 @@ pub(super) struct Session {
     statements: HashMap<String, Statement>,
     /// What the table in which rows wait was made for.
     waiting: Option<String>,
+    /// Whether the table is there that keeps what runs have written.
+    pub(super) keeps_units: bool,
 }
 
 /// Of which part of a page the database says something, if the parts went one by one.
@@ -41,7 +43,7 @@ type Refusal = (Option<usize>, Failure);
 
 impl Session {
     pub(super) fn new(connection: Connection) -> Self {
-        Self { connection, statements: HashMap::new(), waiting: None }
+        Self { connection, statements: HashMap::new(), waiting: None, keeps_units: false }
     }
 
     pub(super) fn client(&self) -> &Client {
@@ -52,6 +54,7 @@ impl Session {
     pub(super) fn forget(&mut self) {
         self.statements.clear();
         self.waiting = None;
+        self.keeps_units = false;
     }
 
     pub(super) async fn close(self) {
@@ -187,7 +190,8 @@ impl Session {
         copying.end().await
     }
 
-    async fn statement(&mut self, sql: &str) -> Result<Statement, Failure> {
+    /// Prepares a statement, once in a session.
+    pub(super) async fn statement(&mut self, sql: &str) -> Result<Statement, Failure> {
         if let Some(known) = self.statements.get(sql) {
             return Ok(known.clone());
         }
