@@ -300,7 +300,7 @@ impl Reader {
         left: &mut u64,
         progress: &mut Progress,
     ) -> Result<Passed, Failure> {
-        let Pass { asker, reader, parent, claim, log, place: read_at, count: pages, sender } = *pass;
+        let Pass { asker, reader, parent, claim, log, place: read_at, count: came, sender } = *pass;
         let read = asker.read;
         let endpoint = &read.endpoint;
         let first = asker.base.with("params", asker.params.clone());
@@ -379,7 +379,7 @@ impl Reader {
                 None => (claim.clone(), None),
             };
             // A page that is written down keeps its number when the run is taken up again; others come anew from the first on.
-            let ordinal = page.as_ref().map_or_else(|| pages.fetch_add(1, Ordering::Relaxed) + 1, |page| page.ordinal);
+            let ordinal = page.as_ref().map_or_else(|| came.fetch_add(1, Ordering::Relaxed) + 1, |page| page.ordinal);
             let origin = Arc::new(Origin {
                 stream: Arc::clone(&stream),
                 page,

@@ -129,7 +129,9 @@ impl Machine {
             Event::Writing { file, extent, units } => {
                 let tail = &mut self.files.entry(file).or_default().tail;
                 // Pages are written one after another.
-                tail.iter_mut().for_each(|known| known.extent.stands = true);
+                for known in tail.iter_mut() {
+                    known.extent.stands = true;
+                }
                 tail.push(WrittenExtent { extent, units });
                 Vec::new()
             }
@@ -138,7 +140,9 @@ impl Machine {
                 if !is_there {
                     tail.pop();
                 }
-                tail.iter_mut().for_each(|known| known.extent.stands = true);
+                for known in tail {
+                    known.extent.stands = true;
+                }
                 Vec::new()
             }
             Event::Missing { file, pages } => {
