@@ -3,43 +3,55 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use engine_expr::Value;
 use engine_runtime::{EventStatus, EventStore};
 use tokio::select;
 
+use crate::dispatch::Watch;
 use crate::server::Server;
 
 /// How an event has ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum Ending {
-    /// Its run has come to its end.
-    Done,
+    /// Its run has come to its end; `steps` of it are known where it ran here, and just now.
+    Done {
+        /// What `steps` is.
+        steps: Value,
+    },
     /// It was given up.
     Dead,
     /// It goes on.
     Late,
 }
 
-/// How long to wait before looking again, at first and at most.
-const LOOKS: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(500));
+/// How often the inbox is looked at: another process may run the event.
+const LOOK: Duration = Duration::from_secs(1);
 
-/// Waits for the end of an event's run, which another process may run.
-pub(super) async fn wait(server: &Server, id: &str, most: Duration) -> Ending {
+/// Waits for the end of an event's run.
+pub(super) async fn wait(server: &Server, watch: &mut Watch<'_>, id: &str, most: Duration) -> Ending {
     let mut late = server.clock.sleep(most);
-    let mut pause = LOOKS.0;
+    if let Some(ending) = look(&server.events, id).await {
+        return ending;
+    }
     loop {
-        if let Some(ending) = look(&server.events, id).await {
-            return ending;
-        }
         select! {
-            () = server.clock.sleep(pause) => pause = (pause * 2).min(LOOKS.1),
-            () = &mut late => return look(&server.events, id).await.unwrap_or(Ending::Late),
+            finished = watch.ended() => return match finished.error {
+                None => Ending::Done { steps: finished.steps },
+                Some(_) => Ending::Dead,
+            },
+            () = server.clock.sleep(LOOK) => {
+                if let Some(ending) = look(&server.events, id).await {
+                    return ending;
+                }
+            }
+            () = &mut late => return Ending::Late,
         }
     }
 }
 
 async fn look(events: &Arc<dyn EventStore>, id: &str) -> Option<Ending> {
     match events.find_event(id).await.ok()??.status {
-        EventStatus::Done => Some(Ending::Done),
+        EventStatus::Done => Some(Ending::Done { steps: Value::Null }),
         EventStatus::Dead => Some(Ending::Dead),
         EventStatus::Waiting | EventStatus::Running => None,
     }

@@ -23,6 +23,7 @@ use super::rate::Rates;
 use super::request::{check_headers, read_body};
 use super::table::{Found, Table};
 use super::{Hook, Webhook, challenge};
+use crate::dispatch::Watch;
 use crate::flows::FlowSet;
 use crate::log::Notice;
 use crate::server::Server;
@@ -176,10 +177,14 @@ impl Intake {
             inputs: b"{}".to_vec(),
             body: event.kept(),
         };
+        // Whoever waits for the end of a run does so before it can begin.
+        let watch = answered.is_none().then(|| self.server.endings.watch(&new.id));
+        let kept = new.id.clone();
         let id = self.keep(new).await?;
-        let mut response = match answered {
-            Some(response) => response,
-            None => self.finished(hook, &id, &scope).await,
+        let mut response = match (answered, watch) {
+            (Some(response), _) => response,
+            (None, Some(mut watch)) if id == kept => self.finished(hook, &mut watch, &id, &scope).await,
+            (None, _) => self.finished(hook, &mut self.server.endings.watch(&id), &id, &scope).await,
         };
         if let Ok(id) = HeaderValue::from_str(&id) {
             response.headers_mut().insert("engine-event", id);
@@ -240,12 +245,19 @@ impl Intake {
     }
 
     /// Answers once the run is done, or goes on for too long.
-    async fn finished(&self, hook: &Hook, id: &str, scope: &Scope) -> Response {
+    async fn finished(&self, hook: &Hook, watch: &mut Watch<'_>, id: &str, scope: &Scope) -> Response {
         let known = |status| answer::of_value(status, Some(&Value::object([("event", Value::from(id))])));
-        match endings::wait(&self.server, id, hook.ready.timeout).await {
-            Ending::Done => match hook.spec().map(|spec| respond(spec, scope)) {
+        match endings::wait(&self.server, watch, id, hook.ready.timeout).await {
+            Ending::Done { steps } => match hook.spec().map(|spec| respond(spec, &scope.with("steps", steps.clone()))) {
                 Some(Ok(response)) => response,
-                _ => known(StatusCode::OK),
+                // Nothing is known here of the steps of a run that another process has run, or that was done before.
+                _ if steps.is_null() => known(StatusCode::OK),
+                Some(Err(error)) => {
+                    let message = format!("the answer can't be made: {}", error.message);
+                    self.refused(hook, &hook.flow.given.redactor.redact(&message));
+                    known(StatusCode::OK)
+                }
+                None => known(StatusCode::OK),
             },
             Ending::Late => known(StatusCode::ACCEPTED),
             Ending::Dead => Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the run failed").into_response(),

@@ -139,10 +139,12 @@ impl Setup {
             clock: Arc::clone(&clock) as _,
             sinks: Arc::new(NoSinks),
             log: Arc::clone(&told) as _,
+            metrics: Arc::default(),
             limits: Limits::default(),
             holder: Holder { name: "me".to_owned(), lives: |_| None },
             stop: Stop::new(),
             arrived: Arc::new(Notify::new()),
+            metrics: Arc::default(),
             endings: crate::dispatch::Endings::default(),
         });
         Self { intake: Intake::new(Arc::clone(&server)), server, state, clock, transport, told }
