@@ -403,8 +403,10 @@ impl Reader {
                 && *left > 0
                 && let Some(part) = deliveries.next().await
             {
-                let mut items = Vec::new();
-                for (json, row) in part.map_err(told)?.into_json(usize::try_from(taken - seen).unwrap_or(usize::MAX)) {
+                let part = part.map_err(told)?;
+                let most = part.len().min(taken - seen);
+                let mut items = Vec::with_capacity(usize::try_from(most).unwrap_or(0));
+                for (json, row) in part.into_json(usize::try_from(taken - seen).unwrap_or(usize::MAX)) {
                     seen += 1;
                     if *left > 0 && progress.keep(json.text()).map_err(told)? {
                         *left -= 1;
