@@ -40,7 +40,9 @@ impl Stand {
         let left = Arc::clone(&answers);
         let server = EchoServer::start(move |received| {
             let headers = vec![("Content-Type", "application/json".to_owned())];
-            (200, headers, answer(received, &left).to_string().into_bytes())
+            let is_refused = received.target() == "/refusals" && order(received).is_multiple_of(4);
+            let body = answer(received, &left).to_string().into_bytes();
+            (if is_refused { 409 } else { 200 }, headers, body)
         });
         Self { folder, server, answers }
     }
@@ -132,6 +134,7 @@ apis:
         query: {at: "{{ now() }}"}
         records: $.orders
         paginate: {type: cursor, next: $.next}
+      refuse: {request: POST /refusals, timeout: 60s, idempotency: {in: header.Idempotency-Key}}
       push:
         request: POST /pushes
         timeout: 60s
@@ -210,4 +213,27 @@ fn an_order_is_pushed_under_one_key_though_its_page_is_asked_for_by_another_url(
     let distinct: BTreeSet<&String> = pages.iter().collect();
     assert!(pages.len() as u64 > ORDERS / PAGE, "no page was read again");
     assert_eq!(distinct.len(), pages.len(), "a page was asked for by the same URL: {pages:?}");
+}
+
+#[test]
+fn lines_of_steps_that_undo_are_not_lost() {
+    let steps = r#"
+steps:
+  - {id: orders, read: shop.list, map: {id: $.id}}
+  - id: pushed
+    for_each: orders
+    call: {endpoint: shop.refuse, body: {json: {order: "{{ item.id }}"}}}
+    on_error: {action: skip, steps: [{map: {id: "{{ item.id }}", by: undone}, write: lines}]}
+"#;
+    let stand = Stand::new(&format!("{HEAD}{steps}"));
+    stand.run_into_silence();
+    let finished = stand.engine().finish();
+    assert_eq!(finished.status, Some(3), "{}", finished.stderr());
+    let lines = stand.lines("out/lines.jsonl");
+    for id in (1..=ORDERS).filter(|id| id.is_multiple_of(4)) {
+        let times = lines.get(&json!({"id": id, "by": "undone"}).to_string()).copied().unwrap_or_default();
+        // What the page that was under way had undone is undone once more.
+        let most = if id == PUSHED as u64 { 2 } else { 1 };
+        assert!((1..=most).contains(&times), "{id}: {lines:?}");
+    }
 }
