@@ -8,6 +8,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
+use crate::api::{self, Access};
 use crate::dispatch;
 use crate::flows::{self, Shelf};
 use crate::log::Notice;
@@ -26,11 +27,13 @@ pub struct Serving {
     pub reload: Arc<Notify>,
     /// How long it may take to end, once it is asked to.
     pub end_within: Duration,
+    /// Who may ask the management API; nobody where there is none.
+    pub access: Option<Access>,
 }
 
 /// Serves until the server is asked to end, and all has come to its end; tells whether it has in time.
 pub async fn serve(server: Arc<Server>, serving: Serving) -> bool {
-    let Serving { shelf, listener, reload, end_within } = serving;
+    let Serving { shelf, listener, reload, end_within, access } = serving;
     let mut tasks = JoinSet::new();
     if let Ok(address) = listener.local_addr() {
         server.log.notice(Notice::Listening { address });
@@ -38,7 +41,7 @@ pub async fn serve(server: Arc<Server>, serving: Serving) -> bool {
     tasks.spawn(dispatch::dispatch(Arc::clone(&server)));
     tasks.spawn(schedule::tick(Arc::clone(&server)));
     tasks.spawn(flows::follow(Arc::clone(&server), shelf, reload));
-    tasks.spawn(listen(Arc::clone(&server), listener));
+    tasks.spawn(listen(Arc::clone(&server), listener, access));
     tokio::select! {
         () = server.stop.stopped() => {}
         // Each of them goes on until the server is to end; one that does not has failed, and the others would go on without it.
@@ -58,17 +61,21 @@ pub async fn serve(server: Arc<Server>, serving: Serving) -> bool {
 }
 
 /// Answers requests until the server is to end; those that are there then are answered still.
-async fn listen(server: Arc<Server>, listener: TcpListener) {
+async fn listen(server: Arc<Server>, listener: TcpListener, access: Option<Access>) {
     let stop = server.stop.clone();
     let ended =
-        axum::serve(listener, router(&server)).with_graceful_shutdown(async move { stop.stopped().await }).await;
+        axum::serve(listener, router(&server, access)).with_graceful_shutdown(async move { stop.stopped().await }).await;
     if let Err(error) = ended {
         server.log.notice(Notice::Trouble { message: &format!("requests are not taken any more: {error}") });
     }
 }
 
 /// Puts together what answers requests.
-fn router(server: &Arc<Server>) -> Router {
+fn router(server: &Arc<Server>, access: Option<Access>) -> Router {
     let intake = Arc::new(Intake::new(Arc::clone(server)));
-    webhook::routes(intake).merge(metrics::routes(server, &server.metrics))
+    let router = webhook::routes(intake).merge(metrics::routes(server, &server.metrics));
+    match access {
+        Some(access) => router.merge(api::routes(server, access)),
+        None => router,
+    }
 }

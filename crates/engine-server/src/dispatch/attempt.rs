@@ -100,6 +100,7 @@ impl Attempt {
             trigger: Some(trigger.unwrap_or_default()),
             run_id: Some(event.id.clone()),
             results,
+            recorder: Some(server.metrics.requests(flow.name())),
             journaling: Some(Journaling {
                 spec: flow.file.display().to_string(),
                 holder: server.holder.name.clone(),

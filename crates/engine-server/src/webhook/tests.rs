@@ -139,7 +139,6 @@ impl Setup {
             clock: Arc::clone(&clock) as _,
             sinks: Arc::new(NoSinks),
             log: Arc::clone(&told) as _,
-            metrics: Arc::default(),
             limits: Limits::default(),
             holder: Holder { name: "me".to_owned(), lives: |_| None },
             stop: Stop::new(),
