@@ -3,6 +3,7 @@
 //! Everything that starts a run is an event, and is on disk before anybody is told that it was taken. Knows neither how specs are found and
 //! compiled nor how what happens is shown: both come from whoever serves.
 
+mod api;
 mod dispatch;
 mod flows;
 mod log;
@@ -13,6 +14,7 @@ mod server;
 mod verify;
 pub mod webhook;
 
+pub use crate::api::{Access, Token};
 pub use crate::dispatch::{Endings, Finished, Watch};
 pub use crate::flows::{
     Broken, Candidate, Flow, FlowSet, Flows, Ground, Loaded, OpenError, Outcome, Shelf, Specs, Stamp,
