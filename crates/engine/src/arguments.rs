@@ -3,6 +3,7 @@
 mod beginning;
 mod call;
 mod doctor;
+mod events;
 mod import;
 mod plan;
 mod serve;
@@ -17,6 +18,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 pub(crate) use self::beginning::{Init, New, NewAuth, NewPages, NewSink};
 pub(crate) use self::call::{Call, PrintedAs};
 pub(crate) use self::doctor::Doctor;
+pub(crate) use self::events::{Events, EventsDrop, EventsList, EventsReplay, EventsShow, Stands};
 pub(crate) use self::import::{Import, ImportFormat};
 pub(crate) use self::plan::{GraphFormat, Plan};
 pub(crate) use self::serve::Serve;
@@ -94,6 +96,9 @@ pub(crate) enum Command {
     /// Send events to webhooks, signed as their senders do
     #[command(subcommand)]
     Webhook(Webhook),
+    /// See what has started runs, or is about to, and run it again
+    #[command(subcommand)]
+    Events(Events),
     /// Print the JSON Schema of specs, for editors
     Schema,
     /// Explain a finding: why it is one, a wrong spec, a right one; or list them all

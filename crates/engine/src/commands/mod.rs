@@ -4,6 +4,7 @@ mod auth;
 mod call;
 mod dead_letters;
 mod doctor;
+mod events;
 mod explain;
 mod import;
 mod init;
@@ -42,6 +43,7 @@ pub(crate) fn execute(command: Command, terminal: &Terminal) -> Result<Status, F
         Command::Test(arguments) => test::execute(&arguments, terminal),
         Command::Doctor(arguments) => doctor::execute(&arguments, terminal),
         Command::Serve(arguments) => serve::execute(&arguments, terminal),
+        Command::Events(command) => events::execute(&command, terminal),
         Command::Webhook(command) => webhook::execute(&command, terminal),
         Command::Schema => schema::execute(),
         Command::Explain(arguments) => explain::execute(&arguments, terminal),

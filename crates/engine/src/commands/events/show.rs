@@ -1,0 +1,59 @@
+//! `engine events show`.
+
+use std::fmt::Write as _;
+
+use engine_runtime::{EventStatus, EventStore, StoredEvent};
+use serde_json::Value;
+
+use super::list::members;
+use super::{find, second, standing};
+use crate::arguments::{EventsShow, ResultFormat};
+use crate::failure::Failure;
+use crate::status::Status;
+use crate::terminal::print;
+
+/// Shows an event with all that came with it.
+pub(super) async fn execute(events: &dyn EventStore, arguments: &EventsShow) -> Result<Status, Failure> {
+    let event = find(events, &arguments.id).await?;
+    let [inputs, trigger] = [&event.inputs, &event.body].map(|json| serde_json::from_slice(json).unwrap_or_default());
+    print(match arguments.format {
+        ResultFormat::Json => {
+            let mut whole = members(&event);
+            if let Value::Object(whole) = &mut whole {
+                whole.insert("partition".to_owned(), event.partition.clone().into());
+                whole.insert("inputs".to_owned(), inputs);
+                whole.insert("event".to_owned(), trigger);
+            }
+            format!("{whole:#}\n")
+        }
+        ResultFormat::Text => text(&event, &inputs, &trigger),
+    })?;
+    Ok(Status::Done)
+}
+
+fn text(event: &StoredEvent, inputs: &Value, trigger: &Value) -> String {
+    let mut text = format!("id         {}\nflow       {}\n", event.id, event.flow);
+    let mut line = |name: &str, value: &str| _ = writeln!(text, "{name:10} {value}");
+    line("trigger", &event.trigger);
+    line("status", standing(event));
+    line("came", &second(event.received_at));
+    if let Some(partition) = &event.partition {
+        line("partition", partition);
+    }
+    match (event.ended_at, event.status) {
+        (Some(ended_at), _) => line("ended", &second(ended_at)),
+        (None, EventStatus::Waiting) => line("due", &second(event.due_at)),
+        _ => {}
+    }
+    if event.failures > 0 {
+        line("failures", &event.failures.to_string());
+    }
+    if let Some(error) = &event.error {
+        line("error", error);
+    }
+    if inputs.as_object().is_some_and(|inputs| !inputs.is_empty()) {
+        line("inputs", &inputs.to_string());
+    }
+    _ = writeln!(text, "event\n{trigger:#}");
+    text
+}
