@@ -104,7 +104,9 @@ impl Checkup {
                     let text = base.render_text(&self.scope).map_err(|error| fail(&Failure::from(error)))?;
                     let wrong = |_| {
                         let text = format!("`{text}` is not a URL");
-                        fail(&Failure::new("invalid-url", text, base.span()).help("write `https://`, a host and a path"))
+                        fail(
+                            &Failure::new("invalid-url", text, base.span()).help("write `https://`, a host and a path"),
+                        )
                     };
                     Some(Url::parse(&text).map_err(wrong)?)
                 }
@@ -189,8 +191,13 @@ impl Checkup {
         let Some((evaluated, path)) = evaluated(&sink.sink, &self.scope)? else {
             return Ok(SinkPlace { name, kind, spec: None, path: None, is_whole: true });
         };
-        let mut place =
-            SinkPlace { spec: Some(SinkSpec { name: name.clone(), create: false, kind: evaluated }), name, kind, path: None, is_whole: true };
+        let mut place = SinkPlace {
+            spec: Some(SinkSpec { name: name.clone(), create: false, kind: evaluated }),
+            name,
+            kind,
+            path: None,
+            is_whole: true,
+        };
         if let Some(path) = path {
             let folder = self.plan.folder(path.span());
             let known = path.render_text(&self.scope);

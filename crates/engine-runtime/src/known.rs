@@ -157,7 +157,9 @@ fn secrets(plan: &Plan, world: &World, scope: &Scope, asks: bool) -> Vec<KnownSe
         let one: Map<Secret> = [(name.clone(), secret.clone())].into_iter().collect();
         let mut wrong = Findings::default();
         let (value, texts) = from.gather(&one, &mut wrong);
-        texts.iter().for_each(|text| redactor.add(text));
+        for text in &texts {
+            redactor.add(text);
+        }
         let is_there = value.get(&name.value).is_some_and(|value| !value.is_null());
         found.push(match wrong.into_iter().next() {
             Some(problem) if problem.help.as_ref() == ways.first() => known(HowGiven::Missing, Some(problem)),

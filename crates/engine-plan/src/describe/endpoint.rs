@@ -2,6 +2,7 @@
 
 use engine_expr::Setting;
 use engine_request::{Auth, ErrorRule, Method, Retry};
+use engine_source::Map;
 use serde::Serialize;
 use serde_json::Value as Json;
 
@@ -108,7 +109,7 @@ const OF_AUTH: [&str; 20] = [
 /// Returns the endpoints by which an endpoint's auths log in.
 pub(super) fn logins(endpoint: &Endpoint) -> Vec<String> {
     let names = |auth: &Auth| match auth {
-        Auth::Session(session) => session.login.as_slice().iter().map(|name| name.to_string()).collect(),
+        Auth::Session(session) => session.login.as_slice().iter().map(ToString::to_string).collect(),
         _ => Vec::new(),
     };
     endpoint.auth.iter().flat_map(names).map(|name| format!("{}.{name}", endpoint.api)).collect()
@@ -118,8 +119,7 @@ impl Describer<'_> {
     /// Describes an endpoint.
     pub(super) fn endpoint(&self, endpoint: &Endpoint) -> EndpointDescription {
         let id = endpoint.id();
-        let nothing =
-            Uses { params: &Default::default(), query: &Default::default(), headers: &Default::default(), body: None };
+        let nothing = Uses { params: &Map::default(), query: &Map::default(), headers: &Map::default(), body: None };
         let params = endpoint.params.iter().map(|(name, param)| {
             let kind = param.kind.as_str();
             match &param.default {

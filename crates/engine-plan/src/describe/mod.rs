@@ -162,10 +162,10 @@ impl Describer<'_> {
     }
 
     /// Goes over the steps of the plan and says which of them use something.
-    fn users(&self, uses: impl Fn(&Step) -> bool) -> Vec<String> {
+    fn users(&self, is_user: impl Fn(&Step) -> bool) -> Vec<String> {
         let mut users = Vec::new();
         self.plan.walk(&mut |step| {
-            if uses(step) {
+            if is_user(step) {
                 users.push(step.path.clone());
             }
         });

@@ -93,14 +93,10 @@ fn url(endpoint: &Endpoint, params: &BTreeMap<String, Json>, fill: &Fill) -> Str
         match part {
             Part::Text(text) => url.push_str(text),
             Part::Template(template) => url.push_str(&fill.text(template)),
-            Part::Param(param) => match params.get(&*param.name) {
-                Some(value) => url.push_str(&shown(value)),
-                None => {
-                    url.push_str("{{ params.");
-                    url.push_str(&param.name);
-                    url.push_str(" }}");
-                }
-            },
+            Part::Param(param) => {
+                let unknown = || format!("{{{{ params.{} }}}}", param.name);
+                url.push_str(&params.get(&*param.name).map_or_else(unknown, shown));
+            }
         }
     }
     url

@@ -54,12 +54,13 @@ impl HttpTransport {
         let host = url.host_str().unwrap_or_default().to_owned();
         let port = url.port_or_known_default().unwrap_or(443);
         // What is on this machine is not asked of a proxy.
-        let is_loopback = host == "localhost" || host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+        let is_loopback =
+            host == "localhost" || host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
         let through = self.proxy(url, connection).filter(|_| !is_loopback).map(Proxy::shown);
         let mut reach = Reach { host, port, through, addresses: None, connected: None, answered: None };
         if reach.through.is_none() {
             let addresses = look_up(&reach.host, port).await;
-            let first = addresses.as_ref().map(Clone::clone).unwrap_or_default();
+            let first = addresses.clone().unwrap_or_default();
             reach.addresses = Some(addresses);
             if first.is_empty() {
                 return reach;
@@ -78,7 +79,8 @@ impl HttpTransport {
     async fn ask(&self, url: &Url, connection: &Arc<Connection>) -> Result<Reached, TransportError> {
         let client = self.looking(url, connection)?;
         let begun = Instant::now();
-        let response = timeout(TIME, client.head(url.clone()).send()).await.map_err(|_| TransportError::Timeout(TIME))?;
+        let response =
+            timeout(TIME, client.head(url.clone()).send()).await.map_err(|_| TransportError::Timeout(TIME))?;
         let response = response.map_err(|error| TransportError::of(&error, TIME, None))?;
         let date = response.headers().get(DATE).and_then(|date| date.to_str().ok());
         let date = date.and_then(|date| jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(date).ok());

@@ -23,8 +23,8 @@ pub(super) struct Start {
 
 /// Says what starts a flow.
 pub(super) fn of(plan: &Plan, known: &Known, clock: &dyn Clock, merged: &Merged) -> Vec<Start> {
-    let nodes = merged.at(&["triggers"]).map(engine_source::Node::items).unwrap_or_default();
-    let places = nodes.iter().map(|node| merged.place(node.label_span()));
+    let written = merged.at(&["triggers"]).map(engine_source::Node::items).unwrap_or_default();
+    let places = written.iter().map(|node| merged.place(node.label_span()));
     let starts = plan.triggers.iter().zip(places.chain(std::iter::repeat(None)));
     starts
         .map(|(trigger, at)| {

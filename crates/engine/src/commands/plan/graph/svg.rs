@@ -152,14 +152,14 @@ fn draw_node(text: &mut String, node: &Node, place: Place) {
     }
     let middle = left + width / 2.0;
     let drop = if node.kind == Kind::Sink { 4.0 } else { 0.0 };
-    let (name, note) =
+    let (title_at, note_at) =
         if node.note.is_empty() { (top + HEIGHT / 2.0 + 4.5 + drop, None) } else { (top + 20.0, Some(top + 36.0)) };
     _ = writeln!(
         text,
-        "<text class=\"name\" x=\"{middle:.1}\" y=\"{name:.1}\" text-anchor=\"middle\">{}</text>",
+        "<text class=\"name\" x=\"{middle:.1}\" y=\"{title_at:.1}\" text-anchor=\"middle\">{}</text>",
         escaped(&short(&node.title, LONGEST))
     );
-    if let Some(y) = note {
+    if let Some(y) = note_at {
         _ = writeln!(
             text,
             "<text class=\"note\" x=\"{middle:.1}\" y=\"{y:.1}\" text-anchor=\"middle\">{}</text>",
