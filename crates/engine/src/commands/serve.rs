@@ -1,5 +1,6 @@
 //! `engine serve`: runs the triggers of flows, until it is ended.
 
+mod access;
 mod specs;
 
 use std::path::Path;
@@ -39,7 +40,9 @@ pub(super) fn execute(arguments: &Serve, terminal: &Terminal) -> Result<Status, 
 
 fn serve(arguments: &Serve, terminal: &Terminal) -> Result<Status, Failure> {
     let inputs = inputs::gather(&arguments.input, &arguments.inputs)?;
-    let state = state::open(&arguments.state, &Variables::load(Path::new(""))?)?;
+    let variables = Variables::load(Path::new(""))?;
+    let access = access::of(arguments, &variables)?;
+    let state = state::open(&arguments.state, &variables)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let specs = DiskSpecs::new(arguments.paths.clone());
     let warnings = specs.warnings();
@@ -86,7 +89,7 @@ fn serve(arguments: &Serve, terminal: &Terminal) -> Result<Status, Failure> {
         tokio::spawn(interrupts(stop));
         tokio::spawn(hang_ups(Arc::clone(&reload)));
         let end_within = arguments.shutdown_timeout.duration();
-        Ok(engine_server::serve(server, Serving { shelf, listener, reload, end_within }).await)
+        Ok(engine_server::serve(server, Serving { shelf, listener, reload, end_within, access }).await)
     })?;
     // What is not done by now is broken off, and gone on with at the next start.
     runtime.shutdown_background();
