@@ -199,7 +199,7 @@ fn first_line(pipe: impl Read) -> Vec<u8> {
 }
 
 /// Sends what Ctrl-C sends.
-fn interrupt(child: &Child) {
+pub(crate) fn interrupt(child: &Child) {
     let sent = Command::new("sh").arg("-c").arg(format!("kill -INT {}", child.id())).status();
     assert!(sent.is_ok_and(|status| status.success()), "cannot send a signal");
 }

@@ -43,6 +43,11 @@ impl Running {
         stdin.write_all(format!("{line}\n").as_bytes()).expect("the program listens");
     }
 
+    /// Interrupts it, as Ctrl-C does.
+    pub fn interrupt(&self) {
+        crate::engine::interrupt(&self.child);
+    }
+
     /// Waits for the end.
     pub fn finish(mut self) -> Finished {
         drop(self.stdin.take());
