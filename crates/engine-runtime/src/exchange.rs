@@ -581,7 +581,7 @@ impl Exchanges {
         asked.tally.add(|counts| counts.requests += 1);
         wire::sent(asked, &request, &self.hidden);
         // What was waited for before it was this request's turn is none of the time that its attempts take.
-        let begun = self.now();
+        let begun = self.world.clock.uptime();
         let signing = if own_origin { signing } else { &[] };
         pass.sent();
         let came = match self.follow(&request, unsigned, asked, signing, &bounds, attempt.number).await {
@@ -592,7 +592,7 @@ impl Exchanges {
                 return Err(failure);
             }
         };
-        let took = Duration::try_from(self.now().duration_since(begun)).unwrap_or_default();
+        let took = self.world.clock.uptime().saturating_sub(begun);
         attempt.elapsed = attempt.elapsed.saturating_add(took);
         let attempt = &Attempt { has_key: attempt.has_key && (own_origin || named), ..*attempt };
         let mut is_done = false;

@@ -4,8 +4,8 @@ use std::future::Future;
 use std::io;
 use std::path::Path;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use engine_expr::Host;
 use jiff::Timestamp;
@@ -27,6 +27,11 @@ pub trait Clock: Send + Sync {
 
     /// Returns a random number.
     fn random(&self) -> u64;
+
+    /// Returns how long it is since some moment in the past: it goes on evenly, also where the time of day is set.
+    fn uptime(&self) -> Duration {
+        Duration::try_from(self.now().duration_since(Timestamp::UNIX_EPOCH)).unwrap_or_default()
+    }
 }
 
 /// The variables and files that inputs and secrets come from.
@@ -114,6 +119,12 @@ impl Clock for SystemClock {
     fn random(&self) -> u64 {
         let (high, low) = uuid::Uuid::new_v4().as_u64_pair();
         high ^ low
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is the one place where the time comes in")]
+    fn uptime(&self) -> Duration {
+        static BEGUN: OnceLock<Instant> = OnceLock::new();
+        BEGUN.get_or_init(Instant::now).elapsed()
     }
 }
 
