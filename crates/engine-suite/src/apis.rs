@@ -106,7 +106,17 @@ impl Apis {
         ask(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn endpoint(&self, id: &str) -> Option<(usize, &Arc<Endpoint>)> {
+    /// Tells whether an endpoint's answers are made of pages.
+    pub(crate) fn has_pages(&self, asked: &str) -> bool {
+        self.mocked(asked).is_some_and(|(_, answers)| {
+            answers.iter().any(|answer| match answer {
+                Answering::Example => true,
+                Answering::Answer(answer) => answer.pages.is_some(),
+            })
+        })
+    }
+
+    pub(crate) fn endpoint(&self, id: &str) -> Option<(usize, &Arc<Endpoint>)> {
         self.plans.iter().enumerate().find_map(|(at, plan)| Some((at, plan.endpoint(id)?)))
     }
 

@@ -13,9 +13,8 @@ const MOST_WAITS: u32 = 200_000;
 
 /// A clock that stands still but while all wait: then it is at once at the time that is waited for.
 pub(crate) struct VirtualClock {
-    start: Timestamp,
-    /// When the runtime's own clock, which is paused, was there.
-    begun: Instant,
+    /// When it started, and when the runtime's own clock, which is paused, was there.
+    begun: Mutex<(Timestamp, Instant)>,
     dice: Mutex<u64>,
     waits: AtomicU32,
     /// How far it was set ahead, in milliseconds.
@@ -28,13 +27,18 @@ impl VirtualClock {
     /// Starts it, within a runtime whose clock is paused.
     pub(crate) fn new(start: Timestamp, seed: u64, stop: Stop) -> Self {
         Self {
-            start,
-            begun: Instant::now(),
+            begun: Mutex::new((start, Instant::now())),
             dice: Mutex::new(seed),
             waits: AtomicU32::new(0),
             ahead: AtomicI64::new(0),
             stop,
         }
+    }
+
+    /// Goes on within another runtime.
+    pub(crate) fn go_on(&self, now: Timestamp) {
+        *self.begun.lock().unwrap_or_else(PoisonError::into_inner) = (now, Instant::now());
+        self.ahead.store(0, Ordering::Relaxed);
     }
 
     /// Tells whether a run waited without end.
@@ -50,9 +54,10 @@ impl VirtualClock {
 
 impl Clock for VirtualClock {
     fn now(&self) -> Timestamp {
-        let elapsed = self.begun.elapsed();
+        let (start, begun) = *self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        let elapsed = begun.elapsed();
         let ahead = SignedDuration::from_millis(self.ahead.load(Ordering::Relaxed));
-        let now = self.start.saturating_add(elapsed).and_then(|now| now.saturating_add(ahead));
+        let now = start.saturating_add(elapsed).and_then(|now| now.saturating_add(ahead));
         now.unwrap_or(Timestamp::MAX)
     }
 
@@ -62,6 +67,12 @@ impl Clock for VirtualClock {
             self.stop.stop();
         }
         Box::pin(tokio::time::sleep(time))
+    }
+
+    fn uptime(&self) -> Duration {
+        let (start, begun) = *self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = Duration::try_from(start.duration_since(Timestamp::UNIX_EPOCH)).unwrap_or_default();
+        since.saturating_add(begun.elapsed())
     }
 
     fn random(&self) -> u64 {

@@ -4,6 +4,7 @@
 //! line.
 
 mod apis;
+mod chaos;
 mod clock;
 mod coverage;
 mod cursors;
@@ -18,6 +19,7 @@ mod stage;
 mod trial;
 mod watch;
 
+pub use crate::chaos::{Chaos, Disturbed, disturb};
 pub use crate::coverage::{Coverage, Point, PointKind};
 pub use crate::outcome::Outcome;
 pub use crate::trial::{Options, run};

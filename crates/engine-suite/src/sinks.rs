@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use engine_expr::Value;
 use engine_runtime::{
-    Held, Mode, Record, RecordSink, RecordSource, SinkError, SinkQuery, SinkRows, SinkSpec, SinkTarget, Sinks, Unit,
+    Extent, Held, Mode, Record, RecordSink, RecordSource, SinkError, SinkQuery, SinkRows, SinkSpec, SinkTarget, Sinks,
+    Unit,
 };
 use engine_spec::Test;
 
@@ -114,6 +115,19 @@ impl Sinks for MemorySinks {
         })
     }
 
+    fn recover(&self, sink: &SinkSpec, target: &SinkTarget, _: u64, pages: &[Extent]) -> Result<Vec<bool>, SinkError> {
+        let place = (sink.name.clone(), named(target.table.as_deref(), target.path.as_deref()));
+        let rows: Vec<Value> = self
+            .with(|content| content.tables.get(&place).into_iter().flatten().map(|row| row.value.clone()).collect());
+        let stands = |page: &Extent| {
+            let (at, length) = (usize::try_from(page.at).ok()?, usize::try_from(page.length).ok()?);
+            // What another step wrote meanwhile may stand before it.
+            let after = rows.get(at..)?;
+            Some(after.windows(length.max(1)).any(|rows| checksum(rows) == page.checksum))
+        };
+        Ok(pages.iter().map(|page| stands(page).unwrap_or(false)).collect())
+    }
+
     fn forget(&self, sink: &SinkSpec, _: &SinkTarget, run: &str) -> Result<(), SinkError> {
         self.with(|content| content.units.retain(|((name, _), unit)| *name != sink.name || unit.run != run));
         Ok(())
@@ -161,6 +175,30 @@ impl RecordSink for Open {
         Ok(())
     }
 
+    fn write_intended(
+        &mut self,
+        records: &[Record],
+        intend: &mut dyn FnMut(Extent) -> Result<(), SinkError>,
+    ) -> Result<(), SinkError> {
+        let values: Vec<Value> = records.iter().filter_map(|record| record.to_value().ok()).collect();
+        let before = self.sinks.with(|content| content.tables.get(&self.place).map_or(0, Vec::len));
+        intend(Extent {
+            at: u64::try_from(before).unwrap_or(u64::MAX),
+            length: u64::try_from(values.len()).unwrap_or(u64::MAX),
+            checksum: checksum(&values),
+            ..Extent::default()
+        })?;
+        self.write(records)
+    }
+
+    fn position(&mut self) -> Result<Option<u64>, SinkError> {
+        if self.mode == Mode::Replace {
+            return Ok(None);
+        }
+        let rows = self.sinks.with(|content| content.tables.get(&self.place).map_or(0, Vec::len));
+        Ok(u64::try_from(rows).ok())
+    }
+
     fn write_units(&mut self, records: &[Record], units: &[Unit]) -> Result<bool, SinkError> {
         if self.mode == Mode::Replace {
             return Ok(false);
@@ -185,6 +223,13 @@ impl RecordSink for Open {
         }
         Ok(())
     }
+}
+
+/// Comes to another number for other rows: FNV-1a.
+fn checksum(rows: &[Value]) -> u32 {
+    let texts = rows.iter().map(|row| row.to_json() + "\n");
+    let fold = |sum: u32, byte: u8| (sum ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+    texts.fold(0x811C_9DC5, |sum, text| text.bytes().fold(sum, fold))
 }
 
 /// Lays a row over the one of the same key: columns that it does not have stay.

@@ -1,13 +1,14 @@
 //! All that one test runs on: its clock, its answers, its sinks, its state.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
 use engine_expr::{Host, Scope, Value, parse_moment};
 use engine_plan::{Plan, Target, Trial};
+use engine_record::Replay;
 use engine_runtime::{Clock, Entry, Kind, MemoryState, RunOptions, RunReport, StateStore, Stop, Transport, World};
-use engine_source::{Finding, Span};
+use engine_source::{Finding, Node, Span};
 use engine_spec::OneOrMany;
 use jiff::Timestamp;
 
@@ -31,8 +32,10 @@ pub(crate) struct Stage<'a> {
     pub(crate) apis: Arc<Apis>,
     pub(crate) sinks: MemorySinks,
     pub(crate) state: Arc<dyn StateStore>,
-    watch: Arc<Watch>,
-    world: World,
+    pub(crate) watch: Arc<Watch>,
+    pub(crate) world: World,
+    /// The recording that answers what no endpoint does.
+    replay: Option<Arc<Replay>>,
     inputs: BTreeMap<String, Value>,
     scope: Scope,
 }
@@ -61,16 +64,28 @@ impl<'a> Stage<'a> {
         let plan = Arc::clone(trial.plan.as_ref().unwrap_or(plan));
         let plans = flows(&plan);
         let stop = Stop::new();
-        let clock = Arc::new(VirtualClock::new(now(trial)?, seed, stop.clone()));
-        let inputs = environment::inputs(&plan, test);
+        let place = trial.node.entry("mock").map(|entry| entry.key.span);
+        let place = place.or_else(|| trial.node.get("name").map(Node::span)).unwrap_or_default();
+        let folder = plan.folder(place).to_path_buf();
+        let replay = replay(trial, &folder)?;
+        let start = match &replay {
+            Some(replay) if test.now.is_none() => replay.clock().now(),
+            _ => now(trial)?,
+        };
+        let clock = Arc::new(VirtualClock::new(start, seed, stop.clone()));
+        let inputs = match &replay {
+            // What is not given is as it was recorded.
+            Some(_) => {
+                test.inputs.iter().map(|(name, value)| (name.value.to_string(), value.value().clone())).collect()
+            }
+            None => environment::inputs(&plan, test),
+        };
         let scope = Scope::new(Arc::new(ClockHost(Arc::clone(&clock))));
         let scope = scope.with("inputs", all_inputs(&plan, &inputs, &scope));
         let mocks = trial.node.get("mock");
-        let place = trial.node.entry("mock").map(|entry| entry.key.span);
-        let place = place.or_else(|| trial.node.get("name").map(engine_source::Node::span)).unwrap_or_default();
-        let folder = folder(&plan, place);
         let apis = Apis::new(&plans, &test.mock, mocks, place, folder, scope.clone(), Arc::clone(&clock), stop.clone());
-        let apis = Arc::new(apis);
+        let answering = replay.as_ref().map(|replay| Arc::clone(replay) as Arc<dyn Transport>);
+        let apis = Arc::new(apis.replaying(answering));
         let state: Arc<dyn StateStore> = Arc::new(MemoryState::default());
         let world = World {
             clock: Arc::clone(&clock) as _,
@@ -80,7 +95,7 @@ impl<'a> Stage<'a> {
             shared: Arc::default(),
         };
         let sinks = MemorySinks::new(test);
-        Ok(Self { plan, trial, clock, stop, apis, sinks, state, watch: Arc::default(), world, inputs, scope })
+        Ok(Self { plan, trial, clock, stop, apis, sinks, state, watch: Arc::default(), world, replay, inputs, scope })
     }
 
     /// Runs the flow, once for each event.
@@ -89,26 +104,8 @@ impl<'a> Stage<'a> {
     ///
     /// Fails where what a trigger says of its events does.
     pub(crate) async fn play(&self) -> Result<Vec<RunReport>, Box<Finding>> {
-        let mut gate = Gate::default();
         let mut reports = Vec::new();
-        let events = self.trial.test.event.as_ref().map(OneOrMany::as_slice);
-        let triggers: Vec<Option<Value>> = match events {
-            None => vec![None],
-            Some(events) => {
-                let now = self.clock.now();
-                events.iter().map(|event| Some(trigger(&self.plan, event, now))).collect()
-            }
-        };
-        for trigger in triggers {
-            if let Some(trigger) = &trigger {
-                let is_taken = gate.takes(&self.plan, trigger, &self.scope).map_err(|error| {
-                    let finding = Finding::error("template-failed", error.message);
-                    Box::new(finding.label(error.span, "evaluated here").help_if(error.help))
-                })?;
-                if !is_taken {
-                    continue;
-                }
-            }
+        for trigger in self.triggers()? {
             if self.stop.is_stopped() {
                 break;
             }
@@ -117,18 +114,48 @@ impl<'a> Stage<'a> {
         Ok(reports)
     }
 
+    /// Returns what starts a run, once for each.
+    ///
+    /// # Errors
+    ///
+    /// Fails where what a trigger says of its events does.
+    pub(crate) fn triggers(&self) -> Result<Vec<Option<Value>>, Box<Finding>> {
+        let Some(events) = self.trial.test.event.as_ref().map(OneOrMany::as_slice) else { return Ok(vec![None]) };
+        let (mut gate, now, mut triggers) = (Gate::default(), self.clock.now(), Vec::new());
+        for event in events {
+            let trigger = trigger(&self.plan, event, now);
+            let is_taken = gate.takes(&self.plan, &trigger, &self.scope).map_err(|error| {
+                let finding = Finding::error("template-failed", error.message);
+                Box::new(finding.label(error.span, "evaluated here").help_if(error.help))
+            })?;
+            if is_taken {
+                triggers.push(Some(trigger));
+            }
+        }
+        Ok(triggers)
+    }
+
     async fn run(&self, trigger: Option<Value>) -> RunReport {
+        let mut options = self.options(trigger);
+        if let Some(replay) = &self.replay {
+            replay.prepare(&mut options, |name| self.plan.inputs.contains_key(name));
+            // A state in memory does not fail.
+            _ = replay.restore(&*self.state).await;
+        }
+        let (plan, sinks, watch) = (Arc::clone(&self.plan), Arc::new(self.sinks.clone()), Arc::clone(&self.watch) as _);
+        engine_runtime::run(plan, self.world.clone(), options, sinks, watch, self.stop.clone()).await
+    }
+
+    /// Returns how the flow is run.
+    pub(crate) fn options(&self, trigger: Option<Value>) -> RunOptions {
         let state = &self.trial.test.state;
-        let options = RunOptions {
+        RunOptions {
             inputs: self.inputs.clone(),
             trigger,
             offline: true,
             cursors: state.iter().map(|(name, cursor)| (name.value.to_string(), cursor.value().to_json())).collect(),
             ..RunOptions::default()
-        };
-        let sinks = Arc::new(self.sinks.clone());
-        let watch = Arc::clone(&self.watch) as _;
-        engine_runtime::run(Arc::clone(&self.plan), self.world.clone(), options, sinks, watch, self.stop.clone()).await
+        }
     }
 
     /// Returns what was seen of the runs.
@@ -179,6 +206,11 @@ fn now(trial: &Trial) -> Result<Timestamp, Box<Finding>> {
     })
 }
 
-fn folder(plan: &Plan, place: Span) -> PathBuf {
-    plan.folder(place).to_path_buf()
+/// Opens the recording that a test names.
+fn replay(trial: &Trial, folder: &Path) -> Result<Option<Arc<Replay>>, Box<Finding>> {
+    let Some(name) = &trial.test.mock.replay else { return Ok(None) };
+    Replay::open(&folder.join(name.as_str())).map(|replay| Some(Arc::new(replay))).map_err(|error| {
+        let finding = Finding::error("unreadable-file", error.message).label(name.span(), "the recording");
+        Box::new(finding.help(error.help.unwrap_or_else(|| "the path is relative to the spec".to_owned())))
+    })
 }

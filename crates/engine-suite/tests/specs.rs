@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use engine_plan::{Disk, compile};
-use engine_suite::{Coverage, Options, PointKind, run};
+use engine_suite::{Chaos, Coverage, Options, PointKind, disturb, run};
 
 fn specs_below(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -67,4 +67,33 @@ fn the_tests_of_specs_and_examples_pass_and_reach_every_endpoint() {
 fn the_test_of_the_whole_integration_passes() {
     let (tests, failed, _) = play(&[root().join("tests/specs/valid/whole-integration.yaml")]);
     assert!(tests > 0 && failed.is_empty(), "{failed}");
+}
+
+#[test]
+fn nothing_is_lost_or_there_twice_whatever_fails() {
+    let mut paths =
+        vec![root().join("tests/specs/valid/whole-integration.yaml"), root().join("tests/suite/orders.yaml")];
+    for folder in ["specs", "examples"] {
+        specs_below(&root().join(folder), &mut paths);
+    }
+    let runs = std::env::var("CHAOS_RUNS").ok().and_then(|runs| runs.parse().ok()).unwrap_or(8);
+    let (mut played, mut faults, mut crashes, mut wrong) = (0, 0, 0, String::new());
+    for path in paths {
+        let plan = compile(&path, &Disk).plan.unwrap();
+        for trial in &plan.trials {
+            let disturbed = disturb(&plan, trial, Chaos { seed: 0, runs });
+            if disturbed.runs == 0 {
+                eprintln!("not disturbed: {}", trial.test.name);
+            }
+            played += disturbed.runs;
+            faults += disturbed.faults;
+            crashes += disturbed.crashes;
+            if let Some(finding) = disturbed.finding {
+                _ = writeln!(wrong, "{}\n{}\n", finding.message, finding.help.unwrap_or_default());
+            }
+        }
+    }
+    eprintln!("{played} runs, {faults} faults, {crashes} crashes");
+    assert!(wrong.is_empty(), "{wrong}");
+    assert!(played > 100 && faults > 100 && crashes > 100);
 }
