@@ -63,8 +63,9 @@ pub async fn serve(server: Arc<Server>, serving: Serving) -> bool {
 /// Answers requests until the server is to end; those that are there then are answered still.
 async fn listen(server: Arc<Server>, listener: TcpListener, access: Option<Access>) {
     let stop = server.stop.clone();
-    let ended =
-        axum::serve(listener, router(&server, access)).with_graceful_shutdown(async move { stop.stopped().await }).await;
+    let ended = axum::serve(listener, router(&server, access))
+        .with_graceful_shutdown(async move { stop.stopped().await })
+        .await;
     if let Err(error) = ended {
         server.log.notice(Notice::Trouble { message: &format!("requests are not taken any more: {error}") });
     }

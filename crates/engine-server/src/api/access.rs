@@ -10,8 +10,8 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::problem::Problem;
 use super::Api;
+use super::problem::Problem;
 
 /// Who may ask.
 #[derive(Clone, Debug)]

@@ -166,7 +166,11 @@ fn inputs(body: &[u8]) -> Result<Members, Problem> {
     if body.is_empty() {
         return Ok(Members::new());
     }
-    let shape = || Problem::wrong("the body is a JSON object with `inputs`, an object: `{\"inputs\": {\"since\": \"2026-01-01\"}}`");
+    let shape = || {
+        Problem::wrong(
+            "the body is a JSON object with `inputs`, an object: `{\"inputs\": {\"since\": \"2026-01-01\"}}`",
+        )
+    };
     let value = std::str::from_utf8(body).ok().and_then(|text| Value::from_json(text).ok()).ok_or_else(shape)?;
     let members = value.as_object().ok_or_else(shape)?;
     if let Some(name) = members.names().find(|name| &***name != "inputs") {

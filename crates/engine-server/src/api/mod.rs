@@ -49,8 +49,7 @@ struct Api {
 
 /// Makes what answers below [`ROOT`].
 pub(crate) fn routes(server: &Arc<Server>, access: Access) -> Router {
-    let api =
-        Api { server: Arc::clone(server), access: Arc::new(access), room: Arc::new(Semaphore::new(AT_ONCE)) };
+    let api = Api { server: Arc::clone(server), access: Arc::new(access), room: Arc::new(Semaphore::new(AT_ONCE)) };
     let router = table().into_iter().fold(Router::new(), |router, (path, _, answer)| router.route(path, answer));
     let guarded = router
         .fallback(async || Problem::not_found("there is nothing here"))
