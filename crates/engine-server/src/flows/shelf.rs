@@ -25,6 +25,8 @@ struct File {
     seen: Vec<(PathBuf, Stamp)>,
     /// What is served of it.
     flow: Option<Arc<Flow>>,
+    /// Whether it got in the way of another: it may do so no more when another has changed.
+    clashes: bool,
 }
 
 /// Why nothing is served.
@@ -80,7 +82,7 @@ impl Shelf {
                     None
                 }
             };
-            shelf.files.insert(file, File { seen, flow });
+            shelf.files.insert(file, File { seen, flow, clashes: false });
         }
         if broken.is_empty()
             && let Some((file, _, finding)) = clash::find(shelf.flows())
@@ -133,6 +135,10 @@ impl Shelf {
             }
         }
         if !gone.is_empty() || !wanted.is_empty() {
+            let clashing = self.files.iter().filter(|(file, known)| known.clashes && !gone.contains(file));
+            wanted.extend(clashing.map(|(file, _)| file.clone()));
+            wanted.sort();
+            wanted.dedup();
             self.change(&gone, &wanted, &mut changes);
         }
         changes
@@ -174,7 +180,7 @@ impl Shelf {
                 }
             };
             before.extend(known.map(|flow| (file.clone(), flow)));
-            self.files.insert(file, File { seen, flow });
+            self.files.insert(file, File { seen, flow, clashes: false });
         }
         self.part(&before, changes);
         if !changes.loaded.is_empty() || !changes.removed.is_empty() {
@@ -186,10 +192,11 @@ impl Shelf {
     fn part(&mut self, before: &BTreeMap<PathBuf, Arc<Flow>>, changes: &mut Changes) {
         while let Some((second, first, finding)) = clash::find(self.flows()) {
             let index = |file: &PathBuf| changes.loaded.iter().position(|flow| flow.file == *file);
-            let Some((file, index)) = [second, first].into_iter().find_map(|file| index(&file).map(|at| (file, at)))
-            else {
-                return;
-            };
+            // What was served before comes before what is new.
+            let mut files = [second, first];
+            files.sort_by_key(|file| before.contains_key(file));
+            let found = files.into_iter().find_map(|file| index(&file).map(|at| (file, at)));
+            let Some((file, index)) = found else { return };
             let flow = changes.loaded.remove(index);
             let old = before.get(&file).cloned();
             // What it would have replaced is there still.
@@ -197,6 +204,7 @@ impl Shelf {
             changes.refused.push((refused(&flow, [finding]), old.is_some()));
             if let Some(known) = self.files.get_mut(&file) {
                 known.flow = old;
+                known.clashes = true;
             }
         }
     }

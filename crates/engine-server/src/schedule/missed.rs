@@ -33,6 +33,7 @@ impl Missed {
     ///
     /// The span may be years long and the times seconds apart, so it is looked at from its end, in parts that grow.
     fn latest(times: &Times, most: usize, after: Timestamp, until: Timestamp) -> Self {
+        let Some(times) = times.steps() else { return Self::default() };
         let mut back = SignedDuration::from_mins(1);
         loop {
             let from = until.checked_sub(back).unwrap_or(Timestamp::MIN).max(after);

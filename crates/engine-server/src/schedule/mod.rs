@@ -10,6 +10,8 @@ mod times;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod ticking;
 
 use std::time::Duration;
 

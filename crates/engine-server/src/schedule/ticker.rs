@@ -53,7 +53,7 @@ pub(crate) async fn tick(server: Arc<Server>) {
 }
 
 /// All schedules, and when each is due.
-struct Ticker {
+pub(super) struct Ticker {
     server: Arc<Server>,
     timed: Vec<Timed>,
     timer: Timer,
@@ -79,7 +79,7 @@ impl Timed {
 }
 
 impl Ticker {
-    fn new(server: Arc<Server>) -> Self {
+    pub(super) fn new(server: Arc<Server>) -> Self {
         Self {
             seen: server.clock.now(),
             server,
@@ -91,7 +91,7 @@ impl Ticker {
     }
 
     /// Takes over a set of flows: those that were served go on from where they were, others begin now, with what they missed.
-    async fn serve(&mut self, set: &FlowSet) -> Result<(), StateError> {
+    pub(super) async fn serve(&mut self, set: &FlowSet) -> Result<(), StateError> {
         let now = self.server.clock.now();
         let kept = self.kept(set).await?;
         let mut due = Vec::new();
@@ -138,7 +138,7 @@ impl Ticker {
     }
 
     /// Puts events for all times that have come.
-    async fn pass(&mut self) -> Result<(), StateError> {
+    pub(super) async fn pass(&mut self) -> Result<(), StateError> {
         let now = self.server.clock.now();
         if now < self.seen.saturating_sub(STEP_BACK).unwrap_or(now) {
             self.begin_anew(now);
@@ -262,7 +262,7 @@ impl Ticker {
     }
 
     /// Returns how long there is nothing to do.
-    fn wait(&self) -> Duration {
+    pub(super) fn wait(&self) -> Duration {
         let now = self.server.clock.now();
         let next = self.timer.next().map_or(SignedDuration::MAX, |next| next.duration_since(now));
         Duration::try_from(next).unwrap_or_default().min(LOOK)
