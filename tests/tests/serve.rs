@@ -1,0 +1,355 @@
+//! `engine serve`: schedules, changes while it serves, its end and its next start.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use engine_tests::{Engine, post};
+use rusqlite::Connection;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// How long to wait for what has to come.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// A key for what is sealed: the same for all processes.
+const KEY: &str = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";
+
+/// A folder with specs, and a table that they write to.
+struct Stage {
+    folder: TempDir,
+}
+
+impl Stage {
+    fn set(specs: &[(&str, &str)]) -> Self {
+        let stage = Self { folder: tempfile::tempdir().unwrap() };
+        fs::create_dir(stage.folder.path().join("flows")).unwrap();
+        for (name, text) in specs {
+            stage.write(name, text);
+        }
+        stage
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.spec(name), text).unwrap();
+    }
+
+    fn spec(&self, name: &str) -> std::path::PathBuf {
+        self.folder.path().join("flows").join(name)
+    }
+
+    fn serve(&self, more: &[&str]) -> Serving {
+        let command = self.engine(&["serve", "flows", "--listen", "127.0.0.1:0"]).arguments(more).command();
+        Serving::begin(command)
+    }
+
+    fn engine(&self, arguments: &[&str]) -> Engine {
+        Engine::new(arguments).folder(self.folder.path()).variable("ENGINE_STATE_KEY", KEY)
+    }
+
+    /// Lists one column of the table, in order; nothing where there is none yet.
+    fn column(&self, column: &str) -> Vec<String> {
+        let path = self.folder.path().join("flows/out.db");
+        if !path.exists() {
+            return Vec::new();
+        }
+        let database = Connection::open(path).unwrap();
+        database.busy_timeout(PATIENCE).unwrap();
+        let Ok(mut statement) =
+            database.prepare(&format!("SELECT CAST({column} AS TEXT) FROM ran ORDER BY at, {column}"))
+        else {
+            return Vec::new();
+        };
+        statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    }
+
+    fn wait_for(&self, column: &str, what: impl Fn(&[String]) -> bool) -> Vec<String> {
+        let since = Instant::now();
+        loop {
+            let values = self.column(column);
+            if what(&values) {
+                return values;
+            }
+            assert!(since.elapsed() < PATIENCE, "{values:?}");
+            thread::sleep(Duration::from_millis(100));
+        }
+    }
+}
+
+/// A server, and what it says.
+struct Serving {
+    child: Child,
+    said: Arc<(Mutex<Vec<String>>, Condvar)>,
+    reader: Option<thread::JoinHandle<()>>,
+}
+
+impl Serving {
+    fn begin(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let said: Arc<(Mutex<Vec<String>>, Condvar)> = Arc::default();
+        let to = Arc::clone(&said);
+        let reader = thread::spawn(move || {
+            for line in stderr.lines().map_while(Result::ok) {
+                to.0.lock().unwrap().push(line);
+                to.1.notify_all();
+            }
+        });
+        let serving = Self { child, said, reader: Some(reader) };
+        serving.hears("listening");
+        serving
+    }
+
+    /// Waits for a line that has these words, and returns it.
+    fn hears(&self, words: &str) -> String {
+        let lines = self.said.0.lock().unwrap();
+        let found = |lines: &Vec<String>| lines.iter().find(|line| line.contains(words)).cloned();
+        let (lines, _) = self.said.1.wait_timeout_while(lines, PATIENCE, |lines| found(lines).is_none()).unwrap();
+        found(&lines).unwrap_or_else(|| panic!("no `{words}` in {lines:#?}"))
+    }
+
+    fn said(&self) -> Vec<String> {
+        self.said.0.lock().unwrap().clone()
+    }
+
+    fn url(&self) -> String {
+        let line = self.hears("listening on ");
+        line.split("listening on ").nth(1).unwrap().to_owned()
+    }
+
+    fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Ends it as service managers do; returns the exit status and all that was said.
+    fn end(mut self) -> (Option<i32>, Vec<String>) {
+        self.signal("TERM");
+        let status = self.child.wait().unwrap().code();
+        self.reader.take().unwrap().join().unwrap();
+        let said = self.said();
+        (status, said)
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        _ = self.child.kill();
+        _ = self.child.wait();
+    }
+}
+
+/// A flow that notes when it ran, and which version of it.
+fn flow(name: &str, trigger: &str, version: u32) -> String {
+    format!(
+        "version: 1\nname: {name}\ntriggers: [{trigger}]\nsinks: {{out: {{type: sqlite, path: out.db}}}}\nsteps:\n  - for_each: [1]\n    map: {{at: \"{{{{ trigger.time }}}}\", flow: \"{{{{ run.flow }}}}\", version: \"{{{{ item * {version} }}}}\"}}\n    write: {{sink: out, table: ran}}\n"
+    )
+}
+
+const EACH_SECOND: &str = "{type: schedule, every: 1s}";
+
+fn is_sorted_and_unique(values: &[String]) -> bool {
+    values.windows(2).all(|pair| pair[0] < pair[1])
+}
+
+#[test]
+fn a_schedule_runs_its_flow_until_the_server_is_ended() {
+    let library = "version: 1\napis: {a: {base_url: 'https://a.test', endpoints: {list: {request: GET /}}}}\n";
+    let stage = Stage::set(&[("orders.yaml", &flow("orders", EACH_SECOND, 1)), ("library.yaml", library)]);
+    let serving = stage.serve(&[]);
+    let times = stage.wait_for("at", |times| times.len() >= 3);
+    assert!(is_sorted_and_unique(&times), "{times:?}");
+    let begins = serving.hears("begins: schedule");
+    let run = begins.split("run ").nth(1).unwrap().split(' ').next().unwrap().to_owned();
+    serving.hears(&format!("orders: run {run} done in"));
+    let (status, said) = serving.end();
+    assert_eq!(status, Some(0), "{said:#?}");
+    assert!(said.iter().any(|line| line.contains("stopping")), "{said:#?}");
+}
+
+#[test]
+fn the_log_is_json_where_that_is_asked_for() {
+    let stage = Stage::set(&[("orders.yaml", &flow("orders", EACH_SECOND, 1))]);
+    let serving = stage.serve(&["--log-format", "json", "-v"]);
+    serving.hears("run_finished");
+    let (status, said) = serving.end();
+    assert_eq!(status, Some(0));
+    let lines: Vec<Value> = said.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let named =
+        |name: &str| lines.iter().find(|line| line["event"] == name).unwrap_or_else(|| panic!("{name}: {said:#?}"));
+    let (begun, done, step) = (named("run_started"), named("run_finished"), named("step_finished"));
+    assert_eq!((&begun["flow"], &begun["trigger"]), (&Value::from("orders"), &Value::from("schedule")));
+    assert_eq!((&done["run"], &done["status"]), (&begun["run"], &Value::from("ok")));
+    assert_eq!(step["run"], begun["run"]);
+    assert_eq!(done["steps"][0]["counts"]["sent"], 1);
+    assert!(lines.iter().all(|line| line["time"].is_string() && line["level"].is_string()));
+}
+
+#[test]
+fn changes_are_taken_over_and_broken_ones_are_refused() {
+    let stage = Stage::set(&[("orders.yaml", &flow("orders", EACH_SECOND, 1))]);
+    let serving = stage.serve(&[]);
+    stage.wait_for("version", |versions| versions.contains(&"1".to_owned()));
+    stage.write("orders.yaml", &flow("orders", EACH_SECOND, 2));
+    stage.wait_for("version", |versions| versions.contains(&"2".to_owned()));
+    // What is wrong is told, and what was there goes on.
+    stage.write("orders.yaml", &flow("orders", EACH_SECOND, 3).replace("for_each", "for_eech"));
+    serving.hears("what was served before goes on");
+    assert!(serving.said().iter().any(|line| line.contains("unknown field `for_eech`")), "{:#?}", serving.said());
+    let count = stage.column("at").len();
+    stage.wait_for("at", |times| times.len() > count + 1);
+    // Another file with the same flow is refused too; one of its own is served.
+    stage.write("copy.yaml", &flow("orders", EACH_SECOND, 4));
+    serving.hears("another flow is called `orders` too");
+    stage.write("invoices.yaml", &flow("invoices", EACH_SECOND, 5));
+    stage.wait_for("flow", |flows| flows.contains(&"invoices".to_owned()));
+    fs::remove_file(stage.spec("invoices.yaml")).unwrap();
+    serving.hears("invoices: not served any more");
+    // What is mended is taken over at once by a signal.
+    stage.write("orders.yaml", &flow("orders", EACH_SECOND, 6));
+    serving.signal("HUP");
+    let versions = stage.wait_for("version", |versions| versions.contains(&"6".to_owned()));
+    assert!(!versions.contains(&"3".to_owned()) && !versions.contains(&"4".to_owned()), "{versions:?}");
+    // What was in the way of another is served when that is gone.
+    fs::remove_file(stage.spec("orders.yaml")).unwrap();
+    stage.wait_for("version", |versions| versions.contains(&"4".to_owned()));
+    assert_eq!(serving.end().0, Some(0));
+}
+
+#[test]
+fn what_is_missing_or_wrong_is_told_of_all_flows_at_once_and_nothing_starts() {
+    let needs = |name: &str, secret: &str| {
+        format!(
+            "{}secrets: {{{secret}: {{env: {secret}}}}}\nvars: {{v: \"{{{{ secrets.{secret} }}}}\"}}\n",
+            flow(name, EACH_SECOND, 1)
+        )
+    };
+    let stage = Stage::set(&[("a.yaml", &needs("a", "ALPHA")), ("b.yaml", &needs("b", "BETA"))]);
+    let check = |more: &[&str], expected: &[&str]| {
+        let finished = stage.engine(&["serve", "flows", "--listen", "127.0.0.1:0"]).arguments(more).finish();
+        let said = finished.stderr();
+        assert_eq!(finished.status, Some(2), "{said}");
+        for words in expected {
+            assert!(said.contains(words), "{words}: {said}");
+        }
+        assert!(!said.contains("listening"), "{said}");
+    };
+    check(&[], &["secret `ALPHA` is not given", "secret `BETA` is not given", "2 errors in 2 files"]);
+    stage.write("a.yaml", &flow("same", EACH_SECOND, 1));
+    stage.write("b.yaml", &flow("same", EACH_SECOND, 1));
+    check(&[], &["another flow is called `same` too"]);
+    let hook = |path: &str| format!("{{type: webhook, path: '{path}', verify: {{type: bearer, secret: x}}}}");
+    stage.write("a.yaml", &flow("a", &hook("/orders/{id}"), 1));
+    stage.write("b.yaml", &flow("b", &hook("/orders/{number}"), 1));
+    check(&[], &["another webhook takes `POST /orders/{number}` too", "serve-clash"]);
+    stage.write(
+        "b.yaml",
+        &flow("b", "{type: schedule, every: '{{ inputs.often }}'}", 1)
+            .replace("sinks:", "inputs: {often: {type: string, default: 10ms}}\nsinks:"),
+    );
+    check(&[], &["`every` is shorter than a second"]);
+    check(&["--input", "oftn=1s"], &["`every` is shorter than a second"]);
+    check(&["--input", "often=1h", "--input", "oftn=1s"], &["no flow has an input `oftn`"]);
+    assert!(stage.column("at").is_empty());
+}
+
+#[test]
+fn a_run_that_is_under_way_stops_and_goes_on_at_the_next_start() {
+    let slow = flow("orders", EACH_SECOND, 1).replace("steps:\n", "steps:\n  - {id: hold, wait: 4s}\n");
+    let stage = Stage::set(&[("orders.yaml", &slow)]);
+    let serving = stage.serve(&[]);
+    let begins = serving.hears("begins: schedule");
+    let run = begins.split("run ").nth(1).unwrap().split(' ').next().unwrap().to_owned();
+    let (status, said) = serving.end();
+    assert_eq!(status, Some(0), "{said:#?}");
+    assert!(stage.column("at").is_empty());
+    let serving = stage.serve(&[]);
+    serving.hears(&format!("orders: run {run} begins"));
+    serving.hears(&format!("orders: run {run} done"));
+    assert!(is_sorted_and_unique(&stage.column("at")));
+    assert_eq!(serving.end().0, Some(0));
+}
+
+#[test]
+fn missed_runs_are_made_up_for() {
+    let stage = Stage::set(&[(
+        "orders.yaml",
+        &flow("orders", "{type: schedule, every: 1s, catch_up: all, overlap: queue}", 1),
+    )]);
+    let serving = stage.serve(&[]);
+    stage.wait_for("at", |times| times.len() >= 2);
+    assert_eq!(serving.end().0, Some(0));
+    let count = stage.column("at").len();
+    thread::sleep(Duration::from_secs(4));
+    let serving = stage.serve(&[]);
+    serving.hears("missed runs are made up for");
+    let times = stage.wait_for("at", |times| times.len() >= count + 5);
+    assert_eq!(serving.end().0, Some(0));
+    // No second is left out, and none is there twice.
+    let seconds: Vec<i64> = times.iter().map(|time| time.parse::<jiff::Timestamp>().unwrap().as_second()).collect();
+    assert!(seconds.windows(2).all(|pair| pair[0] + 1 == pair[1]), "{times:?}");
+}
+
+#[test]
+fn a_reload_under_load_drops_no_event() {
+    const SENDERS: u32 = 4;
+    const EACH: u32 = 60;
+    let hook = "{type: webhook, path: /orders, dedupe: $.id, verify: {type: bearer, secret: '{{ inputs.token }}'}}";
+    let spec = |version: u32| {
+        flow("orders", hook, version)
+            .replace("sinks:", "inputs: {token: {type: string, default: hush}}\nsinks:")
+            .replace("at: \"{{ trigger.time }}\"", "at: \"{{ trigger.body.id }}\"")
+    };
+    let stage = Stage::set(&[("orders.yaml", &spec(1))]);
+    let serving = stage.serve(&[]);
+    let url = format!("{}/orders", serving.url());
+    let send = |sender: u32| {
+        for number in 0..EACH {
+            let body = format!("{{\"id\": \"{sender}-{number:03}\"}}");
+            let headers = [("Authorization", "Bearer hush"), ("Content-Type", "application/json")];
+            let answer = post(&url, &headers, body.as_bytes());
+            assert_eq!(answer.status, 200, "{sender}-{number}");
+            thread::sleep(Duration::from_millis(20));
+        }
+    };
+    thread::scope(|scope| {
+        let senders: Vec<_> = (0..SENDERS).map(|sender| scope.spawn(move || send(sender))).collect();
+        let mut version = 1;
+        while !senders.iter().all(thread::ScopedJoinHandle::is_finished) {
+            version += 1;
+            stage.write("orders.yaml", &spec(version));
+            serving.signal("HUP");
+            thread::sleep(Duration::from_millis(250));
+        }
+        assert!(version > 3);
+    });
+    let all = (SENDERS * EACH) as usize;
+    let ids = stage.wait_for("at", |ids| ids.len() >= all);
+    assert!(ids.len() == all && is_sorted_and_unique(&ids), "{ids:?}");
+    assert_eq!(serving.end().0, Some(0));
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let slow = flow("orders", EACH_SECOND, 1).replace("steps:\n", "steps:\n  - {id: hold, wait: 4s}\n");
+    let stage = Stage::set(&[("orders.yaml", &slow)]);
+    let mut serving = stage.serve(&["--shutdown-timeout", "1h"]);
+    serving.hears("begins: schedule");
+    serving.signal("INT");
+    serving.hears("stopping");
+    // It may have been done before the second one.
+    let status = loop {
+        if let Some(status) = serving.child.try_wait().unwrap() {
+            break status.code();
+        }
+        serving.signal("INT");
+        thread::sleep(Duration::from_millis(100));
+    };
+    assert!(matches!(status, Some(0 | 130)), "{status:?}");
+    assert!(Path::new(&stage.folder.path().join(".engine/state.db")).exists());
+}
