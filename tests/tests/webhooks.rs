@@ -114,7 +114,7 @@ struct Delivery {
 
 impl Delivery {
     fn new(event: &Event, headers: &[(String, String)]) -> Self {
-        let is_form = event.vendor == "slack" && !event.body.starts_with('{');
+        let is_form = event.vendor == "slack" && !event.body.trim_start().starts_with('{');
         let kind = if is_form { "application/x-www-form-urlencoded" } else { "application/json" };
         let mut headers = headers.to_vec();
         headers.push(("Content-Type".to_owned(), kind.to_owned()));
