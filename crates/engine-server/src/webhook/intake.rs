@@ -248,17 +248,19 @@ impl Intake {
     async fn finished(&self, hook: &Hook, watch: &mut Watch<'_>, id: &str, scope: &Scope) -> Response {
         let known = |status| answer::of_value(status, Some(&Value::object([("event", Value::from(id))])));
         match endings::wait(&self.server, watch, id, hook.ready.timeout).await {
-            Ending::Done { steps } => match hook.spec().map(|spec| respond(spec, &scope.with("steps", steps.clone()))) {
-                Some(Ok(response)) => response,
-                // Nothing is known here of the steps of a run that another process has run, or that was done before.
-                _ if steps.is_null() => known(StatusCode::OK),
-                Some(Err(error)) => {
-                    let message = format!("the answer can't be made: {}", error.message);
-                    self.refused(hook, &hook.flow.given.redactor.redact(&message));
-                    known(StatusCode::OK)
+            Ending::Done { steps } => {
+                match hook.spec().map(|spec| respond(spec, &scope.with("steps", steps.clone()))) {
+                    Some(Ok(response)) => response,
+                    // Nothing is known here of the steps of a run that another process has run, or that was done before.
+                    _ if steps.is_null() => known(StatusCode::OK),
+                    Some(Err(error)) => {
+                        let message = format!("the answer can't be made: {}", error.message);
+                        self.refused(hook, &hook.flow.given.redactor.redact(&message));
+                        known(StatusCode::OK)
+                    }
+                    None => known(StatusCode::OK),
                 }
-                None => known(StatusCode::OK),
-            },
+            }
             Ending::Late => known(StatusCode::ACCEPTED),
             Ending::Dead => Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the run failed").into_response(),
         }
