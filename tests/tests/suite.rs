@@ -100,6 +100,16 @@ fn is_the_same_each_time_for_a_seed() {
 }
 
 #[test]
+fn nothing_is_lost_while_all_around_fails() {
+    let (status, _, stderr) =
+        test(&["tests/suite/orders.yaml", "examples/orders-to-erp.yaml"], &["--chaos", "--runs", "10"]);
+    assert_eq!(status, Some(0), "{stderr}");
+    let counts = regex::Regex::new("disturbed: ([0-9]+) runs, ([0-9]+) faults, ([0-9]+) crashes").unwrap();
+    let counts = counts.captures(&stderr).unwrap_or_else(|| panic!("{stderr}"));
+    assert!(counts.iter().skip(1).flatten().all(|count| count.as_str().parse::<u32>().unwrap() >= 20), "{stderr}");
+}
+
+#[test]
 fn watches_files_and_tests_again() {
     let folder = tempfile::tempdir().unwrap();
     let spec = folder.path().join("spec.yaml");

@@ -29,9 +29,15 @@ pub(crate) struct Test {
     /// How many tests run at once; as many as there are cores if not given
     #[arg(long, short, value_name = "N")]
     pub(crate) jobs: Option<usize>,
-    /// What the dice begin with: waits with jitter, ids; the same numbers each time
+    /// What the dice begin with: waits with jitter, ids, and what fails with --chaos; the same numbers each time
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
+    /// Run each test again and again while requests fail, clocks are set and the process dies, and see that no record is lost or there twice
+    #[arg(long, conflicts_with_all = ["watch", "coverage"])]
+    pub(crate) chaos: bool,
+    /// How many times each test is run with --chaos, each with the next seed
+    #[arg(long, value_name = "K", default_value_t = 20, requires = "chaos")]
+    pub(crate) runs: u32,
 }
 
 const HELP: &str = "\

@@ -20,7 +20,7 @@ pub(super) fn render(results: &Results) -> String {
         "<testsuites name=\"engine\" tests=\"{tests}\" failures=\"{failed}\" errors=\"{}\" time=\"{seconds:.3}\">",
         results.errors()
     );
-    for one in results.0.iter().filter(|suite| suite.is_wrong() || !suite.cases.is_empty()) {
+    for one in results.suites.iter().filter(|suite| suite.is_wrong() || !suite.cases.is_empty()) {
         suite(one, &mut text);
     }
     text += "</testsuites>\n";

@@ -12,7 +12,7 @@ use std::thread;
 use std::time::Instant;
 
 use engine_plan::{Disk, Trial};
-use engine_suite::{Coverage, Options};
+use engine_suite::{Chaos, Coverage, Disturbed, Options};
 
 use self::at_once::at_once;
 use self::results::{Case, Results, Suite};
@@ -99,18 +99,28 @@ fn run(arguments: &Test, files: Vec<PathBuf>) -> Result<Results, Failure> {
         suites.push(suite);
     }
     let options = Options { seed: arguments.seed };
+    let chaos = Chaos { seed: arguments.seed, runs: arguments.runs };
     let cases = at_once(jobs, &todo, |(suite, plan, index)| {
         let begun = Instant::now();
         let trial = plan.trials.get(*index)?;
-        let outcome = engine_suite::run(plan, trial, options);
-        Some((*suite, outcome, begun.elapsed()))
+        let mut outcome = engine_suite::run(plan, trial, options);
+        // What fails by itself is not disturbed.
+        let disturbed = (arguments.chaos && outcome.is_ok()).then(|| engine_suite::disturb(plan, trial, chaos));
+        outcome.findings.extend(disturbed.iter().filter_map(|disturbed| disturbed.finding.clone()));
+        Some((*suite, outcome, disturbed, begun.elapsed()))
     })?;
-    for (index, outcome, took) in cases.into_iter().flatten() {
+    let mut troubles = arguments.chaos.then(Disturbed::default);
+    for (index, outcome, disturbed, took) in cases.into_iter().flatten() {
+        if let (Some(all), Some(one)) = (&mut troubles, disturbed) {
+            all.runs += one.runs;
+            all.faults += one.faults;
+            all.crashes += one.crashes;
+        }
         let Some(suite) = suites.get_mut(index) else { continue };
         suite.coverage.join(outcome.coverage);
         let findings = outcome.findings.into_iter().collect();
         let findings = Report::of(&suite.path, findings, &suite.sources);
         suite.cases.push(Case { name: outcome.name, place: outcome.place, findings, took });
     }
-    Ok(Results(suites))
+    Ok(Results { suites, troubles })
 }

@@ -5,13 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine_source::{Sources, Span};
-use engine_suite::Coverage;
+use engine_suite::{Coverage, Disturbed};
 
 use crate::report::Report;
 use crate::status::Status;
 
 /// What became of the tests of all specs.
-pub(super) struct Results(pub(super) Vec<Suite>);
+pub(super) struct Results {
+    pub(super) suites: Vec<Suite>,
+    /// What they met, where they were disturbed.
+    pub(super) troubles: Option<Disturbed>,
+}
 
 /// The tests of one file.
 pub(super) struct Suite {
@@ -43,12 +47,12 @@ pub(super) struct Case {
 impl Results {
     /// Returns all tests that ran.
     pub(super) fn cases(&self) -> impl Iterator<Item = &Case> {
-        self.0.iter().flat_map(|suite| &suite.cases)
+        self.suites.iter().flat_map(|suite| &suite.cases)
     }
 
     /// Counts the specs that are wrong.
     pub(super) fn errors(&self) -> usize {
-        self.0.iter().filter(|suite| suite.is_wrong()).count()
+        self.suites.iter().filter(|suite| suite.is_wrong()).count()
     }
 
     /// Returns how the program ends.
@@ -63,7 +67,7 @@ impl Results {
     /// Returns what all tests reach.
     pub(super) fn coverage(&self) -> Coverage {
         let mut all = Coverage::default();
-        for suite in &self.0 {
+        for suite in &self.suites {
             all.join(suite.coverage.clone());
         }
         all
@@ -71,7 +75,8 @@ impl Results {
 
     /// Returns all files that were read.
     pub(super) fn files(&self) -> Vec<PathBuf> {
-        let files = self.0.iter().flat_map(|suite| suite.sources.iter().map(|(_, file)| PathBuf::from(file.name())));
+        let files =
+            self.suites.iter().flat_map(|suite| suite.sources.iter().map(|(_, file)| PathBuf::from(file.name())));
         let mut files: Vec<PathBuf> = files.collect();
         files.sort();
         files.dedup();

@@ -1,6 +1,6 @@
 //! Results of tests as texts.
 
-use engine_suite::{Coverage, PointKind};
+use engine_suite::{Coverage, Disturbed, PointKind};
 use serde_json::json;
 
 use super::results::{Results, Suite};
@@ -14,11 +14,11 @@ const NAMED: usize = 5;
 /// Writes a line for each spec that has tests, then all that failed.
 pub(super) fn human(results: &Results, look: Look) -> String {
     let mut text = String::new();
-    for suite in results.0.iter().filter(|suite| suite.is_wrong() || !suite.cases.is_empty()) {
+    for suite in results.suites.iter().filter(|suite| suite.is_wrong() || !suite.cases.is_empty()) {
         text += &line(suite, look);
     }
     let failed = results
-        .0
+        .suites
         .iter()
         .flat_map(|suite| suite.errors.iter().chain(suite.cases.iter().flat_map(|case| case.findings.iter())));
     let failed: String = failed.map(|reported| human::render(reported, look)).collect();
@@ -54,12 +54,17 @@ pub(super) fn summary(results: &Results, look: Look, shows_all: bool) -> String 
     if results.errors() > 0 {
         parts.push(format!("{} not valid", counted(results.errors(), "spec")));
     }
-    let untested = results.0.iter().filter(|suite| !suite.is_tested && !suite.is_wrong()).count();
+    let untested = results.suites.iter().filter(|suite| !suite.is_tested && !suite.is_wrong()).count();
     if untested > 0 {
         parts.push(format!("{} without tests", counted(untested, "spec")));
     }
     let mut text = format!("\n{}\n", parts.join(", "));
-    text += &reached(&results.coverage(), look, shows_all);
+    match &results.troubles {
+        None => text += &reached(&results.coverage(), look, shows_all),
+        Some(Disturbed { runs, faults, crashes, .. }) => {
+            text += &format!("disturbed: {runs} runs, {faults} faults, {crashes} crashes\n");
+        }
+    }
     text
 }
 
@@ -95,7 +100,7 @@ fn reached(coverage: &Coverage, look: Look, shows_all: bool) -> String {
 /// Writes all that failed as commands of a GitHub workflow.
 pub(super) fn github(results: &Results) -> String {
     let reports = results
-        .0
+        .suites
         .iter()
         .flat_map(|suite| std::iter::once(&suite.errors).chain(suite.cases.iter().map(|case| &case.findings)));
     reports.map(|report| Format::Github.render(report, Look { color: false, unicode: true, width: None })).collect()
@@ -108,7 +113,7 @@ pub(super) fn json(results: &Results) -> String {
         objects.filter_map(Result::ok).collect::<Vec<_>>()
     };
     let specs: Vec<_> = results
-        .0
+        .suites
         .iter()
         .map(|suite| {
             let tests: Vec<_> = suite
