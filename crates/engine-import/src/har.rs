@@ -68,7 +68,7 @@ fn exchange(entry: &Value, place: String) -> Option<Exchange> {
         path,
         query,
         headers: pairs("headers"),
-        body: request.get("postData").map_or(Posted::Nothing, |data| posted(data)),
+        body: request.get("postData").map_or(Posted::Nothing, posted),
         answer,
         ..Exchange::default()
     })

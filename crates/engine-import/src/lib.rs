@@ -1,4 +1,4 @@
-//! Other formats to specs: OpenAPI, curl, Postman, HAR.
+//! Other formats to specs: `OpenAPI`, curl, Postman, HAR.
 //!
 //! What is made is a text: a spec as a person would write it, to be checked by `engine validate` and gone on with by hand. What could not be
 //! carried over is listed, each with its place in what was read.
@@ -18,7 +18,7 @@ use serde_json::Value;
 /// A format that a spec is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// OpenAPI 3.0, 3.1 and Swagger 2.0, as JSON or YAML (<https://spec.openapis.org>).
+    /// `OpenAPI` 3.0, 3.1 and Swagger 2.0, as JSON or YAML (<https://spec.openapis.org>).
     OpenApi,
     /// A command line of curl.
     Curl,

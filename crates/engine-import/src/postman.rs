@@ -1,5 +1,7 @@
 //! Collections of Postman, version 2.0 and 2.1 (<https://schema.postman.com>).
 
+use std::fmt::Write;
+
 use serde_json::{Map, Value, json};
 
 use crate::exchange::{self, Auth, Exchange, Posted, is_secret};
@@ -15,7 +17,7 @@ pub(crate) fn import(root: &Value, options: &Options, notes: &mut Notes) -> Resu
         return Err(ImportError::new("this is no collection of Postman: it has no `item`", "export it as version 2.1"));
     }
     let mut exchanges = Vec::new();
-    walk(root, "", auth(root.get("auth")), &mut exchanges, notes);
+    walk(root, "", auth(root.get("auth")).as_ref(), &mut exchanges, notes);
     let variables: Vec<(String, Option<String>)> = root
         .get("variable")
         .and_then(Value::as_array)
@@ -41,7 +43,7 @@ pub(crate) fn import(root: &Value, options: &Options, notes: &mut Notes) -> Resu
     }
     let mut options = options.clone();
     if options.name.is_none() {
-        options.name = root.pointer("/info/name").and_then(Value::as_str).map(|name| crate::openapi::api_name(name));
+        options.name = root.pointer("/info/name").and_then(Value::as_str).map(crate::openapi::api_name);
     }
     let mut spec = exchange::spec(exchanges, &options, notes)?;
     let text = root.pointer("/info/description").map(|it| it.get("content").unwrap_or(it)).and_then(Value::as_str);
@@ -50,13 +52,13 @@ pub(crate) fn import(root: &Value, options: &Options, notes: &mut Notes) -> Resu
     Ok(spec)
 }
 
-fn walk(folder: &Value, above: &str, inherited: Option<Auth>, exchanges: &mut Vec<Exchange>, notes: &mut Notes) {
+fn walk(folder: &Value, above: &str, inherited: Option<&Auth>, exchanges: &mut Vec<Exchange>, notes: &mut Notes) {
     for item in folder.get("item").and_then(Value::as_array).into_iter().flatten() {
         let name = item.get("name").and_then(Value::as_str).unwrap_or("request");
         let place = if above.is_empty() { name.to_owned() } else { format!("{above} / {name}") };
-        let own = auth(item.get("auth")).or_else(|| inherited.clone());
+        let own = auth(item.get("auth")).or_else(|| inherited.cloned());
         if item.get("item").is_some() {
-            walk(item, &place, own, exchanges, notes);
+            walk(item, &place, own.as_ref(), exchanges, notes);
             continue;
         }
         let Some(request) = item.get("request") else { continue };
@@ -163,7 +165,7 @@ fn inputs(spec: &mut SpecDraft, variables: &[(String, Option<String>)]) {
             out.push_str(before);
             let is_own = ["params.", "secrets.", "inputs."].iter().any(|own| bare.starts_with(own));
             if is_own || bare.is_empty() {
-                out.push_str(&format!("{{{{{name}}}}}"));
+                _ = write!(out, "{{{{{name}}}}}");
             } else {
                 let input = snake(bare.trim_start_matches('$'));
                 let value = variables.iter().find(|(known, _)| known == bare).and_then(|(_, value)| value.clone());
@@ -173,13 +175,14 @@ fn inputs(spec: &mut SpecDraft, variables: &[(String, Option<String>)]) {
                     None => declared["required"] = json!(true),
                 }
                 used.insert(input.clone(), declared);
-                out.push_str(&format!("{{{{ inputs.{input} }}}}"));
+                _ = write!(out, "{{{{ inputs.{input} }}}}");
             }
             rest = after;
         }
         out + rest
     };
-    spec.base_url = put(&spec.base_url);
+    let base_url = std::mem::take(&mut spec.base_url);
+    spec.base_url = put(&base_url);
     if let Some(rest) = spec.base_url.strip_prefix("https://{{").or_else(|| spec.base_url.strip_prefix("http://{{")) {
         spec.base_url = format!("{{{{{rest}");
     }

@@ -1,5 +1,7 @@
 //! A spec that is being written: its parts in the order in which people read them.
 
+use std::fmt::Write;
+
 use serde_json::{Map, Value, json};
 
 use crate::name::Names;
@@ -63,11 +65,11 @@ impl SpecDraft {
         }
         for (name, section) in [("inputs", &self.inputs), ("secrets", &self.secrets)] {
             if !section.is_empty() {
-                out.push_str(&format!("\n{name}:\n"));
+                _ = write!(out, "\n{name}:\n");
                 yaml::members(&mut out, section, 2);
             }
         }
-        out.push_str(&format!("\napis:\n  {}:\n", self.api));
+        _ = write!(out, "\napis:\n  {}:\n", self.api);
         yaml::member(&mut out, "base_url", &text(&self.base_url), 4);
         if let Some(auth) = &self.auth {
             yaml::member(&mut out, "auth", auth, 4);
@@ -84,7 +86,7 @@ impl SpecDraft {
             if number > 0 {
                 out.push('\n');
             }
-            out.push_str(&format!("      {name}:\n"));
+            _ = writeln!(out, "      {name}:");
             yaml::members(&mut out, &endpoint.members(), 8);
         }
         out

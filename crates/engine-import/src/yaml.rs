@@ -180,11 +180,7 @@ fn block(text: &str, indent: usize, column: usize) -> Option<String> {
     let lines: Vec<&str> = text.split('\n').collect();
     let is_odd = |c: char| c.is_control() && c != '\n' || matches!(c, '\u{85}' | '\u{2028}' | '\u{2029}' | '\u{feff}');
     let is_ragged = |line: &&str| line.ends_with([' ', '\t']);
-    if text.is_empty()
-        || text.starts_with([' ', '\n'])
-        || text.chars().any(is_odd)
-        || lines.iter().any(|line| is_ragged(&line))
-    {
+    if text.is_empty() || text.starts_with([' ', '\n']) || text.chars().any(is_odd) || lines.iter().any(is_ragged) {
         return None;
     }
     let mut out = String::new();

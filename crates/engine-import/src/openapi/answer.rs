@@ -30,7 +30,7 @@ const LISTS: [&str; 12] = [
 impl<'d> Answer<'d> {
     pub(super) fn of(operation: &Operation<'d>, notes: &mut Notes) -> Self {
         let document = operation.document;
-        let responses = operation.operation.get("responses").and_then(Value::as_object);
+        let responses = operation.own.get("responses").and_then(Value::as_object);
         let is_success = |status: &&String| status.starts_with('2') || status.as_str() == "default";
         let mut statuses: Vec<&String> = responses.into_iter().flat_map(|it| it.keys()).filter(is_success).collect();
         statuses.sort();
@@ -40,7 +40,7 @@ impl<'d> Answer<'d> {
             Self { document, whole, media: &Value::Null, schema: &Value::Null, records: None, key: None, format: None };
         let media = if document.is_swagger {
             answer.media = whole;
-            let produces = operation.operation.get("produces").or_else(|| document.root.get("produces"));
+            let produces = operation.own.get("produces").or_else(|| document.root.get("produces"));
             let list: Vec<&str> =
                 produces.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
             crate::bodies::best(&list).map_or("application/json", |(_, media)| media)

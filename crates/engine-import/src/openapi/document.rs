@@ -144,5 +144,5 @@ fn percent(pointer: &str) -> String {
 
 /// Makes a JSON pointer (RFC 6901).
 pub(super) fn pointer(parts: &[&str]) -> String {
-    parts.iter().map(|part| format!("/{}", part.replace('~', "~0").replace('/', "~1"))).collect()
+    parts.iter().flat_map(|part| ["/".to_owned(), part.replace('~', "~0").replace('/', "~1")]).collect()
 }

@@ -1,4 +1,4 @@
-//! OpenAPI 3.0, 3.1 and Swagger 2.0 (<https://spec.openapis.org>).
+//! `OpenAPI` 3.0, 3.1 and Swagger 2.0 (<https://spec.openapis.org>).
 
 mod answer;
 mod document;
@@ -77,7 +77,7 @@ pub(crate) fn import(root: &Value, options: &Options, notes: &mut Notes) -> Resu
         };
         return Err(ImportError::new(message, help));
     }
-    auth.retain_used(&mut spec);
+    security::retain_used(&mut spec);
     Ok(spec)
 }
 
@@ -108,7 +108,7 @@ fn operations<'d>(document: &'d Document<'d>, notes: &mut Notes) -> Vec<Operatio
                 notes.say(format!("{place}/{method}"), format!("{} requests are left out", method.to_uppercase()));
                 continue;
             }
-            found.push(Operation { document, path, method, item, operation, place: format!("{place}/{method}") });
+            found.push(Operation { document, path, method, item, own: operation, place: format!("{place}/{method}") });
         }
     }
     found

@@ -18,19 +18,18 @@ pub(super) struct Operation<'d> {
     pub(super) method: &'static str,
     /// What holds for all operations of the path.
     pub(super) item: &'d Value,
-    pub(super) operation: &'d Value,
+    pub(super) own: &'d Value,
     pub(super) place: String,
 }
 
 impl<'d> Operation<'d> {
     pub(super) fn is_deprecated(&self) -> bool {
-        self.operation.get("deprecated") == Some(&Value::Bool(true))
+        self.own.get("deprecated") == Some(&Value::Bool(true))
     }
 
     /// Tells whether it is among those that were asked for.
     pub(super) fn is_wanted(&self, only: &[String]) -> bool {
-        let tags =
-            || self.operation.get("tags").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+        let tags = || self.own.get("tags").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
         only.is_empty()
             || only.iter().any(|wanted| match wanted.split_once(':') {
                 Some(("tag", tag)) => tags().any(|known| known.eq_ignore_ascii_case(tag)),
@@ -42,7 +41,7 @@ impl<'d> Operation<'d> {
 
     /// Names it; where the document does not, by what it does.
     fn name(&self, is_list: bool) -> String {
-        if let Some(id) = self.operation.get("operationId").and_then(Value::as_str).filter(|id| !id.trim().is_empty()) {
+        if let Some(id) = self.own.get("operationId").and_then(Value::as_str).filter(|id| !id.trim().is_empty()) {
             return snake(id);
         }
         let fixed = || self.path.split('/').filter(|part| !part.is_empty() && !part.starts_with('{'));
@@ -64,7 +63,7 @@ impl<'d> Operation<'d> {
         let mut endpoint = EndpointDraft {
             description: self.description(),
             base_url: self.base_url(),
-            auth: auth.of_operation(self.operation, spec, &self.place, notes),
+            auth: auth.of_operation(self.own, spec, &self.place, notes),
             ..EndpointDraft::default()
         };
         endpoint.body = self.body(&mut params, notes);
@@ -92,9 +91,8 @@ impl<'d> Operation<'d> {
     }
 
     fn description(&self) -> Option<String> {
-        let text = words::description(self.operation, "");
-        let link =
-            self.operation.pointer("/externalDocs/url").and_then(Value::as_str).filter(|url| url.contains("://"));
+        let text = words::description(self.own, "");
+        let link = self.own.pointer("/externalDocs/url").and_then(Value::as_str).filter(|url| url.contains("://"));
         match (text, link) {
             (Some(text), Some(link)) => {
                 let stop = if text.ends_with(['.', '…', '!', '?']) { "" } else { "." };
@@ -106,7 +104,7 @@ impl<'d> Operation<'d> {
 
     /// Where it is asked instead of where the others are.
     fn base_url(&self) -> Option<String> {
-        let servers = self.operation.get("servers").or_else(|| self.item.get("servers"))?;
+        let servers = self.own.get("servers").or_else(|| self.item.get("servers"))?;
         let url = servers.as_array()?.first()?.get("url")?.as_str()?;
         (url.contains("://") && !url.contains('{')).then(|| url.trim_end_matches('/').to_owned())
     }
@@ -115,7 +113,7 @@ impl<'d> Operation<'d> {
         if self.document.is_swagger {
             return params.swagger_body(self);
         }
-        let body = self.document.member(self.operation, "requestBody");
+        let body = self.document.member(self.own, "requestBody");
         let content = body.get("content").and_then(Value::as_object).filter(|content| !content.is_empty())?;
         let is_required = body.get("required") == Some(&Value::Bool(true));
         let kinds: Vec<&str> = content.keys().map(String::as_str).collect();
@@ -164,7 +162,7 @@ impl<'d> Operation<'d> {
     }
 
     /// Says what a body has, by a schema that is no part of the document itself.
-    pub(super) fn described_owned(&self, schema: &Value) -> String {
+    pub(super) fn described_owned(schema: &Value) -> String {
         let names: Vec<&str> = schema
             .get("properties")
             .and_then(Value::as_object)

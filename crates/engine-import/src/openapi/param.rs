@@ -1,6 +1,6 @@
 //! Parameters of an operation.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
@@ -21,7 +21,7 @@ pub(super) struct Params {
     names: Names,
     declared: Map<String, Value>,
     /// What stands in the path for each of its names.
-    in_path: HashMap<String, String>,
+    in_path: BTreeMap<String, String>,
     /// The param of each member of the query, its name in the document, and the way it is written.
     pub(super) query: Vec<InQuery>,
     headers: Map<String, Value>,
@@ -49,7 +49,7 @@ const OWN_HEADERS: [&str; 7] =
 pub(super) fn params(operation: &Operation<'_>, spec: &SpecDraft, notes: &mut Notes) -> Params {
     let document = operation.document;
     let mut list: Vec<&Value> = Vec::new();
-    for of in [operation.operation, operation.item] {
+    for of in [operation.own, operation.item] {
         for (number, one) in of.get("parameters").and_then(Value::as_array).into_iter().flatten().enumerate() {
             match document.resolve(one) {
                 Ok(one) => {
@@ -222,7 +222,7 @@ impl Params {
 
     /// The body as Swagger 2.0 has it: one parameter for all of it, or one for each field.
     pub(super) fn swagger_body(&mut self, operation: &Operation<'_>) -> Option<Value> {
-        let consumes = operation.operation.get("consumes").or_else(|| operation.document.root.get("consumes"));
+        let consumes = operation.own.get("consumes").or_else(|| operation.document.root.get("consumes"));
         let media: Vec<&str> =
             consumes.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
         if let Some(body) = self.swagger_body.take() {
@@ -237,7 +237,7 @@ impl Params {
                 Some(schema) => schema.clone(),
                 None => schema,
             };
-            let described = operation.described_owned(&schema);
+            let described = Operation::described_owned(&schema);
             return Some(self.body(kind, body.get("required") == Some(&Value::Bool(true)), &described));
         }
         let fields = std::mem::take(&mut self.swagger_form);

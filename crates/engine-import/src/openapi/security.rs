@@ -112,15 +112,15 @@ impl Schemes {
         notes.say(place, "none of these ways to prove who is asking could be carried over");
         None
     }
+}
 
-    /// Takes the secrets away that no auth uses.
-    pub(super) fn retain_used(&self, spec: &mut SpecDraft) {
-        let mut text = spec.auth.as_ref().map(Value::to_string).unwrap_or_default();
-        for (_, endpoint) in &spec.endpoints {
-            text.extend(endpoint.auth.as_ref().map(Value::to_string));
-        }
-        spec.secrets.retain(|name, _| text.contains(&format!("secrets.{name} ")));
+/// Takes the secrets away that no auth uses.
+pub(super) fn retain_used(spec: &mut SpecDraft) {
+    let mut text = spec.auth.as_ref().map(Value::to_string).unwrap_or_default();
+    for (_, endpoint) in &spec.endpoints {
+        text.extend(endpoint.auth.as_ref().map(Value::to_string));
     }
+    spec.secrets.retain(|name, _| text.contains(&format!("secrets.{name} ")));
 }
 
 type Made = Result<(Value, Option<String>), String>;
@@ -162,7 +162,7 @@ fn auth(scheme: &Value, named: &str, document: &Document<'_>, spec: &mut SpecDra
             let place = json!({"type": "api_key", "value": secret("credential"), "in": "header.Authorization", "prefix": text("scheme")});
             Ok((place, Some(format!("`{other}` is sent as it is given: check what the API wants"))))
         }
-        ("oauth2", _) => oauth2(scheme, document, &mut secret),
+        ("oauth2", _) => Ok(oauth2(scheme, document, &mut secret)),
         ("openIdConnect", _) => Ok((
             json!({"type": "bearer", "token": secret("token")}),
             Some(
@@ -175,7 +175,7 @@ fn auth(scheme: &Value, named: &str, document: &Document<'_>, spec: &mut SpecDra
     }
 }
 
-fn oauth2(scheme: &Value, document: &Document<'_>, secret: &mut dyn FnMut(&str) -> String) -> Made {
+fn oauth2(scheme: &Value, document: &Document<'_>, secret: &mut dyn FnMut(&str) -> String) -> (Value, Option<String>) {
     let flows: Map<String, Value> = if document.is_swagger {
         let flow = match scheme.get("flow").and_then(Value::as_str).unwrap_or_default() {
             "application" => "clientCredentials",
@@ -226,8 +226,8 @@ fn oauth2(scheme: &Value, document: &Document<'_>, secret: &mut dyn FnMut(&str) 
             }
             many => Some(format!("{many} scopes are known: write those that are needed into `scopes`")),
         };
-        return Ok((auth, note));
+        return (auth, note);
     }
     let note = "the document has no URL that gives tokens: give one, or write `auth: {type: oauth2, …}`";
-    Ok((json!({"type": "bearer", "token": secret("token")}), Some(note.to_owned())))
+    (json!({"type": "bearer", "token": secret("token")}), Some(note.to_owned()))
 }

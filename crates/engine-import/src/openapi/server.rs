@@ -1,5 +1,7 @@
 //! Where an API is.
 
+use std::fmt::Write;
+
 use serde_json::{Map, Value, json};
 
 use super::document::Document;
@@ -18,7 +20,7 @@ pub(super) fn servers(document: &Document<'_>, spec: &mut SpecDraft, notes: &mut
         url = format!("https://{rest}");
     }
     if url.contains("://") || url.starts_with("{{") {
-        spec.base_url = url.trim_end_matches('/').to_owned();
+        url.trim_end_matches('/').clone_into(&mut spec.base_url);
     } else {
         missing(spec, url.trim_end_matches('/'), "/servers/0/url", notes);
     }
@@ -87,7 +89,7 @@ fn filled(url: &str, variables: Option<&Map<String, Value>>, spec: &mut SpecDraf
         }
         spec.inputs.insert(input.clone(), Value::Object(declared));
         out.push_str(before);
-        out.push_str(&format!("{{{{ inputs.{input} }}}}"));
+        _ = write!(out, "{{{{ inputs.{input} }}}}");
         rest = after;
     }
     out + rest

@@ -30,7 +30,7 @@ impl Plan {
     #[must_use]
     pub(crate) fn with_sources(self, sources: &Arc<Sources>) -> Self {
         let with_sources = |trial: Trial| {
-            let plan = trial.plan.map(|plan| Arc::new(Plan { sources: Arc::clone(sources), ..Plan::clone(&plan) }));
+            let plan = trial.plan.map(|plan| Arc::new(Self { sources: Arc::clone(sources), ..Self::clone(&plan) }));
             Trial { plan, ..trial }
         };
         let trials = self.trials.into_iter().map(with_sources).collect();
