@@ -32,14 +32,14 @@ pub(super) async fn list(State(api): State<Api>, mut question: Question) -> Resu
     Ok(answer(StatusCode::OK, &Value::object([("runs", Value::list(runs))])))
 }
 
-/// Shows one run, also one that has not begun.
+/// Shows one run, also one of which nothing is kept but its event.
 pub(super) async fn show(State(api): State<Api>, Named(id): Named) -> Result<Response, Problem> {
     let failed = |error| api.state_failed(&error);
     if let Some(run) = api.server.state.find_run(&id).await.map_err(failed)? {
         return Ok(answer(StatusCode::OK, &members(&api, &run)));
     }
     match api.server.events.find_event(&id).await.map_err(failed)? {
-        Some(event) => Ok(answer(StatusCode::OK, &to_come(&event))),
+        Some(event) => Ok(answer(StatusCode::OK, &not_kept(&api, &event))),
         None => Err(unknown()),
     }
 }
@@ -47,14 +47,19 @@ pub(super) async fn show(State(api): State<Api>, Named(id): Named) -> Result<Res
 /// Asks whoever works on a run to end it.
 pub(super) async fn cancel(State(api): State<Api>, Named(id): Named) -> Result<Response, Problem> {
     let failed = |error| api.state_failed(&error);
-    let run = api.server.state.find_run(&id).await.map_err(failed)?.ok_or_else(unknown)?;
+    let conflict = |text: String| Problem::new(StatusCode::CONFLICT, "not-running", text);
+    let Some(run) = api.server.state.find_run(&id).await.map_err(failed)? else {
+        return Err(match api.server.events.find_event(&id).await.map_err(failed)? {
+            Some(_) => conflict("nothing is kept of the run: it has not begun, or changes nothing".to_owned()),
+            None => unknown(),
+        });
+    };
     if standing(&api, &run) == RunStatus::Running.as_str()
         && api.server.state.cancel_run(&run.id).await.map_err(failed)?
     {
         return Ok(answer(StatusCode::ACCEPTED, &members(&api, &run)));
     }
-    let text = format!("nobody works on the run: it is {}", standing(&api, &run));
-    Err(Problem::new(StatusCode::CONFLICT, "not-running", text))
+    Err(conflict(format!("nobody works on the run: it is {}", standing(&api, &run))))
 }
 
 fn unknown() -> Problem {
@@ -73,16 +78,20 @@ fn members(api: &Api, run: &RunEntry) -> Value {
     ])
 }
 
-/// Returns the run of an event that has none so far.
-fn to_come(event: &StoredEvent) -> Value {
-    let status = if event.status == EventStatus::Dead { RunStatus::Failed.as_str() } else { "waiting" };
+/// Returns the run of an event of which nothing is kept: it has not begun, or it changes nothing, and stands as its event does.
+fn not_kept(api: &Api, event: &StoredEvent) -> Value {
+    let status = match event.status {
+        EventStatus::Running if has_died(api, event.holder.as_deref()) => BROKEN_OFF,
+        EventStatus::Dead => RunStatus::Failed.as_str(),
+        status => status.as_str(),
+    };
     Value::object([
         ("id", Value::from(event.id.as_str())),
         ("flow", Value::from(event.flow.as_str())),
         ("spec", Value::Null),
         ("status", Value::from(status)),
         ("started_at", Value::Null),
-        ("ended_at", Value::Null),
+        ("ended_at", event.ended_at.map_or(Value::Null, |time| Value::from(time.to_string()))),
         ("error", event.error.as_deref().map_or(Value::Null, Value::from)),
     ])
 }
