@@ -74,6 +74,7 @@ enum What {
     Children,
     StartUp,
     Validation,
+    Schedules,
 }
 
 /// Why there are no figures.
@@ -145,6 +146,10 @@ impl Bench {
         }
         if is_wanted(What::Validation) {
             session.validation()?;
+        }
+        #[cfg(target_os = "linux")]
+        if is_wanted(What::Schedules) {
+            session.schedules()?;
         }
         write!(io::stdout(), "{}", session.report)?;
         if let Some(file) = &self.json {

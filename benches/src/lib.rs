@@ -13,5 +13,7 @@ pub mod cost;
 pub mod flow;
 pub mod orders;
 pub mod report;
+#[cfg(target_os = "linux")]
+mod schedules;
 pub mod server;
 mod session;
