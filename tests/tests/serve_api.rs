@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// How long to wait for what has to come.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 const TOKEN: &str = "a-token-of-the-api";
 /// What a webhook is verified with, and what a run is given.
 const SECRET: &str = "s3cret-never-shown";

@@ -139,5 +139,5 @@ fn a_server_that_is_killed_loses_no_event_and_runs_none_twice() {
     let taken = taken.lock().unwrap();
     let lost: Vec<_> = taken.iter().filter(|id| !written.contains_key(*id)).collect();
     assert!(lost.is_empty(), "lost: {lost:?}");
-    println!("{kills} kills, {} events taken, {} written", taken.len(), written.len());
+    engine_tests::say(&format!("{kills} kills, {} events taken, {} written", taken.len(), written.len()));
 }

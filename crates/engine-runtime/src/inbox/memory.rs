@@ -57,7 +57,7 @@ impl MemoryInbox {
 
     pub(crate) fn take(&mut self, wanted: &Wanted) -> Vec<StoredEvent> {
         let mut begun = HashSet::new();
-        let mut due: HashMap<&str, Vec<(Timestamp, u64)>> = HashMap::new();
+        let mut due: BTreeMap<&str, Vec<(Timestamp, u64)>> = BTreeMap::new();
         for (number, event) in self.events.iter().filter(|(_, event)| event.ended_at.is_none()) {
             let is_first =
                 event.partition.as_deref().is_none_or(|part| begun.insert((event.flow.clone(), part.to_owned())));
