@@ -128,11 +128,8 @@ pub fn body_of(endpoint: &Endpoint, value: &Value) -> Result<(&'static str, Byte
 /// Finds the params in the path of a URL, however long the path is below which the API is.
 fn captured(served: &Served, api: &str, url: &Url) -> HashMap<String, String> {
     let path = url.path();
-    let starts = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
-    starts
-        .filter_map(|at| served.captures(&format!("/{api}{}", path.get(at..).unwrap_or_default())))
-        .next()
-        .unwrap_or_default()
+    let mut starts = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
+    starts.find_map(|at| served.captures(&format!("/{api}{}", path.get(at..).unwrap_or_default()))).unwrap_or_default()
 }
 
 impl From<Reply> for Given {

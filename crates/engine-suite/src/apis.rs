@@ -61,6 +61,7 @@ enum Reply {
 
 impl Apis {
     /// Prepares the answers of a test.
+    #[expect(clippy::too_many_arguments, reason = "all that a stage has; nobody else makes one")]
     pub(crate) fn new(
         plans: &[Arc<Plan>],
         mock: &Mock,
@@ -232,12 +233,15 @@ impl Apis {
         }
         let scope = self.scope.with("request", request.to_value());
         let wrong = |error: EvalError| Box::new(self.wrong(asked, error));
-        let status = status.as_ref().map_or(Ok(200), |status| status.resolve(&scope).map(|status| status.code()));
+        let status = status.as_ref().map_or(Ok(200), |status| status.resolve(&scope).map(engine_request::Status::code));
         let status = status.map_err(wrong)?;
         let mut said = Vec::new();
         for (name, value) in headers {
             if let Some(value) = value.as_dynamic().evaluate(&scope).map_err(wrong)? {
-                said.push((name.value.to_string(), value.text().map_or_else(|| value.to_json(), |it| it.into_owned())));
+                said.push((
+                    name.value.to_string(),
+                    value.text().map_or_else(|| value.to_json(), std::borrow::Cow::into_owned),
+                ));
             }
         }
         let endpoint = self.endpoint(asked);
@@ -247,20 +251,19 @@ impl Apis {
                 return Err(Box::new(finding.label(self.key_span(asked), "no endpoint")));
             };
             let known = self.with(|state| state.pages.get(&(key.to_owned(), at)).cloned());
-            let pages = match known {
-                Some(pages) => pages,
-                None => {
-                    let items = items.iter().map(|item| item.value().clone()).collect();
-                    let size = size.and_then(|size| usize::try_from(size).ok());
-                    let plan = self.plans.get(plan).unwrap_or(&self.plans[0]);
-                    let pages = Pages::new(plan, endpoint, items, size).map_err(|why| {
-                        let finding = Finding::error("unmocked-request", why);
-                        Box::new(finding.label(self.key_span(asked), "has `pages`"))
-                    })?;
-                    let pages = Arc::new(pages);
-                    self.with(|state| state.pages.insert((key.to_owned(), at), Arc::clone(&pages)));
-                    pages
-                }
+            let pages = if let Some(pages) = known {
+                pages
+            } else {
+                let items = items.iter().map(|item| item.value().clone()).collect();
+                let size = size.and_then(|size| usize::try_from(size).ok());
+                let plan = self.plans.get(plan).unwrap_or(&self.plans[0]);
+                let pages = Pages::new(plan, endpoint, items, size).map_err(|why| {
+                    let finding = Finding::error("unmocked-request", why);
+                    Box::new(finding.label(self.key_span(asked), "has `pages`"))
+                })?;
+                let pages = Arc::new(pages);
+                self.with(|state| state.pages.insert((key.to_owned(), at), Arc::clone(&pages)));
+                pages
             };
             let mut incoming = incoming_of(pages.answer(sent(request)));
             incoming.status = status;
@@ -338,7 +341,7 @@ impl Apis {
         self.fail(
             Finding::error("unmocked-request", format!("no answer is mocked for `{asked}`: {line}"))
                 .label(self.place, "no answer for it")
-                .help(format!("add to the test: `mock: {{{}: {answer}}}`", asked)),
+                .help(format!("add to the test: `mock: {{{asked}: {answer}}}`")),
         )
     }
 }

@@ -27,7 +27,7 @@ impl MadeUp {
             for (name, secret) in &plan.secrets {
                 let name = &*name.value;
                 let given = test.secrets.get(name).cloned();
-                let text = given.unwrap_or_else(|| {
+                let made = given.unwrap_or_else(|| {
                     if urls.contains_key(name) {
                         format!("https://{}.test", host(name))
                     } else {
@@ -35,13 +35,13 @@ impl MadeUp {
                     }
                 });
                 if let Some(env) = &secret.env {
-                    made_up.variables.insert(env.to_string(), text.clone());
+                    made_up.variables.insert(env.to_string(), made.clone());
                 }
                 let file = secret.file.as_ref().map(Template::text);
                 let command = secret.command.as_ref().and_then(|words| words.first()).map(Template::text);
                 let keyring = secret.keyring.as_ref().map(|keyring| keyring.service.text());
                 for key in [file, command, keyring].into_iter().flatten() {
-                    made_up.others.insert(key.to_owned(), text.clone());
+                    made_up.others.insert(key.to_owned(), made.clone());
                 }
             }
         }

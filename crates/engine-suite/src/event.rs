@@ -19,7 +19,7 @@ pub(crate) struct Gate {
 
 /// Makes `trigger` of an event.
 pub(crate) fn trigger(plan: &Plan, event: &Event, now: Timestamp) -> Value {
-    let kind = event.kind.as_ref().map(|kind| kind.as_str()).or_else(|| first_kind(plan)).unwrap_or("manual");
+    let kind = event.kind.as_ref().map(engine_request::Text::as_str).or_else(|| first_kind(plan)).unwrap_or("manual");
     let mut members = Members::new();
     members.insert("type", Value::from(kind));
     let time = event.time.as_ref().map_or_else(|| now.to_string(), |time| time.as_str().to_owned());

@@ -121,6 +121,6 @@ fn with(value: &Value, segments: &[Segment], new: Value) -> Value {
             members.insert(name.clone(), inner);
             Value::Object(members.into())
         }
-        _ => Value::list(vec![with(&Value::Null, rest, new)]),
+        Segment::Index(_) => Value::list(vec![with(&Value::Null, rest, new)]),
     }
 }

@@ -25,7 +25,7 @@ impl Request {
     pub(crate) fn of(outgoing: &Outgoing) -> Self {
         let body = match &outgoing.body {
             Payload::Bytes(bytes) => bytes.clone(),
-            pieces => pieces.as_bytes().unwrap_or_else(|| pieces.show().into_bytes().into()),
+            pieces @ Payload::Pieces(_) => pieces.as_bytes().unwrap_or_else(|| pieces.show().into_bytes().into()),
         };
         Self {
             asked: Arc::clone(&outgoing.asked),

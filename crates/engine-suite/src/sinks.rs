@@ -102,15 +102,14 @@ impl Sinks for MemorySinks {
         self.with(|content| {
             let rows = content.tables.get(&(sink.name.clone(), table.clone()));
             let rows = rows.map(|rows| rows.iter().map(|row| row.value.clone()).collect());
-            match rows.or_else(|| content.queries.get(&sink.name).cloned()) {
-                Some(rows) => Ok(Held::Records(Box::new(Rows(rows)))),
-                None => {
-                    let what = if table.is_empty() { "a query".to_owned() } else { format!("`{table}`") };
-                    let error = SinkError::new(format!("the test gives no rows for {what} of sink `{}`", sink.name));
-                    let key = if table.is_empty() { sink.name.clone() } else { format!("{}.{table}", sink.name) };
-                    let error = error.help(format!("add them to the test: `rows: {{{key}: [{{…}}]}}`"));
-                    if table.is_empty() { Err(error) } else { Ok(Held::Nothing(error)) }
-                }
+            if let Some(rows) = rows.or_else(|| content.queries.get(&sink.name).cloned()) {
+                Ok(Held::Records(Box::new(Rows(rows))))
+            } else {
+                let what = if table.is_empty() { "a query".to_owned() } else { format!("`{table}`") };
+                let error = SinkError::new(format!("the test gives no rows for {what} of sink `{}`", sink.name));
+                let key = if table.is_empty() { sink.name.clone() } else { format!("{}.{table}", sink.name) };
+                let error = error.help(format!("add them to the test: `rows: {{{key}: [{{…}}]}}`"));
+                if table.is_empty() { Err(error) } else { Ok(Held::Nothing(error)) }
             }
         })
     }

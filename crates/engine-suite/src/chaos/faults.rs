@@ -166,12 +166,12 @@ impl Faults {
         }
         let kinds = kinds(endpoint, &request.method);
         self.with(|state| {
-            if next(&mut state.dice) % JUMPS == 0 {
+            if next(&mut state.dice).is_multiple_of(JUMPS) {
                 let minutes = i64::try_from(next(&mut state.dice) % 120).unwrap_or(0) - 30;
                 self.clock.jump(SignedDuration::from_mins(minutes));
                 state.log.push(format!("the clock is set by {minutes} minutes"));
             }
-            let is_met = next(&mut state.dice) % ODDS == 0;
+            let is_met = next(&mut state.dice).is_multiple_of(ODDS);
             let which = next(&mut state.dice);
             if !is_met || kinds.is_empty() || !state.met.insert(identity.to_owned()) {
                 return None;

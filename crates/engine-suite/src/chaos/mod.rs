@@ -6,6 +6,7 @@ mod faults;
 mod store;
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -98,7 +99,7 @@ pub fn disturb(plan: &Arc<Plan>, trial: &Trial, chaos: Chaos) -> Disturbed {
             let name = &trial.test.name;
             let mut message = format!("test `{name}`, disturbed with seed {seed}: {wrong}");
             for line in &played.log {
-                message += &format!("\n  {line}");
+                _ = write!(message, "\n  {line}");
             }
             let place = trial.node.get("name").map(Node::span).unwrap_or_default();
             let finding = Finding::error(FAILED, message).label(place, "in the run with this seed");
@@ -200,10 +201,10 @@ fn play(plan: &Arc<Plan>, trial: &Trial, seed: u64, plot: &Plot) -> Option<Playe
                 Life::Crashed => {
                     played.crashes += 1;
                     faults.note(format!("the process dies at write {} of the journal, and goes on", crash.commits()));
-                    if next(&mut dice) % 3 == 0 {
+                    if next(&mut dice).is_multiple_of(3) {
                         crash.arm(
                             crash.commits() + 1 + usize::try_from(next(&mut dice) % 4).unwrap_or(0),
-                            next(&mut dice) % 2 == 0,
+                            next(&mut dice).is_multiple_of(2),
                         );
                     }
                 }

@@ -5,6 +5,7 @@ mod requests;
 mod waits;
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use engine_expr::{Segment, Value};
 use engine_plan::{Plan, Trial};
@@ -118,7 +119,7 @@ impl Checker<'_> {
             let (wanted, is) = (word(wanted), word(status));
             let mut message = format!("test `{}`: the run is to end `{wanted}`, and ends `{is}`", self.name);
             for finding in self.facts.seen.rejected.iter().take(3) {
-                message += &format!("\n{}", finding.message.lines().next().unwrap_or_default());
+                _ = write!(message, "\n{}", finding.message.lines().next().unwrap_or_default());
             }
             let place = self.place(&["status"]);
             self.findings.push(Finding::error(FAILED, message).label(place, format!("ends `{is}`")));
@@ -131,7 +132,7 @@ impl Checker<'_> {
                 _ => format!("test `{}`: no error says `{error}`", self.name),
             };
             for finding in errors {
-                message += &format!("\n+ {}", finding.message.replace('\n', "\n  "));
+                _ = write!(message, "\n+ {}", finding.message.replace('\n', "\n  "));
             }
             let place = self.place(&["error"]);
             self.findings.push(Finding::error(FAILED, message).label(place, "is said by no error"));

@@ -4,6 +4,7 @@ use engine_expr::Value;
 use engine_source::Finding;
 use engine_spec::test::{RequestShape, Requests, RequestsExpectation};
 use engine_spec::{EndpointRef, OneOrMany};
+use std::fmt::Write as _;
 
 use super::difference::{as_texts, differences};
 use super::{Checker, FAILED, there};
@@ -44,7 +45,7 @@ impl Checker<'_> {
                 let there = there(actual);
                 let mut message = format!("test `{}`: requests to `{name}`: {count} expected, and {there}", self.name);
                 for request in sent.iter().take(10) {
-                    message += &format!("\n+ {} {}", request.method, request.url);
+                    _ = write!(message, "\n+ {} {}", request.method, request.url);
                 }
                 let place = self.place(&["requests", name, "count"]);
                 self.findings.push(Finding::error(FAILED, message).label(place, there));

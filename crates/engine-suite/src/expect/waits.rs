@@ -1,5 +1,6 @@
 //! How long a run is to wait.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use engine_request::{Period, Text};
@@ -24,14 +25,13 @@ impl Checker<'_> {
         let shown: Vec<String> = actual.iter().map(|wait| Period::new(*wait).to_string()).collect();
         let mut is_wrong = expected.len() != actual.len();
         for (index, text) in expected.iter().enumerate() {
-            match Wanted::read(text.as_str()) {
-                Some(wanted) => is_wrong |= actual.get(index).is_some_and(|wait| !wanted.takes(*wait)),
-                None => {
-                    let message = format!("test `{}`: `{}` is not a duration", self.name, text.as_str());
-                    let finding = Finding::error(FAILED, message).label(text.span(), "not a duration");
-                    self.findings.push(finding.help("write one such as `60s`, or a bound: `<= 10s`, `>= 1s`"));
-                    return;
-                }
+            if let Some(wanted) = Wanted::read(text.as_str()) {
+                is_wrong |= actual.get(index).is_some_and(|wait| !wanted.takes(*wait));
+            } else {
+                let message = format!("test `{}`: `{}` is not a duration", self.name, text.as_str());
+                let finding = Finding::error(FAILED, message).label(text.span(), "not a duration");
+                self.findings.push(finding.help("write one such as `60s`, or a bound: `<= 10s`, `>= 1s`"));
+                return;
             }
         }
         if is_wrong {
@@ -43,10 +43,10 @@ impl Checker<'_> {
                     continue;
                 }
                 if let Some(wanted) = wanted {
-                    message += &format!("\n- [{index}]: {}", wanted.as_str());
+                    _ = write!(message, "\n- [{index}]: {}", wanted.as_str());
                 }
                 if let Some(is) = is {
-                    message += &format!("\n+ [{index}]: {is}");
+                    _ = write!(message, "\n+ [{index}]: {is}");
                 }
             }
             let place = self.place(&["waits"]);

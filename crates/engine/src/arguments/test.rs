@@ -17,7 +17,7 @@ pub(crate) struct Test {
     /// How results are written
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
     pub(crate) format: TestFormat,
-    /// Write the results to this file too, as JUnit XML
+    /// Write the results to this file too, as `JUnit` XML
     #[arg(long, value_name = "FILE")]
     pub(crate) junit: Option<PathBuf>,
     /// List all that no test reaches: endpoints, steps, branches

@@ -27,11 +27,11 @@ impl Changes {
     }
 
     /// Waits until one of them is another, or one of those that they name.
-    pub(super) fn wait(mut self, named: Vec<PathBuf>) {
-        for file in &named {
+    pub(super) fn wait(mut self, named: &[PathBuf]) {
+        for file in named {
             self.seen.entry(file.clone()).or_insert_with(|| state(file));
         }
-        while look(&self.paths, &named) == self.seen {
+        while look(&self.paths, named) == self.seen {
             thread::sleep(EVERY);
         }
         // Whoever saves several files is let finish.

@@ -1,4 +1,4 @@
-//! Results of tests as JUnit XML, as CI servers read it.
+//! Results of tests as `JUnit` XML, as CI servers read it.
 
 use std::fmt::Write as _;
 use std::time::Duration;

@@ -38,7 +38,7 @@ pub(super) fn execute(arguments: &Test, terminal: &Terminal) -> Result<Status, F
             }
         };
         tell("watching for changes\n");
-        changes.wait(found);
+        changes.wait(&found);
         tell("\n");
     }
 }
@@ -46,10 +46,11 @@ pub(super) fn execute(arguments: &Test, terminal: &Terminal) -> Result<Status, F
 fn once(arguments: &Test, terminal: &Terminal) -> Result<Results, Failure> {
     let files = spec_files::find(&arguments.paths)?;
     let results = run(arguments, files)?;
-    if results.cases().next().is_none() && results.errors() == 0 {
-        if let Some(filter) = &arguments.filter {
-            return Err(Failure::usage(format!("no test has `{filter}` in its name")));
-        }
+    if let Some(filter) = &arguments.filter
+        && results.cases().next().is_none()
+        && results.errors() == 0
+    {
+        return Err(Failure::usage(format!("no test has `{filter}` in its name")));
     }
     if let Some(file) = &arguments.junit {
         std::fs::write(file, junit::render(&results))
@@ -81,20 +82,14 @@ fn run(arguments: &Test, files: Vec<PathBuf>) -> Result<Results, Failure> {
     for (file, compiled) in files.into_iter().zip(compiled) {
         let sources = compiled.sources;
         let mut suite = Suite::new(file, Arc::clone(&sources));
-        match compiled.plan {
-            Some(plan) => {
-                suite.coverage = Coverage::of(&plan);
-                for (index, trial) in plan.trials.iter().enumerate().filter(|(_, trial)| is_wanted(trial)) {
-                    suite.is_tested = true;
-                    _ = trial;
-                    todo.push((suites.len(), Arc::clone(&plan), index));
-                }
-                suite.is_tested |= !plan.trials.is_empty();
-            }
-            None => {
-                let errors = compiled.findings.into_iter().filter(engine_source::Finding::is_error).collect();
-                suite.errors = Report::of(&suite.path, errors, &sources);
-            }
+        if let Some(plan) = compiled.plan {
+            suite.coverage = Coverage::of(&plan);
+            suite.is_tested = !plan.trials.is_empty();
+            let wanted = plan.trials.iter().enumerate().filter(|(_, trial)| is_wanted(trial));
+            todo.extend(wanted.map(|(index, _)| (suites.len(), Arc::clone(&plan), index)));
+        } else {
+            let errors = compiled.findings.into_iter().filter(engine_source::Finding::is_error).collect();
+            suite.errors = Report::of(&suite.path, errors, &sources);
         }
         suites.push(suite);
     }

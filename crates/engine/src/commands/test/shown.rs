@@ -1,5 +1,7 @@
 //! Results of tests as texts.
 
+use std::fmt::Write as _;
+
 use engine_suite::{Coverage, Disturbed, PointKind};
 use serde_json::json;
 
@@ -62,7 +64,7 @@ pub(super) fn summary(results: &Results, look: Look, shows_all: bool) -> String 
     match &results.troubles {
         None => text += &reached(&results.coverage(), look, shows_all),
         Some(Disturbed { runs, faults, crashes, .. }) => {
-            text += &format!("disturbed: {runs} runs, {faults} faults, {crashes} crashes\n");
+            _ = writeln!(text, "disturbed: {runs} runs, {faults} faults, {crashes} crashes");
         }
     }
     text
@@ -89,10 +91,10 @@ fn reached(coverage: &Coverage, look: Look, shows_all: bool) -> String {
     for point in missed.iter().take(named) {
         let (file, line, column) = &point.place;
         let place = look.paint(Style::Dim, &format!("{file}:{line}:{column}"));
-        text += &format!("  not covered: {} {place}\n", point.name);
+        _ = writeln!(text, "  not covered: {} {place}", point.name);
     }
     if missed.len() > named {
-        text += &format!("  and {} more: `--coverage` lists them\n", missed.len() - named);
+        _ = writeln!(text, "  and {} more: `--coverage` lists them", missed.len() - named);
     }
     text
 }
