@@ -20,7 +20,7 @@ const PER_FLOW: u64 = 10;
 /// How long it serves: a whole minute, in which each schedule comes once, and what surrounds it.
 const SERVES: Duration = Duration::from_secs(75);
 /// How long it may take until it serves.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 const MOST_MEMORY: f64 = 100.0;
 /// Seconds.
 const MOST_DRIFT: f64 = 1.0;

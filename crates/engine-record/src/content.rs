@@ -104,7 +104,7 @@ impl Content {
     /// Reads what [`to_value`](Self::to_value) wrote; fails with what is wrong with it.
     pub(crate) fn from_value(value: Option<&Value>) -> Result<Self, String> {
         let Some(value) = value.filter(|value| !value.is_null()) else { return Ok(Self::Nothing) };
-        let text = |value: &Value| value.text().map(|text| text.into_owned());
+        let text = |value: &Value| value.text().map(std::borrow::Cow::into_owned);
         if let Some(json) = value.get("json") {
             return Ok(Self::Json(json.clone(), Spelling::from_value(value.get("spelled"))));
         }

@@ -103,7 +103,7 @@ impl Exchange {
 
     /// Reads what [`to_value`](Self::to_value) wrote, or somebody by hand; fails with what is wrong with it.
     pub(crate) fn from_value(name: &str, value: &Value) -> Result<Self, String> {
-        let text = |value: &Value, name: &str| value.get(name).and_then(Value::text).map(|text| text.into_owned());
+        let text = |value: &Value, name: &str| value.get(name).and_then(Value::text).map(std::borrow::Cow::into_owned);
         let number = |name: &str| value.get(name).and_then(Value::as_i64).and_then(|it| u64::try_from(it).ok());
         let headers =
             |value: &Value| value.get("headers").and_then(Value::as_object).map(fields_of).unwrap_or_default();
@@ -229,7 +229,7 @@ pub(crate) fn fault_value(error: &TransportError) -> Value {
 /// Reads what [`fault_value`] wrote.
 pub(crate) fn fault(value: &Value) -> Result<TransportError, String> {
     use TransportError as Error;
-    let text = |name: &str| value.get(name).and_then(Value::text).map(|text| text.into_owned()).unwrap_or_default();
+    let text = |name: &str| value.get(name).and_then(Value::text).map(std::borrow::Cow::into_owned).unwrap_or_default();
     let number = |name: &str| value.get(name).and_then(Value::as_i64).and_then(|it| u64::try_from(it).ok());
     let small = |name: &str| number(name).and_then(|it| u32::try_from(it).ok());
     Ok(match &*text("kind") {

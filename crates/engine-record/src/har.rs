@@ -84,14 +84,14 @@ fn response(outcome: &Outcome) -> Value {
 
 /// Reads an entry; fails with what is wrong with it.
 pub(crate) fn exchange(name: &str, entry: &Value) -> Result<Exchange, String> {
-    let text = |value: &Value, name: &str| value.get(name).and_then(Value::text).map(|text| text.into_owned());
+    let text = |value: &Value, name: &str| value.get(name).and_then(Value::text).map(std::borrow::Cow::into_owned);
     let request = entry.get("request").ok_or("an entry has no `request`")?;
     let answer = entry.get("response").ok_or("an entry has no `response`")?;
     let status = answer.get("status").and_then(Value::as_i64).and_then(|status| u16::try_from(status).ok());
     let outcome = match (status, answer.get("_error")) {
         (_, Some(error)) if error.as_object().is_some() => Outcome::Fault(fault(error)?),
         (Some(0), error) => {
-            let why = error.and_then(Value::text).map(|text| text.into_owned());
+            let why = error.and_then(Value::text).map(std::borrow::Cow::into_owned);
             Outcome::Fault(TransportError::Broken(why.unwrap_or_else(|| "no answer was recorded".to_owned())))
         }
         (Some(status), _) => Outcome::Answer { status, headers: headers(answer), body: body(answer.get("content"))? },
@@ -178,7 +178,7 @@ fn pairs(pairs: &[(String, String)]) -> Value {
 }
 
 fn pair(value: &Value) -> Option<(String, String)> {
-    let text = |name: &str| value.get(name).and_then(Value::text).map(|text| text.into_owned());
+    let text = |name: &str| value.get(name).and_then(Value::text).map(std::borrow::Cow::into_owned);
     Some((text("name")?, text("value").unwrap_or_default()))
 }
 

@@ -46,7 +46,7 @@ impl Index {
         let inputs = run.inputs.as_object();
         self.inputs = inputs
             .into_iter()
-            .flat_map(|inputs| inputs.iter())
+            .flat_map(engine_expr::Members::iter)
             .map(|(name, value)| (name.to_string(), cleaner.value(value)))
             .collect();
         self.trigger = run.trigger.map(|trigger| cleaner.value(trigger));
@@ -66,7 +66,7 @@ impl Index {
                 self.validators.insert(key.to_owned(), cleaner.value(value)).as_ref() != self.validators.get(key)
             }
             Found::Fields { api, fields } => {
-                if !fields.as_object().is_some_and(|fields| !fields.is_empty()) {
+                if fields.as_object().is_none_or(engine_expr::Members::is_empty) {
                     return false;
                 }
                 self.auth.insert(api.to_owned(), cleaner.value(fields)).as_ref() != self.auth.get(api)
@@ -120,10 +120,10 @@ impl Index {
         if form != FORM {
             return Err(format!("it is of the form {form}, and this engine reads {FORM}"));
         }
-        let text = |value: &Value, name: &str| value.get(name).and_then(Value::text).map(|text| text.into_owned());
+        let text = |value: &Value, name: &str| value.get(name).and_then(Value::text).map(std::borrow::Cow::into_owned);
         let all = |name: &str| -> BTreeMap<String, Value> {
             let members = value.get(name).and_then(Value::as_object);
-            let members = members.into_iter().flat_map(|members| members.iter());
+            let members = members.into_iter().flat_map(engine_expr::Members::iter);
             members.map(|(name, value)| (name.to_string(), value.clone())).collect()
         };
         let cursors = value.get("cursors").and_then(Value::as_list).unwrap_or_default();

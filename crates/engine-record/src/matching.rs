@@ -181,7 +181,7 @@ impl Compared<'_> {
             }
             (Some(recorded), Some(asked)) if recorded == asked => {}
             (recorded, asked) => {
-                let text = |value: &Value| value.text().map_or_else(|| value.to_json(), |text| text.into_owned());
+                let text = |value: &Value| value.text().map_or_else(|| value.to_json(), std::borrow::Cow::into_owned);
                 let (recorded, asked) = (recorded.map(text), asked.map(text));
                 self.texts(&format!("body `{place}`"), name, recorded.as_deref(), asked.as_deref());
             }

@@ -111,7 +111,7 @@ impl Replay {
                 if is_taken {
                     same = (same.0 + 1, Some(at));
                 } else if differences.is_empty() {
-                    return Ok(self.take(&mut taken, at)?);
+                    return self.take(&mut taken, at);
                 } else if tolerable.is_none() {
                     tolerable = Some(at);
                 }

@@ -1,4 +1,4 @@
-//! The document that describes the API to programs (OpenAPI 3.1).
+//! The document that describes the API to programs (`OpenAPI` 3.1).
 
 use axum::response::{IntoResponse, Response};
 use http::header;

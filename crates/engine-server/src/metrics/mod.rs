@@ -1,4 +1,4 @@
-//! What a server counts, for those who watch it: in the text format of OpenMetrics 1.0 (<https://prometheus.io/docs/specs/om/open_metrics_spec/>),
+//! What a server counts, for those who watch it: in the text format of `OpenMetrics` 1.0 (<https://prometheus.io/docs/specs/om/open_metrics_spec/>),
 //! which Prometheus reads.
 
 mod families;

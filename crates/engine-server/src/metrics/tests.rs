@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Metrics;
 use super::labels::{Came, OfApi, OfFlow, OfRequest, OfWait};
 
-/// Reads OpenMetrics 1.0 as strictly as its grammar is: names, labels with their escapes, numbers, families in one piece, an end.
+/// Reads `OpenMetrics` 1.0 as strictly as its grammar is: names, labels with their escapes, numbers, families in one piece, an end.
 fn check(text: &str) -> HashMap<String, f64> {
     let mut samples = HashMap::new();
     let mut types: HashMap<&str, &str> = HashMap::new();

@@ -51,7 +51,7 @@ impl Missed {
             if is_bounded || from <= after {
                 return Self { ticks: ticks.into(), is_bounded };
             }
-            back = back * 4;
+            back *= 4;
         }
     }
 }

@@ -94,7 +94,7 @@ impl Schedule {
         let digest = digest(flow, tick);
         let chance = digest.iter().take(8).fold(0_u128, |number, byte| number << 8 | u128::from(*byte));
         // Of 64 bits of chance, as much as the jitter is long.
-        let nanoseconds = most * chance >> 64;
+        let nanoseconds = (most * chance) >> 64;
         Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
     }
 

@@ -17,7 +17,6 @@ use engine_runtime::{
 use jiff::{SignedDuration, Timestamp};
 
 use super::ticker::Ticker;
-use crate::dispatch::Endings;
 use crate::flows::{Candidate, Flow, FlowSet, Flows, Ground};
 use crate::log::{Log, Notice};
 use crate::server::{Holder, Limits, Server};
@@ -166,7 +165,7 @@ impl Process {
     /// Runs all that is due.
     async fn run_all(&self) {
         let now = self.clock.now();
-        let lease = Lease { holder: "me".to_owned(), now, time: Duration::from_secs(60) };
+        let lease = Lease { holder: "me".to_owned(), now, time: Duration::from_mins(1) };
         let names = self.state.open_flows(engine_runtime::EventKind::Schedule).await.unwrap();
         let flows: Arc<HashSet<String>> = Arc::new(names.into_iter().collect());
         loop {

@@ -23,7 +23,7 @@ pub struct Delivery<'d> {
 }
 
 /// How old an event may be if the spec does not say.
-pub(super) const TOLERANCE: Duration = Duration::from_secs(300);
+pub(super) const TOLERANCE: Duration = Duration::from_mins(5);
 
 impl<'d> Delivery<'d> {
     /// Returns the value of a header. It has to be there once: of two, each reader takes another.

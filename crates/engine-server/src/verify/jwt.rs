@@ -18,7 +18,7 @@ use super::secrets::{self, Secrets};
 use super::{Delivery, Refusal, Unsigned};
 
 /// By how much clocks may differ if the spec does not say.
-const LEEWAY: Duration = Duration::from_secs(60);
+const LEEWAY: Duration = Duration::from_mins(1);
 /// How long a token that is made here holds.
 const LIFETIME: i64 = 300;
 

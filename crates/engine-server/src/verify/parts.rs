@@ -209,7 +209,7 @@ impl Parts {
         let signed = self.signed.iter().flat_map(Template::names).filter(|name| name.root() == "trigger");
         let headers: Vec<String> = signed
             .filter(|name| name.path.get(1).is_some_and(|part| &**part == "headers"))
-            .filter_map(|name| name.path.get(2).map(|part| part.to_string()))
+            .filter_map(|name| name.path.get(2).map(std::string::ToString::to_string))
             .collect();
         for name in headers {
             // What is signed beside the body is the time, as far as anybody has seen.

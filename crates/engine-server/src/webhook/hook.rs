@@ -54,7 +54,7 @@ const MAX_BODY: u64 = 1_000_000;
 /// How long an answer waits for its run if the spec does not say.
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// How long dedupe keys are kept if the spec does not say.
-const KEEP: Window = Window::Fixed(Duration::from_secs(30 * 86_400));
+const KEEP: Window = Window::Fixed(Duration::from_hours(720));
 
 impl Ready {
     /// Makes a webhook ready.

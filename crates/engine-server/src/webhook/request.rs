@@ -61,14 +61,11 @@ pub(super) async fn read_body(headers: &HeaderMap, body: Body, most: u64, clock:
             return Err(too_large());
         }
         // Most bodies come in one piece, which need not be copied.
-        match (&first, read.is_empty()) {
-            (None, true) => first = Some(data),
-            _ => {
-                if let Some(first) = first.take() {
-                    read.extend_from_slice(&first);
-                }
-                read.extend_from_slice(&data);
+        if let (None, true) = (&first, read.is_empty()) { first = Some(data) } else {
+            if let Some(first) = first.take() {
+                read.extend_from_slice(&first);
             }
+            read.extend_from_slice(&data);
         }
     }
     Ok(first.unwrap_or_else(|| read.freeze()))

@@ -404,7 +404,7 @@ async fn an_event_that_came_before_is_not_kept_again() {
     let later = setup.clock.now().saturating_add(Duration::from_secs(3601)).unwrap();
     *setup.clock.0.lock().unwrap() = later;
     assert_ne!(send(r#"{"id":"a"}"#).await, first);
-    let lease = Lease { holder: "me".into(), now: later, time: Duration::from_secs(60) };
+    let lease = Lease { holder: "me".into(), now: later, time: Duration::from_mins(1) };
     let wanted = Wanted {
         flows: Arc::new(["shop".to_owned()].into()),
         busy: std::collections::HashMap::new(),
@@ -474,7 +474,7 @@ async fn an_answer_may_wait_for_the_run() {
     {
         let run = async {
             setup.server.arrived.notified().await;
-            let lease = Lease { holder: "me".into(), now: setup.clock.now(), time: Duration::from_secs(60) };
+            let lease = Lease { holder: "me".into(), now: setup.clock.now(), time: Duration::from_mins(1) };
             let wanted = Wanted {
                 flows: Arc::new(["shop".to_owned()].into()),
                 busy: std::collections::HashMap::new(),

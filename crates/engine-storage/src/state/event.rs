@@ -67,17 +67,14 @@ pub(super) struct Row {
 pub(super) fn open(store: &Path, cipher: &Cipher, row: Row) -> Result<StoredEvent, (StoredEvent, StateError)> {
     let Row { event, is_partitioned, content } = row;
     let opened = cipher.open_as(CONTENT, &event.id, &content);
-    match opened.as_deref().and_then(unpack) {
-        Some([partition, inputs, body]) => Ok(StoredEvent {
-            partition: is_partitioned.then(|| String::from_utf8_lossy(partition).into_owned()),
-            inputs: inputs.to_vec(),
-            body: body.to_vec(),
-            ..event
-        }),
-        None => {
-            let text = format!("the event `{}` in `{}` was changed by something else", event.id, store.display());
-            Err((event, StateError::new(text).help("its content is lost: have it sent again")))
-        }
+    if let Some([partition, inputs, body]) = opened.as_deref().and_then(unpack) { Ok(StoredEvent {
+        partition: is_partitioned.then(|| String::from_utf8_lossy(partition).into_owned()),
+        inputs: inputs.to_vec(),
+        body: body.to_vec(),
+        ..event
+    }) } else {
+        let text = format!("the event `{}` in `{}` was changed by something else", event.id, store.display());
+        Err((event, StateError::new(text).help("its content is lost: have it sent again")))
     }
 }
 

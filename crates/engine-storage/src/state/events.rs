@@ -91,7 +91,7 @@ impl Database {
                 "SELECT {COLUMNS} FROM events WHERE (?1 IS NULL OR flow = ?1) AND (?2 IS NULL OR status = ?2)
                  ORDER BY seq DESC LIMIT ?3"
             ))?;
-            let status = filter.status.map(|status| status.as_str());
+            let status = filter.status.map(engine_runtime::EventStatus::as_str);
             let rows = statement.query_map(params![filter.flow, status, filter.most], columns)?;
             rows.collect::<rusqlite::Result<Vec<_>>>()
         };

@@ -282,7 +282,7 @@ impl Database {
 
     /// Lists events, the newest first, without what came with them.
     pub(super) async fn list_events(&mut self, filter: &EventFilter) -> Result<Vec<Row>, Failure> {
-        let status = filter.status.map(|status| status.as_str());
+        let status = filter.status.map(engine_runtime::EventStatus::as_str);
         let rows = self
             .rows(
                 "SELECT id, flow, came_by, kind, received_at, due_at, status, failures, error, holder, ended_at,
