@@ -119,7 +119,8 @@ fn count(state: &Path) -> i64 {
 
 /// Reads how late events were: their ids begin with their times.
 fn lateness(state: &Path) -> Result<(f64, f64), String> {
-    let read = || -> rusqlite::Result<Vec<(String, String, i64, Option<i64>)>> {
+    type Row = (String, String, i64, Option<i64>);
+    let read = || -> rusqlite::Result<Vec<Row>> {
         let database = Connection::open(state)?;
         let mut statement = database.prepare("SELECT id, flow, received_at, ended_at FROM events")?;
         let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;

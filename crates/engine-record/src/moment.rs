@@ -49,7 +49,9 @@ impl Moments {
         }
         for (at, exchange) in recording.exchanges.iter().enumerate() {
             let Outcome::Answer { headers, body, .. } = &exchange.outcome else { continue };
-            headers.iter().for_each(|(_, value)| gather(value, at));
+            for (_, value) in headers {
+                gather(value, at);
+            }
             if let Ok(engine_runtime::Body::Bytes(bytes)) = recording.body(body, LARGE) {
                 gather(&String::from_utf8_lossy(&bytes), at);
             }

@@ -1,5 +1,7 @@
 //! How a JSON text is spelled: its spaces, its lines, its escapes. A record that is handed on as it came keeps them.
 
+use std::fmt::Write as _;
+
 use engine_expr::{Value, write_string};
 
 /// How a JSON text is spelled. The default is the shortest.
@@ -93,7 +95,7 @@ impl Spelling {
             if self.is_ascii && !char.is_ascii() {
                 let mut units = [0; 2];
                 for unit in char.encode_utf16(&mut units) {
-                    out.push_str(&format!("\\u{unit:04x}"));
+                    _ = write!(out, "\\u{unit:04x}");
                 }
             } else {
                 out.push_str(if self.escapes_slash && char == '/' { "\\" } else { "" });

@@ -1,5 +1,7 @@
 //! Values as YAML that people like to read: block style, texts without quotes where they need none, numbers with all their digits.
 
+use std::fmt::Write as _;
+
 use engine_expr::{Value, write_string};
 
 /// Writes an object as a document.
@@ -120,7 +122,7 @@ fn scalar(text: &str, out: &mut String) {
         if is_odd(char) {
             let mut units = [0; 2];
             for unit in char.encode_utf16(&mut units) {
-                out.push_str(&format!("\\u{unit:04x}"));
+                _ = write!(out, "\\u{unit:04x}");
             }
         } else {
             out.push(char);

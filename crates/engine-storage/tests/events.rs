@@ -57,6 +57,7 @@ fn sqlite(path: &Path) -> SqliteState {
     SqliteState::new(path, StateKey::File(path.with_extension("key")))
 }
 
+#[expect(clippy::disallowed_methods, reason = "the clock of the database is asked beside it")]
 fn now() -> Timestamp {
     Timestamp::now()
 }
@@ -107,7 +108,7 @@ async fn settle(store: &dyn EventStore, id: &str, holder: &str, outcome: Outcome
 }
 
 /// Waits until leases are over.
-async fn pass() {
+fn pass() {
     std::thread::sleep(LONG);
 }
 
@@ -189,7 +190,7 @@ async fn a_lease_that_is_over_is_anothers() {
         let store = open();
         store.put_events(vec![event("a", "orders"), event("b", "orders")]).await.unwrap();
         assert_eq!(ids(&*store, "me", 10).await, ["a", "b"], "{name}");
-        pass().await;
+        pass();
         // One that is renewed late, before anybody took it, is still theirs.
         let standing = store.renew_events(vec!["b".to_owned(), "z".to_owned()], lease("me")).await.unwrap();
         assert_eq!(standing, [Standing::Held, Standing::Lost], "{name}");
@@ -218,11 +219,11 @@ async fn what_is_to_be_tried_again_is_taken_when_its_time_has_come() {
         assert!(take(&*store, "me", 10).await.is_empty(), "{name}");
         let found = store.find_event("a").await.unwrap().unwrap();
         assert_eq!((found.failures, found.error.as_deref()), (1, Some("no stock")), "{name}");
-        pass().await;
+        pass();
         let taken = take(&*store, "me", 10).await;
         assert_eq!((taken.len(), taken[0].failures), (1, 1), "{name}");
         assert!(settle(&*store, "a", "me", Outcome::Dead { error: "still no stock".to_owned() }).await);
-        pass().await;
+        pass();
         assert!(take(&*store, "me", 10).await.is_empty(), "{name}");
         let found = store.find_event("a").await.unwrap().unwrap();
         assert_eq!((found.status, found.failures), (EventStatus::Dead, 2), "{name}");
@@ -251,7 +252,7 @@ async fn a_key_is_known_until_its_time_is_over() {
         assert!(settle(&*one, "a", "me", Outcome::Done).await);
         let put = one.put_events(vec![known_by("g", "k", until)]).await.unwrap();
         assert_eq!(put, [known], "{name}");
-        pass().await;
+        pass();
         assert_eq!(two.put_events(vec![known_by("h", "k", until)]).await.unwrap(), [Put::Kept], "{name}");
     }
 }

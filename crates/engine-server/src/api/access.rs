@@ -52,10 +52,14 @@ fn hash(text: &str) -> [u8; 32] {
 pub(super) async fn guard(State(api): State<Api>, request: Request, next: Next) -> Response {
     let mut response = match check(&api.access, request.headers()) {
         Err(problem) => problem.into_response(),
-        Ok(()) => if let Ok(_room) = api.room.try_acquire() { next.run(request).await } else {
-            let text = "too many requests are answered already";
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", text).later(1).into_response()
-        },
+        Ok(()) => {
+            if let Ok(_room) = api.room.try_acquire() {
+                next.run(request).await
+            } else {
+                let text = "too many requests are answered already";
+                Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", text).later(1).into_response()
+            }
+        }
     };
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

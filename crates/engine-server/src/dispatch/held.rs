@@ -1,13 +1,13 @@
 //! The events that this process holds, each with what stops its run.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use engine_runtime::Stop;
 
 /// The events that this process holds.
 #[derive(Default)]
-pub(super) struct Held(Mutex<HashMap<String, Run>>);
+pub(super) struct Held(Mutex<BTreeMap<String, Run>>);
 
 struct Run {
     stop: Stop,
@@ -50,7 +50,7 @@ impl Held {
         }
     }
 
-    fn runs(&self) -> MutexGuard<'_, HashMap<String, Run>> {
+    fn runs(&self) -> MutexGuard<'_, BTreeMap<String, Run>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -79,7 +79,9 @@ impl Flow {
                 }
             }
         }
-        problems(&plan, &given).into_iter().for_each(|finding| findings.push(finding));
+        for finding in problems(&plan, &given) {
+            findings.push(finding);
+        }
         if findings.has_errors() {
             return Err(broken(findings));
         }

@@ -1,5 +1,7 @@
 //! The text is one that a strict reader takes.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 

@@ -181,8 +181,8 @@ impl Parts {
         let from_body = matches!(self.timestamp, Some(EventPlace::Path(_) | EventPlace::Template(_)));
         from_body
             || signed.names().iter().filter(|name| name.root() == "trigger").any(|name| {
-                let path = name.path.iter().skip(1);
-                let value = path.fold(Some(event), |value, part| value.and_then(|value| value.get(part)));
+                let mut path = name.path.iter().skip(1);
+                let value = path.try_fold(event, |value, part| value.get(part));
                 let is_body = matches!(name.path.get(1).map(|part| &**part), Some("body" | "body_raw"));
                 !is_body && value.and_then(Value::text).is_some_and(|text| text == time)
             })

@@ -162,7 +162,7 @@ fn the_example_of_github_holds() {
     check(good, "Hello, World", other);
     check(&good.to_ascii_uppercase(), "Hello, World!", other);
     check(good.strip_prefix("sha256=").unwrap(), "Hello, World!", other);
-    check(&good[..good.len() - 1], "Hello, World!", other);
+    check(good.get(..good.len() - 1).unwrap(), "Hello, World!", other);
     check("", "Hello, World!", other);
 }
 
@@ -381,8 +381,9 @@ fn bearer(token: &str) -> String {
 #[test]
 fn the_tokens_of_rfc_7515_hold() {
     let shared = format!("{{type: jwt, algorithms: HS256, key_encoding: base64, key: {HS256_KEY}, issuer: joe}}");
-    let set = format!(r#"{{"keys":[{{"kty":"RSA","n":"{RSA_N}","e":"AQAB","use":"sig","alg":"RS256"}},{ES256_KEY}]}}"#);
-    let set = JwkSet::read(&set).unwrap();
+    let keys =
+        format!(r#"{{"keys":[{{"kty":"RSA","n":"{RSA_N}","e":"AQAB","use":"sig","alg":"RS256"}},{ES256_KEY}]}}"#);
+    let keys = JwkSet::read(&keys).unwrap();
     let published = "{type: jwt, algorithms: [RS256, ES256], jwks_url: 'https://a.test/jwks', issuer: [ann, joe]}";
     for (yaml, token) in [(shared.as_str(), HS256), (published, RS256), (published, ES256)] {
         let known = verifier(yaml, NOW, "").unwrap();
@@ -390,16 +391,16 @@ fn the_tokens_of_rfc_7515_hold() {
         let list = [("Authorization", value.as_str())];
         let check = |now: i64, expected: &str| {
             let sent = Sent { headers: &list, query: &[], body: "", now };
-            assert_eq!(outcome(&known, &sent, Some(&set)), expected, "{yaml}");
+            assert_eq!(outcome(&known, &sent, Some(&keys)), expected, "{yaml}");
         };
         check(NOW, "taken");
         check(1_300_819_380 + 59, "taken");
         check(1_300_819_380 + 60, "the token is over");
         let other = verifier(&yaml.replace("joe", "jim"), NOW, "").unwrap();
         let sent = Sent { headers: &list, query: &[], body: "", now: NOW };
-        assert_eq!(outcome(&other, &sent, Some(&set)), "the token was made by somebody else (`iss`)");
+        assert_eq!(outcome(&other, &sent, Some(&keys)), "the token was made by somebody else (`iss`)");
         let other = verifier(&yaml.replace("issuer", "audience"), NOW, "").unwrap();
-        assert_eq!(outcome(&other, &sent, Some(&set)), "the token is for somebody else (`aud`)");
+        assert_eq!(outcome(&other, &sent, Some(&keys)), "the token is for somebody else (`aud`)");
     }
     let known = verifier(published, NOW, "").unwrap();
     let value = bearer(RS256);

@@ -21,7 +21,7 @@ use super::keys::KeyCache;
 use super::pressure::Pressure;
 use super::rate::Rates;
 use super::request::{check_headers, read_body};
-use super::table::{Found, Table};
+use super::table::{Found, Match, Table};
 use super::{Hook, Webhook, challenge};
 use crate::dispatch::Watch;
 use crate::flows::FlowSet;
@@ -278,14 +278,14 @@ impl Intake {
 }
 
 /// Chooses the webhook that takes a method, or the one whose handshake may come by it.
-fn choose<'f>(found: &'f Found, method: &Method) -> Option<(&'f Arc<Hook>, &'f [(String, String)])> {
+fn choose<'f>(found: &'f Found, method: &Method) -> Option<&'f Match> {
     let takes = found.iter().find(|(hook, _)| hook.takes(method));
     let greets = || {
         let has_challenge = |hook: &Hook| hook.spec().is_some_and(|spec| spec.challenge.is_some());
         let may = matches!(*method, Method::GET | Method::POST);
         found.iter().find(|(hook, _)| may && has_challenge(hook))
     };
-    takes.or_else(greets).map(|(hook, names)| (hook, names.as_slice()))
+    takes.or_else(greets)
 }
 
 /// Answers a method that starts nothing.
@@ -308,7 +308,7 @@ fn not_allowed(allow: &str) -> Problem {
 }
 
 /// Lists the methods that start something.
-fn allowed(found: &[(Arc<Hook>, Vec<(String, String)>)]) -> String {
+fn allowed(found: &[Match]) -> String {
     let methods = found.iter().flat_map(|(hook, _)| hook.trigger.methods());
     let mut names: Vec<String> = methods.map(ToString::to_string).collect();
     names.dedup();

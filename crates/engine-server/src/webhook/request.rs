@@ -61,7 +61,9 @@ pub(super) async fn read_body(headers: &HeaderMap, body: Body, most: u64, clock:
             return Err(too_large());
         }
         // Most bodies come in one piece, which need not be copied.
-        if let (None, true) = (&first, read.is_empty()) { first = Some(data) } else {
+        if let (None, true) = (&first, read.is_empty()) {
+            first = Some(data);
+        } else {
             if let Some(first) = first.take() {
                 read.extend_from_slice(&first);
             }

@@ -24,7 +24,10 @@ pub(super) struct Table {
 }
 
 /// The webhooks at a path, and what the names in their paths stand for.
-pub(super) type Found = Vec<(Arc<Hook>, Vec<(String, String)>)>;
+pub(super) type Found = Vec<Match>;
+
+/// A webhook, and the names in its path with what they are.
+pub(super) type Match = (Arc<Hook>, Vec<(String, String)>);
 
 impl Table {
     pub(super) fn of(flows: &FlowSet) -> Self {

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -214,7 +215,7 @@ async fn show(response: Response<Body>) -> String {
     let mut text = parts.status.as_u16().to_string();
     for name in ["allow", "retry-after", "www-authenticate"] {
         if let Some(value) = parts.headers.get(name) {
-            text += &format!(" {name}={}", value.to_str().unwrap());
+            _ = write!(text, " {name}={}", value.to_str().unwrap());
         }
     }
     format!("{text} {}", String::from_utf8_lossy(&body)).trim_end().to_owned()
@@ -225,7 +226,10 @@ const GITHUB: &str = "path: /hook, verify: {type: github, secret: '{{ secrets.ho
 
 fn signed(body: &str) -> String {
     let mac = HashAlgorithm::Sha256.mac(b"s3cret", body.as_bytes());
-    format!("sha256={}", mac.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+    mac.iter().fold("sha256=".to_owned(), |mut text, byte| {
+        _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 #[tokio::test(start_paused = true)]

@@ -64,15 +64,18 @@ pub(super) struct Row {
 }
 
 /// Opens what came with an event.
+#[expect(clippy::result_large_err, reason = "whoever can't open it says so of the event, which is there already")]
 pub(super) fn open(store: &Path, cipher: &Cipher, row: Row) -> Result<StoredEvent, (StoredEvent, StateError)> {
     let Row { event, is_partitioned, content } = row;
     let opened = cipher.open_as(CONTENT, &event.id, &content);
-    if let Some([partition, inputs, body]) = opened.as_deref().and_then(unpack) { Ok(StoredEvent {
-        partition: is_partitioned.then(|| String::from_utf8_lossy(partition).into_owned()),
-        inputs: inputs.to_vec(),
-        body: body.to_vec(),
-        ..event
-    }) } else {
+    if let Some([partition, inputs, body]) = opened.as_deref().and_then(unpack) {
+        Ok(StoredEvent {
+            partition: is_partitioned.then(|| String::from_utf8_lossy(partition).into_owned()),
+            inputs: inputs.to_vec(),
+            body: body.to_vec(),
+            ..event
+        })
+    } else {
         let text = format!("the event `{}` in `{}` was changed by something else", event.id, store.display());
         Err((event, StateError::new(text).help("its content is lost: have it sent again")))
     }
