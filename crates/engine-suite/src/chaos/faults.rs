@@ -164,7 +164,12 @@ impl Faults {
         if self.is_calm() {
             return None;
         }
-        let kinds = kinds(endpoint, &request.method);
+        let mut kinds = kinds(endpoint, &request.method);
+        // A second token that is refused is one too many.
+        let pinned = self.pinned.as_ref().and_then(|pinned| pinned.get(identity));
+        if pinned.into_iter().flatten().flatten().any(|answer| answer.status == 401) {
+            kinds.retain(|kind| *kind != Fault::Status(401));
+        }
         self.with(|state| {
             if next(&mut state.dice).is_multiple_of(JUMPS) {
                 let minutes = i64::try_from(next(&mut state.dice) % 120).unwrap_or(0) - 30;
