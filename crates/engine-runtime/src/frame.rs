@@ -315,10 +315,11 @@ impl Frame {
                 out: self.out().filter(|_| step.leaves),
                 printed,
                 kept: self.kept.get(index).cloned().unwrap_or_default(),
-                watched: self.context.observer.watches().then(|| Watched {
-                    observer: Arc::clone(&self.context.observer),
-                    step: self.address(step),
-                }),
+                watched: self
+                    .context
+                    .observer
+                    .watches()
+                    .then(|| Watched { observer: Arc::clone(&self.context.observer), step: self.address(step) }),
             };
             let (frame, step, inlet) = (Arc::clone(self), Arc::clone(step), inlets.remove(&index));
             runs.push(Arc::clone(self).run_to_end(index, StepRun { frame, step, inlet, outlet }));

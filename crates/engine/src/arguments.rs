@@ -81,7 +81,8 @@ pub(crate) enum Command {
     New(New),
     /// Make a project to start from: flows, specs, tests, a workflow for CI
     Init(Init),
-    /// Make a spec of what there is already: OpenAPI, curl, Postman, HAR
+    #[command(about = "Make a spec of what there is already: OpenAPI, curl, Postman, HAR")]
+    /// Make a spec of what there is already
     Import(Import),
     /// Say what a run of a spec would do, before it does; or what a change of a spec changes
     Plan(Plan),

@@ -36,7 +36,8 @@ pub(crate) struct Import {
 /// What a spec is made of.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ImportFormat {
-    /// OpenAPI 3.0 or 3.1, or Swagger 2.0
+    #[value(help = "OpenAPI 3.0 or 3.1, or Swagger 2.0")]
+    /// `OpenAPI` 3.0 or 3.1, or Swagger 2.0
     Openapi,
     /// Commands of curl
     Curl,

@@ -18,8 +18,12 @@ pub(crate) struct Serve {
     /// Where to listen; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     pub(crate) listen: SocketAddr,
-    /// The variable that has the token of the management API; it is needed where others than this machine can connect [default: ENGINE_API_TOKEN]
-    #[arg(long, value_name = "NAME")]
+    /// The variable that has the token of the management API; it is needed where others than this machine can connect
+    #[arg(
+        long,
+        value_name = "NAME",
+        help = "The variable that has the token of the management API; it is needed where others than this machine can connect [default: ENGINE_API_TOKEN]"
+    )]
     pub(crate) api_token_env: Option<String>,
     /// Serve no management API
     #[arg(long, conflicts_with = "api_token_env")]

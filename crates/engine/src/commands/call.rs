@@ -151,7 +151,7 @@ impl Observer for Told {
         match event {
             Event::Retrying { what, wait, .. } => tell(format!("{what}; again in {:.1} s\n", wait.as_secs_f64())),
             Event::Waiting { wait, .. } => {
-                tell(format!("waits {:.1} s until the request may go\n", wait.as_secs_f64()))
+                tell(format!("waits {:.1} s until the request may go\n", wait.as_secs_f64()));
             }
             Event::Log { message, .. } | Event::Note { message } => tell(format!("{message}\n")),
             _ => {}

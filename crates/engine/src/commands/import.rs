@@ -1,5 +1,6 @@
 //! `engine import`: a spec to start from, made of what there is already.
 
+use std::fmt::Write as _;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -114,11 +115,11 @@ fn said(imported: &Imported, out: Option<&Path>, terminal: &Terminal) -> String 
         let more = places.len().saturating_sub(SHOWN);
         let rest = if more > 0 { format!(", and {more} more") } else { String::new() };
         let at = if first.is_empty() { String::new() } else { look.paint(Style::Dim, &format!(" ({first}{rest})")) };
-        text.push_str(&format!("{} {message}{at}\n", look.paint(Style::Yellow, "note:")));
+        _ = writeln!(text, "{} {message}{at}", look.paint(Style::Yellow, "note:"));
     }
     let place = out.map(|out| format!(" in {}", out.display())).unwrap_or_default();
     let noun = if imported.endpoints == 1 { "endpoint" } else { "endpoints" };
-    text.push_str(&format!("{} {noun}{place}, {} of them can be read\n", imported.endpoints, imported.readable));
+    _ = writeln!(text, "{} {noun}{place}, {} of them can be read", imported.endpoints, imported.readable);
     text
 }
 

@@ -106,7 +106,8 @@ pub(super) fn fields(event: &Event) -> Option<(&'static str, &'static str, Value
 
 /// Returns what all steps of a run did.
 pub(super) fn steps(run: &RunReport) -> Vec<Value> {
-    let step = |step: &StepReport| json!({"id": &*step.id, "status": status(step.status), "counts": counts(&step.counts)});
+    let step =
+        |step: &StepReport| json!({"id": &*step.id, "status": status(step.status), "counts": counts(&step.counts)});
     run.steps.iter().map(step).collect()
 }
 

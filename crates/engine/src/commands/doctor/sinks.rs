@@ -19,7 +19,7 @@ pub(super) async fn state(state: &dyn StateStore, place: &str) -> Line {
     if is_file && !Path::new(place).exists() {
         let folder = Path::new(place).parent().unwrap_or(Path::new("."));
         return match writable_folder(folder) {
-            Ok(_) => Line::ok(section, place, "not there yet; the first run makes it"),
+            Ok(()) => Line::ok(section, place, "not there yet; the first run makes it"),
             Err((folder, why)) => Line::failed(section, place, &format!("can't be made: `{}` {why}", folder.display()))
                 .help("make the folder writable, or name another place by `--state`"),
         };

@@ -3,6 +3,7 @@
 mod changes;
 mod survival;
 
+use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -97,7 +98,7 @@ fn text(changes: &[Change], inherited: &[Inherited], verdicts: &[Verdict], look:
     for change in changes {
         if change.section() != section {
             section = change.section();
-            text.push_str(&format!("{}\n", look.paint(Style::Bold, section)));
+            _ = writeln!(text, "{}", look.paint(Style::Bold, section));
         }
         let at = change.at.as_deref().map(|at| format!("  {}", look.paint(Style::Dim, at))).unwrap_or_default();
         let path = change.path_within();
@@ -109,25 +110,25 @@ fn text(changes: &[Change], inherited: &[Inherited], verdicts: &[Verdict], look:
                 format!("~ {path}: {} → {}", look.paint(Style::Red, old), look.paint(Style::Green, new))
             }
         };
-        text.push_str(&format!("  {line}{at}\n"));
+        _ = writeln!(text, "  {line}{at}");
     }
     if !inherited.is_empty() {
-        text.push_str(&format!("\n{}\n", look.paint(Style::Bold, "so that for these endpoints")));
+        _ = writeln!(text, "\n{}", look.paint(Style::Bold, "so that for these endpoints"));
         for one in inherited {
-            text.push_str(&format!("  {} {}: {} → {}\n", one.endpoint, one.setting, one.old, one.new));
+            _ = writeln!(text, "  {} {}: {} → {}", one.endpoint, one.setting, one.old, one.new);
         }
     }
     if !verdicts.is_empty() {
-        text.push_str(&format!("\n{}\n", look.paint(Style::Bold, "what is kept between runs")));
+        _ = writeln!(text, "\n{}", look.paint(Style::Bold, "what is kept between runs"));
         for verdict in verdicts {
             let (mark, style) = if verdict.survives { ("stays", Style::Green) } else { ("lost", Style::Yellow) };
             let gap = " ".repeat(6 - mark.len());
-            text.push_str(&format!("  {}{gap}{}: {}\n", look.paint(style, mark), verdict.what, verdict.why));
+            _ = writeln!(text, "  {}{gap}{}: {}", look.paint(style, mark), verdict.what, verdict.why);
         }
     }
     let lost = verdicts.iter().filter(|verdict| !verdict.survives).count();
-    let lost = if lost == 0 { String::new() } else { format!("; {} of what is kept is lost", lost) };
-    text.push_str(&format!("\n{}{lost}\n", counted(changes.len(), "change")));
+    let lost = if lost == 0 { String::new() } else { format!("; {lost} of what is kept is lost") };
+    _ = writeln!(text, "\n{}{lost}", counted(changes.len(), "change"));
     text
 }
 

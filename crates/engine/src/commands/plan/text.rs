@@ -436,15 +436,12 @@ impl Page {
             };
             self.line(&format!("{} {}: {what}", probe.step, probe.endpoint));
         }
-        match about {
-            Some(about) => {
-                self.line(&format!("about {}", counted(usize::try_from(*about).unwrap_or(usize::MAX), "request")))
-            }
-            None => {
-                let ask = if *is_probed { "" } else { " (`--probe` asks for the first pages)" };
-                let least = counted(usize::try_from(*least).unwrap_or(usize::MAX), "request");
-                self.line(&format!("at least {least}; how many more depends on the pages and records that come{ask}"));
-            }
+        if let Some(about) = about {
+            self.line(&format!("about {}", counted(usize::try_from(*about).unwrap_or(usize::MAX), "request")));
+        } else {
+            let ask = if *is_probed { "" } else { " (`--probe` asks for the first pages)" };
+            let least = counted(usize::try_from(*least).unwrap_or(usize::MAX), "request");
+            self.line(&format!("at least {least}; how many more depends on the pages and records that come{ask}"));
         }
         for limit in limits {
             let run = limit.run.map(|run| format!("these take {} at least; ", spoken(run))).unwrap_or_default();

@@ -20,11 +20,14 @@ use crate::spec_files;
 /// A spec may be deep, and checking goes down with it.
 const STACK: usize = 16 * 1024 * 1024;
 
+/// What surrounds the specs of a folder, and the files that it was read from.
+type Known = (Vec<(PathBuf, Stamp)>, Surroundings);
+
 /// The files that a command line means, whatever they are at a time.
 pub(super) struct DiskSpecs {
     paths: Vec<PathBuf>,
     /// What surrounds the specs of a folder, and the files that it was read from.
-    surroundings: Mutex<HashMap<PathBuf, (Vec<(PathBuf, Stamp)>, Surroundings)>>,
+    surroundings: Mutex<HashMap<PathBuf, Known>>,
     warnings: Arc<Mutex<Vec<Reported>>>,
 }
 

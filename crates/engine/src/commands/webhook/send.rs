@@ -25,7 +25,7 @@ use crate::status::Status;
 use crate::terminal::{Terminal, print, tell};
 
 /// How long to wait for an answer: longer than one that waits for its run.
-const TIMEOUT: Duration = Duration::from_secs(300);
+const TIMEOUT: Duration = Duration::from_mins(5);
 
 /// Sends an event, or prints it.
 pub(super) fn execute(arguments: &WebhookSend, _terminal: &Terminal) -> Result<Status, Failure> {
@@ -165,13 +165,14 @@ fn url(base: &str, path: &str, names: &[(String, String)], query: &[(String, Str
         for part in path.trim_start_matches('/').split('/') {
             match part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) {
                 None => _ = parts.push(part),
-                Some(name) => match names.iter().find(|(known, _)| known == name) {
-                    Some((_, value)) => _ = parts.push(value),
-                    None => {
-                        let failure = Failure::usage(format!("the event does not say what `{{{name}}}` of the path is"));
+                Some(name) => {
+                    let Some((_, value)) = names.iter().find(|(known, _)| known == name) else {
+                        let failure =
+                            Failure::usage(format!("the event does not say what `{{{name}}}` of the path is"));
                         return Err(failure.help(format!("add `path: {{{name}: …}}` to the event")));
-                    }
-                },
+                    };
+                    parts.push(value);
+                }
             }
         }
     }

@@ -107,8 +107,8 @@ impl Finder<'_> {
                         self.at(&format!("{}", index + 1), before.get(index), after.get(index));
                     }
                 }
-                _ if self.text(old) != self.text(new) || self.is_other_secret(old, new) => {
-                    self.push(Some(old), Some(new))
+                _ if self.text(old) != self.text(new) || is_other_secret(old, new) => {
+                    self.push(Some(old), Some(new));
                 }
                 _ => {}
             },
@@ -155,15 +155,15 @@ impl Finder<'_> {
         self.found.push(change);
     }
 
-    /// Tells whether two secrets that are written out, and look the same, are not.
-    fn is_other_secret(&self, old: &Node, new: &Node) -> bool {
-        matches!((old.as_str(), new.as_str()), (Some(old), Some(new)) if old != new)
-    }
-
     fn text(&self, node: &Node) -> String {
         let path: Vec<&str> = self.path.iter().map(String::as_str).collect();
         flow(node, &path)
     }
+}
+
+/// Tells whether two secrets that are written out, and look the same, are not.
+fn is_other_secret(old: &Node, new: &Node) -> bool {
+    matches!((old.as_str(), new.as_str()), (Some(old), Some(new)) if old != new)
 }
 
 /// Writes a value in one line.
