@@ -58,10 +58,10 @@ impl Stand {
 
     /// Runs until the server keeps silent, kills the process, and returns the id of the run.
     fn run_into_silence(&self) -> String {
-        let begun = Instant::now();
         let before = self.pushes().len();
         self.answers.store(PUSHED, Ordering::SeqCst);
         let mut child = self.engine().command().stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let begun = Instant::now();
         while self.pushes().len() <= before + PUSHED {
             assert!(begun.elapsed() < Duration::from_mins(1), "the server was not asked");
             thread::sleep(Duration::from_millis(5));
