@@ -6,6 +6,7 @@ use std::io::Write;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::repository;
 
@@ -39,8 +40,7 @@ impl Rig {
         let mut rig = Self { scripts, home, told: BTreeMap::new() };
         // What an earlier run left behind, if it was killed.
         rig.script("stop.sh", 0, &[]);
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port is free").port();
-        let said = rig.script("start.sh", port, variables);
+        let said = rig.script("start.sh", free_ports(), variables);
         rig.told = said
             .lines()
             .flat_map(str::split_whitespace)
@@ -74,6 +74,31 @@ impl Rig {
         fs::read_to_string(log).expect("it was written just now")
     }
 }
+
+/// Finds a port with some free ones after it, since a server may take several: below those that the system gives to connections, any of which may
+/// be taken in between.
+fn free_ports() -> u16 {
+    static TAKEN: AtomicU32 = AtomicU32::new(0);
+    let is_free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
+    for _ in 0..BLOCKS {
+        // Tests of one process begin at different ports, and those of two most likely do.
+        let block = (std::process::id() + TAKEN.fetch_add(1, Ordering::Relaxed)) % BLOCKS;
+        let start = FIRST_PORT + u16::try_from(block).unwrap_or_default() * SERVER_PORTS;
+        if (start..start + SERVER_PORTS).all(is_free) {
+            return start;
+        }
+    }
+    panic!("no ports in a row are free");
+}
+
+/// The first port that a server may have.
+const FIRST_PORT: u16 = 20_000;
+
+/// How many servers there is room for.
+const BLOCKS: u32 = 500;
+
+/// How many ports in a row a server takes at most.
+const SERVER_PORTS: u16 = 20;
 
 impl Drop for Rig {
     fn drop(&mut self) {
