@@ -28,7 +28,7 @@ struct Known {
 struct OpenFile {
     sink: SinkSpec,
     target: SinkTarget,
-    file: Weak<Mutex<SharedFile>>,
+    file: Weak<SharedFile>,
 }
 
 impl OpenFiles {
