@@ -295,7 +295,7 @@ fn runs_are_listed_and_cancelled_and_events_replayed() {
 #[test]
 fn dead_letters_are_shown_without_secrets() {
     let shop = EchoServer::start(|_| (409, vec![("Content-Type", "application/json".to_owned())], b"{}".to_vec()));
-    let serving = Serving::start(&[("fails.yaml", FAILS)], None, &[("SHOP", &shop.url())]);
+    let serving = Serving::start(&[("fails.yaml", FAILS), ("orders.yaml", ORDERS)], None, &[("SHOP", &shop.url())]);
     let run = serving.begin("fails", &json!({}));
     serving.wait(&run, "partial");
     let (status, body) = serving.get("/dead-letters?flow=fails&step=ship");
@@ -309,7 +309,7 @@ fn dead_letters_are_shown_without_secrets() {
     // Nobody knows what is secret in it once its flow is served no more.
     fs::remove_file(serving.folder.path().join("flows/fails.yaml")).unwrap();
     let begun = Instant::now();
-    while serving.get("/flows").1["flows"] != json!([]) {
+    while serving.get("/flows").1["flows"].as_array().unwrap().len() > 1 {
         assert!(begun.elapsed() < PATIENCE);
         thread::sleep(Duration::from_millis(100));
     }
