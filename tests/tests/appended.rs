@@ -28,15 +28,22 @@ const PUSHED: usize = 12;
 struct Stand {
     folder: TempDir,
     server: EchoServer,
-    /// How many pushes are still answered.
-    answers: Arc<AtomicUsize>,
+    answers: Arc<Answers>,
+}
+
+/// What the server answers to pushes.
+struct Answers {
+    /// How many are still answered.
+    left: AtomicUsize,
+    /// How many are held back.
+    held: AtomicUsize,
 }
 
 impl Stand {
     fn new(spec: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("spec.yaml"), spec).unwrap();
-        let answers = Arc::new(AtomicUsize::new(usize::MAX));
+        let answers = Arc::new(Answers { left: AtomicUsize::new(usize::MAX), held: AtomicUsize::new(0) });
         let left = Arc::clone(&answers);
         let server = EchoServer::start(move |received| {
             let headers = vec![("Content-Type", "application/json".to_owned())];
@@ -59,7 +66,7 @@ impl Stand {
     /// Runs until the server keeps silent, kills the process, and returns the id of the run.
     fn run_into_silence(&self) -> String {
         let before = self.pushes().len();
-        self.answers.store(PUSHED, Ordering::SeqCst);
+        self.answers.left.store(PUSHED, Ordering::SeqCst);
         let mut child = self.engine().command().stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let begun = Instant::now();
         while self.pushes().len() <= before + PUSHED {
@@ -70,7 +77,11 @@ impl Stand {
         thread::sleep(Duration::from_millis(400));
         child.kill().unwrap();
         child.wait().unwrap();
-        self.answers.store(usize::MAX, Ordering::SeqCst);
+        self.answers.left.store(usize::MAX, Ordering::SeqCst);
+        // What was held back for this process takes no answer away from the next one.
+        while self.answers.held.load(Ordering::SeqCst) > 0 {
+            thread::sleep(Duration::from_millis(5));
+        }
         let listed = Engine::new(["runs", "list", "--format", "json"]).folder(self.folder.path()).finish().stdout();
         serde_json::from_str::<Value>(&listed).unwrap()[0]["id"].as_str().unwrap().to_owned()
     }
@@ -102,11 +113,13 @@ fn order(received: &Received) -> u64 {
     serde_json::from_slice::<Value>(received.body()).unwrap()["order"].as_u64().unwrap()
 }
 
-fn answer(received: &Received, left: &AtomicUsize) -> Value {
+fn answer(received: &Received, answers: &Answers) -> Value {
     if received.method() == "POST" {
-        while left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_err() {
+        answers.held.fetch_add(1, Ordering::SeqCst);
+        while answers.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_err() {
             thread::sleep(Duration::from_millis(20));
         }
+        answers.held.fetch_sub(1, Ordering::SeqCst);
         return json!({"number": order(received)});
     }
     let after = received.target().split(['?', '&']).find_map(|part| part.strip_prefix("cursor="));
