@@ -36,7 +36,6 @@ pub(super) fn of(answer: &Answer<'_>) -> Option<Value> {
         return None;
     }
     let made = made(document, answer.schema, 0)?;
-    // What ends the pages must be there, or the mock would go on for ever.
     (made.is_object() || made.is_array()).then_some(made).filter(|made| fits(&made))
 }
 
@@ -113,7 +112,7 @@ fn made<'d>(document: &Document<'d>, schema: &'d Value, depth: usize) -> Option<
     }
 }
 
-/// What speaks of a next page speaks of none.
+/// What speaks of a next page speaks of none, or the mock would go on for ever.
 fn named(name: &str, kind: Option<&str>) -> Option<Value> {
     let is_number = matches!(kind, Some("integer" | "number"));
     match name {

@@ -41,22 +41,22 @@ pub(crate) fn import(root: &Value, options: &Options, notes: &mut Notes) -> Resu
     };
     server::servers(&document, &mut spec, notes);
     let auth = security::schemes(&document, &mut spec, notes);
-    let mut skipped = Skipped::default();
+    let mut deprecated = 0_usize;
     for operation in operations(&document, notes) {
         if !operation.is_wanted(&options.only) {
             continue;
         }
         if operation.is_deprecated() && !options.deprecated {
-            skipped.deprecated += 1;
+            deprecated += 1;
             continue;
         }
         operation.add(&mut spec, &auth, options, notes);
     }
-    if skipped.deprecated > 0 {
-        let many = if skipped.deprecated == 1 {
+    if deprecated > 0 {
+        let many = if deprecated == 1 {
             "one deprecated operation was".to_owned()
         } else {
-            format!("{} deprecated operations were", skipped.deprecated)
+            format!("{deprecated} deprecated operations were")
         };
         let message = format!("{many} left out; `--deprecated` takes them");
         notes.say("/paths", message);
@@ -79,11 +79,6 @@ pub(crate) fn import(root: &Value, options: &Options, notes: &mut Notes) -> Resu
     }
     security::retain_used(&mut spec);
     Ok(spec)
-}
-
-#[derive(Default)]
-struct Skipped {
-    deprecated: usize,
 }
 
 /// Goes over all operations, in the order of the document.

@@ -1,7 +1,6 @@
 //! How requests prove who they are.
 
-use std::cell::RefCell;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
@@ -10,12 +9,7 @@ use crate::Notes;
 use crate::spec::SpecDraft;
 
 /// The ways that a document knows, as auth of a spec.
-pub(super) struct Schemes {
-    known: BTreeMap<String, Value>,
-    /// The way of all operations that say nothing.
-    general: Option<Value>,
-    used: RefCell<HashSet<String>>,
-}
+pub(super) struct Schemes(BTreeMap<String, Value>);
 
 /// Reads the ways, and sets that of the API.
 pub(super) fn schemes(document: &Document<'_>, spec: &mut SpecDraft, notes: &mut Notes) -> Schemes {
@@ -41,16 +35,11 @@ pub(super) fn schemes(document: &Document<'_>, spec: &mut SpecDraft, notes: &mut
             Err(what) => notes.say(place, format!("{what}: write `auth` by hand")),
         }
     }
-    let schemes = Schemes { known, general: document.root.get("security").cloned(), used: RefCell::default() };
-    match &schemes.general {
+    let schemes = Schemes(known);
+    match document.root.get("security") {
         Some(general) => spec.auth = schemes.of(general, "/security", notes).filter(|auth| *auth != json!("none")),
         // Many documents declare one way and forget to say that it is used.
-        None if schemes.known.len() == 1 => {
-            spec.auth = schemes.known.iter().next().map(|(name, auth)| {
-                schemes.used.borrow_mut().insert(name.clone());
-                auth.clone()
-            });
-        }
+        None if schemes.0.len() == 1 => spec.auth = schemes.0.values().next().cloned(),
         None => {}
     }
     schemes
@@ -90,7 +79,7 @@ impl Schemes {
             let auths: Option<Vec<Value>> = way
                 .iter()
                 .map(|(name, scopes)| {
-                    let mut auth = self.known.get(name)?.clone();
+                    let mut auth = self.0.get(name)?.clone();
                     let asked = scopes.as_array().filter(|it| !it.is_empty());
                     if let (Some(asked), Some("oauth2")) = (asked, auth.get("type").and_then(Value::as_str))
                         && auth.get("scopes").is_none()
@@ -102,7 +91,6 @@ impl Schemes {
                 })
                 .collect();
             let Some(mut auths) = auths else { continue };
-            self.used.borrow_mut().extend(way.keys().cloned());
             return Some(match auths.len() {
                 0 => json!("none"),
                 1 => auths.remove(0),
