@@ -112,9 +112,10 @@ impl Record {
     }
 
     async fn keep(&self, recorded: RecordedExchange<'_>) {
-        let redactor = recorded.redactor.clone();
+        // One that becomes known between the two is looked for once more at the end.
         let known = recorded.hidden.redactor().count();
-        let mut exchange = self.exchange(&recorded);
+        let redactor = recorded.redactor();
+        let mut exchange = self.exchange(&recorded, Cleaner(&redactor));
         // They are numbered as they are answered, however long it takes to write them down.
         {
             let mut state = self.state();
@@ -138,8 +139,7 @@ impl Record {
     }
 
     /// Makes what is kept of an exchange.
-    fn exchange(&self, recorded: &RecordedExchange<'_>) -> Exchange {
-        let cleaner = Cleaner(&recorded.redactor);
+    fn exchange(&self, recorded: &RecordedExchange<'_>, cleaner: Cleaner<'_>) -> Exchange {
         let outcome = match &recorded.came {
             Err(error) => Outcome::Fault(cleaned_fault(error, cleaner)),
             // Nobody knows yet which of it is the token.

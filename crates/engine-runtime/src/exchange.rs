@@ -433,24 +433,11 @@ impl Exchanges {
     ) {
         let Some(recorder) = &self.recorder else { return };
         let Wired { request, who, attempt, is_redirect, is_login } = wired;
-        let mut redactor = self.hidden.redactor();
-        redactor.extend(&request.redactor());
         let took = Duration::try_from(self.now().duration_since(sent_at)).unwrap_or_default();
         let step = asked.tally.step();
         let (came, hidden) = (came.as_ref(), &self.hidden);
-        let exchange = RecordedExchange {
-            step,
-            asked: who,
-            attempt,
-            is_redirect,
-            is_login,
-            request,
-            sent_at,
-            took,
-            came,
-            redactor,
-            hidden,
-        };
+        let exchange =
+            RecordedExchange { step, asked: who, attempt, is_redirect, is_login, request, sent_at, took, came, hidden };
         recorder.exchange(exchange).await;
     }
 

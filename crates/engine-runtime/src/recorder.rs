@@ -96,10 +96,17 @@ pub struct RecordedExchange<'a> {
     pub took: Duration,
     /// What came.
     pub came: Result<&'a Incoming, &'a TransportError>,
-    /// What takes out the secrets that are known by now, those that only this request has too.
-    pub redactor: Redactor,
     /// What takes out the secrets that are known by then.
     pub hidden: &'a Hidden,
+}
+
+impl RecordedExchange<'_> {
+    /// Makes what takes out the secrets that are known by now, those that only this request has too: for who keeps any of it.
+    pub fn redactor(&self) -> Redactor {
+        let mut redactor = self.hidden.redactor();
+        redactor.extend(&self.request.redactor());
+        redactor
+    }
 }
 
 /// What a run is given whose exchanges come from a recording, beside its inputs and its state.
