@@ -3,6 +3,7 @@
 
 mod children;
 mod upsert;
+mod webhooks;
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -18,13 +19,14 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 pub(crate) use children::AT_ONCE;
+pub(crate) use webhooks::{SECRET, SIGNATURE};
 
 /// Reads every page from `url` and writes nine fields of each order as a JSON line, or does another work by hand.
 #[derive(Clone, Debug, Parser)]
 pub struct Baseline {
     /// What to do.
     pub work: Work,
-    /// The first page, or the API.
+    /// The first page, or the API; the address to listen on, for the work that is asked.
     pub url: String,
     /// The database, for the work that writes one.
     pub database: Option<PathBuf>,
@@ -41,6 +43,8 @@ pub enum Work {
     Upsert,
     /// Reads the children of each parent, 32 at once, and prints them.
     Children,
+    /// Takes signed events over HTTP and keeps them, until it is killed.
+    Webhooks,
 }
 
 /// What the nine fields are made of.
@@ -78,6 +82,9 @@ pub enum BaselineError {
 impl Baseline {
     /// Reads, maps and writes until there is no next page.
     pub fn run(self) -> Result<(), BaselineError> {
+        if self.work == Work::Webhooks {
+            return webhooks::run(&self.url, &self.database.ok_or(BaselineError::NoDatabase)?);
+        }
         // Fails only where a provider is installed already, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -89,6 +96,7 @@ impl Baseline {
                 Work::Templates => read(self.url, &mut out, templates).await,
                 Work::Upsert => upsert::run(self.url, &self.database.ok_or(BaselineError::NoDatabase)?).await,
                 Work::Children => children::run(&self.url, &mut out).await,
+                Work::Webhooks => Ok(()),
             }
         })?;
         Ok(out.flush()?)

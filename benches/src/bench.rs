@@ -75,6 +75,7 @@ enum What {
     StartUp,
     Validation,
     Schedules,
+    Webhooks,
 }
 
 /// Why there are no figures.
@@ -150,6 +151,10 @@ impl Bench {
         #[cfg(target_os = "linux")]
         if is_wanted(What::Schedules) {
             session.schedules()?;
+        }
+        #[cfg(unix)]
+        if is_wanted(What::Webhooks) {
+            session.webhooks()?;
         }
         write!(io::stdout(), "{}", session.report)?;
         if let Some(file) = &self.json {

@@ -15,5 +15,9 @@ pub mod orders;
 pub mod report;
 #[cfg(target_os = "linux")]
 mod schedules;
+#[cfg(unix)]
+mod senders;
 pub mod server;
 mod session;
+#[cfg(unix)]
+mod webhooks;

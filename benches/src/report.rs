@@ -40,6 +40,8 @@ pub struct Row {
 pub enum Bound {
     /// At most so many times the baseline.
     Ratio(f64),
+    /// At least so many times the baseline.
+    AtLeast(f64),
     /// Less than this, in the row's unit.
     Below(f64),
 }
@@ -57,6 +59,7 @@ impl Row {
             baseline.zip(engine).filter(|(baseline, _)| *baseline > 0.0).map(|(baseline, engine)| engine / baseline);
         let kept = match bound {
             Some(Bound::Ratio(most)) => ratio.map(|ratio| ratio <= most),
+            Some(Bound::AtLeast(least)) => ratio.map(|ratio| ratio >= least),
             Some(Bound::Below(limit)) => engine.map(|engine| engine < limit),
             None => None,
         };
@@ -104,6 +107,7 @@ impl Display for Bound {
     fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ratio(most) => write!(formatter, "≤ {most} ×"),
+            Self::AtLeast(least) => write!(formatter, "≥ {least} ×"),
             Self::Below(limit) => write!(formatter, "< {}", Figure(Some(*limit), "")),
         }
     }
@@ -137,6 +141,8 @@ mod tests {
         check(Some(2.0), Some(2.4), Some(Bound::Ratio(1.2)), Some(true));
         check(Some(2.0), Some(2.5), Some(Bound::Ratio(1.2)), Some(false));
         check(Some(2.0), None, Some(Bound::Ratio(1.2)), None);
+        check(Some(2.0), Some(1.6), Some(Bound::AtLeast(0.8)), Some(true));
+        check(Some(2.0), Some(1.5), Some(Bound::AtLeast(0.8)), Some(false));
         check(None, Some(24.9), Some(Bound::Below(25.0)), Some(true));
         check(None, Some(25.0), Some(Bound::Below(25.0)), Some(false));
         check(Some(1.0), Some(9.0), None, None);
