@@ -2,18 +2,24 @@
 
 /// How a body is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
+    /// As JSON.
     Json,
+    /// As the fields of a form.
     Form,
+    /// As the parts of a form, among which may be files.
     Multipart,
+    /// As XML.
     Xml,
+    /// As a text.
     Text,
+    /// As bytes.
     File,
 }
 
 impl Kind {
     /// Tells how a media type is written.
-    pub(crate) fn of(media: &str) -> Option<Self> {
+    pub fn of(media: &str) -> Option<Self> {
         let media = media.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         Some(match media.as_str() {
             "application/x-www-form-urlencoded" => Self::Form,
@@ -31,8 +37,8 @@ impl Kind {
         })
     }
 
-    /// The key in `body`.
-    pub(crate) fn key(self) -> &'static str {
+    /// Returns the key in `body`.
+    pub fn key(self) -> &'static str {
         match self {
             Self::Json => "json",
             Self::Form => "form",

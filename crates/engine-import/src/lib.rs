@@ -15,6 +15,9 @@ mod yaml;
 
 use serde_json::Value;
 
+pub use bodies::Kind as BodyKind;
+pub use openapi::Document;
+
 /// A format that a spec is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
@@ -112,7 +115,11 @@ pub fn import(format: Format, text: &str, options: &Options) -> Result<Imported,
 }
 
 /// Reads a document of JSON or YAML.
-fn document(text: &str) -> Result<Value, ImportError> {
+///
+/// # Errors
+///
+/// Fails where it is neither, and where it is no object.
+pub fn document(text: &str) -> Result<Value, ImportError> {
     let text = text.trim_start_matches('\u{feff}');
     let error = match serde_json::from_str(text) {
         Ok(value) => return Ok(value),

@@ -5,16 +5,24 @@ use serde_json::Value;
 use crate::ImportError;
 
 /// A document.
-pub(super) struct Document<'d> {
-    pub(super) root: &'d Value,
-    pub(super) is_swagger: bool,
+#[derive(Clone, Copy, Debug)]
+pub struct Document<'d> {
+    /// All of it.
+    pub root: &'d Value,
+    /// Whether it is of Swagger 2.0.
+    pub is_swagger: bool,
 }
 
 /// How many references in a row are followed.
 const DEPTH: usize = 16;
 
 impl<'d> Document<'d> {
-    pub(super) fn new(root: &'d Value) -> Result<Self, ImportError> {
+    /// Takes a value for a document.
+    ///
+    /// # Errors
+    ///
+    /// Fails where it is none, or of a version that is not known.
+    pub fn new(root: &'d Value) -> Result<Self, ImportError> {
         let version = |name: &str| root.get(name).map(|it| it.as_str().map_or_else(|| it.to_string(), str::to_owned));
         let is_swagger = match (version("openapi"), version("swagger")) {
             (Some(version), _) if version.starts_with("3.") || version == "3" => false,
@@ -35,8 +43,12 @@ impl<'d> Document<'d> {
         Ok(Self { root, is_swagger })
     }
 
-    /// Follows references; an error is one that leads nowhere.
-    pub(super) fn resolve(&self, value: &'d Value) -> Result<&'d Value, String> {
+    /// Follows references.
+    ///
+    /// # Errors
+    ///
+    /// Gives one that leads nowhere.
+    pub fn resolve(&self, value: &'d Value) -> Result<&'d Value, String> {
         let mut value = value;
         for _ in 0..DEPTH {
             let Some(reference) = value.get("$ref").and_then(Value::as_str) else { return Ok(value) };
@@ -50,12 +62,12 @@ impl<'d> Document<'d> {
     }
 
     /// Follows references, and takes what leads nowhere for nothing.
-    pub(super) fn look(&self, value: &'d Value) -> &'d Value {
+    pub fn look(&self, value: &'d Value) -> &'d Value {
         self.resolve(value).unwrap_or(&Value::Null)
     }
 
     /// Returns a member, with references followed.
-    pub(super) fn member(&self, value: &'d Value, name: &str) -> &'d Value {
+    pub fn member(&self, value: &'d Value, name: &str) -> &'d Value {
         value.get(name).map_or(&Value::Null, |member| self.look(member))
     }
 

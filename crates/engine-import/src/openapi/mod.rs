@@ -12,11 +12,12 @@ mod server;
 mod words;
 
 pub(crate) use self::answer::member;
+pub use self::document::Document;
 pub(crate) use self::words::{api_name, plain};
 
 use serde_json::Value;
 
-use self::document::{Document, pointer};
+use self::document::pointer;
 use self::operation::Operation;
 use crate::name::snake;
 use crate::spec::SpecDraft;

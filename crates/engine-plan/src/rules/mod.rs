@@ -3,7 +3,7 @@
 use engine_source::Severity;
 use engine_source::Severity::{Error, Warning};
 
-use self::Stage::{Reading, Running};
+use self::Stage::{Holding, Reading, Running};
 
 /// A kind of finding.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +26,8 @@ pub struct Rule {
 pub enum Stage {
     /// When a spec is read and checked.
     Reading,
+    /// When a spec is held against a document of its API.
+    Holding,
     /// When it runs.
     Running,
 }
@@ -115,6 +117,13 @@ pub static RULES: &[Rule] = &[
     rule!("import-clash", Error, Reading, "two imports that define one name differently"),
     rule!("import-not-allowed", Error, Reading, "an import that is not a file"),
     rule!("not-supported", Error, Reading, "something that this version does not run yet"),
+    rule!("contract-operation", Error, Holding, "an operation that the document of the API does not have"),
+    rule!("contract-request", Error, Holding, "a request that the document of the API does not take"),
+    rule!("undocumented-param", Warning, Holding, "something is sent of which the document of the API says nothing"),
+    rule!("contract-answer", Error, Holding, "a path to what answers don't have by the document of the API"),
+    rule!("contract-example", Warning, Holding, "an example that is not as the document of the API says"),
+    rule!("contract-auth", Warning, Holding, "a proof of who is asking that the document of the API does not name"),
+    rule!("deprecated-operation", Warning, Holding, "an operation that the document of the API says is to go"),
     rule!("missing-input", Error, Running, "a required input was not given"),
     rule!("invalid-input", Error, Running, "an input is given a value that it cannot have"),
     rule!("missing-secret", Error, Running, "a secret could not be found"),
