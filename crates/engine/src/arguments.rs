@@ -5,6 +5,7 @@ mod call;
 mod doctor;
 mod events;
 mod import;
+mod packaging;
 mod plan;
 mod serve;
 mod test;
@@ -20,6 +21,7 @@ pub(crate) use self::call::{Call, PrintedAs};
 pub(crate) use self::doctor::Doctor;
 pub(crate) use self::events::{Events, EventsDrop, EventsList, EventsReplay, EventsShow, Stands};
 pub(crate) use self::import::{Import, ImportFormat};
+pub(crate) use self::packaging::{Completions, Man, Schema, SchemaFormat};
 pub(crate) use self::plan::{GraphFormat, Plan};
 pub(crate) use self::serve::Serve;
 pub(crate) use self::test::{Test, TestFormat};
@@ -101,9 +103,13 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Events(Events),
     /// Print the JSON Schema of specs, for editors
-    Schema,
+    Schema(Schema),
     /// Explain a finding: why it is one, a wrong spec, a right one; or list them all
     Explain(Explain),
+    /// Print what a shell needs to complete the command line
+    Completions(Completions),
+    /// Write manual pages, one for each command
+    Man(Man),
 }
 
 /// Arguments of `engine run`.

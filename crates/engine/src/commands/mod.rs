@@ -2,6 +2,7 @@
 
 mod auth;
 mod call;
+mod completions;
 mod dead_letters;
 mod doctor;
 mod events;
@@ -9,6 +10,7 @@ mod explain;
 mod import;
 mod init;
 mod mock;
+mod man;
 mod new;
 mod plan;
 mod run;
@@ -45,7 +47,9 @@ pub(crate) fn execute(command: Command, terminal: &Terminal) -> Result<Status, F
         Command::Serve(arguments) => serve::execute(&arguments, terminal),
         Command::Events(command) => events::execute(&command, terminal),
         Command::Webhook(command) => webhook::execute(&command, terminal),
-        Command::Schema => schema::execute(),
+        Command::Schema(arguments) => schema::execute(&arguments),
         Command::Explain(arguments) => explain::execute(&arguments, terminal),
     }
+        Command::Completions(arguments) => completions::execute(&arguments),
+        Command::Man(arguments) => man::execute(&arguments),
 }
