@@ -6,7 +6,7 @@ mod home;
 mod judge;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use engine_expr::{Scope, Template, Value};
@@ -15,6 +15,7 @@ use engine_request::{
     Answer, Attempt, Auth, Authenticate, Challenge, Draft, ErrorAction, ErrorRules, Held, Prepared, Token,
 };
 use engine_source::Span;
+use http::HeaderValue;
 use http::header::WWW_AUTHENTICATE;
 use jiff::Timestamp;
 use url::{Origin, Url};
@@ -28,6 +29,7 @@ use crate::body::{Beside, Received, Takes, receive};
 use crate::credentials::{Credentials, Proof, kept};
 use crate::failure::Failure;
 use crate::hidden::Hidden;
+use crate::journal::Journal;
 use crate::origin::{HARMLESS, named_origin, strip};
 use crate::recorder::{Found, RecordedExchange, Recorder, Replayed};
 use crate::report::Event;
@@ -39,6 +41,9 @@ use crate::traffic::Traffic;
 use crate::transport::{Connection, HeadBounds, Incoming, Outgoing, TransportError};
 use crate::wire;
 use crate::world::World;
+
+/// The header by which a host knows to which trace a request belongs.
+const TRACEPARENT: &str = "traceparent";
 
 /// Makes exchanges for all steps of a run.
 pub(crate) struct Exchanges {
@@ -56,6 +61,8 @@ pub(crate) struct Exchanges {
     replayed: Option<Arc<Replayed>>,
     /// Who keeps the exchanges.
     recorder: Option<Arc<dyn Recorder>>,
+    /// Where the run keeps what it asked, if it does.
+    history: OnceLock<Journal>,
     /// By what name locks of the store are taken.
     owner: String,
     /// The file of the spec, as it was named.
@@ -115,6 +122,8 @@ pub(crate) struct Wired<'a> {
     pub(crate) attempt: u32,
     pub(crate) is_redirect: bool,
     pub(crate) is_login: bool,
+    /// By what its host knows it.
+    pub(crate) traceparent: Option<HeaderValue>,
 }
 
 /// What came of an exchange.
@@ -244,6 +253,7 @@ impl Exchanges {
             is_mocked: options.placeholders,
             replayed: options.replayed.clone(),
             recorder: options.recorder.clone(),
+            history: OnceLock::new(),
             owner,
             spec: plan.path.display().to_string(),
             fetching: tokio::sync::RwLock::default(),
@@ -431,14 +441,48 @@ impl Exchanges {
         sent_at: Timestamp,
         came: &Result<Incoming, TransportError>,
     ) {
-        let Some(recorder) = &self.recorder else { return };
-        let Wired { request, who, attempt, is_redirect, is_login } = wired;
+        let journal = self.history.get();
+        if self.recorder.is_none() && journal.is_none() {
+            return;
+        }
+        let Wired { request, who, attempt, is_redirect, is_login, traceparent } = wired;
         let took = Duration::try_from(self.now().duration_since(sent_at)).unwrap_or_default();
+        let exchange = RecordedExchange {
+            step: asked.tally.step(),
+            asked: who,
+            attempt,
+            is_redirect,
+            is_login,
+            request,
+            traceparent: traceparent.as_ref(),
+            sent_at,
+            took,
+            came: came.as_ref(),
+            hidden: &self.hidden,
+        };
+        if let Some(journal) = journal {
+            journal.request(&exchange);
+        }
+        if let Some(recorder) = &self.recorder {
+            recorder.exchange(exchange).await;
+        }
+    }
+
+    /// Keeps the history of requests along with the journal of the run.
+    pub(crate) fn keep_history(&self, journal: &Journal) {
+        if journal.keeps_requests() {
+            _ = self.history.set(journal.clone());
+        }
+    }
+
+    /// Lets the host of a request know to which trace it belongs, where it is to; returns by what.
+    pub(crate) fn trace(&self, outgoing: &mut Outgoing, asked: &Asked<'_>) -> Option<HeaderValue> {
+        // What the spec says itself stands.
+        let recorder = self.recorder.as_ref().filter(|_| !outgoing.headers.contains_key(TRACEPARENT))?;
         let step = asked.tally.step();
-        let (came, hidden) = (came.as_ref(), &self.hidden);
-        let exchange =
-            RecordedExchange { step, asked: who, attempt, is_redirect, is_login, request, sent_at, took, came, hidden };
-        recorder.exchange(exchange).await;
+        let traceparent = recorder.traceparent(step, &outgoing.asked, &outgoing.method, &outgoing.url)?;
+        outgoing.headers.insert(TRACEPARENT, traceparent.clone());
+        Some(traceparent)
     }
 
     /// Returns what takes secrets out of texts.

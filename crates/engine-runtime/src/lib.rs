@@ -72,6 +72,7 @@ mod wire;
 mod world;
 mod write;
 mod writers;
+mod writing;
 mod written;
 mod xml_lists;
 
@@ -84,21 +85,21 @@ pub use crate::inbox::{
     Dedupe, EventCount, EventFilter, EventKind, EventStatus, EventStore, NewEvent, Outcome, Put, StoredEvent, Wanted,
 };
 pub use crate::journal::{
-    Ack, Journaling, KEPT_RUNS, Lease, Resume, RunChanges, RunEntry, RunLog, RunRecords, RunStatus, RunStore, Standing,
-    ToKeep,
+    Ack, Journaling, KEPT_REQUESTS, KEPT_RUNS, Lease, RequestEntry, Resume, RunChanges, RunEntry, RunLog, RunRecords,
+    RunRequests, RunStatus, RunStore, Standing, ToKeep, read_requests,
 };
 pub use crate::known::{HowGiven, Known, KnownInput, KnownSecret, known};
 pub use crate::letter::Letter;
 pub use crate::login::{ApiLogin, logins};
 pub use crate::once::{Called, Hop, Meaning, Once, Recipe, Shown, call_once, recipe};
 pub use crate::record::Record;
-pub use crate::recorder::{Found, RecordedExchange, RecordedRun, Recorder, Replayed};
+pub use crate::recorder::{Found, RecordedExchange, RecordedRun, Recorder, Recorders, Replayed};
 pub use crate::report::{Counts, Event, Observer, RunReport, Status, StepReport, WaitingFor};
 pub use crate::results::Results;
 pub use crate::retry::{Refused, Retry};
 pub use crate::run::{RunOptions, run};
 pub use crate::sink::{
-    Column, ColumnType, Extent, Held, Mode, RecordSink, RecordSource, SinkError, SinkKind, SinkQuery, SinkRows,
+    Column, ColumnType, Extent, Held, Mode, PagePart, RecordSink, RecordSource, SinkError, SinkKind, SinkQuery, SinkRows,
     SinkSpec, SinkTarget, Sinks, Unit,
 };
 pub use crate::state::{Entry, Kind, MemoryState, StateError, StateStore};

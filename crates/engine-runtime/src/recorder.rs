@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use engine_expr::Value;
 use engine_request::{Prepared, Redactor};
+use http::HeaderValue;
 use jiff::Timestamp;
+use url::Url;
 
 use crate::hidden::Hidden;
 use crate::transport::{Incoming, TransportError};
@@ -26,6 +29,47 @@ pub trait Recorder: fmt::Debug + Send + Sync {
 
     /// Takes an exchange, as soon as it is answered or will not be.
     fn exchange<'a>(&'a self, exchange: RecordedExchange<'a>) -> BoxFuture<'a, ()>;
+
+    /// Says by which `traceparent` the host of a URL is to know a request that is about to be sent (<https://www.w3.org/TR/trace-context/>); it
+    /// comes back with the exchange. Nothing for a host that is not to know.
+    fn traceparent(&self, step: &str, asked: &str, method: &http::Method, url: &Url) -> Option<HeaderValue> {
+        _ = (step, asked, method, url);
+        None
+    }
+}
+
+/// Several who look on.
+#[derive(Debug)]
+pub struct Recorders(Vec<Arc<dyn Recorder>>);
+
+impl Recorders {
+    /// Makes one of those that are there; nothing where none is.
+    pub fn of(recorders: impl IntoIterator<Item = Option<Arc<dyn Recorder>>>) -> Option<Arc<dyn Recorder>> {
+        let mut all: Vec<_> = recorders.into_iter().flatten().collect();
+        if all.len() > 1 { Some(Arc::new(Self(all))) } else { all.pop() }
+    }
+}
+
+impl Recorder for Recorders {
+    fn begin(&self, run: &RecordedRun<'_>) {
+        self.0.iter().for_each(|recorder| recorder.begin(run));
+    }
+
+    fn found(&self, found: Found<'_>) {
+        self.0.iter().for_each(|recorder| recorder.found(found));
+    }
+
+    fn exchange<'a>(&'a self, exchange: RecordedExchange<'a>) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            for recorder in &self.0 {
+                recorder.exchange(exchange).await;
+            }
+        })
+    }
+
+    fn traceparent(&self, step: &str, asked: &str, method: &http::Method, url: &Url) -> Option<HeaderValue> {
+        self.0.iter().find_map(|recorder| recorder.traceparent(step, asked, method, url))
+    }
 }
 
 /// A run that begins.
@@ -76,7 +120,7 @@ pub enum Found<'a> {
 }
 
 /// An exchange as it went over the wire.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct RecordedExchange<'a> {
     /// The address of the step.
     pub step: &'a str,
@@ -90,6 +134,8 @@ pub struct RecordedExchange<'a> {
     pub is_login: bool,
     /// What was asked.
     pub request: &'a Prepared,
+    /// By what its host knows it.
+    pub traceparent: Option<&'a HeaderValue>,
     /// When.
     pub sent_at: Timestamp,
     /// How long it took until the answer was there.

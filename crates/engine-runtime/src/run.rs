@@ -224,6 +224,7 @@ async fn journaled(
     };
     let (journal, note) = journal::begin(found, &run).await?;
     context.journal = journal;
+    context.exchanges.keep_history(&context.journal);
     if let Some(message) = note {
         context.observer.event(Event::Note { message });
     }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use crate::inbox::{
     EventCount, EventFilter, EventKind, EventStore, MemoryInbox, NewEvent, Outcome, Put, StoredEvent, Wanted,
 };
-use crate::journal::{Lease, MemoryRuns, RunChanges, RunEntry, RunLog, RunRecords, RunStore, Standing};
+use crate::journal::{Lease, MemoryRuns, RunChanges, RunEntry, RunLog, RunRecords, RunRequests, RunStore, Standing};
 use crate::world::BoxFuture;
 
 /// What is kept between runs, and shared by all processes that use the same store.
@@ -224,6 +224,10 @@ impl RunStore for MemoryState {
 
     fn run_records<'a>(&'a self, run: &'a str, step: &'a str) -> BoxFuture<'a, Result<Vec<RunRecords>, StateError>> {
         self.with_runs(|runs| runs.records(run, step))
+    }
+
+    fn run_requests<'a>(&'a self, run: &'a str) -> BoxFuture<'a, Result<Vec<RunRequests>, StateError>> {
+        self.with_runs(|runs| runs.requests(run))
     }
 
     fn commit_run<'a>(

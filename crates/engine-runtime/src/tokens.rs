@@ -279,7 +279,7 @@ impl Exchanges {
                     () = asked.stop.stopped() => return Err(Failure::interrupted()),
                 }
             };
-            let wired = Wired { request, who: &who, attempt: number, is_redirect: false, is_login: true };
+            let wired = Wired { request, who: &who, attempt: number, is_redirect: false, is_login: true, traceparent: None };
             self.record(wired, asked, sent_at, &came).await;
             // A token server that is asked twice gives two tokens: nothing is lost by it.
             let elapsed = Duration::try_from(self.now().duration_since(started)).unwrap_or_default();

@@ -4,6 +4,7 @@
 //! compiled nor how what happens is shown: both come from whoever serves.
 
 mod api;
+mod connections;
 mod dispatch;
 mod flows;
 mod log;
@@ -15,6 +16,7 @@ mod verify;
 pub mod webhook;
 
 pub use crate::api::{Access, Token};
+pub use crate::connections::Connections;
 pub use crate::dispatch::{Endings, Finished, Watch};
 pub use crate::flows::{
     Broken, Candidate, Flow, FlowSet, Flows, Ground, Loaded, OpenError, Outcome, Shelf, Specs, Stamp,

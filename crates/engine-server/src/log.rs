@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine_runtime::{Observer, RunReport};
+use engine_runtime::{Observer, Recorder, RunReport};
 use engine_source::Sources;
 use jiff::Timestamp;
 
@@ -30,6 +30,8 @@ pub enum Notice<'a> {
         trigger: &'a str,
         /// How often the event was tried before.
         attempts: u32,
+        /// The `traceparent` and the `tracestate` that came with the event (<https://www.w3.org/TR/trace-context/>).
+        parent: Option<(&'a str, Option<&'a str>)>,
     },
     /// A run has ended.
     RunEnded {
@@ -115,4 +117,10 @@ pub trait Log: Send + Sync {
 
     /// Makes who is told how a run goes.
     fn observer(&self, flow: &Flow, run: &str) -> Arc<dyn Observer>;
+
+    /// Makes who is told of the requests of a run, if anybody wants to know.
+    fn recorder(&self, flow: &Flow, run: &str) -> Option<Arc<dyn Recorder>> {
+        _ = (flow, run);
+        None
+    }
 }

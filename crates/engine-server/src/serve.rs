@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use crate::api::{self, Access};
+use crate::connections::Connections;
 use crate::dispatch;
 use crate::flows::{self, Shelf};
 use crate::log::Notice;
@@ -29,11 +30,13 @@ pub struct Serving {
     pub end_within: Duration,
     /// Who may ask the management API; nobody where there is none.
     pub access: Option<Access>,
+    /// What connections are given.
+    pub connections: Connections,
 }
 
 /// Serves until the server is asked to end, and all has come to its end; tells whether it has in time.
 pub async fn serve(server: Arc<Server>, serving: Serving) -> bool {
-    let Serving { shelf, listener, reload, end_within, access } = serving;
+    let Serving { shelf, listener, reload, end_within, access, connections } = serving;
     let mut tasks = JoinSet::new();
     if let Ok(address) = listener.local_addr() {
         server.log.notice(Notice::Listening { address });
@@ -41,7 +44,8 @@ pub async fn serve(server: Arc<Server>, serving: Serving) -> bool {
     tasks.spawn(dispatch::dispatch(Arc::clone(&server)));
     tasks.spawn(schedule::tick(Arc::clone(&server)));
     tasks.spawn(flows::follow(Arc::clone(&server), shelf, reload));
-    tasks.spawn(listen(Arc::clone(&server), listener, access));
+    let router = router(&server, access);
+    tasks.spawn(connections.serve(Arc::clone(&server), listener, router));
     tokio::select! {
         () = server.stop.stopped() => {}
         // Each of them goes on until the server is to end; one that does not has failed, and the others would go on without it.
@@ -57,17 +61,6 @@ pub async fn serve(server: Arc<Server>, serving: Serving) -> bool {
     tokio::select! {
         () = all => true,
         () = server.clock.sleep(end_within) => false,
-    }
-}
-
-/// Answers requests until the server is to end; those that are there then are answered still.
-async fn listen(server: Arc<Server>, listener: TcpListener, access: Option<Access>) {
-    let stop = server.stop.clone();
-    let ended = axum::serve(listener, router(&server, access))
-        .with_graceful_shutdown(async move { stop.stopped().await })
-        .await;
-    if let Err(error) = ended {
-        server.log.notice(Notice::Trouble { message: &format!("requests are not taken any more: {error}") });
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use engine_runtime::{Clock, EventStore, Sinks, StateStore, Stop};
+use engine_runtime::{Clock, EventStore, KEPT_REQUESTS, Sinks, StateStore, Stop};
 use tokio::sync::Notify;
 
 use crate::dispatch::Endings;
@@ -45,11 +45,13 @@ pub struct Limits {
     pub runs: u32,
     /// How many runs of one flow.
     pub runs_per_flow: u32,
+    /// How many requests of each run are kept, the newest.
+    pub kept_requests: u32,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { runs: 32, runs_per_flow: 4 }
+        Self { runs: 32, runs_per_flow: 4, kept_requests: KEPT_REQUESTS }
     }
 }
 

@@ -145,6 +145,9 @@ pub(crate) struct Run {
     /// Go on with this run where it broke off. Without it the last run that was given the same is gone on with, if it did not come to its end
     #[arg(long, value_name = "RUN", conflicts_with_all = ["fresh", "mock", "dry"])]
     pub(crate) resume: Option<String>,
+    /// How many requests are kept with the run, the newest; 0 keeps none
+    #[arg(long, value_name = "N", default_value_t = engine_runtime::KEPT_REQUESTS, value_parser = clap::value_parser!(u32).range(..=100_000))]
+    pub(crate) keep_requests: u32,
     /// Begin anew, also where the last run did not come to its end
     #[arg(long)]
     pub(crate) fresh: bool,
@@ -208,6 +211,18 @@ pub(crate) struct Validate {
     /// Fail on warnings too
     #[arg(long)]
     pub(crate) deny_warnings: bool,
+    /// Mend what has exactly one safe fix, in the files that are named; comments and layout stay
+    #[arg(long)]
+    pub(crate) fix: bool,
+    /// Print what `--fix` would change, as a diff, and write nothing
+    #[arg(long, requires = "fix")]
+    pub(crate) dry_run: bool,
+    /// Hold the spec against the OpenAPI document of its API, or `API=FILE`; may be repeated
+    #[arg(long, value_name = "[API=]FILE", conflicts_with = "fix")]
+    pub(crate) openapi: Vec<String>,
+    /// Whose document it is, where the spec has several APIs
+    #[arg(long, value_name = "NAME", requires = "openapi")]
+    pub(crate) api: Option<String>,
     /// Say nothing but findings
     #[arg(long, short)]
     pub(crate) quiet: bool,
@@ -428,6 +443,9 @@ pub(crate) struct RunsList {
 pub(crate) struct RunsShow {
     /// The id, or the start or end of it
     pub(crate) id: String,
+    /// Show what it asked its APIs too, and how long each answer took
+    #[arg(long)]
+    pub(crate) requests: bool,
     /// How the result is written to stdout
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
     pub(crate) format: ResultFormat,

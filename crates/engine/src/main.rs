@@ -20,6 +20,7 @@ mod signals;
 mod spec_files;
 mod state;
 mod status;
+mod telemetry;
 mod terminal;
 
 use std::process::ExitCode;

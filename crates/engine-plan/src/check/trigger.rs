@@ -86,6 +86,8 @@ impl<'a> Checker<'a> {
                 "a `{name}` is not a whole part of it",
                 "let each `{name}` stand alone between slashes: `/{shop}/orders`",
             ))
+        } else if is_own(path) {
+            Some(("`engine serve` answers there itself", "take another path: `/hooks/orders`"))
         } else {
             None
         };
@@ -382,6 +384,12 @@ struct Parts<'a> {
     place: &'a Place,
     format: Option<&'a Text>,
     timestamp: Option<&'a EventPlace>,
+}
+
+/// Tells whether a path is one that a server keeps for itself: those who watch it, and its management API.
+fn is_own(path: &str) -> bool {
+    let path = path.strip_suffix('/').unwrap_or(path);
+    matches!(path, "/metrics" | "/healthz" | "/readyz" | "/api/v1") || path.starts_with("/api/v1/")
 }
 
 /// Tells whether a part of a path is a `{name}`.

@@ -50,6 +50,7 @@ impl Exchanges {
             if let Some(abroad) = self.abroad(&request.url, asked) {
                 outgoing.connection = abroad;
             }
+            let traceparent = self.trace(&mut outgoing, asked);
             let (who, sent_at) = (Arc::clone(&outgoing.asked), self.now());
             let sent = self.world.transport.send(outgoing);
             let incoming = if is_read_only(&asked_for.method) {
@@ -62,7 +63,7 @@ impl Exchanges {
                 sent.await
             };
             let is_login = !asked.without.is_empty();
-            let wired = Wired { request: &request, who: &who, attempt, is_redirect: hop > 0, is_login };
+            let wired = Wired { request: &request, who: &who, attempt, is_redirect: hop > 0, is_login, traceparent };
             self.record(wired, asked, sent_at, &incoming).await;
             let mut incoming = match incoming {
                 Ok(incoming) => incoming,

@@ -12,6 +12,7 @@ use engine_source::Span;
 use jiff::Timestamp;
 
 use super::driver::{Driver, LEASE};
+use super::request::Requests;
 use super::store::{Lease, RunEntry, RunStatus};
 use super::{Effect, Journal, Shared, fingerprint};
 use crate::failure::Failure;
@@ -32,6 +33,8 @@ pub struct Journaling {
     pub lives: fn(&str) -> Option<bool>,
     /// Which run is gone on with.
     pub resume: Resume,
+    /// How many of its requests are kept, the newest.
+    pub requests: u32,
 }
 
 impl fmt::Debug for Journaling {
@@ -278,7 +281,12 @@ pub(crate) async fn begin(found: Found, run: &Begin<'_>) -> Result<(Journal, Opt
         }
     };
     let kept = (Arc::clone(&world.state), id.to_owned());
-    let shared = Arc::new(Shared::new(machine, &commands, Some(kept), acks, stop.clone()));
+    let mut asked = 0;
+    if found.entry.is_some() && journaling.requests > 0 {
+        asked = world.state.run_requests(id).await?.last().map_or(0, |last| last.number);
+    }
+    let requests = Requests::new(journaling.requests, asked);
+    let shared = Arc::new(Shared::new(machine, &commands, Some(kept), acks, requests, stop.clone()));
     {
         let machine = shared.machine();
         let waits =

@@ -54,6 +54,7 @@ impl Driver {
                 self.next += 1;
                 since += 1;
             }
+            changes.requests = self.shared.requests.take();
             last = self.clock.now();
             let lease = Lease { holder: self.holder.clone(), now: last, time: LEASE };
             let done = match self.store.commit_run(&self.run, &lease, changes).await {

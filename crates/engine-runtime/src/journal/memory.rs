@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::store::{Ack, KEPT_RUNS, Lease, RunChanges, RunEntry, RunLog, RunRecords, RunStatus, Standing};
+use super::store::{Ack, KEPT_RUNS, Lease, RunChanges, RunEntry, RunLog, RunRecords, RunRequests, RunStatus, Standing};
 use crate::state::StateError;
 
 /// The runs of a process.
@@ -19,6 +19,7 @@ struct Run {
     chunks: BTreeMap<i64, Vec<u8>>,
     acks: BTreeMap<String, Ack>,
     records: BTreeMap<(String, i64), RunRecords>,
+    requests: BTreeMap<i64, RunRequests>,
 }
 
 impl MemoryRuns {
@@ -42,6 +43,7 @@ impl MemoryRuns {
             chunks: BTreeMap::new(),
             acks: BTreeMap::new(),
             records: BTreeMap::new(),
+            requests: BTreeMap::new(),
         };
         self.runs.insert(entry.id.clone(), run);
         Ok(())
@@ -116,6 +118,10 @@ impl MemoryRuns {
             }
             run.records.insert((records.step.clone(), records.number), records.clone());
         }
+        if let Some(requests) = &changes.requests {
+            run.requests.insert(requests.number, requests.clone());
+            run.requests.retain(|number, _| *number > requests.forgotten);
+        }
         if let Some((status, error)) = &changes.end {
             run.entry.status = *status;
             run.entry.error.clone_from(error);
@@ -131,6 +137,10 @@ impl MemoryRuns {
             }
         }
         if run.entry.is_cancelled { Standing::Cancelled } else { Standing::Held }
+    }
+
+    pub(crate) fn requests(&self, id: &str) -> Vec<RunRequests> {
+        self.runs.get(id).map(|run| run.requests.values().cloned().collect()).unwrap_or_default()
     }
 
     pub(crate) fn cancel(&mut self, id: &str) -> bool {

@@ -8,6 +8,7 @@ mod driver;
 mod effect;
 mod fingerprint;
 mod memory;
+mod request;
 mod source_log;
 mod store;
 
@@ -23,14 +24,17 @@ pub(crate) use begin::{Begin, Found, begin, find, inputs_of, trigger_of};
 pub use begin::{Journaling, Resume};
 pub(crate) use effect::Effect;
 pub(crate) use memory::MemoryRuns;
+pub use request::{KEPT_REQUESTS, RequestEntry, read_requests};
 pub(crate) use source_log::{Onward, Resumed, SourceLog};
 pub use store::{
-    Ack, KEPT_RUNS, Lease, RunChanges, RunEntry, RunLog, RunRecords, RunStatus, RunStore, Standing, ToKeep,
+    Ack, KEPT_RUNS, Lease, RunChanges, RunEntry, RunLog, RunRecords, RunRequests, RunStatus, RunStore, Standing, ToKeep,
 };
 
 use crate::failure::Failure;
 use crate::item::Item;
+use self::request::Requests;
 use crate::machine::{Command, Event, Machine, PageId, Part, Shape};
+use crate::recorder::RecordedExchange;
 use crate::report::Status;
 use crate::sink::{SinkSpec, SinkTarget, Sinks};
 use crate::state::{StateError, StateStore};
@@ -51,6 +55,8 @@ struct Shared {
     /// Where all is written, and the id of the run there; nothing where the run is not to be taken up again.
     kept: Option<(Arc<dyn StateStore>, String)>,
     buffer: Mutex<Buffer>,
+    /// What was asked and is not written yet.
+    requests: Requests,
     wake: Notify,
     /// What was sent before the run was taken up again.
     acks: HashMap<String, Option<Effect>>,
@@ -94,7 +100,7 @@ impl Journal {
     /// Makes one that writes nothing.
     pub(crate) fn unkept(shape: Shape) -> Self {
         let (machine, commands) = Machine::start(shape);
-        Self(Arc::new(Shared::new(machine, &commands, None, HashMap::new(), Stop::new())))
+        Self(Arc::new(Shared::new(machine, &commands, None, HashMap::new(), Requests::default(), Stop::new())))
     }
 
     /// Tells whether anything is written.
@@ -161,6 +167,16 @@ impl Journal {
         }
         drop(buffer);
         shared.wake.notify_one();
+    }
+
+    /// Tells whether requests are kept.
+    pub(crate) fn keeps_requests(&self) -> bool {
+        self.is_kept() && self.0.requests.keeps()
+    }
+
+    /// Keeps a request: it is written with what is written next.
+    pub(crate) fn request(&self, exchange: &RecordedExchange<'_>) {
+        self.0.requests.add(RequestEntry::of(exchange));
     }
 
     /// Asks the machine.
@@ -381,6 +397,7 @@ impl Shared {
         commands: &[Command],
         kept: Option<(Arc<dyn StateStore>, String)>,
         acks: HashMap<String, Option<Effect>>,
+        requests: Requests,
         stop: Stop,
     ) -> Self {
         Self {
@@ -388,6 +405,7 @@ impl Shared {
             command: Mutex::new(commands.last().copied()),
             kept,
             buffer: Mutex::default(),
+            requests,
             wake: Notify::new(),
             has_acks: AtomicBool::new(!acks.is_empty()),
             acks,

@@ -34,6 +34,9 @@ pub trait RunStore: Send + Sync {
     /// Returns the records that a step has handed on and that are asked for later, in their order.
     fn run_records<'a>(&'a self, run: &'a str, step: &'a str) -> BoxFuture<'a, Result<Vec<RunRecords>, StateError>>;
 
+    /// Returns what a run has asked its APIs, as far as that is kept, in order.
+    fn run_requests<'a>(&'a self, run: &'a str) -> BoxFuture<'a, Result<Vec<RunRequests>, StateError>>;
+
     /// Keeps all of the changes or none, and renews the lease. Nothing is kept for who has lost it.
     ///
     /// Once this returns, the changes outlive the process; they outlive the machine too where they are `durable`.
@@ -194,6 +197,17 @@ pub struct RunRecords {
     pub is_last: bool,
 }
 
+/// Requests of a run, several at once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RunRequests {
+    /// The number of the last of them among all of the run.
+    pub number: i64,
+    /// What [`read_requests`](super::read_requests) reads.
+    pub body: Vec<u8>,
+    /// Those up to this number are kept no more.
+    pub forgotten: i64,
+}
+
 /// Something that is kept for the next runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ToKeep {
@@ -220,6 +234,8 @@ pub struct RunChanges {
     pub delivered: Vec<String>,
     /// Records that are asked for later.
     pub records: Vec<RunRecords>,
+    /// What it asked its APIs. It outlives the end of the run.
+    pub requests: Option<RunRequests>,
     /// What is kept for the next runs. No token is among it.
     pub keep: Vec<ToKeep>,
     /// How the run ended. Of one that is done the journal is forgotten.

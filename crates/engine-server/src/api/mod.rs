@@ -50,14 +50,18 @@ struct Api {
 /// Makes what answers below [`ROOT`].
 pub(crate) fn routes(server: &Arc<Server>, access: Access) -> Router {
     let api = Api { server: Arc::clone(server), access: Arc::new(access), room: Arc::new(Semaphore::new(AT_ONCE)) };
-    let router = table().into_iter().fold(Router::new(), |router, (path, _, answer)| router.route(path, answer));
+    let router = table().into_iter().fold(Router::new(), |router, (path, _, answer)| {
+        // With a slash at its end it is the same.
+        router.route(path, answer.clone()).route(&format!("{path}/"), answer)
+    });
     let guarded = router
         .fallback(async || Problem::not_found("there is nothing here"))
         .method_not_allowed_fallback(async || {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "wrong-method", "this is not asked by this method")
         })
         .layer(middleware::from_fn_with_state(api.clone(), access::guard));
-    Router::new().nest(ROOT, guarded.with_state(api))
+    let guarded = guarded.with_state(api);
+    Router::new().nest(ROOT, guarded.clone()).route_service(&format!("{ROOT}/"), guarded)
 }
 
 /// Returns all paths, each with its methods and what answers it.

@@ -1,9 +1,11 @@
 //! The runs that the state keeps.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::response::Response;
-use engine_expr::Value;
-use engine_runtime::{EventStatus, RunEntry, RunStatus, StoredEvent};
+use engine_expr::{Members, Value};
+use engine_runtime::{EventStatus, RequestEntry, RunEntry, RunStatus, StoredEvent, read_requests};
 use http::StatusCode;
 
 use super::problem::Problem;
@@ -33,10 +35,23 @@ pub(super) async fn list(State(api): State<Api>, mut question: Question) -> Resu
 }
 
 /// Shows one run, also one of which nothing is kept but its event.
-pub(super) async fn show(State(api): State<Api>, Named(id): Named) -> Result<Response, Problem> {
+pub(super) async fn show(
+    State(api): State<Api>,
+    Named(id): Named,
+    mut question: Question,
+) -> Result<Response, Problem> {
+    let limit = question.limit()?;
+    question.end()?;
     let failed = |error| api.state_failed(&error);
     if let Some(run) = api.server.state.find_run(&id).await.map_err(failed)? {
-        return Ok(answer(StatusCode::OK, &members(&api, &run)));
+        let kept = api.server.state.run_requests(&id).await.map_err(failed)?;
+        let requests = read_requests(&kept, limit).iter().map(|(number, entry)| request(*number, entry)).collect();
+        let mut shown = match members(&api, &run) {
+            Value::Object(members) => (*members).clone(),
+            _ => Members::new(),
+        };
+        shown.insert("requests", Value::list(requests));
+        return Ok(answer(StatusCode::OK, &Value::Object(Arc::new(shown))));
     }
     match api.server.events.find_event(&id).await.map_err(failed)? {
         Some(event) => Ok(answer(StatusCode::OK, &not_kept(&api, &event))),
@@ -75,6 +90,23 @@ fn members(api: &Api, run: &RunEntry) -> Value {
         ("started_at", Value::from(run.started_at.to_string())),
         ("ended_at", run.ended_at.map_or(Value::Null, |time| Value::from(time.to_string()))),
         ("error", run.error.as_deref().map_or(Value::Null, Value::from)),
+    ])
+}
+
+/// Returns a request of a run, for programs.
+fn request(number: u64, entry: &RequestEntry) -> Value {
+    Value::object([
+        ("number", Value::from(number)),
+        ("at", Value::from(entry.at.to_string())),
+        ("step", Value::from(entry.step.as_str())),
+        ("endpoint", Value::from(entry.asked.as_str())),
+        ("method", Value::from(entry.method.as_str())),
+        ("url", Value::from(entry.url.as_str())),
+        ("status", entry.status.map_or(Value::Null, |status| Value::from(u64::from(status)))),
+        ("error", entry.error.as_deref().map_or(Value::Null, Value::from)),
+        ("elapsed_ms", Value::from(entry.took / 1000)),
+        ("attempt", Value::from(u64::from(entry.attempt))),
+        ("is_redirect", Value::from(entry.is_redirect)),
     ])
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use engine_expr::Value;
 use engine_runtime::{
-    Journaling, Outcome, Results, Resume, RunOptions, RunReport, RunStatus, StateError, Status, Stop, StoredEvent,
+    Journaling, Outcome, Recorders, Results, Resume, RunOptions, RunReport, RunStatus, StateError, Status, Stop, StoredEvent,
 };
 
 use super::backoff;
@@ -16,6 +16,7 @@ use super::lease;
 use crate::flows::Flow;
 use crate::log::Notice;
 use crate::server::Server;
+use crate::webhook::trigger_of;
 
 /// How often it is tried to say what came of an event, where the state can't be reached.
 const SAID: u32 = 20;
@@ -29,8 +30,18 @@ pub(super) struct Attempt {
     pub(super) held: Arc<Held>,
     pub(super) flow: Arc<Flow>,
     pub(super) event: StoredEvent,
+    /// Which of all attempts of this process it is.
+    pub(super) number: u64,
     /// Stops the run.
     pub(super) stop: Stop,
+}
+
+/// An attempt that has ended.
+pub(super) struct Ended {
+    attempt: Attempt,
+    outcome: Outcome,
+    /// What is told to those who wait, where it is not tried again.
+    finished: Option<Finished>,
 }
 
 /// What there is to do for an event.
@@ -44,13 +55,13 @@ enum Next {
 }
 
 impl Attempt {
-    /// Runs the flow, and says what came of it.
-    pub(super) async fn run(self) {
+    /// Runs the flow; what came of it is still to be said. Nothing where it is another's by now.
+    pub(super) async fn run(self) -> Option<Ended> {
         let (outcome, finished) = match self.next().await {
             Ok(Next::Run(resume)) => {
                 let results = self.server.endings.is_watched(&self.event.id).then(Results::default);
                 let report = self.attempt(resume, results.clone()).await;
-                let Some(outcome) = self.outcome(&report).await else { return };
+                let outcome = self.outcome(&report).await?;
                 let steps = results.and_then(|results| results.steps().cloned()).unwrap_or_default();
                 (outcome, Finished { status: report.status, steps, error: None })
             }
@@ -64,8 +75,7 @@ impl Attempt {
                 self.server.log.notice(Notice::Trouble { message: &message });
                 // It was no fault of the event, so it is no failure of it; whoever takes it next had better not do so at once.
                 self.server.clock.sleep(PAUSE).await;
-                self.say(Outcome::Released).await;
-                return;
+                return Some(Ended { attempt: self, outcome: Outcome::Released, finished: None });
             }
         };
         let error = match &outcome {
@@ -73,14 +83,20 @@ impl Attempt {
             _ => None,
         };
         let has_ended = matches!(outcome, Outcome::Done | Outcome::Dead { .. });
-        self.say(outcome).await;
-        if has_ended {
-            self.server.endings.tell(&self.event.id, Finished { error, ..finished });
-        }
+        let finished = has_ended.then_some(Finished { error, ..finished });
+        Some(Ended { attempt: self, outcome, finished })
     }
 
     /// Finds out what there is to do: the run of an event has its id, so whoever takes it after a crash goes on with the very same.
     async fn next(&self) -> Result<Next, StateError> {
+        if !self.event.may_have_begun {
+            return Ok(Next::Run(Resume::Fresh));
+        }
+        self.known().await
+    }
+
+    /// Looks at how the run stands.
+    async fn known(&self) -> Result<Next, StateError> {
         let Some(run) = self.server.state.find_run(&self.event.id).await? else { return Ok(Next::Run(Resume::Fresh)) };
         Ok(match run.status {
             RunStatus::Ok => Next::Done(Status::Ok),
@@ -94,24 +110,32 @@ impl Attempt {
         let Self { server, flow, event, stop, .. } = self;
         let mut inputs = flow.inputs.clone();
         inputs.extend(members(&event.inputs));
-        let trigger = std::str::from_utf8(&event.body).ok().and_then(|text| Value::from_json(text).ok());
+        let trigger = trigger_of(&event.body);
+        // The recorder belongs to a run that was told of.
+        let header = |name| trigger.as_ref()?.get("headers")?.get(name).and_then(Value::as_str).map(str::to_owned);
+        let (traceparent, tracestate) = (header("traceparent"), header("tracestate"));
+        server.log.notice(Notice::RunStarted {
+            flow: flow.name(),
+            run: &event.id,
+            trigger: &event.trigger,
+            attempts: event.failures,
+            parent: traceparent.as_deref().map(|parent| (parent, tracestate.as_deref())),
+        });
         let options = RunOptions {
             inputs,
             trigger: Some(trigger.unwrap_or_default()),
             run_id: Some(event.id.clone()),
             results,
-            recorder: Some(server.metrics.requests(flow.name())),
+            recorder: Recorders::of([Some(server.metrics.requests(flow.name())), server.log.recorder(flow, &event.id)]),
             journaling: Some(Journaling {
                 spec: flow.file.display().to_string(),
                 holder: server.holder.name.clone(),
                 lives: server.holder.lives,
                 resume,
+                requests: server.limits.kept_requests,
             }),
             ..RunOptions::default()
         };
-        let started =
-            Notice::RunStarted { flow: flow.name(), run: &event.id, trigger: &event.trigger, attempts: event.failures };
-        server.log.notice(started);
         let observer = server.log.observer(flow, &event.id);
         let (plan, world, sinks) = (Arc::clone(&flow.plan), flow.world.clone(), Arc::clone(&server.sinks));
         let begun = server.clock.now();
@@ -154,16 +178,29 @@ impl Attempt {
             }
             (Status::Failed, None) => Outcome::Dead { error: error() },
             // Either the server is about to end, or somebody does not want this run.
-            (Status::Interrupted, _) => match self.next().await {
+            (Status::Interrupted, _) => match self.known().await {
                 Ok(Next::Cancelled) => Outcome::Dead { error: "its run was cancelled".to_owned() },
                 _ => Outcome::Released,
             },
         })
     }
 
-    /// Says what came of the event, again and again where the state can't be reached: else it would be run once more.
-    async fn say(&self, outcome: Outcome) {
-        let Self { server, event, .. } = self;
+}
+
+impl Ended {
+    /// Says what came of the event, then tells who waits for it; returns its id, and which attempt it was.
+    pub(super) async fn settle(self) -> (String, u64) {
+        self.say().await;
+        let Self { attempt: Attempt { server, event, number, .. }, finished, .. } = self;
+        if let Some(finished) = finished {
+            server.endings.tell(&event.id, finished);
+        }
+        (event.id, number)
+    }
+
+    /// Says it again and again where the state can't be reached: else it would be run once more.
+    async fn say(&self) {
+        let Self { attempt: Attempt { server, event, .. }, outcome, .. } = self;
         for _ in 0..SAID {
             match server.events.settle_event(&event.id, lease(server), outcome.clone()).await {
                 Ok(_) => return,

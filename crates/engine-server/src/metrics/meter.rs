@@ -5,7 +5,7 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use engine_runtime::{Counts, Event, Observer, Record, Status, WaitingFor};
+use engine_runtime::{Counts, Event, Observer, Record, Recorder, Status, WaitingFor};
 
 use super::families::Metrics;
 use super::labels::{OfApi, OfFlow, OfOutcome, OfRecords, OfStepOutcome, OfWait};
@@ -63,6 +63,10 @@ impl Log for Metered {
             metrics: Arc::clone(&self.metrics),
             told: Mutex::default(),
         })
+    }
+
+    fn recorder(&self, flow: &Flow, run: &str) -> Option<Arc<dyn Recorder>> {
+        self.inner.recorder(flow, run)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use engine_runtime::{
-    Ack, BoxFuture, KEPT_RUNS, Lease, RunChanges, RunEntry, RunLog, RunRecords, RunStore, Standing, StateError,
+    Ack, BoxFuture, KEPT_RUNS, Lease, RunChanges, RunEntry, RunLog, RunRecords, RunRequests, RunStore, Standing, StateError,
 };
 
 use super::cipher::Cipher;
@@ -17,6 +17,7 @@ const CHUNK: &str = "run journal";
 const SNAPSHOT: &str = "run snapshot";
 const EFFECT: &str = "run effect";
 pub(super) const RECORDS: &str = "run records";
+pub(super) const REQUESTS: &str = "run requests";
 
 impl RunStore for SqliteState {
     fn begin_run<'a>(&'a self, run: &'a RunEntry) -> BoxFuture<'a, Result<(), StateError>> {
@@ -119,6 +120,23 @@ impl RunStore for SqliteState {
         })
     }
 
+    fn run_requests<'a>(&'a self, run: &'a str) -> BoxFuture<'a, Result<Vec<RunRequests>, StateError>> {
+        let id = run.to_owned();
+        Box::pin(async move {
+            let found = self
+                .on_file(move |files| match files.existing()? {
+                    Some(database) => database.run_requests(&id),
+                    None => Ok(Vec::new()),
+                })
+                .await?;
+            if found.is_empty() {
+                return Ok(found);
+            }
+            let cipher = self.on_file(self.key_check()?).await?;
+            found.into_iter().map(|requests| opened_requests(&self.path, &cipher, run, requests)).collect()
+        })
+    }
+
     fn commit_run<'a>(
         &'a self,
         run: &'a str,
@@ -197,6 +215,17 @@ pub(super) fn opened_log(store: &Path, cipher: &Cipher, run: &str, journaled: Jo
     Ok(RunLog { snapshot, chunks, acks })
 }
 
+/// Opens what a run has asked.
+pub(super) fn opened_requests(
+    store: &Path,
+    cipher: &Cipher,
+    run: &str,
+    requests: RunRequests,
+) -> Result<RunRequests, StateError> {
+    let body = opened(store, cipher, REQUESTS, &at(run, requests.number), &requests.body, run)?;
+    Ok(RunRequests { body, ..requests })
+}
+
 /// Opens something of a run.
 pub(super) fn opened(
     store: &Path,
@@ -230,6 +259,10 @@ pub(super) fn seal(cipher: &Cipher, run: &str, changes: RunChanges) -> Result<Se
         let place = at(&beside(run, &records.step), records.number);
         let body = cipher.seal_as(RECORDS, &place, &records.body)?;
         sealed.records.push(RunRecords { body, ..records });
+    }
+    if let Some(requests) = changes.requests {
+        let body = cipher.seal_as(REQUESTS, &at(run, requests.number), &requests.body)?;
+        sealed.requests = Some(RunRequests { body, ..requests });
     }
     for keep in changes.keep {
         let value = if is_encrypted(keep.kind) { cipher.seal(keep.kind, &keep.key, &keep.value)? } else { keep.value };

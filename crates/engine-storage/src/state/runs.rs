@@ -1,8 +1,8 @@
 //! The runs of a state and their journals, as SQL. Knows nothing of encryption.
 
-use engine_runtime::{Lease, RunEntry, RunRecords, RunStatus, Standing, StateError};
+use engine_runtime::{Lease, RunEntry, RunRecords, RunRequests, RunStatus, Standing, StateError};
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::database::{Database, damaged, failed};
 
@@ -24,6 +24,7 @@ pub(super) struct Sealed {
     pub(super) acks: Vec<(String, String, Option<Vec<u8>>)>,
     pub(super) delivered: Vec<String>,
     pub(super) records: Vec<RunRecords>,
+    pub(super) requests: Option<RunRequests>,
     /// The names of kinds, keys, labels and values.
     pub(super) keep: Vec<(&'static str, String, String, Vec<u8>)>,
     pub(super) end: Option<(RunStatus, Option<String>)>,
@@ -42,17 +43,18 @@ impl Database {
     /// Keeps a run that begins, and forgets those of its flow that are done and long past.
     pub(super) fn begin_run(&mut self, run: &RunEntry, given: &Given, mark: &str, keep: u32) -> Result<(), StateError> {
         let result = self.write(true, |connection| {
-            connection.execute(
+            connection.prepare_cached(
                 "DELETE FROM runs WHERE flow = ?1 AND status IN ('ok', 'partial') AND id NOT IN
                  (SELECT id FROM runs WHERE flow = ?1 AND status IN ('ok', 'partial') ORDER BY started_at DESC, id DESC LIMIT ?2)
                  AND NOT EXISTS (SELECT 1 FROM events WHERE events.id = runs.id AND events.ended_at IS NULL)",
-                params![run.flow, keep],
-            )?;
+            )?
+            .execute(params![run.flow, keep])?;
             super::database::keep_mark(connection, mark)?;
-            connection.execute(
+            connection.prepare_cached(
                 "INSERT INTO runs (id, flow, spec, plan, given, inputs, status, started_at, ended_at, error, holder, held_until, cancelled, started_by)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
-                params![
+            )?
+            .execute(params![
                     run.id,
                     run.flow,
                     run.spec,
@@ -67,8 +69,7 @@ impl Database {
                     run.held_until.as_microsecond(),
                     run.is_cancelled,
                     given.trigger
-                ],
-            )?;
+            ])?;
             Ok(())
         });
         result.map_err(|error| match error.sqlite_error_code() {
@@ -120,7 +121,7 @@ impl Database {
     pub(super) fn run_log(&mut self, id: &str) -> Result<Journaled, StateError> {
         let log = |connection: &mut Connection| {
             // One view of all.
-            let transaction = connection.transaction()?;
+            let transaction = connection.savepoint()?;
             let snapshot = transaction
                 .query_row("SELECT next, body FROM snapshots WHERE run = ?1", [id], |row| {
                     Ok((row.get(0)?, row.get(1)?))
@@ -152,6 +153,17 @@ impl Database {
         list(self.connection()).map_err(|error| failed(self.path(), &error))
     }
 
+    /// Returns what a run has asked.
+    pub(super) fn run_requests(&mut self, id: &str) -> Result<Vec<RunRequests>, StateError> {
+        let list = |connection: &Connection| {
+            let mut statement = connection.prepare("SELECT number, body FROM requests WHERE run = ?1 ORDER BY number")?;
+            let rows = statement
+                .query_map([id], |row| Ok(RunRequests { number: row.get(0)?, body: row.get(1)?, forgotten: 0 }))?;
+            rows.collect::<rusqlite::Result<Vec<_>>>()
+        };
+        list(self.connection()).map_err(|error| failed(self.path(), &error))
+    }
+
     /// Keeps what becomes of a run, all or nothing.
     pub(super) fn commit_run(&mut self, id: &str, lease: &Lease, changes: &Sealed) -> Result<Standing, StateError> {
         let done = self.write(changes.durable, |connection| commit(connection, id, lease, changes));
@@ -170,29 +182,6 @@ impl Database {
     pub(super) fn forget_run(&mut self, id: &str) -> Result<bool, StateError> {
         let removed = self.write(true, |connection| connection.execute("DELETE FROM runs WHERE id = ?1", [id]));
         removed.map(|count| count > 0).map_err(|error| failed(self.path(), &error))
-    }
-
-    /// Does something in one transaction, which is on disk at its end where it is `durable`; else it outlives the process, not the machine.
-    pub(super) fn write<T>(
-        &mut self,
-        durable: bool,
-        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
-    ) -> rusqlite::Result<T> {
-        let connection = self.connection();
-        // With a write-ahead log NORMAL leaves out nothing but the waiting for the disk (https://sqlite.org/pragma.html#pragma_synchronous).
-        if !durable {
-            connection.pragma_update(None, "synchronous", "NORMAL")?;
-        }
-        let done = (|| {
-            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let done = work(&transaction)?;
-            transaction.commit()?;
-            Ok(done)
-        })();
-        if !durable {
-            connection.pragma_update(None, "synchronous", "FULL")?;
-        }
-        done
     }
 }
 
@@ -231,19 +220,28 @@ fn commit(connection: &Connection, id: &str, lease: &Lease, changes: &Sealed) ->
             .prepare_cached("INSERT OR REPLACE INTO records (run, step, number, body) VALUES (?1, ?2, ?3, ?4)")?
             .execute(params![id, records.step, records.number, records.body])?;
     }
+    if let Some(RunRequests { number, body, forgotten }) = &changes.requests {
+        connection
+            .prepare_cached("INSERT OR REPLACE INTO requests (run, number, body) VALUES (?1, ?2, ?3)")?
+            .execute(params![id, number, body])?;
+        connection
+            .prepare_cached("DELETE FROM requests WHERE run = ?1 AND number <= ?2")?
+            .execute(params![id, forgotten])?;
+    }
     for (kind, key, label, value) in &changes.keep {
         super::database::keep(connection, kind, key, label, value, lease.now)?;
     }
     if let Some((status, error)) = &changes.end {
-        connection.execute(
-            "UPDATE runs SET status = ?2, error = ?3, ended_at = ?4, holder = NULL WHERE id = ?1",
-            params![id, status.as_str(), error, lease.now.as_microsecond()],
-        )?;
+        connection
+            .prepare_cached("UPDATE runs SET status = ?2, error = ?3, ended_at = ?4, holder = NULL WHERE id = ?1")?
+            .execute(params![id, status.as_str(), error, lease.now.as_microsecond()])?;
         if status.is_done() {
             for table in ["journal", "snapshots", "acks", "records"] {
-                connection.execute(&format!("DELETE FROM {table} WHERE run = ?1"), [id])?;
+                connection.prepare_cached(&format!("DELETE FROM {table} WHERE run = ?1"))?.execute([id])?;
             }
-            connection.execute("UPDATE runs SET inputs = x'', started_by = NULL WHERE id = ?1", [id])?;
+            connection
+                .prepare_cached("UPDATE runs SET inputs = x'', started_by = NULL WHERE id = ?1")?
+                .execute([id])?;
         }
     }
     Ok(if is_cancelled { Standing::Cancelled } else { Standing::Held })

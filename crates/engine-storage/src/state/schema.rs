@@ -106,6 +106,14 @@ const STEPS: &[&str] = &[
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX event_keys_over ON event_keys (until);
 ",
+    "
+    CREATE TABLE requests (
+        run TEXT NOT NULL REFERENCES runs ON DELETE CASCADE,
+        number INTEGER NOT NULL, -- that of the last of them
+        body BLOB NOT NULL, -- sealed
+        PRIMARY KEY (run, number)
+    ) STRICT, WITHOUT ROWID;
+",
 ];
 
 /// Why a database is not one of ours.

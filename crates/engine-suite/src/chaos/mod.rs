@@ -256,6 +256,7 @@ fn play(plan: &Arc<Plan>, trial: &Trial, seed: u64, plot: &Plot) -> Option<Playe
 async fn live(stage: &Stage<'_>, world: World, trigger: Option<Value>, holder: String, crash: &Arc<Crash>) -> Life {
     let mut options = stage.options(trigger);
     options.journaling = Some(Journaling {
+        requests: 0,
         spec: stage.plan.path.display().to_string(),
         holder,
         lives: |_| Some(false),

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use engine_runtime::{
-    BoxFuture, Entry, Kind, Lease, RunChanges, RunEntry, RunLog, RunRecords, RunStore, Standing, StateError, StateStore,
+    BoxFuture, Entry, Kind, Lease, RunChanges, RunEntry, RunLog, RunRecords, RunRequests, RunStore, Standing, StateError, StateStore,
 };
 use jiff::Timestamp;
 use tokio::sync::Notify;
@@ -105,6 +105,10 @@ impl RunStore for CrashStore {
 
     fn run_records<'a>(&'a self, run: &'a str, step: &'a str) -> BoxFuture<'a, Result<Vec<RunRecords>, StateError>> {
         self.inner.run_records(run, step)
+    }
+
+    fn run_requests<'a>(&'a self, run: &'a str) -> BoxFuture<'a, Result<Vec<RunRequests>, StateError>> {
+        self.inner.run_requests(run)
     }
 
     fn commit_run<'a>(

@@ -43,6 +43,15 @@ pub(crate) struct Serve {
     /// How many runs of one flow are under way at once
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_runs_per_flow: u32,
+    /// How many connections there may be at once; whoever else connects is told to come again
+    #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) max_connections: u32,
+    /// How long the head of a request may take, and a connection may wait for its next request
+    #[arg(long, value_name = "TIME", default_value = "30s")]
+    pub(crate) header_timeout: Period,
+    /// How many requests of each run are kept with it, the newest; 0 keeps none
+    #[arg(long, value_name = "N", default_value_t = engine_runtime::KEPT_REQUESTS, value_parser = clap::value_parser!(u32).range(..=100_000))]
+    pub(crate) keep_requests: u32,
     /// How long it may take to end: what runs then is broken off, and gone on with at the next start
     #[arg(long, value_name = "TIME", default_value = "30s")]
     pub(crate) shutdown_timeout: Period,

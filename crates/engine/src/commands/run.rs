@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use engine_runtime::{
-    HttpTransport, Journaling, MemoryState, Resume, RunOptions, RunReport, StateStore, Stop, SystemClock, World,
+    Event, HttpTransport, Journaling, MemoryState, Observer, Recorders, Resume, RunOptions, RunReport, StateStore, Stop,
+    SystemClock, World,
 };
 use engine_storage::Storage;
+use engine_telemetry::Begun;
 use tracing_subscriber::EnvFilter;
 
 use crate::arguments::{LogFormat, Run, Shown};
@@ -22,6 +24,7 @@ use crate::recordings;
 use crate::signals::interrupt;
 use crate::state;
 use crate::status::Status;
+use crate::telemetry::Setting;
 use crate::terminal::{Terminal, tell};
 
 /// What is wrong on the side of whoever started the run, found before anything was sent.
@@ -52,6 +55,7 @@ fn run(arguments: &Run, terminal: &Terminal) -> Result<Status, Failure> {
         state::open(&arguments.state, &environment)?
     };
     let record = arguments.record.as_deref().map(|path| recordings::begin(path, arguments.overwrite)).transpose()?;
+    let telemetry = Setting::read(&environment)?;
     log(&arguments.shown, terminal);
 
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -77,6 +81,7 @@ fn run(arguments: &Run, terminal: &Terminal) -> Result<Status, Failure> {
                     None if arguments.fresh => Resume::Fresh,
                     None => Resume::Last,
                 },
+                requests: arguments.keep_requests,
             }),
             ..RunOptions::default()
         };
@@ -92,12 +97,37 @@ fn run(arguments: &Run, terminal: &Terminal) -> Result<Status, Failure> {
             world.clock = Arc::new(replay.clock());
             world.transport = Arc::clone(replay) as _;
         }
-        options.recorder = record.clone().map(|record| record as _);
+        let mut observer: Arc<dyn Observer> = Arc::clone(&console) as _;
+        let mut trace = None;
+        let telemetry = telemetry.map(|setting| {
+            let console = Arc::clone(&console);
+            let told = move |message: &str| console.event(Event::Note { message: message.to_owned() });
+            setting.start(Arc::new(told))
+        });
+        let telemetry = telemetry.transpose()?;
+        if let Some(telemetry) = &telemetry {
+            let begun = Begun {
+                flow: &plan.name,
+                run: None,
+                trigger: None,
+                attempts: 0,
+                parent: None,
+                before: None,
+            };
+            let run = telemetry.run(&begun);
+            observer = run.observer(observer);
+            trace = Some(run);
+        }
+        let traced = trace.as_ref().map(|trace| trace.recorder());
+        options.recorder = Recorders::of([record.clone().map(|record| record as _), traced]);
         let stop = Stop::new();
         let watch = tokio::spawn(interrupts(stop.clone(), Arc::clone(&console)));
-        let report =
-            engine_runtime::run(plan, world, options, Arc::new(Storage::new()), Arc::clone(&console) as _, stop).await;
+        let report = engine_runtime::run(plan, world, options, Arc::new(Storage::new()), observer, stop).await;
         watch.abort();
+        if let (Some(telemetry), Some(trace)) = (telemetry, trace) {
+            trace.end(&report);
+            telemetry.end().await;
+        }
         Ok::<_, Failure>(report)
     })?;
     let recorded = record.map(|record| recordings::finish(&record, &*console)).transpose();

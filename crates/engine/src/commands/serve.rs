@@ -8,7 +8,9 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use engine_runtime::{Clock, Kind, StateError, Stop, SystemClock};
-use engine_server::{Endings, Flows, Ground, Holder, Limits, Metered, Metrics, OpenError, Server, Serving, Shelf};
+use engine_server::{
+    Connections, Endings, Flows, Ground, Holder, Limits, Log, Metered, Metrics, Notice, OpenError, Server, Serving, Shelf,
+};
 use engine_storage::Storage;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
@@ -21,6 +23,7 @@ use crate::failure::Failure;
 use crate::report::{Report, Reported};
 use crate::signals::{hang_up, interrupt};
 use crate::status::Status;
+use crate::telemetry::{self, Setting, TracedLog};
 use crate::terminal::{Terminal, tell};
 use crate::{holder, inputs, state};
 
@@ -42,6 +45,7 @@ fn serve(arguments: &Serve, terminal: &Terminal) -> Result<Status, Failure> {
     let inputs = inputs::gather(&arguments.input, &arguments.inputs)?;
     let variables = Variables::load(Path::new(""))?;
     let access = access::of(arguments, &variables)?;
+    let telemetry = Setting::read(&variables)?;
     let state = state::open(&arguments.state, &variables)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let specs = DiskSpecs::new(arguments.paths.clone());
@@ -71,6 +75,15 @@ fn serve(arguments: &Serve, terminal: &Terminal) -> Result<Status, Failure> {
                 .help("take another address by `--listen`")
         })?;
         let metrics = Arc::new(Metrics::default());
+        let telemetry = telemetry.map(|setting| {
+            let log = Arc::clone(&log);
+            setting.start(Arc::new(move |message: &str| log.notice(Notice::Trouble { message })))
+        });
+        let telemetry = telemetry.transpose()?;
+        let told: Arc<dyn Log> = match &telemetry {
+            Some(telemetry) => Arc::new(TracedLog::new(log, Arc::clone(telemetry))),
+            None => log,
+        };
         let (stop, reload) = (Stop::new(), Arc::new(Notify::new()));
         let server = Arc::new(Server {
             flows: Flows::new(flows),
@@ -78,9 +91,13 @@ fn serve(arguments: &Serve, terminal: &Terminal) -> Result<Status, Failure> {
             state: state as _,
             clock,
             sinks: Arc::new(Storage::new()),
-            log: Arc::new(Metered::new(log, Arc::clone(&metrics))),
+            log: Arc::new(Metered::new(told, Arc::clone(&metrics))),
             metrics,
-            limits: Limits { runs: arguments.max_runs, runs_per_flow: arguments.max_runs_per_flow },
+            limits: Limits {
+                runs: arguments.max_runs,
+                runs_per_flow: arguments.max_runs_per_flow,
+                kept_requests: arguments.keep_requests,
+            },
             holder: Holder { name: holder::holder(), lives: holder::lives },
             stop: stop.clone(),
             arrived: Arc::default(),
@@ -89,7 +106,19 @@ fn serve(arguments: &Serve, terminal: &Terminal) -> Result<Status, Failure> {
         tokio::spawn(interrupts(stop));
         tokio::spawn(hang_ups(Arc::clone(&reload)));
         let end_within = arguments.shutdown_timeout.duration();
-        Ok(engine_server::serve(server, Serving { shelf, listener, reload, end_within, access }).await)
+        let connections = Connections {
+            most: usize::try_from(arguments.max_connections).unwrap_or(usize::MAX),
+            head_within: arguments.header_timeout.duration(),
+        };
+        if let Some(telemetry) = &telemetry {
+            tokio::spawn(telemetry::watch_inbox(Arc::clone(telemetry), Arc::clone(&server)));
+        }
+        let serving = Serving { shelf, listener, reload, end_within, access, connections };
+        let ended = engine_server::serve(server, serving).await;
+        if let Some(telemetry) = telemetry {
+            telemetry.end().await;
+        }
+        Ok(ended)
     })?;
     // What is not done by now is broken off, and gone on with at the next start.
     runtime.shutdown_background();

@@ -55,7 +55,7 @@ pub(super) fn waiting_for(why: WaitingFor) -> &'static str {
 }
 
 /// Returns a time as people say it: `28 ms`, `1.2 s`, `12 s`, `3 min 5 s`, `2 h 4 min`.
-pub(super) fn time(time: Duration) -> String {
+pub(crate) fn time(time: Duration) -> String {
     let seconds = time.as_secs();
     match seconds {
         0 => format!("{} ms", time.as_millis()),

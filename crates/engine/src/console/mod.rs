@@ -18,6 +18,7 @@ use engine_source::Finding;
 
 use self::json_lines::JsonLines;
 use self::live::Live;
+pub(crate) use self::counts::time;
 pub(crate) use self::served::ServeLog;
 use self::text_lines::TextLines;
 use crate::arguments::{LogFormat, Shown};

@@ -123,7 +123,7 @@ impl Log for ServeLog {
                     json!({"address": address.to_string()}),
                 );
             }
-            Notice::RunStarted { flow, run, trigger, attempts } => {
+            Notice::RunStarted { flow, run, trigger, attempts, .. } => {
                 let again = if attempts == 0 { String::new() } else { format!(", attempt {}", attempts + 1) };
                 let text = format!("{flow}: run {run} begins: {trigger}{again}");
                 say(
@@ -180,6 +180,10 @@ impl Log for ServeLog {
                     format!("`{file}` is refused: {goes_on}"),
                     json!({"file": file, "is_served": is_served}),
                 );
+            }
+            Notice::EventRefused { flow, trigger, reason } => {
+                let text = format!("{flow}: an event is refused by {trigger}: {reason}");
+                say("warn", "event_refused", text, json!({"flow": flow, "trigger": trigger, "reason": reason}));
             }
             Notice::Trouble { message } => say("error", "trouble", message.to_owned(), json!({"message": message})),
             Notice::Stopping => {

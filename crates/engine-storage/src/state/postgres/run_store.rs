@@ -1,7 +1,7 @@
 //! The runs of a state: what they work on is sealed before it comes to the database, and opened behind it.
 
 use engine_runtime::{
-    BoxFuture, KEPT_RUNS, Lease, RunChanges, RunEntry, RunLog, RunRecords, RunStore, Standing, StateError,
+    BoxFuture, KEPT_RUNS, Lease, RunChanges, RunEntry, RunLog, RunRecords, RunRequests, RunStore, Standing, StateError,
 };
 
 use super::PostgresState;
@@ -94,6 +94,23 @@ impl RunStore for PostgresState {
                 let body = run_store::opened(self.shown(), &cipher, RECORDS, &place, &records.body, run)?;
                 Ok(RunRecords { body, ..records })
             };
+            found.into_iter().map(opened).collect()
+        })
+    }
+
+    fn run_requests<'a>(&'a self, run: &'a str) -> BoxFuture<'a, Result<Vec<RunRequests>, StateError>> {
+        let id = run.to_owned();
+        Box::pin(async move {
+            let found = self
+                .ask(async move |database| {
+                    if database.exists().await? { database.run_requests(&id).await } else { Ok(Vec::new()) }
+                })
+                .await?;
+            if found.is_empty() {
+                return Ok(found);
+            }
+            let cipher = self.checked_cipher().await?;
+            let opened = |requests| run_store::opened_requests(self.shown(), &cipher, run, requests);
             found.into_iter().map(opened).collect()
         })
     }

@@ -2,7 +2,7 @@
 //!
 //! Whatever is done here may be done twice: who loses the connection while it is committed does it again.
 
-use engine_runtime::{Entry, Lease, RunEntry, RunRecords, RunStatus, Standing};
+use engine_runtime::{Entry, Lease, RunEntry, RunRecords, RunRequests, RunStatus, Standing};
 use jiff::Timestamp;
 use tokio_postgres::Row;
 
@@ -127,6 +127,13 @@ impl Database {
         rows.into_iter().map(read).collect()
     }
 
+    /// Returns what a run has asked.
+    pub(super) async fn run_requests(&mut self, id: &str) -> Result<Vec<RunRequests>, Failure> {
+        let rows = self.rows("SELECT number, body FROM requests WHERE run = $1 ORDER BY number", &[&id]).await?;
+        let read = |row: Row| Ok(RunRequests { number: row.try_get(0)?, body: row.try_get(1)?, forgotten: 0 });
+        rows.into_iter().map(read).collect()
+    }
+
     /// Keeps what becomes of a run, all or nothing.
     pub(super) async fn commit_run(&mut self, id: &str, lease: &Lease, changes: &Sealed) -> Result<Standing, Failure> {
         self.transact(async |this| {
@@ -179,6 +186,12 @@ impl Database {
             let sql = "INSERT INTO records (run, step, number, body) VALUES ($1, $2, $3, $4)
                        ON CONFLICT (run, step, number) DO UPDATE SET body = excluded.body";
             self.execute(sql, &[&id, &records.step, &records.number, &records.body]).await?;
+        }
+        if let Some(RunRequests { number, body, forgotten }) = &changes.requests {
+            let sql = "INSERT INTO requests (run, number, body) VALUES ($1, $2, $3)
+                       ON CONFLICT (run, number) DO UPDATE SET body = excluded.body";
+            self.execute(sql, &[&id, number, body]).await?;
+            self.execute("DELETE FROM requests WHERE run = $1 AND number <= $2", &[&id, forgotten]).await?;
         }
         for (kind, key, label, value) in &changes.keep {
             let (key, label, value) = (key.clone(), label.clone(), value.clone());

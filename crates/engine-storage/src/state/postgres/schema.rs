@@ -106,6 +106,14 @@ const STEPS: &[&str] = &[
     );
     CREATE INDEX event_keys_over ON event_keys (until);
 ",
+    "
+    CREATE TABLE requests (
+        run text COLLATE \"C\" NOT NULL REFERENCES runs ON DELETE CASCADE,
+        number bigint NOT NULL, -- that of the last of them
+        body bytea NOT NULL, -- sealed
+        PRIMARY KEY (run, number)
+    );
+",
 ];
 
 /// Tells whether the tables of this version are there; those of another version, or of something else, are an error.

@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use engine_runtime::{RunEntry, StateStore};
+use engine_runtime::{RunEntry, StateStore, read_requests};
 use serde_json::{Value, json};
 
-use super::{find, standing};
+use super::{find, requests, standing};
 use crate::arguments::{ResultFormat, RunsList, RunsShow};
 use crate::failure::Failure;
 use crate::status::Status;
@@ -39,8 +39,20 @@ pub(super) async fn execute(
 /// Shows one run.
 pub(super) async fn show(state: &dyn StateStore, arguments: &RunsShow) -> Result<Status, Failure> {
     let run = find(state, &arguments.id).await?;
+    let mut asked = Vec::new();
+    if arguments.requests {
+        let kept = state.run_requests(&run.id).await.map_err(Failure::from)?;
+        asked = read_requests(&kept, u32::MAX);
+    }
     print(match arguments.format {
-        ResultFormat::Json => format!("{:#}\n", members(&run)),
+        ResultFormat::Json => {
+            let mut shown = members(&run);
+            if let Some(shown) = shown.as_object_mut().filter(|_| arguments.requests) {
+                let requests = asked.iter().map(|(number, entry)| requests::members(*number, entry)).collect();
+                shown.insert("requests".to_owned(), Value::Array(requests));
+            }
+            format!("{shown:#}\n")
+        }
         ResultFormat::Text => {
             let mut text = format!(
                 "id       {}\nflow     {}\nspec     {}\nstatus   {}\n",
@@ -58,6 +70,9 @@ pub(super) async fn show(state: &dyn StateStore, arguments: &RunsShow) -> Result
             }
             if !run.status.is_done() && standing(&run) != "running" {
                 _ = writeln!(text, "go on    engine run {} --resume {}", run.spec, run.id);
+            }
+            if arguments.requests {
+                text += &requests::table(&asked);
             }
             text
         }

@@ -1,6 +1,7 @@
 //! `engine runs`: the runs that a state keeps, to look at, to go on with and to end.
 
 mod list;
+mod requests;
 
 use std::path::Path;
 
