@@ -252,6 +252,7 @@ scenarios! {
     retry_not_a_broken_post
     retry_not_a_post
     retry_of_an_item
+    retry_of_what_is_natural
     retry_timeout
     retry_too_many_requests
     retry_waits_from_a_header

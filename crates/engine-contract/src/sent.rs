@@ -6,7 +6,7 @@ use engine_expr::{Dynamic, Setting};
 use engine_plan::{Endpoint, Plan};
 use engine_request::auth::{HmacAuth, JwtAuth};
 use engine_request::pagination::CustomNext;
-use engine_request::{Auth, BodyStep, Pagination, Part, Place, QueryValue, Target};
+use engine_request::{Auth, BodyStep, Idempotency, Pagination, Part, Place, QueryValue, Target};
 use engine_source::{Map, Span};
 
 /// What an endpoint sends beside what is in its body.
@@ -55,7 +55,7 @@ impl<'p> Sent<'p> {
         if let Some(incremental) = &endpoint.incremental {
             [&incremental.send, &incremental.send_end].into_iter().flatten().for_each(|place| sent.place(place, None));
         }
-        if let Some(idempotency) = &endpoint.idempotency {
+        if let Some(idempotency) = endpoint.idempotency.as_ref().and_then(Idempotency::key) {
             sent.place(&idempotency.place, None);
         }
         endpoint.auth.iter().for_each(|auth| sent.auth(auth));

@@ -1,17 +1,28 @@
 //! Keys by which an API knows a request that it has already had.
 
+use std::borrow::Cow;
+
 use engine_expr::{EvalError, Scope, Template, Value};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
+use crate::shape::Shape;
 use crate::{Draft, Place};
+
+/// Why a request may be sent again though nobody knows whether the API has done it.
+#[derive(Clone, Debug)]
+pub enum Idempotency {
+    /// The word `natural`: done twice is the same as done once, such as an upsert, or a POST that only asks.
+    Natural,
+    /// A key by which the API knows what it has had already.
+    Key(IdempotencyKey),
+}
 
 /// Sends a key with every request that is the same on every attempt, so that the API does it once.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename = "idempotency", deny_unknown_fields)]
-#[schemars(rename = "Idempotency")]
-pub struct Idempotency {
+pub struct IdempotencyKey {
     /// Where the key is sent, such as `header.Idempotency-Key`.
     #[serde(rename = "in")]
     pub place: Place,
@@ -20,12 +31,66 @@ pub struct Idempotency {
 }
 
 impl Idempotency {
-    /// Puts the key into a draft: the spec's own, or the one that was derived.
+    /// Returns the key that is sent, if one is.
+    pub fn key(&self) -> Option<&IdempotencyKey> {
+        match self {
+            Self::Natural => None,
+            Self::Key(key) => Some(key),
+        }
+    }
+
+    /// Puts the key into a draft, where one is sent.
     ///
     /// # Errors
     ///
     /// Fails where the template does or gives nothing.
     pub fn apply(&self, draft: &mut Draft, scope: &Scope, derived: impl FnOnce() -> String) -> Result<(), EvalError> {
+        self.key().map_or(Ok(()), |key| key.apply(draft, scope, derived))
+    }
+}
+
+impl<'de> Deserialize<'de> for Idempotency {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let node = Shape::deserialize(deserializer)?;
+        if node.as_str() == Some("natural") {
+            return Ok(Self::Natural);
+        }
+        node.read().map(Self::Key)
+    }
+}
+
+impl Serialize for Idempotency {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Natural => serializer.serialize_str("natural"),
+            Self::Key(key) => key.serialize(serializer),
+        }
+    }
+}
+
+impl JsonSchema for Idempotency {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Idempotency".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let key = generator.subschema_for::<IdempotencyKey>();
+        let natural = "Done twice is the same as done once: the request is sent again as a PUT is.";
+        json_schema!({"anyOf": [{"const": "natural", "description": natural}, key]})
+    }
+}
+
+impl IdempotencyKey {
+    /// Puts the key into a draft: the spec's own, or the one that was derived.
+    ///
+    /// # Errors
+    ///
+    /// Fails where the template does or gives nothing.
+    fn apply(&self, draft: &mut Draft, scope: &Scope, derived: impl FnOnce() -> String) -> Result<(), EvalError> {
         let key = match &self.key {
             Some(template) => {
                 let key = template.render_text(scope)?;

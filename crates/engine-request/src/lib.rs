@@ -91,7 +91,7 @@ pub use error_rule::{ErrorAction, ErrorRule, ErrorRules, Ruling};
 pub use exclusive::{Group, check_groups, groups_schema};
 pub use form_data::FormData;
 pub use hash::HashAlgorithm;
-pub use idempotency::{Idempotency, derive_key};
+pub use idempotency::{Idempotency, IdempotencyKey, derive_key};
 pub use incremental::{CursorScope, Incremental};
 pub use key::{Key, KeyMember};
 pub use keyed::Keyed;

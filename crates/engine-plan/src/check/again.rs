@@ -38,7 +38,7 @@ impl<'a> Checker<'a> {
                 .label(key.unwrap_or(span), "tries the whole item again")
                 .label(span, format!("this {method} {what}"))
                 .help(format!(
-                    "if the API knows such keys, add `idempotency: {{in: header.Idempotency-Key}}` to `{}`; else retry only steps that may happen twice",
+                    "if the API knows such keys, add `idempotency: {{in: header.Idempotency-Key}}` to `{}`, or `idempotency: natural` if done twice is the same as done once; else retry only steps that may happen twice",
                     entry.id()
                 )),
         );

@@ -14,9 +14,9 @@ use engine_request::pagination::{
 };
 use engine_request::{
     Auth, Auths, Backoff, Body, CsvFormat, CsvHeader, ErrorAction, ErrorRule, Format, GraphqlBody, Idempotency,
-    Incremental, MultipartContent, MultipartField, MultipartFile, OneOrMany, Pagination, Place, Proxy, QueryValue,
-    Rate, RateLimit, RateLimits, Records, RecordsFrom, Redirects, Removable, RequestLine, Response, Retry, RetryOn,
-    StatusPattern, StyledValue, Target, Tls, charset,
+    IdempotencyKey, Incremental, MultipartContent, MultipartField, MultipartFile, OneOrMany, Pagination, Place, Proxy,
+    QueryValue, Rate, RateLimit, RateLimits, Records, RecordsFrom, Redirects, Removable, RequestLine, Response, Retry,
+    RetryOn, StatusPattern, StyledValue, Target, Tls, charset,
 };
 use engine_source::{Finding, Map, similar, suggest};
 use engine_spec::{Api, Endpoint, Param};
@@ -188,7 +188,7 @@ impl<'a> Checker<'a> {
         if let Some(body) = body {
             self.body(body, &names);
         }
-        if let Some(Removable::Set(Idempotency { place, key })) = idempotency {
+        if let Some(Removable::Set(Idempotency::Key(IdempotencyKey { place, key }))) = idempotency {
             self.place_in(place, Some(home));
             self.maybe_template(key.as_ref(), &names);
         }
@@ -930,7 +930,7 @@ impl<'a> Checker<'a> {
         self.findings.push(
             Finding::warning("retry-without-key", format!("`{}` is sent again without an idempotency key", entry.id()))
                 .label(span, format!("a {method} may happen twice"))
-                .help("if the API knows such keys, add `idempotency: {in: header.Idempotency-Key}`"),
+                .help("if the API knows such keys, add `idempotency: {in: header.Idempotency-Key}`; if done twice is the same as done once, add `idempotency: natural`"),
         );
     }
 }

@@ -1,7 +1,7 @@
 //! Endpoints with all that holds for them, and where each part of that comes from: the endpoint itself, its API, or the default.
 
 use engine_expr::Setting;
-use engine_request::{Auth, ErrorRule, Method, Retry};
+use engine_request::{Auth, ErrorRule, IdempotencyKey, Method, Retry};
 use engine_source::Map;
 use serde::Serialize;
 use serde_json::Value as Json;
@@ -226,12 +226,15 @@ impl Describer<'_> {
             ));
         }
         if let Some(idempotency) = &endpoint.idempotency {
-            let key = idempotency
-                .key
-                .as_ref()
-                .map_or_else(|| none("derived from run, step and record"), |key| key.text().to_owned());
-            let place = flat::text(&flat::json(&idempotency.place, fill));
-            settings.push(self.setting(endpoint, "idempotency", Joined::Own, "idempotency", format!("{place}, {key}")));
+            let text = idempotency.key().map_or_else(
+                || "natural: done twice is the same as done once".to_owned(),
+                |IdempotencyKey { place, key }| {
+                    let derived = || none("derived from run, step and record");
+                    let key = key.as_ref().map_or_else(derived, |key| key.text().to_owned());
+                    format!("{}, {key}", flat::text(&flat::json(place, fill)))
+                },
+            );
+            settings.push(self.setting(endpoint, "idempotency", Joined::Own, "idempotency", text));
         }
         if !concurrency.is_empty() {
             settings.push(self.setting(endpoint, "in flight", Joined::Added, "concurrency", concurrency.join(", ")));

@@ -63,7 +63,12 @@ impl<'a> Variant<'a> {
         }
         let Some(entry) = de.node.entry(tag) else {
             let finding = de.missing(tag, &noun).map(|finding| {
-                finding.help(format!("add `{tag}: …`, {}", similar::list(variants).unwrap_or_default()))
+                // As the other forms are written, such as `- webhook: {…}`.
+                let named = variants.iter().find(|name| de.node.entry(name).is_some());
+                finding.help(match named {
+                    Some(name) => format!("write `{tag}: {name}`, with its members beside it, instead of `{name}:`"),
+                    None => format!("add `{tag}: …`, {}", similar::list(variants).unwrap_or_default()),
+                })
             });
             return Err(de.fail(finding));
         };

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use engine_expr::Value;
 use engine_plan::Endpoint;
-use engine_request::{Auth, RetryOn, Target};
+use engine_request::{Auth, Idempotency, RetryOn, Target};
 use engine_runtime::{Body, BoxFuture, Clock, Incoming, Outgoing, Transport, TransportError};
 use http::{HeaderMap, Method};
 use jiff::SignedDuration;
@@ -197,13 +197,15 @@ impl Faults {
         let is_write = !matches!(request.method, Method::GET | Method::HEAD);
         if let Some(endpoint) = endpoint.filter(|_| is_write) {
             let key = key_of(endpoint, request);
-            let wants_key = endpoint.idempotency.is_some();
+            let wants_key = endpoint.idempotency.as_ref().is_some_and(|it| it.key().is_some());
+            let is_natural = matches!(endpoint.idempotency, Some(Idempotency::Natural));
             self.with(|state| {
                 if wants_key && key.is_none() {
                     state.without_key = Some(format!("{} {}", request.method, request.url.path()));
                 }
                 let known = key.clone().unwrap_or_else(|| match request.method {
                     Method::PUT | Method::DELETE => identity.to_owned(),
+                    _ if is_natural => identity.to_owned(),
                     // Each counts.
                     _ => format!("{identity} {}", state.applied.len()),
                 });
@@ -299,7 +301,7 @@ fn kinds(endpoint: Option<&Endpoint>, method: &Method) -> Vec<Fault> {
 /// Returns the key by which an API knows a request that it has had already.
 fn key_of(endpoint: &Endpoint, request: &Request) -> Option<String> {
     let text = |value: Value| value.text().map(std::borrow::Cow::into_owned).filter(|text| !text.is_empty());
-    match endpoint.idempotency.as_ref()?.place.target() {
+    match endpoint.idempotency.as_ref()?.key()?.place.target() {
         Target::Header(name) => {
             let value = request.headers.get(name.to_ascii_lowercase())?;
             value.to_str().ok().filter(|text| !text.is_empty()).map(str::to_owned)

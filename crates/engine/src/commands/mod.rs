@@ -9,8 +9,8 @@ mod events;
 mod explain;
 mod import;
 mod init;
-mod mock;
 mod man;
+mod mock;
 mod new;
 mod plan;
 mod run;
@@ -49,7 +49,7 @@ pub(crate) fn execute(command: Command, terminal: &Terminal) -> Result<Status, F
         Command::Webhook(command) => webhook::execute(&command, terminal),
         Command::Schema(arguments) => schema::execute(&arguments),
         Command::Explain(arguments) => explain::execute(&arguments, terminal),
-    }
         Command::Completions(arguments) => completions::execute(&arguments),
         Command::Man(arguments) => man::execute(&arguments),
+    }
 }
