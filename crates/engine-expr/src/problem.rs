@@ -19,18 +19,27 @@ pub struct Problem {
     pub second: Option<(Range<usize>, String)>,
     /// What to do.
     pub help: Option<String>,
+    /// What is certainly meant in place of [`range`](Self::range).
+    pub meant: Option<String>,
 }
 
 impl Problem {
     /// Makes a problem without a help.
     pub fn new(code: &'static str, message: impl Into<String>, range: Range<usize>, label: impl Into<String>) -> Self {
-        Self { code, message: message.into(), range, label: label.into(), second: None, help: None }
+        Self { code, message: message.into(), range, label: label.into(), second: None, help: None, meant: None }
     }
 
     /// Adds what to do.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
+        self
+    }
+
+    /// Adds what is certainly meant, where that is known.
+    #[must_use]
+    pub fn meant(mut self, text: Option<impl Into<String>>) -> Self {
+        self.meant = text.map(Into::into);
         self
     }
 
@@ -44,7 +53,8 @@ impl Problem {
     /// Turns the problem into a finding about the scalar at `span`.
     pub fn finding(&self, sources: &Sources, span: Span) -> Finding {
         let mut finding = Finding::error(self.code, self.message.clone())
-            .label(sources.within(span, self.range.clone()), self.label.clone());
+            .label(sources.within(span, self.range.clone()), self.label.clone())
+            .meant(sources.within(span, self.range.clone()), self.meant.clone());
         if let Some((range, label)) = &self.second {
             finding = finding.label(sources.within(span, range.clone()), label.clone());
         }

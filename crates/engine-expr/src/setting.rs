@@ -183,10 +183,10 @@ impl Scalar for bool {
             Value::Bool(it) => Ok(*it),
             Value::String(text) if matches!(&**text, "true" | "false") => Ok(&**text == "true"),
             Value::String(text) if matches!(text.to_ascii_lowercase().as_str(), "yes" | "on" | "y") => {
-                Err(format!("[wrong-type] `{text}` is a text in YAML 1.2\nhelp: write `true`"))
+                Err(format!("[wrong-type] `{text}` is a text in YAML 1.2\nhelp: write `true`\nfix: true"))
             }
             Value::String(text) if matches!(text.to_ascii_lowercase().as_str(), "no" | "off" | "n") => {
-                Err(format!("[wrong-type] `{text}` is a text in YAML 1.2\nhelp: write `false`"))
+                Err(format!("[wrong-type] `{text}` is a text in YAML 1.2\nhelp: write `false`\nfix: false"))
             }
             other => Err(expected::<Self>(other)),
         }

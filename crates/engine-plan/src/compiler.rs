@@ -10,7 +10,7 @@ use engine_spec::test::TestFile;
 
 use crate::build::build;
 use crate::catalog::Catalog;
-use crate::check::{FlowUse, check};
+use crate::check::{Before, FlowUse, Scope, check};
 use crate::files::Files;
 use crate::flow;
 use crate::load::{Loader, beside, normal, unreadable};
@@ -27,12 +27,24 @@ pub(crate) struct Compiler<'f> {
     chain: Vec<PathBuf>,
     /// The flows of other specs; none of those in which something is wrong.
     flows: HashMap<PathBuf, Option<Arc<Plan>>>,
+    /// Whether it is taken note of which names are known where.
+    pub(crate) observes: bool,
+    /// Which names are known where.
+    pub(crate) scopes: Vec<Scope>,
 }
 
 impl<'f> Compiler<'f> {
     /// Begins.
     pub(crate) fn new(files: &'f dyn Files) -> Self {
-        Self { loader: Loader::new(files), files, findings: Findings::new(), chain: Vec::new(), flows: HashMap::new() }
+        Self {
+            loader: Loader::new(files),
+            files,
+            findings: Findings::new(),
+            chain: Vec::new(),
+            flows: HashMap::new(),
+            observes: false,
+            scopes: Vec::new(),
+        }
     }
 
     /// Compiles a spec, or one with the tests of a file beside it.
@@ -94,7 +106,9 @@ impl<'f> Compiler<'f> {
         let spec = spec?;
         let catalog = Catalog::new(&spec, root);
         let sources = &mut self.loader.sources;
-        let mut checked = check(&spec, root, is_partial, &catalog, sources, self.files, findings);
+        let before = Before { findings, is_partial, observes: self.observes };
+        let mut checked = check(&spec, root, &catalog, sources, self.files, before);
+        self.scopes.append(&mut checked.scopes);
         findings.extend(std::mem::take(&mut checked.findings));
         let flows = self.flows_of(&checked.flows, findings);
         // What does not run yet is no mistake: the plan is made, but given to no one.
@@ -147,7 +161,9 @@ impl<'f> Compiler<'f> {
     ) -> Option<Plan> {
         let catalog = Catalog::new(spec, root);
         let sources = &mut self.loader.sources;
-        let mut checked = check(spec, root, is_partial, &catalog, sources, self.files, findings);
+        let before = Before { findings, is_partial, observes: self.observes };
+        let mut checked = check(spec, root, &catalog, sources, self.files, before);
+        self.scopes.append(&mut checked.scopes);
         findings.extend(std::mem::take(&mut checked.findings));
         let flows = self.flows_of(&checked.flows, findings);
         let is_wrong = findings.has_errors();

@@ -3,7 +3,7 @@
 use std::io::{Error, ErrorKind};
 use std::path::Path;
 
-use engine_source::{Finding, Map, Sources, similar, suggest};
+use engine_source::{Finding, Map, Sources, certain, similar, suggest};
 use engine_spec::Input;
 
 use crate::check::{FlowUse, Taken, is_missing};
@@ -73,7 +73,8 @@ pub(crate) fn check_inputs(flow: &FlowUse, plan: &Plan, sources: &Sources) -> Ve
             findings.push(
                 Finding::error("unknown-field", format!("`{name}` has no input `{}`", given.value))
                     .label(given.span, "not an input")
-                    .help_if(help),
+                    .help_if(help)
+                    .meant(given.span, certain(&given.value, declared.keys())),
             );
             continue;
         };

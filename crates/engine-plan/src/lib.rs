@@ -28,6 +28,7 @@ use engine_source::{Findings, Sources};
 
 use crate::compiler::Compiler;
 
+pub use check::{COUNTS, GivenName, STEP_MEMBERS, Scope, given_names};
 pub use describe::{
     CaseDescription, CompositeDescription, Description, EndpointDescription, FieldDescription, Fill, Provenance,
     ReadDescription, RequestDescription, SettingDescription, SinkDescription, StepBlock, StepDescription,
@@ -51,6 +52,14 @@ pub struct Compiled {
     pub findings: Findings,
     /// The files that were read, the spec first.
     pub sources: Arc<Sources>,
+}
+
+/// Reads and checks a spec, and returns which names are known in each of its templates, conditions and paths, as far as it can be read.
+pub fn scopes(path: &Path, files: &dyn Files) -> (Vec<Scope>, Arc<Sources>) {
+    let mut compiler = Compiler::new(files);
+    compiler.observes = true;
+    _ = compiler.any(path);
+    (compiler.scopes, Arc::new(compiler.loader.into_sources()))
 }
 
 /// Reads a spec, checks it, and makes a plan of it, and of the flows that it runs. Of a file `*.test.yaml` it is the spec that it names, with

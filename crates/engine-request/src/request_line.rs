@@ -106,7 +106,11 @@ impl RequestLine {
             Err(_) if method.starts_with(['/', 'h', '{']) => {
                 return fail("the request has no method", &format!("write it before the path: `GET {text}`"));
             }
-            Err(error) => return Err(error),
+            Err(error) => {
+                let large = method.to_ascii_uppercase();
+                let fix = large.parse::<Method>().map(|method| format!("\nfix: {method} {rest}")).unwrap_or_default();
+                return Err(error + &fix);
+            }
         };
         let path = rest.trim_start_matches(' ');
         if !["/", "http://", "https://", "{+", "{{"].iter().any(|start| path.starts_with(start)) {

@@ -11,7 +11,7 @@ use std::ops::Range;
 use granit_parser::{Event, Parser, StructureStyle};
 
 use self::frame::{Content, Frame, Members, Pending};
-pub(crate) use self::repair::read;
+pub(crate) use self::repair::{read, read_anyhow};
 use crate::entry::Entry;
 use crate::extent;
 use crate::finding::Finding;

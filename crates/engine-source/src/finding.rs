@@ -1,5 +1,6 @@
 //! One thing that is said about a file.
 
+use crate::fix::Fix;
 use crate::span::Span;
 
 /// How bad a finding is.
@@ -43,12 +44,14 @@ pub struct Finding {
     pub labels: Vec<Label>,
     /// One action or question.
     pub help: Option<String>,
+    /// The one change that mends it, where there is exactly one that is safe.
+    pub fix: Option<Box<Fix>>,
 }
 
 impl Finding {
     /// Makes an error.
     pub fn error(code: &'static str, message: impl Into<String>) -> Self {
-        Self { code, severity: Severity::Error, message: message.into(), labels: Vec::new(), help: None }
+        Self { code, severity: Severity::Error, message: message.into(), labels: Vec::new(), help: None, fix: None }
     }
 
     /// Makes a warning.
@@ -75,6 +78,20 @@ impl Finding {
     pub fn help_if(mut self, text: Option<impl Into<String>>) -> Self {
         self.help = text.map(Into::into).or(self.help);
         self
+    }
+
+    /// Sets the change that mends it, where there is one.
+    #[must_use]
+    pub fn fix_if(mut self, fix: Option<Fix>) -> Self {
+        self.fix = fix.map(Box::new).or(self.fix);
+        self
+    }
+
+    /// Sets the text that was certainly meant at a place, where that is known.
+    #[must_use]
+    pub fn meant(self, span: Span, text: Option<impl Into<String>>) -> Self {
+        let there = !span.is_none() && !span.is_empty();
+        self.fix_if(text.filter(|_| there).map(|text| Fix::write(span, text)))
     }
 
     /// Returns the primary place.

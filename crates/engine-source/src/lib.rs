@@ -15,7 +15,7 @@
 //! - What a type expects, in [`Visitor::expecting`](serde::de::Visitor::expecting), is said as it is: "a number where a
 //!   duration such as `5m` is expected".
 //! - The text of [`Error::custom`](serde::de::Error::custom) may start with `[code] `, and end with lines that start with
-//!   `label: ` and `help: `.
+//!   `label: `, `help: ` and `fix: `: the text that is certainly meant in place of the whole value.
 //! - [`Spanned`] and [`Map`] know the places of values and keys, [`Scalar`] the text of a number, [`AnyNode`] everything.
 //! - Keys that a struct does not have are said by the Deserializer; at the top level, those that start with `x-` are allowed.
 
@@ -27,6 +27,7 @@ mod entry;
 mod extent;
 mod finding;
 mod findings;
+mod fix;
 mod map;
 mod node;
 mod quoting;
@@ -44,11 +45,12 @@ pub use crate::any_node::AnyNode;
 pub use crate::entry::{Entry, Key};
 pub use crate::finding::{Finding, Label, Severity};
 pub use crate::findings::{Counts, Findings};
+pub use crate::fix::Fix;
 pub use crate::map::Map;
 pub use crate::node::{Kind, Node, Style};
 pub use crate::quoting::quoted;
 pub use crate::scalar::{Scalar, ScalarKind};
-pub use crate::similar::{similar, suggest};
+pub use crate::similar::{certain, similar, suggest};
 pub use crate::source::{SourceFile, Sources};
 pub use crate::span::{SourceId, Span};
 pub use crate::spanned::Spanned;

@@ -44,6 +44,28 @@ pub fn similar<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     best.map(|(_, candidate)| candidate)
 }
 
+/// Returns the known name that was certainly meant, so that it may be written without asking.
+///
+/// That is the only close one, and it is the same but for case, `-`, `_` and spaces, or for one letter, or two of more than eight; it begins with
+/// the same letter and has the same digits, as `set_order` is no misspelt `get_order`, nor `2025` a misspelt `2024`.
+pub fn certain<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let known: Vec<&str> = known.into_iter().collect();
+    let close = similar(name, known.iter().copied())?;
+    let (wanted, other) = (plain(name), plain(close));
+    if similar(name, known.iter().copied().filter(|one| *one != close)).is_some() {
+        return None;
+    }
+    let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
+    let letters = wanted.chars().count().max(other.chars().count());
+    let allowed = match letters {
+        0..=2 => 0,
+        3..=8 => 1,
+        _ => 2,
+    };
+    let alike = wanted.chars().next() == other.chars().next() && digits(&wanted) == digits(&other);
+    (alike && strsim::osa_distance(&wanted, &other) <= allowed).then_some(close)
+}
+
 /// Returns a help that names the close name, or else the names there are.
 ///
 /// "did you mean `x`?" for a close name, "one of `a`, `b`, …" with up to eight otherwise, nothing if none is known.
@@ -97,6 +119,23 @@ mod tests {
             assert_eq!(similar("whem", known), Some("when"));
         }
         assert_eq!(similar("tag", ["bag", "tap"]), Some("tap"));
+    }
+
+    #[test]
+    fn only_a_slip_of_the_pen_is_certain() {
+        assert_eq!(certain("max_page", ["max_pages", "rel"]), Some("max_pages"));
+        assert_eq!(certain("maxPages", ["max_pages"]), Some("max_pages"));
+        assert_eq!(certain("list_ordesr", ["list_orders", "get_order"]), Some("list_orders"));
+        for (name, known) in [
+            ("token", &["access_token"][..]),
+            ("set_order", &["get_order"]),
+            ("create_customer", &["delete_customer"]),
+            ("orders_2024", &["orders_2025"]),
+            ("order", &["orders", "ordera"]),
+            ("x", &["y"]),
+        ] {
+            assert_eq!(certain(name, known.iter().copied()), None, "{name}");
+        }
     }
 
     #[test]

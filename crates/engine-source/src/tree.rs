@@ -39,6 +39,16 @@ impl Tree {
         Some(Self { root: documents.into_iter().next().unwrap_or_else(empty) })
     }
 
+    /// Reads as much of a file as can be read, whatever stands in it, and says nothing about it.
+    ///
+    /// For whoever looks at a text while it is being written.
+    pub fn parse_anyhow(sources: &Sources, id: SourceId) -> Self {
+        let text = sources.get(id).text();
+        let nothing = || Node::new(Span::new(id, 0..0), crate::node::Kind::Null, crate::node::Style::Plain);
+        let root = if text.len() > MAX_BYTES { None } else { builder::read_anyhow(text, id) };
+        Self { root: root.unwrap_or_else(nothing) }
+    }
+
     /// Reads a file as any number of documents, by the YAML specification alone.
     ///
     /// For the published suite: tags are taken, keys may lack a value, nothing is said about style.

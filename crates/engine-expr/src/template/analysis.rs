@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use engine_source::suggest;
+use engine_source::{certain, suggest};
 use minijinja::machinery::Span;
 use minijinja::machinery::ast::{self, CallArg, CallType, Expr, Stmt};
 
@@ -285,7 +285,9 @@ impl<'a> Analysis<'a> {
         let mut problem =
             Problem::new(code, format!("unknown {what} `{name}`"), start..start + name.len(), format!("not a {what}"));
         problem.help = suggest(name, known.iter().copied());
+        problem.meant = certain(name, known.iter().copied()).map(str::to_owned);
         if name == "env" {
+            problem.meant = None;
             problem.help =
                 Some("what a spec takes from outside, it declares: `inputs` and `secrets` have `env`".to_owned());
         }

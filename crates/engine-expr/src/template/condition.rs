@@ -54,7 +54,8 @@ impl Condition {
         let end = start + path_length(trimmed);
         let path = text.get(start..end).unwrap_or_default();
         let rest = text.get(end..).unwrap_or_default().trim_end();
-        let help = match item_form(path) {
+        let form = item_form(path);
+        let help = match &form {
             Some(form) => format!("write `{form}{rest}`"),
             None => format!(
                 "write `jsonpath(item, {}){rest}`",
@@ -70,7 +71,8 @@ impl Condition {
                 start..end,
                 "a path",
             )
-            .help(help),
+            .help(help)
+            .meant(form),
         ];
         source
     }

@@ -18,7 +18,7 @@ use engine_request::{
     QueryValue, Rate, RateLimit, RateLimits, Records, RecordsFrom, Redirects, Removable, RequestLine, Response, Retry,
     RetryOn, StatusPattern, StyledValue, Target, Tls, charset,
 };
-use engine_source::{Finding, Map, similar, suggest};
+use engine_source::{Finding, Map, Span, certain, similar, suggest};
 use engine_spec::{Api, Endpoint, Param};
 use url::Url;
 
@@ -228,9 +228,17 @@ impl<'a> Checker<'a> {
                     format!("the path names a param that is not declared: `{}`", part.name),
                 )
                 .label(self.sources.within(request.span(), part.range.clone()), "not a param")
-                .help(help),
+                .help(help)
+                .meant(self.param_in(request, &part.name, part.range.clone()), certain(&part.name, params.keys())),
             );
         }
+    }
+
+    /// Returns the place of the name alone of a param in a path, without its braces.
+    fn param_in(&self, request: &RequestLine, name: &str, range: std::ops::Range<usize>) -> Span {
+        let written = request.text().get(range.clone()).unwrap_or_default();
+        let start = range.start + written.find(name).unwrap_or_default();
+        self.sources.within(request.span(), start..start + name.len())
     }
 
     fn base_url(&mut self, base_url: Option<&Template>, names: &Names<'a>) {
@@ -790,7 +798,8 @@ impl<'a> Checker<'a> {
                         self.findings.push(
                             Finding::error("undefined-endpoint", format!("undefined endpoint `{}.{login}`", api.name))
                                 .label(login.span(), "not an endpoint of this API")
-                                .help_if(help),
+                                .help_if(help)
+                                .meant(login.span(), certain(login, api.endpoints.iter().map(|one| one.name))),
                         );
                     }
                 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use engine_request::auth::{ClientAuth, Grant, OAuth2Auth, SessionAuth, SwitchAuth};
-use engine_source::{Finding, Span, suggest};
+use engine_source::{Finding, Span, certain, suggest};
 
 use super::Checker;
 use super::at::At;
@@ -151,7 +151,8 @@ impl<'a> Checker<'a> {
                 self.findings.push(
                     Finding::error("invalid-value", format!("no value of `{}` is `{}`", inside(auth), case.value))
                         .label(case.span, "never chosen")
-                        .help_if(suggest(&case.value, values.iter().map(String::as_str))),
+                        .help_if(suggest(&case.value, values.iter().map(String::as_str)))
+                        .meant(case.span, certain(&case.value, values.iter().map(String::as_str))),
                 );
                 return;
             }

@@ -2,7 +2,7 @@
 
 use engine_expr::{Condition, Dynamic, DynamicLeaf, Expr, JsonPath, NameUse, Problem, Setting, Template};
 use engine_request::AnswerPlace;
-use engine_source::{Finding, Span, similar, suggest};
+use engine_source::{Finding, Span, certain, similar, suggest};
 
 use super::Checker;
 use super::names::{self, BATCH, COUNTS, ITEM, Names, ORIGINAL, RESPONSE, ROOTS, Root, SIGNED, STEP_MEMBERS};
@@ -11,6 +11,7 @@ use super::reference::listed;
 impl<'a> Checker<'a> {
     pub(super) fn template(&mut self, template: &Template, names: &Names<'a>) {
         self.see(template);
+        self.observe(template.span(), names);
         self.problems(template.problems(), template.span());
         if template.is_constant() {
             self.findings.push(
@@ -34,12 +35,14 @@ impl<'a> Checker<'a> {
     pub(super) fn condition(&mut self, condition: Option<&Condition>, names: &Names<'a>) {
         let Some(condition) = condition else { return };
         self.see_condition(condition);
+        self.observe(condition.span(), names);
         self.problems(condition.problems(), condition.span());
         self.uses(condition.names(), condition.span(), names);
     }
 
     pub(super) fn path(&mut self, path: &JsonPath, names: &Names<'a>) {
         self.see_path(path);
+        self.observe(path.span(), names);
         self.problems(path.problems(), path.span());
         if !names.rooted && path.problems().is_empty() {
             self.findings.push(
@@ -183,7 +186,9 @@ impl<'a> Checker<'a> {
                 None => {
                     let known: Vec<_> = self.steps.iter().map(|step| (step.id, step.span)).collect();
                     let help = self.meant(one, span, &known, "give the step its `id`");
-                    finding.label(label, "not defined").help(help)
+                    let meant = certain(id, known.iter().map(|(name, _)| *name));
+                    let finding = finding.label(label, "not defined").help(help);
+                    self.member_meant(finding, one, 2, span, meant)
                 }
             };
             self.findings.push(finding);
@@ -217,8 +222,9 @@ impl<'a> Checker<'a> {
         let label = self.sources.within(span, one.range_of(1));
         let mut finding = Finding::error("undefined-variable", format!("undefined variable `{name}`"));
         let text = if names::root(name).is_some() { "not known here" } else { "not defined" };
-        finding = finding.label(label, text);
         let known: Vec<&str> = names.known().collect();
+        let meant = certain(name, ROOTS.iter().map(|root| root.name)).filter(|close| known.contains(close));
+        finding = finding.label(label, text).meant(label, meant.filter(|_| names::root(name).is_none()));
         finding.help = Some(match names::root(name) {
             Some(&ITEM | &ORIGINAL) if names.has(BATCH) => {
                 "what failed or is sent here is a whole batch: name `batch`, the list of its items".to_owned()
@@ -241,11 +247,22 @@ impl<'a> Checker<'a> {
     /// Says that something that the spec declares does not have this member.
     fn undefined(&mut self, one: &NameUse, span: Span, known: &[(&str, Span)], otherwise: &str) {
         let help = self.meant(one, span, known, otherwise);
-        self.findings.push(
-            Finding::error("undefined-variable", format!("undefined variable `{}`", one.dotted(2)))
-                .label(self.sources.within(span, one.range_of(2)), "not defined")
-                .help(help),
-        );
+        let finding = Finding::error("undefined-variable", format!("undefined variable `{}`", one.dotted(2)))
+            .label(self.sources.within(span, one.range_of(2)), "not defined")
+            .help(help);
+        let meant = certain(one.path.get(1).map_or("", |name| name), known.iter().map(|(name, _)| *name));
+        let finding = self.member_meant(finding, one, 2, span, meant);
+        self.findings.push(finding);
+    }
+
+    /// Adds the fix that writes another member, where it is certain which.
+    fn member_meant(&self, finding: Finding, one: &NameUse, parts: usize, span: Span, meant: Option<&str>) -> Finding {
+        let range = one.range_of(parts);
+        let member = one.path.get(parts - 1).map_or(0, |name| name.len());
+        // Written with a dot: what stands in brackets ends behind the name.
+        let at = self.sources.within(span, range.end.saturating_sub(member)..range.end);
+        let is_plain = one.path.get(parts - 1).is_some_and(|name| self.sources.text_of(at) == &**name);
+        finding.meant(at, meant.filter(|_| is_plain))
     }
 
     /// Returns which of the declared names was likely meant, and where it is.
@@ -269,6 +286,7 @@ impl<'a> Checker<'a> {
         let finding = Finding::error("undefined-variable", format!("undefined variable `{}`", one.dotted(parts)))
             .label(self.sources.within(span, one.range_of(parts)), format!("no member of `{}`", one.dotted(parts - 1)))
             .help_if(suggest(name, members.iter().copied()));
+        let finding = self.member_meant(finding, one, parts, span, certain(name, members.iter().copied()));
         self.findings.push(finding);
     }
 }

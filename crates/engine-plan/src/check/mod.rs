@@ -17,6 +17,7 @@ mod names;
 mod read;
 mod reference;
 mod schema;
+mod scopes;
 mod signing;
 mod sink;
 mod step;
@@ -38,6 +39,7 @@ pub(crate) use at::At;
 pub(crate) use flow::FlowUse;
 pub(crate) use input::{Taken, is_missing};
 pub(crate) use reference::all;
+pub use scopes::{COUNTS, GivenName, STEP_MEMBERS, Scope, given_names};
 
 use self::composite::Composition;
 use self::names::{
@@ -93,6 +95,9 @@ pub(crate) struct Checker<'a> {
     step_uses: Vec<StepUse>,
     schemas: HashMap<Span, Schema>,
     flows: Vec<FlowUse>,
+    /// Whether it is taken note of which names are known where.
+    observes: bool,
+    scopes: Vec<Scope>,
     #[cfg(test)]
     seen: Vec<String>,
 }
@@ -151,23 +156,36 @@ pub(crate) struct Checked {
     pub(crate) schemas: HashMap<Span, Schema>,
     /// The flows that are run.
     pub(crate) flows: Vec<FlowUse>,
+    /// Which names are known where, if that was asked for.
+    pub(crate) scopes: Vec<Scope>,
 }
 
-/// Checks a spec, about which something may have been found `before`; `is_partial` says that an import is missing.
+/// What is known about a spec before it is checked.
+#[derive(Clone, Copy)]
+pub(crate) struct Before<'f> {
+    /// What was found about it.
+    pub(crate) findings: &'f Findings,
+    /// Whether an import is missing.
+    pub(crate) is_partial: bool,
+    /// Whether it is to be taken note of which names are known where.
+    pub(crate) observes: bool,
+}
+
+/// Checks a spec.
 pub(crate) fn check<'a>(
     spec: &'a Spec,
     root: &'a Node,
-    is_partial: bool,
     catalog: &'a Catalog<'a>,
     sources: &'a mut Sources,
     files: &'a dyn Files,
-    before: &Findings,
+    before: Before<'_>,
 ) -> Checked {
     let mut checker = Checker::new(spec, root, catalog, sources, files);
-    checker.is_partial = is_partial;
-    checker.all(!before.has_errors());
-    let Checker { findings, step_uses, schemas, flows, .. } = checker;
-    Checked { findings, step_uses, schemas, flows }
+    checker.is_partial = before.is_partial;
+    checker.observes = before.observes;
+    checker.all(!before.findings.has_errors());
+    let Checker { findings, step_uses, schemas, flows, scopes, .. } = checker;
+    Checked { findings, step_uses, schemas, flows, scopes }
 }
 
 impl<'a> Checker<'a> {
@@ -223,6 +241,8 @@ impl<'a> Checker<'a> {
             step_uses: Vec::new(),
             schemas: HashMap::new(),
             flows: Vec::new(),
+            observes: false,
+            scopes: Vec::new(),
             #[cfg(test)]
             seen: Vec::new(),
         }

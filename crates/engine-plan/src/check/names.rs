@@ -56,10 +56,10 @@ roots! {
 pub(crate) const SIGNED: &[&str] = &["method", "url", "path", "query", "headers", "body", "timestamp", "nonce"];
 
 /// The members of `steps.ID`.
-pub(crate) const STEP_MEMBERS: &[&str] = &["item", "items", "status", "error", "counts"];
+pub const STEP_MEMBERS: &[&str] = &["item", "items", "status", "error", "counts"];
 
 /// The members of `steps.ID.counts`.
-pub(crate) const COUNTS: &[&str] = &["read", "dropped", "invalid", "sent", "failed", "skipped", "dead_lettered", "out"];
+pub const COUNTS: &[&str] = &["read", "dropped", "invalid", "sent", "failed", "skipped", "dead_lettered", "out"];
 
 /// The names that are known at one place, and what else holds there.
 #[derive(Clone, Copy, Debug, Default)]

@@ -1,7 +1,7 @@
 //! Checks of what steps refer to: endpoints and their params, mappings, sinks, other steps.
 
 use engine_expr::Dynamic;
-use engine_source::{Finding, Map, Span, Spanned, similar, suggest};
+use engine_source::{Finding, Map, Span, Spanned, certain, similar, suggest};
 use engine_spec::{EndpointPattern, EndpointRef, Mapping, Name, Sink};
 use std::sync::Arc;
 
@@ -54,7 +54,8 @@ impl<'a> Checker<'a> {
             self.findings.push(
                 Finding::error("undefined-endpoint", format!("undefined endpoint `{api}.{endpoint}`"))
                     .label(label, "not an endpoint")
-                    .help(help),
+                    .help(help)
+                    .meant(label, certain(endpoint, entry.endpoints.iter().map(|known| known.name))),
             );
         }
         found
@@ -67,7 +68,10 @@ impl<'a> Checker<'a> {
         let help = suggest(api, self.catalog.apis().iter().map(|api| api.name))
             .unwrap_or_else(|| "declare it under `apis`, or import the file that does".to_owned());
         self.findings.push(
-            Finding::error("undefined-api", format!("undefined API `{api}`")).label(label, "not an API").help(help),
+            Finding::error("undefined-api", format!("undefined API `{api}`"))
+                .label(label, "not an API")
+                .help(help)
+                .meant(label, certain(api, self.catalog.apis().iter().map(|api| api.name))),
         );
     }
 
@@ -146,7 +150,8 @@ impl<'a> Checker<'a> {
             self.findings.push(
                 Finding::error("unknown-param", format!("`{}` has no param `{}`", entry.id(), name.value))
                     .label(name.span, "not a param")
-                    .help(help),
+                    .help(help)
+                    .meant(name.span, certain(&name.value, params.keys()).filter(|close| !given.contains_key(close))),
             );
         }
         // What is lost to a mistake was said; nothing that is missing since is a mistake of its own.
@@ -179,6 +184,7 @@ impl<'a> Checker<'a> {
             self.findings.push(
                 Finding::error("undefined-mapping", format!("undefined mapping `{name}`"))
                     .label(name.span(), "not a mapping")
+                    .meant(name.span(), certain(name, self.spec.mappings.keys()))
                     .help(help.unwrap_or_else(|| "declare it under `mappings`, or write the fields here".to_owned())),
             );
         }
@@ -202,6 +208,7 @@ impl<'a> Checker<'a> {
             self.findings.push(
                 Finding::error("undefined-sink", format!("undefined sink `{}`", name.value))
                     .label(name.span, "not a sink")
+                    .meant(name.span, certain(&name.value, self.spec.sinks.keys()))
                     .help(help.unwrap_or_else(|| {
                         format!("declare it: `sinks: {{{}: {{type: sqlite, path: out.db}}}}`", name.value)
                     })),
@@ -230,6 +237,7 @@ impl<'a> Checker<'a> {
                 let help = self.known_at(name, &known);
                 finding
                     .label(name.span(), "not a step")
+                    .meant(name.span(), certain(name, known.iter().map(|(name, _)| *name)))
                     .help(help.unwrap_or_else(|| "give the step its `id`".to_owned()))
             }
         };

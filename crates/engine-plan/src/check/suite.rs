@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use engine_source::{Finding, Map, Span, Spanned, suggest};
+use engine_source::{Finding, Map, Span, Spanned, certain, suggest};
 use engine_spec::Step;
 use engine_spec::test::{Answer, Answering, Expectation, Mock, Requests, Test};
 
@@ -26,7 +26,8 @@ impl<'a> Checker<'a> {
                             format!("the test gives an input that is not there: `{}`", name.value),
                         )
                         .label(name.span, "not an input")
-                        .help_if(help),
+                        .help_if(help)
+                        .meant(name.span, certain(&name.value, self.spec.inputs.keys())),
                     );
                 }
             }
@@ -39,7 +40,8 @@ impl<'a> Checker<'a> {
                             format!("the test gives a secret that is not there: `{}`", name.value),
                         )
                         .label(name.span, "not a secret")
-                        .help_if(help),
+                        .help_if(help)
+                        .meant(name.span, certain(&name.value, self.spec.secrets.keys())),
                     );
                 }
             }
@@ -126,7 +128,8 @@ impl<'a> Checker<'a> {
             self.findings.push(
                 Finding::error("undefined-step", format!("undefined step `{id}`"))
                     .label(name.span, "not a step")
-                    .help_if(suggest(id, known)),
+                    .help_if(suggest(id, known.iter().copied()))
+                    .meant(name.span, certain(id, known)),
             );
         }
     }

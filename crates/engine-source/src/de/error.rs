@@ -26,7 +26,7 @@ pub(super) enum Problem {
     /// It is of another kind than this.
     WrongType { expected: String },
     /// What the type itself says.
-    Custom { code: &'static str, message: String, label: Option<String>, help: Option<String> },
+    Custom { code: &'static str, message: String, label: Option<String>, help: Option<String>, fix: Option<String> },
 }
 
 impl DeError {
@@ -43,7 +43,7 @@ impl DeError {
     }
 }
 
-/// Takes the text of a custom error apart: `[code] message`, then lines that start with `label: ` and `help: `.
+/// Takes the text of a custom error apart: `[code] message`, then lines that start with `label: `, `help: ` and `fix: `.
 fn custom(text: &str) -> Problem {
     let (code, text) = match text.strip_prefix('[').and_then(|rest| rest.split_once("] ")) {
         Some((name, rest)) => match code::known(name) {
@@ -51,6 +51,10 @@ fn custom(text: &str) -> Problem {
             None => ("invalid-value", text),
         },
         None => ("invalid-value", text),
+    };
+    let (text, fix) = match text.split_once("\nfix: ") {
+        Some((text, fix)) => (text, Some(fix.to_owned())),
+        None => (text, None),
     };
     let (text, help) = match text.split_once("\nhelp: ") {
         Some((text, help)) => (text, Some(help.to_owned())),
@@ -60,7 +64,7 @@ fn custom(text: &str) -> Problem {
         Some((message, label)) => (message, Some(label.to_owned())),
         None => (text, None),
     };
-    Problem::Custom { code, message: message.to_owned(), label, help }
+    Problem::Custom { code, message: message.to_owned(), label, help, fix }
 }
 
 impl Display for DeError {
@@ -105,13 +109,14 @@ mod tests {
 
     #[test]
     fn takes_custom_texts_apart() {
-        let Problem::Custom { code, message, label, help } =
-            custom("[invalid-duration] `5 minutes` is not a duration\nlabel: not a duration\nhelp: write `5m`")
-        else {
+        let Problem::Custom { code, message, label, help, fix } = custom(
+            "[invalid-duration] `5 minutes` is not a duration\nlabel: not a duration\nhelp: write `5m`\nfix: 5m",
+        ) else {
             panic!("a custom problem");
         };
         assert_eq!((code, message.as_str()), ("invalid-duration", "`5 minutes` is not a duration"));
         assert_eq!((label.as_deref(), help.as_deref()), (Some("not a duration"), Some("write `5m`")));
+        assert_eq!(fix.as_deref(), Some("5m"));
     }
 
     #[test]

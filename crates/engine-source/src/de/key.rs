@@ -28,9 +28,10 @@ impl KeyDe<'_> {
         let Some(problem) = error.0 else { return DeError::noted() };
         let name = &self.key.text;
         let finding = match *problem {
-            Problem::Custom { code, message, label, help } => {
-                Finding::error(code, message).label(self.key.span, label.unwrap_or_default()).help_if(help)
-            }
+            Problem::Custom { code, message, label, help, fix } => Finding::error(code, message)
+                .label(self.key.span, label.unwrap_or_default())
+                .help_if(help)
+                .meant(self.key.span, fix),
             Problem::WrongType { expected } => {
                 let expected = words::expected(&expected);
                 Finding::error("wrong-type", format!("the key `{name}` where {expected} is expected"))
@@ -98,7 +99,8 @@ impl<'de> Deserializer<'de> for KeyDe<'_> {
             let noun = words::noun(name);
             let finding = Finding::error("unknown-variant", format!("unknown {noun} `{text}`"))
                 .label(self.key.span, format!("not a {noun}"))
-                .help_if(similar::suggest(text, variants.iter().copied()));
+                .help_if(similar::suggest(text, variants.iter().copied()))
+                .meant(self.key.span, similar::certain(text, variants.iter().copied()));
             return Err(self.value.fail(Some(finding)));
         }
         let text: StrDeserializer<'_, DeError> = text.into_deserializer();

@@ -67,12 +67,16 @@ impl<'a> De<'a> {
         match problem {
             Problem::Missing(field) => self.missing(field, "this"),
             Problem::WrongType { expected } => Some(self.wrong_type(&words::expected(&expected))),
-            Problem::Custom { code, message, label, help } => {
+            Problem::Custom { code, message, label, help, fix } => {
                 let label = label.unwrap_or_else(|| match code.strip_prefix("invalid-") {
                     Some("value") | None => String::new(),
                     Some(what) => format!("not a valid {what}"),
                 });
-                Some(Finding::error(code, message).label(self.span(), label).help_if(help))
+                let finding = Finding::error(code, message).label(self.span(), label).help_if(help);
+                // A text stays in the quotes that it has.
+                let is_quoted = matches!(self.node.style(), Style::SingleQuoted | Style::DoubleQuoted);
+                let fix = fix.map(|fix| if is_quoted && fix.contains(' ') { quoted(&fix) } else { fix });
+                Some(finding.meant(self.node.span(), fix))
             }
         }
     }
@@ -98,23 +102,31 @@ impl<'a> De<'a> {
         };
         let text = node.scalar_text();
         let text = text.as_deref().unwrap_or_default();
+        // What is written there in place of the whole value is one line, and so is the value.
+        let mut written = None;
+        let mut write = |text: String, what: &str| {
+            let help = format!("{what}: `{text}`");
+            written = Some(text).filter(|text| !text.contains(char::is_control));
+            Some(help)
+        };
         let help = match (node.kind(), expected) {
             (Kind::String(_), "a boolean") if node.style() == Style::Plain && yaml11_boolean(text).is_some() => {
+                written = yaml11_boolean(text).map(|value| value.to_string());
                 Some("write `true` or `false`".to_owned())
             }
             (Kind::String(_), "a boolean") if matches!(text, "true" | "false") => {
-                Some(format!("remove the quotes: `{text}`"))
+                write(text.to_owned(), "remove the quotes")
             }
-            (Kind::String(_), _) if numeric && is_number(text) => Some(format!("remove the quotes: `{text}`")),
-            (Kind::Number(_) | Kind::Bool(_), "a string") => Some(format!("quote it: `{}`", quoted(text))),
-            (Kind::Number(_) | Kind::Bool(_), "a list") => Some(format!("write it as a list: `[{text}]`")),
+            (Kind::String(_), _) if numeric && is_number(text) => write(text.to_owned(), "remove the quotes"),
+            (Kind::Number(_) | Kind::Bool(_), "a string") => write(quoted(text), "quote it"),
+            (Kind::Number(_) | Kind::Bool(_), "a list") => write(format!("[{text}]"), "write it as a list"),
             (Kind::String(_), "a list")
                 if node.style() == Style::Plain && !text.contains([',', '[', ']', '{', '}']) =>
             {
-                Some(format!("write it as a list: `[{text}]`"))
+                write(format!("[{text}]"), "write it as a list")
             }
             (Kind::String(_), "a list") if !text.contains('\n') => {
-                Some(format!("write it as a list: `[{}]`", quoted(text)))
+                write(format!("[{}]", quoted(text)), "write it as a list")
             }
             (_, "an object") => Some("write `name: value` for each member".to_owned()),
             (_, "a list") => Some("write `- ` before each member, one a line".to_owned()),
@@ -127,6 +139,7 @@ impl<'a> De<'a> {
         Finding::error("wrong-type", format!("{found} where {expected} is expected"))
             .label(self.span(), format!("expected {expected}"))
             .help_if(help)
+            .meant(node.span(), written.filter(|_| !matches!(node.style(), Style::Literal | Style::Folded)))
     }
 
     fn number<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DeError> {
@@ -167,6 +180,7 @@ impl<'a> De<'a> {
                 continue;
             }
             let free = fields.iter().copied().filter(|field| self.node.entry(field).is_none());
+            let meant = similar::certain(name, free.clone());
             let help = similar::similar(name, free)
                 .map(|close| format!("did you mean `{close}`?"))
                 .or_else(|| similar::list(fields))
@@ -174,7 +188,8 @@ impl<'a> De<'a> {
             self.say(
                 Finding::error("unknown-field", format!("unknown field `{name}` in {noun}"))
                     .label(entry.key.span, format!("not a field of {noun}"))
-                    .help(help),
+                    .help(help)
+                    .meant(entry.key.span, meant),
             );
         }
     }

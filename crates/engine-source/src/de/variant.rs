@@ -144,6 +144,7 @@ fn unknown(text: &str, span: Span, noun: &str, variants: &[&str]) -> Finding {
     Finding::error("unknown-variant", format!("unknown {noun} `{text}`"))
         .label(span, format!("not a known {noun}"))
         .help_if(similar::suggest(text, variants.iter().copied()))
+        .meant(span, similar::certain(text, variants.iter().copied()))
 }
 
 impl<'de> EnumAccess<'de> for Variant<'_> {

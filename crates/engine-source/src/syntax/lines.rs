@@ -75,6 +75,7 @@ impl Cause<'_> {
                 Finding::error("yaml-syntax", "a value with `: ` must be quoted")
                     .label(self.span(range.clone()), "not in quotes")
                     .help(format!("quote it: `{}`", quoted(whole)))
+                    .meant(self.span(range.clone()), Some(quoted(whole)))
             }
             _ => return None,
         };

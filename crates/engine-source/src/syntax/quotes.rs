@@ -30,9 +30,12 @@ impl Cause<'_> {
         let bad = bad?;
         let whole = start..start + end.unwrap_or(1);
         let inner = self.written(whole.start + 1..whole.end.saturating_sub(1));
+        let mut single = None;
         let help = if inner.contains(['\'', '\n']) {
             "write the backslash twice".to_owned()
         } else {
+            // Where another escape is meant as one, it would be lost.
+            single = (inner.matches('\\').count() == 1).then(|| format!("'{inner}'"));
             format!("use single quotes: `'{inner}'`")
         };
         let finding = Finding::error(
@@ -40,7 +43,8 @@ impl Cause<'_> {
             format!("`{}` is no escape in a double-quoted text", self.written(bad.clone())),
         )
         .label(self.span(bad), "not an escape")
-        .help(help);
+        .help(help)
+        .meant(self.span(whole.clone()), single);
         Some((finding, whole))
     }
 

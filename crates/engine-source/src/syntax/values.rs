@@ -9,14 +9,13 @@ use crate::span::{SourceId, Span};
 /// Says that a template stands without quotes.
 pub(crate) fn unquoted_template(text: &str, source: SourceId, range: Range<usize>) -> Finding {
     let whole = text.get(range.clone()).unwrap_or_default();
-    let help = if whole.contains("}}") || whole.contains("%}") {
-        format!("quote it: `{}`", quoted(whole))
-    } else {
-        "put it below `>-`, indented".to_owned()
-    };
+    let ends = whole.contains("}}") || whole.contains("%}");
+    let help = if ends { format!("quote it: `{}`", quoted(whole)) } else { "put it below `>-`, indented".to_owned() };
+    let span = Span::new(source, range);
     Finding::error("unquoted-template", "a value that starts with a template must be quoted")
-        .label(Span::new(source, range), "not in quotes")
+        .label(span, "not in quotes")
         .help(help)
+        .meant(span, ends.then(|| quoted(whole)))
 }
 
 /// Says that a value inside brackets must be quoted.
@@ -32,8 +31,9 @@ pub(crate) fn flow_value(text: &str, source: SourceId, range: Range<usize>) -> F
         "`: `"
     };
     Finding::error("flow-value", format!("a value with {what} must be quoted inside brackets"))
-        .label(Span::new(source, range), "not in quotes")
+        .label(Span::new(source, range.clone()), "not in quotes")
         .help(format!("quote it: `{}`", quoted(whole)))
+        .meant(Span::new(source, range), Some(quoted(whole)))
 }
 
 /// Says that a value starts with a character that has a meaning of its own, and goes on.
@@ -50,8 +50,9 @@ pub(crate) fn quoted_start(text: &str, source: SourceId, range: Range<usize>) ->
     };
     let code = if matches!(first, '@' | '`' | '%' | '&') { "yaml-syntax" } else { "quoted-start" };
     Finding::error(code, message)
-        .label(Span::new(source, range), "quote the whole")
+        .label(Span::new(source, range.clone()), "quote the whole")
         .help(format!("quote it: `{}`", quoted(&unquoted(whole))))
+        .meant(Span::new(source, range), Some(quoted(&unquoted(whole))))
 }
 
 /// Returns the text that was meant by `'it's'`: quotes that only an apostrophe broke are not part of it.
