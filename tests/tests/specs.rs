@@ -44,6 +44,17 @@ const RUNNING: &[&str] = &[
     "unmocked-request",
 ];
 
+/// Codes of findings that need a document to hold a spec against: `tests/contract` shows them.
+const HOLDING: &[&str] = &[
+    "contract-answer",
+    "contract-auth",
+    "contract-example",
+    "contract-operation",
+    "contract-request",
+    "deprecated-operation",
+    "undocumented-param",
+];
+
 /// Codes of files that are no fit content of a repository; a test makes them.
 const MADE: &[&str] = &["too-large"];
 
@@ -192,7 +203,7 @@ fn every_code_is_explained_and_shown() {
         .filter(|word| word.chars().all(|it| it.is_ascii_lowercase() || it.is_ascii_digit() || it == '-'))
         .map(str::to_owned)
         .collect();
-    let running: BTreeSet<String> = RUNNING.iter().chain(MADE).map(|code| (*code).to_owned()).collect();
+    let running: BTreeSet<String> = RUNNING.iter().chain(HOLDING).chain(MADE).map(|code| (*code).to_owned()).collect();
     let unshown: Vec<&String> =
         listed.iter().filter(|code| !folders.contains(*code) && !running.contains(*code)).collect();
     assert!(unshown.is_empty(), "no spec shows {unshown:?}");

@@ -263,7 +263,8 @@ impl<'d> Paths<'_, 'd> {
         } else if names.is_empty() {
             (format!("`{whole}` takes `{name}` of {}", self.schemas.expected(at)), None)
         } else {
-            (format!("the answer has no `{name}` by the document: `{whole}`"), suggest(name, names))
+            let of = if whole == name { String::new() } else { format!(": `{whole}`") };
+            (format!("the answer has no `{name}` by the document{of}"), suggest(name, names))
         };
         let schema = self.schemas.document.look(at.first());
         let finding = Finding::error("contract-answer", message).label(span, "not in the document").help_if(help);

@@ -31,8 +31,10 @@ pub(crate) fn hold<'d>(
     let written = tree.as_ref().and_then(|tree| at(tree, literal.span()));
     for misfit in misfits {
         let place = written.and_then(|node| place(node, &misfit.pointer)).unwrap_or(endpoint.span);
-        let what = misfit.pointer.trim_start_matches('/').replace('/', ".");
-        let what = if what.is_empty() { "it".to_owned() } else { format!("`{what}`") };
+        let what = match misfit.path() {
+            path if path.is_empty() => "it".to_owned(),
+            path => format!("`{path}`"),
+        };
         let message = format!("the example of `{}`: {what} {}", operation.shown(), misfit.what);
         told.say(Finding::warning("contract-example", message).label(place, "not as in the document"), misfit.schema);
     }

@@ -33,6 +33,22 @@ pub(crate) struct Misfit<'d> {
     pub(crate) schema: &'d Json,
 }
 
+impl Misfit<'_> {
+    /// Returns where it is, as it is said: `lines[1].sku`.
+    pub(crate) fn path(&self) -> String {
+        let mut path = String::new();
+        for part in self.pointer.split('/').skip(1) {
+            if part.bytes().all(|byte| byte.is_ascii_digit()) {
+                path.push_str(&format!("[{part}]"));
+            } else {
+                path.push_str(if path.is_empty() { "" } else { "." });
+                path.push_str(&part.replace("~1", "/").replace("~0", "~"));
+            }
+        }
+        path
+    }
+}
+
 impl<'d> Schemas<'d> {
     /// Tells what of a value does not fit.
     pub(crate) fn fit(&self, value: &Value, node: &Node<'d>, manner: Manner) -> Vec<Misfit<'d>> {

@@ -5,7 +5,7 @@ use engine_plan::{Endpoint, Plan};
 use engine_request::Part;
 use serde_json::Value as Json;
 
-use crate::route::{Address, Route, marked};
+use crate::route::{Address, Route, is_host, marked};
 
 /// An operation.
 #[derive(Clone, Copy, Debug)]
@@ -105,8 +105,8 @@ impl<'d> Paths<'d> {
             }
         }
         let best = candidates.into_iter().max_by_key(|(has, score, _, differs)| (*has, differs.is_none(), *score));
-        let host =
-            address.host.as_deref().filter(|host| !self.hosts.is_empty() && !self.hosts.iter().any(|it| it == host));
+        let is_known = |host: &&str| !self.hosts.is_empty() && !self.hosts.iter().any(|known| is_host(known, host));
+        let host = address.host.as_deref().filter(is_known);
         match best {
             Some((true, _, path, differs)) => {
                 let method = METHODS.into_iter().find(|known| *known == method).unwrap_or_default();
@@ -117,7 +117,7 @@ impl<'d> Paths<'d> {
                     None => Found::Operation(operation),
                 }
             }
-            _ if host.is_some() && is_own(endpoint) => Found::OtherHost(host.unwrap_or_default().to_owned()),
+            _ if host.is_some() && is_own(endpoint) => Found::OtherHost(host.unwrap_or_default().replace('\u{0}', "…")),
             Some((false, _, path, _)) => {
                 let known = METHODS.into_iter().filter(|method| path.item.get(*method).is_some()).collect();
                 Found::Method(path.text, known, path.item)
@@ -211,17 +211,13 @@ fn servers(document: &Document<'_>, of: &Json, hosts: &mut Vec<String>) -> Optio
         let variables = server.get("variables");
         let default = |name: &str| variables?.get(name)?.get("default")?.as_str();
         let known = |name: &str| default(name).filter(|it| !it.is_empty()).map(str::to_owned);
-        // A host that differs is none that a request could be compared with.
         let open = Address::read(&marked(url, "{", "}", |_| None));
-        hosts.push(open.host.unwrap_or_else(|| "\u{0}".to_owned()));
+        hosts.extend(open.host);
         routes.push(open.route);
         let route = Address::read(&marked(url, "{", "}", known)).route;
         if !routes.contains(&route) {
             routes.insert(0, route);
         }
-    }
-    if hosts.iter().any(|host| host == "\u{0}") {
-        hosts.clear();
     }
     Some(routes)
 }

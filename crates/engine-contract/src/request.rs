@@ -108,7 +108,8 @@ impl<'d> Request<'d> {
         for member in sent {
             let known = self.of_place("query").find(|(name, parameter)| is_member(&member.name, name, parameter));
             let Some((name, parameter)) = known else {
-                if !member.is_inherited || !member.span.is_none() {
+                let is_own = !member.is_inherited || !member.span.is_none();
+                if is_own && !self.is_in_body(&member.name) {
                     self.unknown_query(member, told);
                 }
                 continue;
@@ -125,6 +126,12 @@ impl<'d> Request<'d> {
             }
             self.member(member, &node, uses, told);
         }
+    }
+
+    /// Tells whether what a request has in its query may be in a body by the document, of a method that has none elsewhere.
+    fn is_in_body(&self, name: &str) -> bool {
+        let may_be = |node: &Node<'d>| matches!(self.schemas.member(node, name), Look::Has(_));
+        matches!(self.operation.method, "delete" | "get") && self.taken().kinds.iter().any(|(_, node)| may_be(node))
     }
 
     fn unknown_query(&self, member: &Member<'_>, told: &mut Told<'d>) {
@@ -231,8 +238,10 @@ impl<'d> Request<'d> {
             return;
         }
         for misfit in self.schemas.fit(value, node, manner) {
-            let path = misfit.pointer.trim_start_matches('/').replace('/', ".");
-            let what = if path.is_empty() { "this".to_owned() } else { format!("`{path}`") };
+            let what = match misfit.path() {
+                path if path.is_empty() => "this".to_owned(),
+                path => format!("`{path}`"),
+            };
             let (code, label) = if misfit.is_unknown {
                 ("undocumented-param", "not in the document")
             } else {
@@ -268,7 +277,11 @@ impl<'d> Request<'d> {
             }
             DynamicKind::Object(members) => {
                 for (name, member) in members {
-                    match self.schemas.member(node, &name.value) {
+                    // In a form a list may be written with brackets.
+                    let bare = name.value.trim_end_matches("[]");
+                    let is_part = manner.as_text && bare.contains('[');
+                    match self.schemas.member(node, if manner.as_text { bare } else { &name.value }) {
+                        Look::Lacks if is_part => {}
                         Look::Has(of) => self.dynamic(member, &of, manner, uses, told),
                         Look::Open => {}
                         Look::Lacks => self.unknown_member(&name.value, name.span, node, told),
@@ -425,7 +438,8 @@ impl<'d> Request<'d> {
         for name in self.schemas.required(node) {
             let is_put =
                 sent.body.iter().any(|(steps, _)| matches!(steps.first(), Some(BodyStep::Member(it)) if **it == *name));
-            if !given.contains(&name) && !is_put {
+            let is_given = given.iter().any(|known| known.split('[').next() == Some(name));
+            if !is_given && !is_put {
                 let message = format!(
                     "`{}` needs `{name}` in its body, and `{}` does not send it",
                     self.operation.shown(),

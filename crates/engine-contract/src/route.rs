@@ -12,7 +12,7 @@ pub(crate) struct Route {
 /// A URL, as far as it is known.
 #[derive(Clone, Debug)]
 pub(crate) struct Address {
-    /// The host; none where it is not known.
+    /// The host, as far as it is known; none where there is none.
     pub(crate) host: Option<String>,
     pub(crate) route: Route,
     /// Whether there may be more before the path.
@@ -26,8 +26,7 @@ impl Address {
         match url.split_once("://") {
             Some((_, rest)) => {
                 let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
-                let host = (!host.contains(ANY)).then(|| host.to_ascii_lowercase());
-                Self { host, route: Route::read(path), is_open: false }
+                Self { host: Some(host.to_ascii_lowercase()), route: Route::read(path), is_open: false }
             }
             None => match url.strip_prefix(ANY) {
                 Some(path) => Self { host: None, route: Route::read(path), is_open: true },
@@ -35,6 +34,11 @@ impl Address {
             },
         }
     }
+}
+
+/// Tells whether a host may be another, where either is not wholly known.
+pub(crate) fn is_host(one: &str, other: &str) -> bool {
+    one == other || covers(one, other) || covers(other, one)
 }
 
 /// Marks what is not known in a text, where something opens and something closes it.
@@ -156,7 +160,7 @@ mod tests {
     #[test]
     fn takes_urls_apart() {
         let address = Address::read(&marked("https://{{ inputs.shop }}.example/api/1", "{{", "}}", |_| None));
-        assert!(address.host.is_none() && !address.is_open);
+        assert!(address.host.is_some_and(|host| is_host(&host, "a.example")) && !address.is_open);
         assert_eq!(address.route.shown(), "/api/1");
         let address = Address::read(&marked("{{ inputs.url }}/v1", "{{", "}}", |_| None));
         assert!(address.is_open);

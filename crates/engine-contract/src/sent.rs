@@ -49,10 +49,11 @@ impl<'p> Sent<'p> {
             );
         }
         sent.line(endpoint);
-        if let Some(paginate) = &endpoint.paginate {
+        // Where nothing is read there are no pages, whatever the API says of them.
+        if let Some(paginate) = endpoint.paginate.as_ref().filter(|_| endpoint.is_readable()) {
             sent.pages(paginate, endpoint.request.span());
         }
-        if let Some(incremental) = &endpoint.incremental {
+        if let Some(incremental) = endpoint.incremental.as_ref().filter(|_| endpoint.is_readable()) {
             [&incremental.send, &incremental.send_end].into_iter().flatten().for_each(|place| sent.place(place, None));
         }
         if let Some(idempotency) = endpoint.idempotency.as_ref().and_then(Idempotency::key) {

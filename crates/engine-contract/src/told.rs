@@ -30,6 +30,7 @@ impl<'d> Told<'d> {
             let place =
                 place.map(|place| format!("see {} in {name}", if place.is_empty() { "the root" } else { &place }));
             let help = match (finding.help.clone(), place) {
+                (Some(help), Some(place)) if help.ends_with(['?', '…']) => Some(format!("{help} ({place})")),
                 (Some(help), Some(place)) => Some(format!("{help}; {place}")),
                 (help, place) => help.or(place),
             };

@@ -3,6 +3,7 @@
 mod auth;
 mod call;
 mod completions;
+mod contract;
 mod dead_letters;
 mod doctor;
 mod events;
