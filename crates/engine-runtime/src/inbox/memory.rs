@@ -50,6 +50,7 @@ impl MemoryInbox {
             ended_at: None,
             inputs: event.inputs,
             body: event.body,
+            may_have_begun: true,
         };
         self.events.insert(self.last, stored);
         Put::Kept

@@ -204,6 +204,8 @@ pub struct StoredEvent {
     pub inputs: Vec<u8>,
     /// What `trigger` is in its run, a JSON object; empty in lists.
     pub body: Vec<u8>,
+    /// Whether its run may have begun before: where it was taken, false says that nothing is kept of one.
+    pub may_have_begun: bool,
 }
 
 impl StoredEvent {

@@ -11,6 +11,7 @@ use super::problem::Problem;
 use super::question::Question;
 use super::runs::has_died;
 use super::{Api, Named, answer, content};
+use crate::webhook::trigger_of;
 
 /// Shows events, the newest first, without what came with them.
 pub(super) async fn list(State(api): State<Api>, mut question: Question) -> Result<Response, Problem> {
@@ -29,9 +30,9 @@ pub(super) async fn show(State(api): State<Api>, Named(id): Named) -> Result<Res
     let event = api.server.events.find_event(&id).await.map_err(|error| api.state_failed(&error))?;
     let event = event.ok_or_else(unknown)?;
     let flow = api.server.flows.find(&event.flow);
-    let json = |bytes: &[u8]| std::str::from_utf8(bytes).ok().and_then(|text| Value::from_json(text).ok());
-    let inputs = flow.as_deref().and_then(|flow| Some(content::without_secrets(&json(&event.inputs)?, flow)));
-    let trigger = flow.as_deref().and_then(|flow| Some(content::trigger(&json(&event.body)?, flow)));
+    let inputs = std::str::from_utf8(&event.inputs).ok().and_then(|text| Value::from_json(text).ok());
+    let inputs = flow.as_deref().and_then(|flow| Some(content::without_secrets(&inputs?, flow)));
+    let trigger = flow.as_deref().and_then(|flow| Some(content::trigger(&trigger_of(&event.body)?, flow)));
     let mut shown = members(&api, &event);
     shown.insert("inputs", inputs.unwrap_or_default());
     shown.insert("trigger_value", trigger.unwrap_or_default());

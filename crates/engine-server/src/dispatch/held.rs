@@ -11,19 +11,25 @@ pub(super) struct Held(Mutex<BTreeMap<String, Run>>);
 
 struct Run {
     stop: Stop,
+    /// What tells it from another attempt at the same event.
+    number: u64,
     is_lost: bool,
 }
 
 impl Held {
-    /// Takes note of an event; returns what stops its run.
-    pub(super) fn add(&self, id: &str) -> Stop {
+    /// Takes note of an event, of the attempt of this number; returns what stops its run.
+    pub(super) fn add(&self, id: &str, number: u64) -> Stop {
         let stop = Stop::new();
-        self.runs().insert(id.to_owned(), Run { stop: stop.clone(), is_lost: false });
+        self.runs().insert(id.to_owned(), Run { stop: stop.clone(), number, is_lost: false });
         stop
     }
 
-    pub(super) fn remove(&self, id: &str) {
-        self.runs().remove(id);
+    /// Lets go of an event, where it was not taken anew meanwhile.
+    pub(super) fn remove(&self, id: &str, number: u64) {
+        let mut runs = self.runs();
+        if runs.get(id).is_some_and(|run| run.number == number) {
+            runs.remove(id);
+        }
     }
 
     pub(super) fn ids(&self) -> Vec<String> {

@@ -14,7 +14,7 @@ use std::time::Duration;
 use engine_runtime::{Lease, Outcome, StateError, StoredEvent, Wanted};
 use tokio::task::{Id, JoinError, JoinSet};
 
-use self::attempt::Attempt;
+use self::attempt::{Attempt, Ended};
 pub use self::endings::{Endings, Finished, Watch};
 use self::held::Held;
 use crate::flows::FlowSet;
@@ -35,7 +35,9 @@ pub(crate) async fn dispatch(server: Arc<Server>) {
         held,
         busy: HashMap::new(),
         runs: JoinSet::new(),
+        settling: JoinSet::new(),
         names: HashMap::new(),
+        attempts: 0,
         flows: Arc::default(),
         known: None,
         after: String::new(),
@@ -53,9 +55,13 @@ struct Dispatcher {
     held: Arc<Held>,
     /// How many runs of flows are under way.
     busy: HashMap<String, u32>,
-    runs: JoinSet<()>,
-    /// The events and the flows of the tasks.
-    names: HashMap<Id, (String, String)>,
+    runs: JoinSet<Option<Ended>>,
+    /// What came of runs is being said. It takes no room of others; whoever is said to holds the event until then.
+    settling: JoinSet<(String, u64)>,
+    /// The events, the numbers and the flows of the tasks.
+    names: HashMap<Id, (String, u64, String)>,
+    /// How many attempts there were.
+    attempts: u64,
     /// The names of the flows that are served, as of `known`.
     flows: Arc<HashSet<String>>,
     known: Option<Arc<FlowSet>>,
@@ -73,6 +79,7 @@ impl Dispatcher {
             self.tell(filled);
             tokio::select! {
                 Some(ended) = self.runs.join_next_with_id() => self.ended(ended).await,
+                Some(settled) = self.settling.join_next() => self.settled(settled),
                 () = server.arrived.notified() => {}
                 () = server.clock.sleep(LOOK) => {}
                 () = server.stop.stopped() => {}
@@ -81,10 +88,16 @@ impl Dispatcher {
             while let Some(ended) = self.runs.try_join_next_with_id() {
                 self.ended(ended).await;
             }
+            while let Some(settled) = self.settling.try_join_next() {
+                self.settled(settled);
+            }
         }
         self.held.stop_all();
         while let Some(ended) = self.runs.join_next_with_id().await {
             self.ended(ended).await;
+        }
+        while let Some(settled) = self.settling.join_next().await {
+            self.settled(settled);
         }
     }
 
@@ -125,13 +138,16 @@ impl Dispatcher {
             return;
         };
         *self.busy.entry(event.flow.clone()).or_default() += 1;
-        let name = (event.id.clone(), event.flow.clone());
-        let stop = self.held.add(&event.id);
+        self.attempts += 1;
+        let number = self.attempts;
+        let name = (event.id.clone(), number, event.flow.clone());
+        let stop = self.held.add(&event.id, number);
         let attempt = Attempt {
             server: Arc::clone(&self.server),
             held: Arc::clone(&self.held),
             flow: Arc::clone(flow),
             event,
+            number,
             stop,
         };
         let task = self.runs.spawn(attempt.run());
@@ -139,24 +155,35 @@ impl Dispatcher {
     }
 
     /// Makes room after a run, however it ended.
-    async fn ended(&mut self, ended: Result<(Id, ()), JoinError>) {
-        let (task, error) = match ended {
-            Ok((task, ())) => (task, None),
-            Err(error) => (error.id(), Some(error)),
+    async fn ended(&mut self, ended: Result<(Id, Option<Ended>), JoinError>) {
+        let (task, ended, error) = match ended {
+            Ok((task, ended)) => (task, ended, None),
+            Err(error) => (error.id(), None, Some(error)),
         };
-        let Some((event, flow)) = self.names.remove(&task) else { return };
+        let Some((event, number, flow)) = self.names.remove(&task) else { return };
         if let Some(busy) = self.busy.get_mut(&flow) {
             *busy = busy.saturating_sub(1);
             if *busy == 0 {
                 self.busy.remove(&flow);
             }
         }
-        self.held.remove(&event);
+        if let Some(ended) = ended {
+            self.settling.spawn(ended.settle());
+            return;
+        }
+        self.held.remove(&event, number);
         if let Some(error) = error {
             // What made it break off would do so again at once.
             let error = format!("the run broke off: {error}");
             self.server.log.notice(Notice::Trouble { message: &format!("flow `{flow}`, run {event}: {error}") });
             _ = self.server.events.settle_event(&event, self.lease(), Outcome::Dead { error }).await;
+        }
+    }
+
+    /// Lets go of an event.
+    fn settled(&self, settled: Result<(String, u64), JoinError>) {
+        if let Ok((event, number)) = settled {
+            self.held.remove(&event, number);
         }
     }
 

@@ -25,6 +25,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
 
+pub use self::event::trigger_of;
 pub use self::hook::{Hook, Webhook};
 pub use self::intake::Intake;
 pub use self::table::problems;

@@ -7,20 +7,25 @@ use std::time::Duration;
 
 use engine_runtime::{Entry, StateError};
 use jiff::Timestamp;
-use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 
+use super::batch::Batch;
 use super::schema::{self, Unfit};
 use crate::patience;
 
 /// How long to wait for another process that writes.
 const BUSY: Duration = Duration::from_secs(10);
 
+/// How many statements are kept prepared: all that there are.
+const STATEMENTS: usize = 128;
+
 /// The name of the fact that tells with which key the tokens are encrypted.
 const MARK: &str = "key";
 
 /// An open database.
 pub(super) struct Database {
-    connection: Connection,
+    pub(super) connection: Connection,
+    pub(super) batch: Batch,
     path: PathBuf,
 }
 
@@ -33,7 +38,7 @@ impl Database {
         })?;
         let mut connection = Connection::open(path).map_err(|error| failed(path, &error))?;
         match patience::set_up(&mut connection, BUSY, |connection| prepare(connection, path)) {
-            Ok(()) => Ok(Self { connection, path: path.to_path_buf() }),
+            Ok(()) => Ok(Self { connection, batch: Batch::new(), path: path.to_path_buf() }),
             Err(Unfit::Sqlite(error)) => Err(failed(path, &error)),
             Err(Unfit::Other(error)) => Err(error),
         }
@@ -49,38 +54,37 @@ impl Database {
 
     /// Keeps something; `mark` tells with which key it is encrypted, if it is.
     pub(super) fn save(&mut self, kind: &str, entry: &Entry, mark: Option<&str>) -> Result<(), StateError> {
-        let path = &self.path;
-        let failed = |error: rusqlite::Error| failed(path, &error);
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
-        if let Some(mark) = mark {
-            keep_mark(&transaction, mark).map_err(failed)?;
-        }
-        keep(&transaction, kind, &entry.key, &entry.label, &entry.value, entry.saved_at).map_err(failed)?;
-        transaction.commit().map_err(failed)
+        let saved = self.write(true, |connection| {
+            if let Some(mark) = mark {
+                keep_mark(connection, mark)?;
+            }
+            keep(connection, kind, &entry.key, &entry.label, &entry.value, entry.saved_at)
+        });
+        saved.map_err(|error| failed(&self.path, &error))
     }
 
     /// Keeps something no longer.
     pub(super) fn remove(&mut self, kind: &str, key: &str) -> Result<bool, StateError> {
-        let removed = self.connection.execute("DELETE FROM kept WHERE kind = ?1 AND key = ?2", [kind, key]);
+        let removed = self.write(true, |connection| {
+            connection.execute("DELETE FROM kept WHERE kind = ?1 AND key = ?2", [kind, key])
+        });
         removed.map(|count| count > 0).map_err(|error| failed(&self.path, &error))
     }
 
     /// Forgets all of a kind; where the key that it was encrypted with is lost, also all else that was encrypted with it.
     pub(super) fn forget(&mut self, kind: &str, sealed: &[&str], is_lost: bool) -> Result<usize, StateError> {
-        let mut forget = || {
-            let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let removed = transaction.execute("DELETE FROM kept WHERE kind = ?1", [kind])?;
+        let forgotten = self.write(true, |connection| {
+            let removed = connection.execute("DELETE FROM kept WHERE kind = ?1", [kind])?;
             if is_lost {
                 for kind in sealed {
-                    transaction.execute("DELETE FROM kept WHERE kind = ?1", [kind])?;
+                    connection.execute("DELETE FROM kept WHERE kind = ?1", [kind])?;
                 }
-                transaction.execute_batch("DELETE FROM runs; DELETE FROM events; DELETE FROM event_keys")?;
-                transaction.execute("DELETE FROM facts WHERE name = ?1", [MARK])?;
+                connection.execute_batch("DELETE FROM runs; DELETE FROM events; DELETE FROM event_keys")?;
+                connection.execute("DELETE FROM facts WHERE name = ?1", [MARK])?;
             }
-            transaction.commit()?;
             Ok(removed)
-        };
-        forget().map_err(|error| failed(&self.path, &error))
+        });
+        forgotten.map_err(|error| failed(&self.path, &error))
     }
 
     /// Lists what is kept of a kind, by label.
@@ -107,8 +111,8 @@ impl Database {
     /// Returns the mark of the key with which the tokens are encrypted, if there ever was one.
     pub(super) fn mark(&mut self) -> Result<Option<String>, StateError> {
         self.connection
-            .query_row("SELECT value FROM facts WHERE name = ?1", [MARK], |row| row.get(0))
-            .optional()
+            .prepare_cached("SELECT value FROM facts WHERE name = ?1")
+            .and_then(|mut statement| statement.query_row([MARK], |row| row.get(0)).optional())
             .map_err(|error| failed(&self.path, &error))
     }
 
@@ -120,22 +124,23 @@ impl Database {
         now: Timestamp,
         until: Timestamp,
     ) -> Result<bool, StateError> {
-        self.connection
-            .prepare_cached(
-                "INSERT INTO locks (name, owner, until) VALUES (?1, ?2, ?4)
-                 ON CONFLICT DO UPDATE SET owner = excluded.owner, until = excluded.until
-                 WHERE owner = excluded.owner OR until <= ?3",
-            )
-            .and_then(|mut statement| {
-                statement.execute(params![name, owner, now.as_microsecond(), until.as_microsecond()])
-            })
-            .map(|count| count > 0)
-            .map_err(|error| failed(&self.path, &error))
+        let locked = self.write(true, |connection| {
+            connection
+                .prepare_cached(
+                    "INSERT INTO locks (name, owner, until) VALUES (?1, ?2, ?4)
+                     ON CONFLICT DO UPDATE SET owner = excluded.owner, until = excluded.until
+                     WHERE owner = excluded.owner OR until <= ?3",
+                )?
+                .execute(params![name, owner, now.as_microsecond(), until.as_microsecond()])
+        });
+        locked.map(|count| count > 0).map_err(|error| failed(&self.path, &error))
     }
 
     /// Gives a lock back.
     pub(super) fn unlock(&mut self, name: &str, owner: &str) -> Result<(), StateError> {
-        let removed = self.connection.execute("DELETE FROM locks WHERE name = ?1 AND owner = ?2", [name, owner]);
+        let removed = self.write(true, |connection| {
+            connection.execute("DELETE FROM locks WHERE name = ?1 AND owner = ?2", [name, owner])
+        });
         removed.map(|_| ()).map_err(|error| failed(&self.path, &error))
     }
 
@@ -159,7 +164,8 @@ impl Database {
 /// Takes note of the key that is used, if none was used before.
 pub(super) fn keep_mark(connection: &Connection, mark: &str) -> rusqlite::Result<()> {
     connection
-        .execute("INSERT INTO facts (name, value) VALUES (?1, ?2) ON CONFLICT DO NOTHING", [MARK, mark])
+        .prepare_cached("INSERT INTO facts (name, value) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
+        .execute([MARK, mark])
         .map(|_| ())
 }
 
@@ -190,6 +196,7 @@ fn prepare(connection: &mut Connection, path: &Path) -> Result<(), Unfit> {
         let _: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
     }
     connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
     // What belongs to a run goes with it.
     connection.pragma_update(None, "foreign_keys", true)?;
     schema::migrate(connection, &path.display().to_string())

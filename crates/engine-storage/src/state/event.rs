@@ -134,6 +134,7 @@ impl Columns {
             holder: self.holder,
             inputs: Vec::new(),
             body: Vec::new(),
+            may_have_begun: true,
         })
     }
 }

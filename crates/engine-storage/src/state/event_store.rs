@@ -37,11 +37,10 @@ impl EventStore for SqliteState {
                         }
                         database.put_events(batch.iter().flat_map(|pending| &pending.events), &mark)
                     })();
-                    tell(batch, put);
-                    Ok(())
+                    (batch, put)
                 };
                 // It is done whether or not somebody waits for this.
-                drop(self.begin(flush)?);
+                self.begin(|worker| worker.begin(flush, |(batch, put), committed| tell(batch, committed.and(put))))?;
             }
             answer.await.unwrap_or_else(|_| Err(StateError::new("the thread of the state broke off")))
         })

@@ -2,7 +2,7 @@
 //!
 //! An event that is held is due again when its lease is over: so who takes events needs one index, in the order in which they are due.
 
-use engine_runtime::{EventCount, EventFilter, EventKind, Lease, Outcome, Put, Standing, StateError, Wanted};
+use engine_runtime::{EventCount, EventFilter, EventKind, Lease, Outcome, Put, Standing, StateError, StoredEvent, Wanted};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row as SqlRow, params};
 
@@ -42,10 +42,10 @@ impl Database {
             for number in chosen(connection, wanted)? {
                 let mut take = connection.prepare_cached(&format!(
                     "UPDATE events SET status = 'running', holder = ?2, due_at = ?3 WHERE seq = ?1
-                     RETURNING {COLUMNS}, content"
+                     RETURNING {COLUMNS}, content, EXISTS (SELECT 1 FROM runs WHERE runs.id = events.id)"
                 ))?;
                 let until = wanted.lease.until().as_microsecond();
-                taken.push(take.query_row(params![number, wanted.lease.holder, until], whole)?);
+                taken.push(take.query_row(params![number, wanted.lease.holder, until], taken_row)?);
             }
             Ok(taken)
         });
@@ -303,6 +303,12 @@ fn settle(connection: &Connection, id: &str, lease: &Lease, outcome: &Outcome) -
 fn whole(row: &SqlRow<'_>) -> rusqlite::Result<Result<Row, String>> {
     let content = row.get(12)?;
     Ok(columns(row)?.map(|read| Row { content, ..read }))
+}
+
+/// Reads an event that was taken.
+fn taken_row(row: &SqlRow<'_>) -> rusqlite::Result<Result<Row, String>> {
+    let may_have_begun = row.get(13)?;
+    Ok(whole(row)?.map(|read| Row { event: StoredEvent { may_have_begun, ..read.event }, ..read }))
 }
 
 fn columns(row: &SqlRow<'_>) -> rusqlite::Result<Result<Row, String>> {

@@ -2,6 +2,7 @@
 //!
 //! Knows neither what the values mean nor where the key comes from.
 
+mod batch;
 mod cipher;
 mod database;
 mod event;
@@ -118,21 +119,18 @@ impl SqliteState {
         &self,
         job: impl FnOnce(&mut Files) -> Result<T, StateError> + Send + 'static,
     ) -> Result<T, StateError> {
-        let answer = self.begin(job)?;
+        let answer: oneshot::Receiver<_> = self.begin(|worker| worker.ask(job))?;
         answer.await.unwrap_or_else(|_| Err(StateError::new("the thread of the state broke off")))
     }
 
     /// Begins to do something on the thread that has the file.
-    fn begin<T: Send + 'static>(
-        &self,
-        job: impl FnOnce(&mut Files) -> Result<T, StateError> + Send + 'static,
-    ) -> Result<oneshot::Receiver<Result<T, StateError>>, StateError> {
+    fn begin<T>(&self, begin: impl FnOnce(&Worker) -> T) -> Result<T, StateError> {
         let mut worker = self.worker.lock().unwrap_or_else(PoisonError::into_inner);
         let worker = match &mut *worker {
             Some(worker) => worker,
             none => none.insert(Worker::start(self.path.clone())?),
         };
-        Ok(worker.ask(job))
+        Ok(begin(worker))
     }
 
     /// Makes what requires that the tokens that are there were encrypted with this key.

@@ -1,4 +1,6 @@
 //! A thread that has the database for itself: a database waits for disks and other processes, which the async runtime must not.
+//!
+//! What is asked for while it waits for the disk is done next, all of it in one transaction: so the disk is waited for once, however many ask.
 
 use std::path::PathBuf;
 use std::sync::mpsc;
@@ -9,8 +11,14 @@ use tokio::sync::oneshot;
 
 use super::database::Database;
 
+/// How much is done in one transaction at most.
+const MOST: usize = 256;
+
 /// Something to do with the database.
-type Job = Box<dyn FnOnce(&mut Files) + Send>;
+type Job = Box<dyn FnOnce(&mut Files) -> Tell + Send>;
+
+/// Tells who waits, once what was done is committed, or why it could not be.
+type Tell = Box<dyn FnOnce(Result<(), StateError>)>;
 
 /// The thread. It ends when this is dropped, after all that was asked of it.
 pub(super) struct Worker {
@@ -41,6 +49,14 @@ impl Files {
             none => Ok(none.insert(Database::open(&self.path)?)),
         }
     }
+
+    fn has_room(&self) -> bool {
+        self.open.as_ref().is_none_or(Database::has_room)
+    }
+
+    fn commit(&mut self) -> Result<(), StateError> {
+        self.open.as_mut().map_or(Ok(()), Database::commit)
+    }
 }
 
 impl Worker {
@@ -51,8 +67,16 @@ impl Worker {
         let thread = std::thread::Builder::new()
             .name("state".to_owned())
             .spawn(move || {
-                for job in queue {
-                    job(&mut files);
+                while let Ok(first) = queue.recv() {
+                    let mut told = vec![first(&mut files)];
+                    while told.len() < MOST && files.has_room() {
+                        let Ok(job) = queue.try_recv() else { break };
+                        told.push(job(&mut files));
+                    }
+                    let committed = files.commit();
+                    for tell in told {
+                        tell(committed.clone());
+                    }
                 }
             })
             .map_err(|error| StateError::new(format!("no thread can be started for the state: {error}")))?;
@@ -65,12 +89,24 @@ impl Worker {
         job: impl FnOnce(&mut Files) -> Result<T, StateError> + Send + 'static,
     ) -> oneshot::Receiver<Result<T, StateError>> {
         let (sender, receiver) = oneshot::channel();
-        let job: Job = Box::new(move |files| _ = sender.send(job(files)));
+        self.begin(job, move |done, committed| _ = sender.send(committed.and(done)));
+        receiver
+    }
+
+    /// Begins to do something with the database, and says to whom it is told what came of it and of the commit.
+    pub(super) fn begin<T: 'static>(
+        &self,
+        job: impl FnOnce(&mut Files) -> T + Send + 'static,
+        told: impl FnOnce(T, Result<(), StateError>) + Send + 'static,
+    ) {
+        let job: Job = Box::new(move |files| {
+            let done = job(files);
+            Box::new(move |committed| told(done, committed))
+        });
         if let Some(jobs) = &self.jobs {
             // Where the thread has ended, the job is dropped, and with it the sender: the receiver tells.
             _ = jobs.send(job);
         }
-        receiver
     }
 }
 

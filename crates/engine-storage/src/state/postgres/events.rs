@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use engine_runtime::{EventCount, EventFilter, EventKind, Lease, Outcome, Put, Standing, Wanted};
+use engine_runtime::{EventCount, EventFilter, EventKind, Lease, Outcome, Put, Standing, StoredEvent, Wanted};
 use jiff::{SignedDuration, Timestamp};
 use tokio_postgres::Row as SqlRow;
 
@@ -173,10 +173,11 @@ impl Database {
                      UPDATE events SET status = 'running', holder = $5, due_at = clock.now + $6
                      FROM chosen, clock WHERE events.seq = chosen.seq
                      RETURNING rank, chosen.due_at AS was_due, chosen.seq, id, flow, came_by, kind, received_at, events.due_at,
-                         status, failures, error, holder, ended_at, part IS NOT NULL AS in_part, content
+                         status, failures, error, holder, ended_at, part IS NOT NULL AS in_part, content,
+                         EXISTS (SELECT 1 FROM runs WHERE runs.id = events.id) AS begun
                  )
                  SELECT id, flow, came_by, kind, received_at, due_at, status, failures, error, holder, ended_at, in_part,
-                     content
+                     content, begun
                  FROM taken ORDER BY rank, was_due, seq",
                 &[
                     &flows,
@@ -188,7 +189,11 @@ impl Database {
                 ],
             )
             .await?;
-        rows.iter().map(whole).collect()
+        let taken = |row| {
+            let (row, may_have_begun): (Row, bool) = (whole(row)?, row.try_get(13)?);
+            Ok(Row { event: StoredEvent { may_have_begun, ..row.event }, ..row })
+        };
+        rows.iter().map(taken).collect()
     }
 
     /// Returns some flows that have events which are due, by their names: from flow to flow, however many events each of them has.

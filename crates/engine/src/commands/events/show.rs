@@ -15,7 +15,9 @@ use crate::terminal::print;
 /// Shows an event with all that came with it.
 pub(super) async fn execute(events: &dyn EventStore, arguments: &EventsShow) -> Result<Status, Failure> {
     let event = find(events, &arguments.id).await?;
-    let [inputs, trigger] = [&event.inputs, &event.body].map(|json| serde_json::from_slice(json).unwrap_or_default());
+    let trigger = engine_server::webhook::trigger_of(&event.body).map(|trigger| trigger.to_json().into_bytes());
+    let [inputs, trigger] =
+        [&event.inputs, &trigger.unwrap_or_default()].map(|json| serde_json::from_slice(json).unwrap_or_default());
     print(match arguments.format {
         ResultFormat::Json => {
             let mut whole = members(&event);
