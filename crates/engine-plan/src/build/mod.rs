@@ -49,7 +49,7 @@ pub(crate) fn build(
     flows: &HashMap<Span, Arc<Plan>>,
     path: &Path,
 ) -> Option<Plan> {
-    let Checked { findings: _, step_uses, schemas, flows: _ } = checked;
+    let Checked { findings: _, step_uses, schemas, flows: _, scopes: _ } = checked;
     let sinks = spec.sinks.iter().map(|(name, sink)| Arc::new(Sink::new(&name.value, name.span, sink.clone())));
     let mappings = spec.mappings.iter().map(|(name, mapping)| (&*name.value, Arc::new(mapping.clone())));
     let mut uses: HashMap<Arc<str>, Vec<StepUse>> = HashMap::new();
