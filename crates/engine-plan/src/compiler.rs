@@ -15,7 +15,7 @@ use crate::files::Files;
 use crate::flow;
 use crate::load::{Loader, beside, normal, unreadable};
 use crate::plan::{Plan, Trial};
-use crate::{trials, unsupported};
+use crate::{taken_over, trials, unsupported};
 
 /// What is known while specs are compiled.
 pub(crate) struct Compiler<'f> {
@@ -95,6 +95,7 @@ impl<'f> Compiler<'f> {
 
     /// Checks a tree, and makes a plan of it if nothing is wrong.
     fn plan(&mut self, path: &Path, root: &Node, is_partial: bool, findings: &mut Findings) -> Option<Plan> {
+        let root = &taken_over::webhooks(root);
         let mut shape = Findings::new();
         let spec = engine_spec::read::<Spec>(root, &mut shape);
         if let Some(version) = shape.iter().find(|finding| finding.code == "unsupported-version") {

@@ -15,6 +15,7 @@ mod merged;
 mod place;
 mod plan;
 mod rules;
+mod taken_over;
 mod trials;
 mod unsupported;
 

@@ -9,7 +9,7 @@ use engine_source::Map;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::Endpoint;
+use crate::{ApiWebhook, Endpoint};
 
 /// An API: what holds for all its endpoints, and the endpoints.
 ///
@@ -76,4 +76,8 @@ pub struct Api {
     #[serde(default, deserialize_with = "engine_request::nullable")]
     #[schemars(with = "Option<Named<Endpoint>>")]
     pub endpoints: Named<Endpoint>,
+    /// How it sends events, by name: a webhook trigger takes one over by `from: API.NAME`.
+    #[serde(default, deserialize_with = "engine_request::nullable")]
+    #[schemars(with = "Option<Named<ApiWebhook>>")]
+    pub webhooks: Named<ApiWebhook>,
 }

@@ -4,6 +4,7 @@
 //! Knows nothing about running it.
 
 mod api;
+mod api_webhook;
 mod endpoint;
 mod endpoint_ref;
 mod example;
@@ -26,6 +27,7 @@ pub mod verify;
 pub use engine_request::{Name, Named, OneOrMany, Removable, Text, read};
 
 pub use api::Api;
+pub use api_webhook::ApiWebhook;
 pub use endpoint::Endpoint;
 pub use endpoint_ref::{EndpointPattern, EndpointRef};
 pub use example::Example;

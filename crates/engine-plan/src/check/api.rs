@@ -65,6 +65,7 @@ impl<'a> Checker<'a> {
             max_redirects,
             allow_hosts,
             endpoints: _,
+            webhooks,
         } = entry.model;
         let names = Names::of(GIVEN).keeping(&entry.kept);
         self.base_url(base_url.as_ref(), &names);
@@ -117,6 +118,9 @@ impl<'a> Checker<'a> {
             advice,
             &names,
         );
+        for (_, webhook) in webhooks.iter() {
+            self.api_webhook(webhook);
+        }
         let mut said = false;
         for endpoint in &entry.endpoints {
             self.api_endpoint(endpoint, entry, &names, &mut said);

@@ -61,7 +61,7 @@ impl<'a> Checker<'a> {
         found
     }
 
-    fn no_api(&mut self, api: &str, label: Span) {
+    pub(super) fn no_api(&mut self, api: &str, label: Span) {
         if self.declares("apis", api) {
             return;
         }

@@ -1,9 +1,9 @@
 //! Checks of triggers, and of how events are verified.
 
 use croner::parser::{CronParser, Seconds, Year};
-use engine_expr::{EvalError, NameUse, Setting, Template};
+use engine_expr::{Condition, EvalError, NameUse, Setting, Template};
 use engine_request::{Name, OneOrMany, Period, Place, Target};
-use engine_source::{Finding, similar};
+use engine_source::{Finding, similar, suggest};
 use engine_spec::trigger::{
     Dedupe, DedupeBy, EventPlace, ManualTrigger, Respond, RespondWait, ScheduleTrigger, Trigger, WebhookTrigger,
 };
@@ -11,13 +11,28 @@ use engine_spec::verify::{
     BasicVerify, BearerVerify, GitHubVerify, HmacVerify, JwtVerify, ShopifyVerify, SignatureFormat, SignatureVerify,
     SlackVerify, StandardWebhooksVerify, StripeVerify,
 };
-use engine_spec::{Text, Verify};
+use engine_spec::{ApiWebhook, Text, Verify};
 
 use super::Checker;
 use super::names::{GIVEN, Names, STEPS, TRIGGER, TS};
+use crate::catalog::ApiEntry;
 
 /// What the fields of a schedule are, the optional seconds first.
 const FIELDS: [&str; 6] = ["second", "minute", "hour", "day of the month", "month", "day of the week"];
+
+/// What is said of events, by a trigger or by the API that sends them.
+struct Taking<'a> {
+    verify: Option<&'a Verify>,
+    filter: Option<&'a Condition>,
+    dedupe: Option<&'a Dedupe>,
+    places: [Option<&'a EventPlace>; 2],
+    respond: Option<&'a Respond>,
+}
+
+/// Lists the webhooks of an API as triggers name them.
+fn webhooks(api: &ApiEntry<'_>) -> impl Iterator<Item = String> {
+    api.model.webhooks.keys().map(|name| format!("{}.{name}", api.name))
+}
 
 impl<'a> Checker<'a> {
     pub(super) fn triggers(&mut self) {
@@ -43,27 +58,113 @@ impl<'a> Checker<'a> {
     }
 
     fn webhook(&mut self, webhook: &'a WebhookTrigger, names: &Names<'a>) {
-        let WebhookTrigger { path, method: _, verify, filter, dedupe, partition, respond, challenge, max_body, rate } =
-            webhook;
+        let WebhookTrigger {
+            path,
+            from,
+            method: _,
+            verify,
+            filter,
+            dedupe,
+            partition,
+            respond,
+            challenge,
+            max_body,
+            rate,
+        } = webhook;
         self.webhook_path(path);
+        if let Some(from) = from {
+            self.taken_over(from);
+        }
+        let taking = Taking {
+            verify: verify.as_ref(),
+            filter: filter.as_ref(),
+            dedupe: dedupe.as_ref(),
+            places: [partition.as_ref(), challenge.as_ref()],
+            respond: respond.as_ref(),
+        };
+        self.taking(&taking, names);
+        self.setting(max_body.as_ref(), names);
+        self.setting(rate.as_ref(), names);
+    }
+
+    /// Checks how an API sends events, whether a trigger takes it over or not.
+    pub(super) fn api_webhook(&mut self, webhook: &'a ApiWebhook) {
+        let ApiWebhook {
+            description: _,
+            method: _,
+            verify,
+            filter,
+            dedupe,
+            partition,
+            respond,
+            challenge,
+            max_body,
+            rate,
+        } = webhook;
+        let names = Names::of(GIVEN).and(&[TRIGGER]).with_root();
+        let taking = Taking {
+            verify: verify.as_ref(),
+            filter: filter.as_ref(),
+            dedupe: dedupe.as_ref(),
+            places: [partition.as_ref(), challenge.as_ref()],
+            respond: respond.as_ref(),
+        };
+        self.taking(&taking, &names);
+        self.setting(max_body.as_ref(), &names);
+        self.setting(rate.as_ref(), &names);
+    }
+
+    /// Says so where there is no webhook of an API to take over.
+    fn taken_over(&mut self, from: &Text) {
+        let catalog = self.catalog;
+        let Some((api, name)) = from.split_once('.') else {
+            let known = catalog.apis().iter().flat_map(|api| webhooks(api)).collect::<Vec<_>>();
+            let help = suggest(from, known.iter().map(String::as_str));
+            self.findings.push(
+                Finding::error("undefined-webhook", format!("undefined webhook `{from}`"))
+                    .label(from.span(), "without its API")
+                    .help(help.unwrap_or_else(|| {
+                        "write `API.NAME`, and declare it: `apis: {API: {webhooks: {NAME: …}}}`".to_owned()
+                    })),
+            );
+            return;
+        };
+        let Some(entry) = catalog.api(api) else {
+            let label = self.sources.within(from.span(), 0..api.len());
+            return self.no_api(api, label);
+        };
+        if self.is_partial || entry.at.get("webhooks").has(name) {
+            return;
+        }
+        let label = self.sources.within(from.span(), api.len() + 1..from.len());
+        let known = webhooks(entry).collect::<Vec<_>>();
+        let help = suggest(from, known.iter().map(String::as_str));
+        self.findings.push(
+            Finding::error("undefined-webhook", format!("undefined webhook `{from}`"))
+                .label(label, "not a webhook")
+                .help(help.unwrap_or_else(|| format!("`{api}` has no webhooks: say here how it is verified"))),
+        );
+    }
+
+    /// Checks how events are taken.
+    fn taking(&mut self, taking: &Taking<'a>, names: &Names<'a>) {
+        let Taking { verify, filter, dedupe, places, respond } = *taking;
         if let Some(verify) = verify {
             self.verify(verify, names);
         }
-        self.condition(filter.as_ref(), names);
+        self.condition(filter, names);
         if let Some(Dedupe::By(by) | Dedupe::Long(DedupeBy { by, keep: _ })) = dedupe {
             self.event_place(by, names);
-            if let Some(verify) = verify.as_ref().filter(|verify| !verify.covers(by)) {
+            if let Some(verify) = verify.filter(|verify| !verify.covers(by)) {
                 self.unsigned(verify, by);
             }
         }
         if let Some(Dedupe::Long(DedupeBy { by: _, keep })) = dedupe {
             self.setting(keep.as_ref(), names);
         }
-        for place in [partition, challenge].into_iter().flatten() {
+        for place in places.into_iter().flatten() {
             self.event_place(place, names);
         }
-        self.setting(max_body.as_ref(), names);
-        self.setting(rate.as_ref(), names);
         if let Some(Respond { status, body, wait, timeout }) = respond {
             // Before the run is done there are no steps to tell of.
             let names = names.and_if(*wait == Some(RespondWait::Finished), STEPS);

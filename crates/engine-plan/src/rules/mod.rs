@@ -90,6 +90,7 @@ pub static RULES: &[Rule] = &[
     rule!("secret-exposed", Error, Reading, "a secret would be written down"),
     rule!("undefined-endpoint", Error, Reading, "an endpoint that is not there"),
     rule!("undefined-api", Error, Reading, "an API that is not there"),
+    rule!("undefined-webhook", Error, Reading, "a webhook of an API that is not there"),
     rule!("undefined-mapping", Error, Reading, "a mapping that is not there"),
     rule!("undefined-sink", Error, Reading, "a sink that is not there"),
     rule!("undefined-step", Error, Reading, "a step that is not there, or not yet"),

@@ -18,6 +18,8 @@ use crate::Verify;
 pub struct WebhookTrigger {
     /// The path that is called, such as `/shopify/orders`; `{name}` in it is `trigger.path.name`.
     pub path: Text,
+    /// The webhook of an API that is taken over, such as `stripe.events`: how it is verified, and all else that is not said here.
+    pub from: Option<Text>,
     /// The methods that are taken; `POST` if not given.
     pub method: Option<OneOrMany<Method>>,
     /// How the sender proves who it is.
