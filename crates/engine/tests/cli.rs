@@ -79,7 +79,7 @@ fn shows_findings_in_order_on_stderr() {
         [
             "a.yaml:7:43: error[unknown-field]: unknown field `record` in an endpoint",
             "b.yaml:7:43: error[unknown-field]: unknown field `record` in an endpoint",
-            "2 errors in 3 files"
+            "2 errors in 3 files (2 can be fixed with `--fix`)"
         ]
     );
     let human = place.engine(&["validate", "a.yaml"]);
@@ -88,7 +88,11 @@ fn shows_findings_in_order_on_stderr() {
         "{}",
         human.stderr
     );
-    assert!(human.stderr.ends_with("  help: did you mean `records`?\n\n1 error in 1 file\n"), "{}", human.stderr);
+    assert!(
+        human.stderr.ends_with("  help: did you mean `records`?\n\n1 error in 1 file (1 can be fixed with `--fix`)\n"),
+        "{}",
+        human.stderr
+    );
 }
 
 #[test]
@@ -96,7 +100,7 @@ fn reports_an_imported_file_once() {
     let importer = "version: 1\nimports: [shared.yaml]\n";
     let place = Place::with(&[("shared.yaml", &misspelt()), ("one.yaml", importer), ("two.yaml", importer)]);
     let outcome = place.engine(&["validate", ".", "--format", "concise"]);
-    assert!(outcome.stderr.ends_with("\n1 error in 3 files\n"), "{}", outcome.stderr);
+    assert!(outcome.stderr.ends_with("\n1 error in 3 files (1 can be fixed with `--fix`)\n"), "{}", outcome.stderr);
 }
 
 #[test]
