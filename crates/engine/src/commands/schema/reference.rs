@@ -18,6 +18,9 @@ a [value](language.md#values), a [condition](language.md#conditions), a [place](
 Every number, boolean, duration, size, rate and status also takes a template. A key that is not marked as required may be left out, or null.
 ";
 
+/// So many places where something is used are named.
+const USERS: usize = 8;
+
 /// Returns the page.
 pub(super) fn page(schema: &Value) -> String {
     let mut page = BEGINNING.to_owned();
@@ -26,6 +29,11 @@ pub(super) fn page(schema: &Value) -> String {
     for (name, definition) in definitions(schema).filter(|(name, _)| !is_plain(name)) {
         section(&mut page, name, definition, users.get(name).map_or(&[], Vec::as_slice));
     }
+    while page.contains("\n\n\n") {
+        page = page.replace("\n\n\n", "\n\n");
+    }
+    page.truncate(page.trim_end().len());
+    page.push('\n');
     page
 }
 
@@ -34,8 +42,12 @@ fn section(page: &mut String, name: &str, definition: &Value, users: &[&str]) {
     push(page, format_args!("\n## {name}\n\n"));
     paragraphs(page, definition);
     if !users.is_empty() {
-        let links: Vec<String> = users.iter().map(|user| format!("[{user}](#{})", user.to_lowercase())).collect();
-        push(page, format_args!("In {}.\n\n", links.join(", ")));
+        let links = users.iter().take(USERS).map(|user| format!("[{user}](#{})", user.to_lowercase()));
+        let more = match users.len().saturating_sub(USERS) {
+            0 => String::new(),
+            more => format!(" and {more} others"),
+        };
+        push(page, format_args!("In {}{more}.\n\n", links.collect::<Vec<_>>().join(", ")));
     }
     let forms = forms(definition);
     let values: Option<Vec<(String, &Value)>> = forms.iter().map(|form| Some((constant(form)?, form))).collect();
@@ -125,7 +137,7 @@ fn users(schema: &Value) -> BTreeMap<&str, Vec<&str>> {
         references(part, &mut named);
         for name in named {
             let all = users.entry(name).or_default();
-            if name != user && !all.contains(&user) {
+            if name != user && !is_plain(user) && !all.contains(&user) {
                 all.push(user);
             }
         }
@@ -173,7 +185,7 @@ mod tests {
         assert_eq!(
             sections,
             "\nA spec.\n\n| key | takes | |\n|---|---|---|\n| `auth` **required** | [Auth](#auth) | How. |\n\
-             \n## Auth\n\nA proof.\n\nIn [Spec](#spec).\n\n\n### Auth: `type: none`\n\nNo proof.\n\n\
+             \n## Auth\n\nA proof.\n\nIn [Spec](#spec).\n\n### Auth: `type: none`\n\nNo proof.\n\
              \n### Auth: `type: basic`\n\n| key | takes | |\n|---|---|---|\n| `in` | [Home](#home) |  |\n\
              \n## Home\n\nIn [Auth](#auth).\n\n| value | means |\n|---|---|\n| `a|b` | Here\\|there. |\n"
         );

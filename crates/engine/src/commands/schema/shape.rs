@@ -95,7 +95,10 @@ fn gather(schema: &Value, found: &mut Vec<String>) {
 fn of_kind(kind: &str, schema: &Value) -> String {
     match kind {
         "array" => match schema.get("items") {
-            Some(items) => format!("list of {}", words(items)),
+            Some(items) => match words(items) {
+                several if several.contains(" or ") => format!("list of ({several})"),
+                one => format!("list of {one}"),
+            },
             None => "list".to_owned(),
         },
         "object" => match schema.get("additionalProperties") {
