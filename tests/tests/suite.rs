@@ -26,6 +26,13 @@ fn all_that_a_test_can_say_passes() {
 }
 
 #[test]
+fn a_spec_brings_the_file_with_its_tests() {
+    let (status, _, stderr) = test(&["tests/suite/orders.yaml"], &[]);
+    assert_eq!(status, Some(0), "{stderr}");
+    check("orders.out", &stderr);
+}
+
+#[test]
 fn the_test_of_the_language_page_passes() {
     let (status, _, stderr) = test(&["tests/specs/valid/whole-integration.yaml"], &[]);
     assert_eq!(status, Some(0), "{stderr}");

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::arguments::Init;
 use crate::failure::Failure;
@@ -26,7 +26,7 @@ pub(super) fn execute(arguments: &Init) -> Result<Status, Failure> {
     let files = FILES.iter().copied().chain([("schemas/spec.json", schema.as_str())]);
     let mut made = 0;
     for (name, text) in files {
-        let path = folder.join(name);
+        let path = if folder == Path::new(".") { PathBuf::from(name) } else { folder.join(name) };
         match write_new(&path, text) {
             Ok(()) => {
                 tell(format!("made  {}\n", path.display()));

@@ -6,7 +6,7 @@ mod junit;
 mod results;
 mod shown;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
@@ -44,7 +44,10 @@ pub(super) fn execute(arguments: &Test, terminal: &Terminal) -> Result<Status, F
 }
 
 fn once(arguments: &Test, terminal: &Terminal) -> Result<Results, Failure> {
-    let files = spec_files::find(&arguments.paths)?;
+    let mut files = spec_files::find(&arguments.paths)?;
+    files.extend(files.iter().filter_map(|file| tests_beside(file)).filter(|file| file.is_file()).collect::<Vec<_>>());
+    files.sort();
+    files.dedup();
     let results = run(arguments, files)?;
     if let Some(filter) = &arguments.filter
         && results.cases().next().is_none()
@@ -68,6 +71,12 @@ fn once(arguments: &Test, terminal: &Terminal) -> Result<Results, Failure> {
         TestFormat::Json => print(shown::json(&results))?,
     }
     Ok(results)
+}
+
+/// Returns the file that has the tests of a spec, if it is where it is looked for: `orders.test.yaml` beside `orders.yaml`.
+fn tests_beside(spec: &Path) -> Option<PathBuf> {
+    let stem = spec.file_stem()?.to_str().filter(|stem| !stem.ends_with(".test"))?;
+    Some(spec.with_file_name(format!("{stem}.test.yaml")))
 }
 
 fn run(arguments: &Test, files: Vec<PathBuf>) -> Result<Results, Failure> {
@@ -104,6 +113,10 @@ fn run(arguments: &Test, files: Vec<PathBuf>) -> Result<Results, Failure> {
         outcome.findings.extend(disturbed.iter().filter_map(|disturbed| disturbed.finding.clone()));
         Some((*suite, outcome, disturbed, begun.elapsed()))
     })?;
+    let tested: Vec<PathBuf> = suites.iter().filter(|suite| suite.is_tested).map(|suite| suite.path.clone()).collect();
+    for suite in &mut suites {
+        suite.is_tested |= tests_beside(&suite.path).is_some_and(|file| tested.contains(&file));
+    }
     let mut troubles = arguments.chaos.then(Disturbed::default);
     for (index, outcome, disturbed, took) in cases.into_iter().flatten() {
         if let (Some(all), Some(one)) = (&mut troubles, disturbed) {
