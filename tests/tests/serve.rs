@@ -3,14 +3,15 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use engine_tests::{Engine, post};
+use engine_tests::{Engine, get, post};
 use rusqlite::Connection;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -183,6 +184,14 @@ fn the_log_is_json_where_that_is_asked_for() {
     let named =
         |name: &str| lines.iter().find(|line| line["event"] == name).unwrap_or_else(|| panic!("{name}: {said:#?}"));
     let (begun, done, step) = (named("run_started"), named("run_finished"), named("step_finished"));
+    // Whatever belongs to a run says to which, and whatever belongs to a step to which of it.
+    for line in &lines {
+        let event = line["event"].as_str().unwrap();
+        if event.starts_with("run_") || event.starts_with("step_") {
+            assert!(line["flow"] == "orders" && line["run"].is_string(), "{line}");
+        }
+        assert!(!event.starts_with("step_") || line["step"].is_string(), "{line}");
+    }
     assert_eq!((&begun["flow"], &begun["trigger"]), (&Value::from("orders"), &Value::from("schedule")));
     assert_eq!((&done["run"], &done["status"]), (&begun["run"], &Value::from("ok")));
     assert_eq!(step["run"], begun["run"]);
@@ -299,6 +308,8 @@ fn missed_runs_are_made_up_for() {
 fn a_reload_under_load_drops_no_event() {
     const SENDERS: u32 = 4;
     const EACH: u32 = 60;
+    /// How many other versions are written while events come.
+    const RELOADS: u32 = 8;
     let hook = "{type: webhook, path: /orders, dedupe: $.id, verify: {type: bearer, secret: '{{ inputs.token }}'}}";
     let spec = |version: u32| {
         flow("orders", hook, version)
@@ -308,29 +319,140 @@ fn a_reload_under_load_drops_no_event() {
     let stage = Stage::set(&[("orders.yaml", &spec(1))]);
     let serving = stage.serve(&[]);
     let url = format!("{}/orders", serving.url());
+    let reloaded = Mutex::new(0);
+    // Each sends its events, and more of them until all reloads were done: so all of them are under load.
     let send = |sender: u32| {
-        for number in 0..EACH {
-            let body = format!("{{\"id\": \"{sender}-{number:03}\"}}");
+        let mut number = 0;
+        while number < EACH || *reloaded.lock().unwrap() < RELOADS {
+            let body = format!("{{\"id\": \"{sender}-{number:05}\"}}");
             let headers = [("Authorization", "Bearer hush"), ("Content-Type", "application/json")];
             let answer = post(&url, &headers, body.as_bytes());
             assert_eq!(answer.status, 200, "{sender}-{number}");
+            number += 1;
             thread::sleep(Duration::from_millis(20));
         }
+        number
     };
-    thread::scope(|scope| {
+    let all: u32 = thread::scope(|scope| {
         let senders: Vec<_> = (0..SENDERS).map(|sender| scope.spawn(move || send(sender))).collect();
-        let mut version = 1;
-        while !senders.iter().all(thread::ScopedJoinHandle::is_finished) {
-            version += 1;
-            stage.write("orders.yaml", &spec(version));
+        for reload in 1..=RELOADS {
+            let loaded = |serving: &Serving| serving.said().iter().filter(|line| line.contains("loaded from")).count();
+            let before = loaded(&serving);
+            if reload % 4 == 0 {
+                // One that is wrong changes nothing.
+                stage.write("orders.yaml", "version: 1\nname: orders\nsteps: [{wat: 1}]\n");
+                serving.signal("HUP");
+                thread::sleep(Duration::from_millis(100));
+            }
+            stage.write("orders.yaml", &spec(reload + 1));
             serving.signal("HUP");
-            thread::sleep(Duration::from_millis(250));
+            let since = Instant::now();
+            while loaded(&serving) == before {
+                assert!(since.elapsed() < PATIENCE, "version {} is not loaded", reload + 1);
+                thread::sleep(Duration::from_millis(20));
+            }
+            *reloaded.lock().unwrap() += 1;
         }
-        assert!(version > 3);
+        senders.into_iter().map(|sender| sender.join().unwrap()).sum()
     });
-    let all = (SENDERS * EACH) as usize;
+    let all = all as usize;
     let ids = stage.wait_for("at", |ids| ids.len() >= all);
-    assert!(ids.len() == all && is_sorted_and_unique(&ids), "{ids:?}");
+    assert!(ids.len() == all && is_sorted_and_unique(&ids), "{} of {all}: {ids:?}", ids.len());
+    // Many versions have run, the last one too.
+    let versions: std::collections::BTreeSet<String> = stage.column("version").into_iter().collect();
+    assert!(versions.len() > 3 && versions.contains("1"), "{versions:?}");
+    assert_eq!(serving.end().0, Some(0));
+}
+
+#[test]
+fn a_flow_with_too_many_events_is_told_to_wait_and_others_run() {
+    let hook = |path: &str| format!("{{type: webhook, path: {path}, verify: {{type: bearer, secret: hush}}}}");
+    let slow = flow("slow", &hook("/slow"), 1).replace("steps:\n", "steps:\n  - {id: hold, wait: 1h}\n");
+    let fast = flow("fast", &hook("/fast"), 2).replace("trigger.time", "trigger.body.id");
+    let hushed = |text: String| text.replace("sinks:", "inputs: {token: {type: string, default: hush}}\nsinks:");
+    let bound = |text: String| hushed(text).replace("secret: hush", "secret: '{{ inputs.token }}'");
+    let stage = Stage::set(&[("slow.yaml", &bound(slow)), ("fast.yaml", &bound(fast))]);
+    let serving = stage.serve(&["--max-waiting-per-flow", "10", "--max-runs", "4", "--max-runs-per-flow", "2"]);
+    let send = |path: &str, body: &str| {
+        let headers = [("Authorization", "Bearer hush"), ("Content-Type", "application/json")];
+        post(&format!("{}{path}", serving.url()), &headers, body.as_bytes())
+    };
+    let since = Instant::now();
+    let refused = loop {
+        let answer = send("/slow", "{}");
+        if answer.status != 200 {
+            break answer;
+        }
+        assert!(since.elapsed() < PATIENCE, "all are taken");
+    };
+    assert_eq!((refused.status, refused.headers["retry-after"].as_str()), (503, "30"), "{}", refused.body);
+    // Its runs are all held, and none of the other flow waits for them.
+    for number in 0..20 {
+        assert_eq!(send("/fast", &format!("{{\"id\": \"{number:02}\"}}")).status, 200);
+    }
+    assert_eq!(stage.wait_for("at", |ids| ids.len() >= 20).len(), 20);
+    assert_eq!(send("/slow", "{}").status, 503);
+    // Who does not prove who it is, is told of in the log.
+    assert_eq!(post(&format!("{}/fast", serving.url()), &[], b"{}").status, 401);
+    let line = serving.hears("fast: an event is refused by webhook /fast: ");
+    assert!(!line.contains("hush"), "{line}");
+    assert_eq!(serving.end().0, Some(0));
+}
+
+#[test]
+fn who_says_nothing_is_let_go_and_there_is_room_for_others() {
+    let hook = "{type: webhook, path: /orders, verify: {type: bearer, secret: '{{ inputs.token }}'}}";
+    let spec = flow("orders", hook, 1).replace("sinks:", "inputs: {token: {type: string, default: hush}}\nsinks:");
+    let stage = Stage::set(&[("orders.yaml", &spec)]);
+    let serving = stage.serve(&["--header-timeout", "2s", "--max-connections", "8"]);
+    let url = serving.url();
+    let address = url.trim_start_matches("http://").to_owned();
+    let read = |mut stream: &TcpStream| {
+        let mut bytes = Vec::new();
+        // One that is broken off has ended too.
+        _ = stream.read_to_end(&mut bytes);
+        String::from_utf8_lossy(&bytes).into_owned()
+    };
+    let open = |beginning: &str| {
+        let mut stream = TcpStream::connect(&address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.write_all(beginning.as_bytes()).unwrap();
+        stream
+    };
+    // Some send nothing, some a head that never ends, some one request and no other.
+    let mut held: Vec<TcpStream> = Vec::new();
+    for number in 0..8 {
+        held.push(open(match number % 3 {
+            0 => "",
+            1 => "POST /orders HTTP/1.1\r\nHost: localhost\r\nX-Slow: ",
+            _ => "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        }));
+    }
+    let slow: Vec<_> = held.iter().map(|stream| stream.try_clone().unwrap()).collect();
+    let dripping = thread::spawn(move || {
+        // A byte now and then is no head.
+        for _ in 0..200 {
+            for stream in slow.iter().skip(1).step_by(3) {
+                _ = (&*stream).write_all(b"x");
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+    });
+    // While they are there, nobody else is taken, and is told so.
+    let since = Instant::now();
+    let refused = loop {
+        let answer = read(&open("GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"));
+        if answer.starts_with("HTTP/1.1 503") || since.elapsed() > PATIENCE {
+            break answer;
+        }
+    };
+    assert!(refused.contains("Retry-After: 1"), "{refused}");
+    for (number, stream) in held.iter().enumerate() {
+        let answer = read(stream);
+        assert!(number % 3 != 2 || answer.ends_with("ok\n"), "{number}: {answer}");
+    }
+    assert_eq!(get(&format!("{url}/healthz"), &[]).status, 200);
+    dripping.join().unwrap();
     assert_eq!(serving.end().0, Some(0));
 }
 

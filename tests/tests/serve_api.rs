@@ -293,6 +293,58 @@ fn runs_are_listed_and_cancelled_and_events_replayed() {
 }
 
 #[test]
+fn a_run_shows_what_it_has_asked() {
+    let shop = EchoServer::start(|request| {
+        let status = if request.target().starts_with("/orders/8/") { 409 } else { 200 };
+        (status, vec![("Content-Type", "application/json".to_owned())], b"{}".to_vec())
+    });
+    let spec = FAILS
+        .replace("for_each: [{id: 7, note: \"has s3cret-never-shown in it\"}]", "for_each: [{id: 7}, {id: 8}, {id: 9}]")
+        .replace("/ship\"", "/ship\", query: {note: \"{{ secrets.hook }}\"}");
+    let serving = Serving::start(&[("fails.yaml", &spec)], None, &[("SHOP", &shop.url())]);
+    let run = serving.begin("fails", &json!({}));
+    let shown = serving.wait(&run, "partial");
+    let requests = shown["requests"].as_array().unwrap();
+    let told: Vec<_> = requests
+        .iter()
+        .map(|it| (&it["number"], &it["status"], &it["step"], &it["endpoint"], &it["attempt"]))
+        .collect();
+    let one = |number: u64, status: u64| [json!(number), json!(status), json!("ship"), json!("shop.ship"), json!(1)];
+    let expected: Vec<_> = [one(1, 200), one(2, 409), one(3, 200)].to_vec();
+    assert_eq!(
+        told.iter()
+            .map(|it| [it.0.clone(), it.1.clone(), it.2.clone(), it.3.clone(), it.4.clone()])
+            .collect::<Vec<_>>(),
+        expected
+    );
+    assert_eq!(requests[1]["url"], format!("{}/orders/8/ship?note=***", shop.url()));
+    assert!(requests.iter().all(|it| it["elapsed_ms"].is_u64() && it["at"].is_string() && it["error"].is_null()));
+    // The newest of them, by the same path with a slash at its end.
+    let (status, newest) = serving.get(&format!("/runs/{run}/?limit=1"));
+    assert_eq!((status, &newest["requests"][0]["number"]), (200, &json!(3)));
+    assert_eq!(newest["requests"].as_array().unwrap().len(), 1);
+    assert_eq!(serving.get(&format!("/runs/{run}?limit=0")).0, 400);
+    // The command line shows the same.
+    let show = Engine::new(["runs", "show", &run, "--requests"]).folder(serving.folder.path()).run();
+    assert_eq!(show.status, Some(0), "{}", show.stderr());
+    assert!(String::from_utf8_lossy(&show.stdout).contains("/orders/8/ship?note=***"), "{show:?}");
+    serving.end();
+}
+
+#[test]
+fn a_slash_at_the_end_is_the_same_path() {
+    let serving = Serving::start(&[("orders.yaml", ORDERS)], Some(TOKEN), &[]);
+    assert_eq!(serving.get("/flows/"), serving.get("/flows"));
+    assert_eq!(serving.get("/flows/orders/").0, 200);
+    // Nothing is at the root, and it is asked for its token all the same.
+    for path in ["", "/", "/nothing/"] {
+        assert_eq!(serving.get(path).0, 404, "{path}");
+        assert_eq!(get(&format!("{}/api/v1{path}", serving.url), &[]).status, 401, "{path}");
+    }
+    serving.end();
+}
+
+#[test]
 fn dead_letters_are_shown_without_secrets() {
     let shop = EchoServer::start(|_| (409, vec![("Content-Type", "application/json".to_owned())], b"{}".to_vec()));
     let serving = Serving::start(&[("fails.yaml", FAILS), ("orders.yaml", ORDERS)], None, &[("SHOP", &shop.url())]);

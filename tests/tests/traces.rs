@@ -33,16 +33,15 @@ inputs: {url: {type: string, env: SHOP}}
 apis:
   shop:
     base_url: "{{ inputs.url }}"
-    auth: {type: api_key, query: key, value: "{{ secrets.key }}"}
-    retry: {max_attempts: 3, base_delay: 1ms}
+    auth: {type: api_key, value: "{{ secrets.key }}", in: query.key}
+    retry: {attempts: 3, backoff: {initial: 1ms}}
     endpoints:
-      list: {request: "GET /orders", records: $.orders}
+      list: {request: "GET /orders", query: {note: "a {{ secrets.key }} b"}, records: $.orders}
       ship: {request: "POST /orders/{id}/ship", params: {id: {type: integer, required: true}}}
 triggers: [{type: webhook, path: /orders, verify: {type: bearer, secret: "{{ secrets.key }}"}}]
-sinks: {out: {type: jsonl, path: out.jsonl}}
 steps:
-  - {id: all, read: shop.list, query: {note: "a {{ secrets.key }} b"}}
-  - {id: ship, from: all, call: {endpoint: shop.ship, params: {id: $.id}}, write: out}
+  - {id: all, read: shop.list}
+  - {id: ship, for_each: all, call: {endpoint: shop.ship, params: {id: $.id}}}
 "#;
 
 /// The classes that OpenTelemetry generates of its definitions, and a receiver of others; where they can be installed.
@@ -183,11 +182,14 @@ impl Receiver {
                 }
             }
         }
-        points.into_iter().map(|mut point| {
-            let attributes = attributes(&point);
-            point["attributes"] = attributes;
-            point
-        }).collect()
+        points
+            .into_iter()
+            .map(|mut point| {
+                let attributes = attributes(&point);
+                point["attributes"] = attributes;
+                point
+            })
+            .collect()
     }
 }
 
@@ -263,7 +265,9 @@ fn attributes(of: &Value) -> Value {
         let value = &attribute["value"];
         let plain = match value.get("intValue") {
             Some(value) => json!(number(value)),
-            None => ["stringValue", "boolValue", "doubleValue"].iter().find_map(|kind| value.get(kind)).unwrap().clone(),
+            None => {
+                ["stringValue", "boolValue", "doubleValue"].iter().find_map(|kind| value.get(kind)).unwrap().clone()
+            }
         };
         let was = all.insert(attribute["key"].as_str().unwrap().to_owned(), plain);
         assert!(was.is_none(), "an attribute is there twice: {of}");
@@ -331,10 +335,13 @@ fn check_trace(spans: &[Span], shop: &str) {
     assert_eq!(all.attributes["engine.records.read"], 2);
     assert_eq!(all.events, ["retry"]);
     let lists = named("GET shop.list");
-    let told: Vec<_> = lists.iter().map(|span| {
-        let it = &span.attributes;
-        (it["http.response.status_code"].clone(), it["http.request.resend_count"].clone(), it["error.type"].clone())
-    }).collect();
+    let told: Vec<_> = lists
+        .iter()
+        .map(|span| {
+            let it = &span.attributes;
+            (it["http.response.status_code"].clone(), it["http.request.resend_count"].clone(), it["error.type"].clone())
+        })
+        .collect();
     assert_eq!(told, [(json!(503), Value::Null, json!("503")), (json!(200), json!(1), Value::Null)]);
     assert_eq!(lists[0].status["code"], "STATUS_CODE_ERROR");
     for span in lists {
@@ -369,10 +376,13 @@ fn a_run_is_a_trace_and_is_counted() {
     assert!(stage.traceparents().iter().all(Option::is_none));
 
     let requests = receiver.points("http.client.request.duration");
-    let statuses: Vec<_> = requests.iter().map(|point| {
-        let it = &point["attributes"];
-        (it["engine.endpoint"].clone(), it["http.response.status_code"].clone(), number(&point["count"]))
-    }).collect();
+    let statuses: Vec<_> = requests
+        .iter()
+        .map(|point| {
+            let it = &point["attributes"];
+            (it["engine.endpoint"].clone(), it["http.response.status_code"].clone(), number(&point["count"]))
+        })
+        .collect();
     for expected in [(json!("list"), json!(503), 1), (json!("list"), json!(200), 1), (json!("ship"), json!(200), 2)] {
         assert!(statuses.contains(&expected), "{statuses:?}");
     }
@@ -445,8 +455,16 @@ fn nothing_is_sent_unless_that_is_asked_for_and_as_much_as_is() {
 fn what_cannot_be_used_is_said_and_who_does_not_listen_harms_nobody() {
     let stage = Stage::set();
     for (name, value, expected) in [
-        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "the variable `OTEL_EXPORTER_OTLP_PROTOCOL` says `grpc`, which is not supported"),
-        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "s3cret-in-the-query", "the variable `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` is not an HTTP URL"),
+        (
+            "OTEL_EXPORTER_OTLP_PROTOCOL",
+            "grpc",
+            "the variable `OTEL_EXPORTER_OTLP_PROTOCOL` says `grpc`, which is not supported",
+        ),
+        (
+            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+            "s3cret-in-the-query",
+            "the variable `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` is not an HTTP URL",
+        ),
         ("OTEL_TRACES_SAMPLER", "often", "the variable `OTEL_TRACES_SAMPLER` names a sampler that there is not"),
     ] {
         let variables = [("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9"), (name, value)];
@@ -458,7 +476,8 @@ fn what_cannot_be_used_is_said_and_who_does_not_listen_harms_nobody() {
         }
     }
     assert!(stage.shop.received().is_empty());
-    let said = stage.run(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9"), ("OTEL_EXPORTER_OTLP_TIMEOUT", "300")]);
+    let said =
+        stage.run(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9"), ("OTEL_EXPORTER_OTLP_TIMEOUT", "300")]);
     assert!(said.contains("telemetry can't be sent to http://127.0.0.1:9"), "{said}");
 }
 
@@ -518,7 +537,7 @@ fn a_webhook_hands_its_trace_on() {
 fn an_attempt_is_linked_to_the_one_before() {
     let Some(receivers) = Receivers::find() else { return };
     let (receiver, stage) = (receivers.strict(&[]), Stage::set());
-    let once = SPEC.replace("retry: {max_attempts: 3, base_delay: 1ms}", "retry: {max_attempts: 1}");
+    let once = SPEC.replace("retry: {attempts: 3, backoff: {initial: 1ms}}", "retry: {attempts: 1}");
     fs::write(stage.folder.path().join("orders.yaml"), once).unwrap();
     let listen = format!("127.0.0.1:{}", TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port());
     let variables = [("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.url.as_str()), ("OTEL_BSP_SCHEDULE_DELAY", "100")];

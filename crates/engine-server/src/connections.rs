@@ -16,7 +16,8 @@ use crate::log::Notice;
 use crate::server::Server;
 
 /// What is answered where there are too many connections, without a look at what is asked.
-const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+const FULL: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
 /// How long that may take.
 const TOLD: Duration = Duration::from_secs(1);

@@ -30,6 +30,8 @@ pub struct Server {
     pub limits: Limits,
     /// Who this process is among those that share the state.
     pub holder: Holder,
+    /// Where others reach this server: what the URLs begin with that runs hand out.
+    pub public_url: String,
     /// Asked when the server is to end: nothing more is taken then, and what runs stops at its next checkpoint.
     pub stop: Stop,
     /// Told whenever an event was put into the inbox, so that nobody has to look for it again and again.
@@ -45,13 +47,15 @@ pub struct Limits {
     pub runs: u32,
     /// How many runs of one flow.
     pub runs_per_flow: u32,
+    /// How many events of one flow may wait: then its webhooks take no more.
+    pub waiting_per_flow: u64,
     /// How many requests of each run are kept, the newest.
     pub kept_requests: u32,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { runs: 32, runs_per_flow: 4, kept_requests: KEPT_REQUESTS }
+        Self { runs: 32, runs_per_flow: 4, waiting_per_flow: 1_000_000, kept_requests: KEPT_REQUESTS }
     }
 }
 

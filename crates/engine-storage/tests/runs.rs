@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine_runtime::{
-    Ack, KEPT_RUNS, Kind, Lease, MemoryState, RunChanges, RunEntry, RunRecords, RunStatus, RunStore, Standing,
-    StateStore, ToKeep,
+    Ack, KEPT_RUNS, Kind, Lease, MemoryState, RunChanges, RunEntry, RunRecords, RunRequests, RunStatus, RunStore,
+    Standing, StateStore, ToKeep,
 };
 use engine_storage::{Forget, PostgresState, SqliteState, StateKey};
 use jiff::Timestamp;
@@ -126,6 +126,30 @@ async fn a_run_has_one_holder_until_its_lease_is_over_or_it_died() {
             Standing::Lost,
             "{name}"
         );
+    }
+}
+
+#[tokio::test]
+async fn what_a_run_has_asked_outlives_its_end_and_the_newest_is_kept() {
+    for (name, open, _folder) in stores() {
+        let state = open();
+        assert_eq!(state.run_requests("a").await.unwrap(), [], "{name}");
+        state.begin_run(&run("a", 0)).await.unwrap();
+        state.begin_run(&run("b", 0)).await.unwrap();
+        for (number, forgotten) in [(2, 0), (5, 2), (6, 3)] {
+            let body = format!("up to {number}").into_bytes();
+            let requests = Some(RunRequests { number, body, forgotten });
+            let changes = RunChanges { requests, ..RunChanges::default() };
+            state.commit_run("a", &lease("me", 1), changes).await.unwrap();
+        }
+        let changes = RunChanges { end: Some((RunStatus::Ok, None)), ..RunChanges::default() };
+        state.commit_run("a", &lease("me", 2), changes).await.unwrap();
+        let kept = open().run_requests("a").await.unwrap();
+        let kept: Vec<_> = kept.into_iter().map(|it| (it.number, String::from_utf8(it.body).unwrap())).collect();
+        assert_eq!(kept, [(5, "up to 5".to_owned()), (6, "up to 6".to_owned())], "{name}");
+        assert_eq!(open().run_requests("b").await.unwrap(), [], "{name}");
+        assert!(state.forget_run("a").await.unwrap(), "{name}");
+        assert_eq!(state.run_requests("a").await.unwrap(), [], "{name}");
     }
 }
 

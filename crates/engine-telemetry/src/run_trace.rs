@@ -89,7 +89,13 @@ impl RunTrace {
         });
         let run = run.filter(|run| run.span.is_recording());
         let open = Open { run, steps: HashMap::new(), requests: HashMap::new() };
-        Arc::new(Self { telemetry, flow: begun.flow.to_owned(), open: Mutex::new(open), begun: now, is_named: begun.run.is_some() })
+        Arc::new(Self {
+            telemetry,
+            flow: begun.flow.to_owned(),
+            open: Mutex::new(open),
+            begun: now,
+            is_named: begun.run.is_some(),
+        })
     }
 
     /// Makes who is told how the run goes, and tells another.

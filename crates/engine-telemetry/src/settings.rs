@@ -149,7 +149,9 @@ impl Source<'_> {
         match self.text(&exporter).as_deref() {
             None | Some("otlp") => {}
             Some("none") => return Ok(None),
-            Some(_) => return Err(unusable(&exporter, "names an exporter that there is not", "write `otlp` or `none`")),
+            Some(_) => {
+                return Err(unusable(&exporter, "names an exporter that there is not", "write `otlp` or `none`"));
+            }
         }
         let Some((name, text)) = self.own_or_all(kind, "ENDPOINT") else { return Ok(None) };
         let protocol = self.protocol(kind)?;
@@ -177,7 +179,8 @@ impl Source<'_> {
 
     fn protocol(&self, kind: &str) -> Result<Protocol, Unusable> {
         let Some((name, text)) = self.own_or_all(kind, "PROTOCOL") else { return Ok(Protocol::default()) };
-        let help = "write `http/protobuf` or `http/json`, and the port for HTTP into the endpoint: mostly 4318, not 4317";
+        let help =
+            "write `http/protobuf` or `http/json`, and the port for HTTP into the endpoint: mostly 4318, not 4317";
         match text.as_str() {
             "http/protobuf" => Ok(Protocol::HttpProtobuf),
             "http/json" => Ok(Protocol::HttpJson),
@@ -265,9 +268,7 @@ mod tests {
     use super::*;
 
     fn read(variables: &[(&str, &str)]) -> Result<Option<Settings>, Unusable> {
-        Settings::read(&|name| {
-            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
-        })
+        Settings::read(&|name| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned()))
     }
 
     const ALL: (&str, &str) = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318");

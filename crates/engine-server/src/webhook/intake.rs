@@ -7,11 +7,12 @@ use axum::extract::Request;
 use axum::response::Response;
 use engine_expr::{EvalError, Scope, Value};
 use engine_request::Status;
-use engine_runtime::{Dedupe, EventKind, NewEvent, Put};
+use engine_runtime::{Dedupe, EventKind, NewEvent, Put, StateError, awaited};
 use engine_spec::trigger;
 use http::{HeaderValue, Method, StatusCode, header};
 use jiff::Timestamp;
 use tokio::select;
+use tokio::sync::SemaphorePermit;
 
 use super::answer::{self, Problem};
 use super::endings::{self, Ending};
@@ -22,13 +23,18 @@ use super::pressure::Pressure;
 use super::rate::Rates;
 use super::request::{check_headers, read_body};
 use super::table::{Found, Match, Table};
+use super::waits::{Awaited, Waits};
 use super::{Hook, Webhook, challenge};
-use crate::dispatch::Watch;
-use crate::flows::FlowSet;
+use crate::dispatch::{Watch, wake};
+use crate::flows::{Flow, FlowSet};
 use crate::log::Notice;
 use crate::server::Server;
-use crate::verify::Delivery;
+use crate::verify::{Delivery, Refusal, Verifier};
 
+/// The methods by which an event comes that a run waits for: a person follows a link, a program posts.
+const METHODS: &str = "GET, POST, PUT";
+/// How large the body of such an event may be.
+const MAX_BODY: u64 = 1_000_000;
 /// How long keeping an event may take before its sender is asked to come again.
 const KEEPING: Duration = Duration::from_secs(10);
 
@@ -39,16 +45,18 @@ pub struct Intake {
     keys: KeyCache,
     rates: Rates,
     pressure: Arc<Pressure>,
+    waits: Waits,
 }
 
 impl Intake {
     /// Begins with the flows of a server.
     pub fn new(server: Arc<Server>) -> Self {
-        let pressure = Arc::new(Pressure::default());
-        Self { server, table: RwLock::default(), keys: KeyCache::default(), rates: Rates::default(), pressure }
+        let pressure = Arc::new(Pressure::new(server.limits.waiting_per_flow));
+        let waits = Waits::default();
+        Self { server, table: RwLock::default(), keys: KeyCache::default(), rates: Rates::default(), pressure, waits }
     }
 
-    /// Takes no more events while so many wait.
+    /// Takes no more events of a flow while so many of it wait.
     #[must_use]
     pub fn holding(self, most: u64) -> Self {
         Self { pressure: Arc::new(Pressure::new(most)), ..self }
@@ -91,11 +99,25 @@ impl Intake {
     async fn taken(&self, request: Request) -> Result<Response, Problem> {
         let found = self.table().find(request.uri().path());
         if found.is_empty() {
+            if let Some(awaited) = self.waits.find(&self.server, request.uri().path()).await? {
+                return self.take_awaited(awaited, request).await;
+            }
             return Err(Problem::new(StatusCode::NOT_FOUND, "there is nothing at this path"));
         }
         let Some((hook, names)) = choose(&found, request.method()) else {
             return unusual(&found, request.method());
         };
+        let _room = self.enter(&request, hook.flow.name())?;
+        let (parts, body) = request.into_parts();
+        let body = read_body(&parts.headers, body, hook.ready.max_body, &*self.server.clock).await?;
+        let query: Vec<(String, String)> =
+            url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
+        let came = Came { headers: &parts.headers, names, query: &query, body: &body, now: self.server.clock.now() };
+        self.came(hook, &came, &parts.method).await
+    }
+
+    /// Takes room for a request to a flow, if it may come in.
+    fn enter(&self, request: &Request, flow: &str) -> Result<SemaphorePermit<'_>, Problem> {
         check_headers(request.headers())?;
         if self.server.stop.is_stopped() {
             return Err(Problem::later(StatusCode::SERVICE_UNAVAILABLE, "the server is about to end", 5).closing());
@@ -104,16 +126,50 @@ impl Intake {
         let full = |seconds| {
             Problem::later(StatusCode::SERVICE_UNAVAILABLE, "there is too much to do: come again later", seconds)
         };
-        let Some(_room) = self.pressure.enter() else { return Err(full(1)) };
-        if self.pressure.is_full() {
-            return Err(full(30));
+        let Some(room) = self.pressure.enter() else { return Err(full(1)) };
+        if self.pressure.is_full(flow) { Err(full(30)) } else { Ok(room) }
+    }
+
+    /// Takes an event that a run waits for, or is going to.
+    async fn take_awaited(&self, awaited: Awaited, request: Request) -> Result<Response, Problem> {
+        match *request.method() {
+            Method::GET | Method::POST | Method::PUT => {}
+            Method::OPTIONS => return Ok(answer::options(METHODS)),
+            // Some look where a link leads before somebody follows it.
+            Method::HEAD => return Ok(answer::of_value(StatusCode::OK, None)),
+            _ => return Err(not_allowed(METHODS)),
         }
+        let _room = self.enter(&request, awaited.flow.name())?;
         let (parts, body) = request.into_parts();
-        let body = read_body(&parts.headers, body, hook.ready.max_body, &*self.server.clock).await?;
+        let body = read_body(&parts.headers, body, MAX_BODY, &*self.server.clock).await?;
         let query: Vec<(String, String)> =
             url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
-        let came = Came { headers: &parts.headers, names, query: &query, body: &body, now: self.server.clock.now() };
-        self.came(hook, &came, &parts.method).await
+        let came =
+            Came { headers: &parts.headers, names: &[], query: &query, body: &body, now: self.server.clock.now() };
+        let event = Event::new(&came);
+        let seen = event.plain();
+        for verifier in awaited.verifiers()? {
+            if let Err(refusal) = self.proved(&verifier, &awaited.flow, &came, &seen).await {
+                let reason = awaited.flow.given.redactor.redact(&refusal.to_string());
+                let flow = awaited.flow.name();
+                self.server.log.notice(Notice::EventRefused { flow, trigger: "wait", reason: &reason });
+                return Err(unauthorized());
+            }
+        }
+        if let Some(problem) = &event.problem {
+            return Err(Problem::new(StatusCode::BAD_REQUEST, format!("the body {problem}")));
+        }
+        let raw = seen.get("body_raw").and_then(Value::as_str).unwrap_or_default();
+        let known_by = ["arrival", &awaited.place, parts.method.as_str(), parts.uri.query().unwrap_or_default(), raw];
+        let (state, flow, body) = (&*self.server.state, awaited.flow.name(), seen.to_json());
+        awaited::keep_arrival(state, &awaited.place, flow, &known_by, body.as_bytes(), came.now)
+            .await
+            .map_err(|error| self.not_kept(&error))?;
+        if let Err(error) = wake(&self.server).await {
+            // It is on disk, and looked for again and again.
+            self.server.log.notice(Notice::Trouble { message: &format!("a run that waits goes on later: {error}") });
+        }
+        Ok(answer::of_value(StatusCode::OK, Some(&Value::from("taken\n"))))
     }
 
     async fn came(&self, hook: &Arc<Hook>, came: &Came<'_>, method: &Method) -> Result<Response, Problem> {
@@ -195,6 +251,14 @@ impl Intake {
     /// Fails where the sender does not prove who it is; it is not told why.
     async fn verified(&self, hook: &Hook, came: &Came<'_>, event: &Value) -> Result<(), Problem> {
         let Some(verifier) = &hook.ready.verifier else { return Ok(()) };
+        self.proved(verifier, &hook.flow, came, event).await.map_err(|refusal| {
+            self.refused(hook, &hook.flow.given.redactor.redact(&refusal.to_string()));
+            unauthorized()
+        })
+    }
+
+    /// Fails where a sender does not prove who it is.
+    async fn proved(&self, verifier: &Verifier, flow: &Flow, came: &Came<'_>, event: &Value) -> Result<(), Refusal> {
         let delivery = Delivery {
             headers: came.headers,
             query: came.query,
@@ -205,16 +269,12 @@ impl Intake {
         let mut keys = None;
         if let Some(url) = verifier.jwks_url() {
             let id = verifier.key_id(&delivery);
-            match self.keys.get(url, id.as_deref(), &*hook.flow.world.transport, came.now).await {
+            match self.keys.get(url, id.as_deref(), &*flow.world.transport, came.now).await {
                 Ok(found) => keys = Some(found),
                 Err(message) => self.server.log.notice(Notice::Trouble { message: &message }),
             }
         }
-        verifier.check(&delivery, keys.as_deref()).map_err(|refusal| {
-            self.refused(hook, &hook.flow.given.redactor.redact(&refusal.to_string()));
-            Problem::new(StatusCode::UNAUTHORIZED, "not authorized")
-                .with(header::WWW_AUTHENTICATE, HeaderValue::from_static("Webhook"))
-        })
+        verifier.check(&delivery, keys.as_deref())
     }
 
     fn refused(&self, hook: &Hook, reason: &str) {
@@ -223,7 +283,7 @@ impl Intake {
 
     /// Keeps an event: it is on disk when this returns. One that came before is that of then.
     async fn keep(&self, event: NewEvent) -> Result<String, Problem> {
-        let id = event.id.clone();
+        let (id, flow) = (event.id.clone(), event.flow.clone());
         let problem = |message: &str| Problem::later(StatusCode::SERVICE_UNAVAILABLE, message, 5);
         let put = select! {
             put = self.server.events.put_events(vec![event]) => put,
@@ -231,17 +291,20 @@ impl Intake {
         };
         match put.map(|put| put.into_iter().next()) {
             Ok(Some(Put::Kept)) => {
+                self.pressure.kept(&flow);
                 self.server.arrived.notify_one();
                 Ok(id)
             }
             Ok(Some(Put::Known { event })) => Ok(event),
             Ok(None) => Err(problem("the event could not be kept")),
-            Err(error) => {
-                let message = format!("an event could not be kept: {error}");
-                self.server.log.notice(Notice::Trouble { message: &message });
-                Err(problem("the event could not be kept"))
-            }
+            Err(error) => Err(self.not_kept(&error)),
         }
+    }
+
+    /// Says in the log why an event could not be kept.
+    fn not_kept(&self, error: &StateError) -> Problem {
+        self.server.log.notice(Notice::Trouble { message: &format!("an event could not be kept: {error}") });
+        Problem::later(StatusCode::SERVICE_UNAVAILABLE, "the event could not be kept", 5)
     }
 
     /// Answers once the run is done, or goes on for too long.
@@ -297,6 +360,11 @@ fn unusual(found: &Found, method: &Method) -> Result<Response, Problem> {
         Method::HEAD => Ok(answer::of_value(StatusCode::OK, None)),
         _ => Err(not_allowed(&allow)),
     }
+}
+
+fn unauthorized() -> Problem {
+    Problem::new(StatusCode::UNAUTHORIZED, "not authorized")
+        .with(header::WWW_AUTHENTICATE, HeaderValue::from_static("Webhook"))
 }
 
 fn not_allowed(allow: &str) -> Problem {

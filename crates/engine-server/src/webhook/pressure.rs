@@ -1,7 +1,8 @@
 //! When there is too much to do already: then nothing more is taken, before memory or the disk run full.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use engine_runtime::{EventStatus, EventStore};
 use jiff::Timestamp;
@@ -9,31 +10,25 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// How many requests are looked at at once: with the largest body that is 1 GB at most.
 const AT_ONCE: usize = 1024;
-/// How many events may wait.
-const MOST_WAITING: u64 = 1_000_000;
-/// How often it is counted how many do, in milliseconds.
+/// How often it is counted how many events wait, in milliseconds.
 const EVERY: i64 = 2000;
 
 /// How much there is to do.
 pub(super) struct Pressure {
     room: Semaphore,
-    waiting: AtomicU64,
+    /// How many events of each flow wait: those that were counted last, and those that were kept here since.
+    waiting: Mutex<HashMap<String, u64>>,
+    /// How many of one flow may.
     most: u64,
     counted_at: AtomicI64,
     is_counting: AtomicBool,
-}
-
-impl Default for Pressure {
-    fn default() -> Self {
-        Self::new(MOST_WAITING)
-    }
 }
 
 impl Pressure {
     pub(super) fn new(most: u64) -> Self {
         Self {
             room: Semaphore::new(AT_ONCE),
-            waiting: AtomicU64::new(0),
+            waiting: Mutex::default(),
             most,
             counted_at: AtomicI64::new(i64::MIN),
             is_counting: AtomicBool::new(false),
@@ -45,9 +40,18 @@ impl Pressure {
         self.room.try_acquire().ok()
     }
 
-    /// Tells whether the inbox is full, as far as was counted last.
-    pub(super) fn is_full(&self) -> bool {
-        self.waiting.load(Ordering::Relaxed) >= self.most
+    /// Tells whether as many events of a flow wait as may: those of others are taken on.
+    pub(super) fn is_full(&self, flow: &str) -> bool {
+        self.waiting().get(flow).is_some_and(|waiting| *waiting >= self.most)
+    }
+
+    /// Takes note that an event of a flow was kept.
+    pub(super) fn kept(&self, flow: &str) {
+        let mut waiting = self.waiting();
+        match waiting.get_mut(flow) {
+            Some(count) => *count += 1,
+            None => _ = waiting.insert(flow.to_owned(), 1),
+        }
     }
 
     /// Counts what waits, if that was long ago; nobody waits for it.
@@ -61,10 +65,17 @@ impl Pressure {
         let (pressure, events) = (Arc::clone(self), Arc::clone(events));
         tokio::spawn(async move {
             if let Ok(counts) = events.count_events().await {
-                let waiting = counts.iter().filter(|count| count.status == EventStatus::Waiting);
-                pressure.waiting.store(waiting.map(|count| count.count).sum(), Ordering::Relaxed);
+                let mut waiting = HashMap::new();
+                for count in counts.into_iter().filter(|count| count.status == EventStatus::Waiting) {
+                    *waiting.entry(count.flow).or_default() += count.count;
+                }
+                *pressure.waiting() = waiting;
             }
             pressure.is_counting.store(false, Ordering::Relaxed);
         });
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, HashMap<String, u64>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -18,6 +18,9 @@ pub(crate) struct Serve {
     /// Where to listen; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     pub(crate) listen: SocketAddr,
+    /// Where others reach this server, for the URLs that runs hand out (`wait.url`) [default: that of --listen]
+    #[arg(long, value_name = "URL")]
+    pub(crate) public_url: Option<url::Url>,
     /// The variable that has the token of the management API; it is needed where others than this machine can connect
     #[arg(
         long,
@@ -43,6 +46,9 @@ pub(crate) struct Serve {
     /// How many runs of one flow are under way at once
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_runs_per_flow: u32,
+    /// How many events of one flow may wait: then its webhooks answer 503, to come again later
+    #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) max_waiting_per_flow: u64,
     /// How many connections there may be at once; whoever else connects is told to come again
     #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_connections: u32,

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use engine_runtime::{Clock, Kind, StateError, Stop, SystemClock};
 use engine_server::{
-    Connections, Endings, Flows, Ground, Holder, Limits, Log, Metered, Metrics, Notice, OpenError, Server, Serving, Shelf,
+    Connections, Endings, Flows, Ground, Holder, Limits, Log, Metered, Metrics, Notice, OpenError, Server, Serving,
+    Shelf,
 };
 use engine_storage::Storage;
 use tokio::net::TcpListener;
@@ -74,6 +75,10 @@ fn serve(arguments: &Serve, terminal: &Terminal) -> Result<Status, Failure> {
             Failure::failed(format!("cannot listen on {}: {error}", arguments.listen))
                 .help("take another address by `--listen`")
         })?;
+        let public_url = match (&arguments.public_url, listener.local_addr()) {
+            (Some(url), _) => url.to_string(),
+            (None, address) => format!("http://{}", address.unwrap_or(arguments.listen)),
+        };
         let metrics = Arc::new(Metrics::default());
         let telemetry = telemetry.map(|setting| {
             let log = Arc::clone(&log);
@@ -96,9 +101,11 @@ fn serve(arguments: &Serve, terminal: &Terminal) -> Result<Status, Failure> {
             limits: Limits {
                 runs: arguments.max_runs,
                 runs_per_flow: arguments.max_runs_per_flow,
+                waiting_per_flow: arguments.max_waiting_per_flow,
                 kept_requests: arguments.keep_requests,
             },
             holder: Holder { name: holder::holder(), lives: holder::lives },
+            public_url,
             stop: stop.clone(),
             arrived: Arc::default(),
             endings: Endings::default(),
