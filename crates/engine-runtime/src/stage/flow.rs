@@ -85,6 +85,7 @@ fn prepare(site: &Site, call: &FlowCall, work: &Work) -> Result<RunContext, Fail
     })?;
     outer.hidden.add(&secrets);
     let exchanges = Exchanges::new(&call.plan, world, &options, &base, outer.hidden.clone())?;
+    exchanges.keep_history(&outer.journal);
     Ok(RunContext {
         plan: Arc::clone(&call.plan),
         options,
