@@ -50,7 +50,7 @@ impl Caller {
                 .step
                 .extract
                 .as_ref()
-                .map(|mapping| (Mapper::new(mapping, &*site.frame), asked_of_answers::of_extract(mapping))),
+                .map(|mapping| (Mapper::of_answers(mapping, &*site.frame), asked_of_answers::of_extract(mapping))),
             takes,
             rooted,
         }

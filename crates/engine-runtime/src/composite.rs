@@ -46,7 +46,7 @@ impl CompositeCaller {
         for value in call.params.values() {
             value.visit(&mut |leaf| rooted |= matches!(leaf, DynamicLeaf::Path(_)));
         }
-        let extract = site.step.extract.as_ref().map(|mapping| Mapper::new(mapping, &*site.frame));
+        let extract = site.step.extract.as_ref().map(|mapping| Mapper::of_answers(mapping, &*site.frame));
         Self { site: site.clone(), call: call.clone(), extract, rooted }
     }
 

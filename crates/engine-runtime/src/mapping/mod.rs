@@ -110,10 +110,16 @@ struct Compiler<'a> {
 impl Mapper {
     /// Compiles a checked mapping. Lookups in the records of steps are asked for by name.
     pub(crate) fn new(mapping: &Mapping, records: &dyn StepRecords) -> Self {
+        let Self { root, mut wanted, mut needs } = Self::of_answers(mapping, records);
+        needs.share(&mut wanted);
+        Self { root, wanted, needs }
+    }
+
+    /// Compiles an `extract`, whose paths are over an answer while `item` is the record: what both name is not the same.
+    pub(crate) fn of_answers(mapping: &Mapping, records: &dyn StepRecords) -> Self {
         let mut compiler = Compiler { wanted: Wanted::new(), needs: Needs::default(), records };
         let root = compiler.object(mapping, "");
-        let Compiler { mut wanted, mut needs, .. } = compiler;
-        needs.share(&mut wanted);
+        let Compiler { wanted, needs, .. } = compiler;
         Self { root, wanted, needs }
     }
 
