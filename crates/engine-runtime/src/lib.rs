@@ -5,6 +5,7 @@
 
 mod ahead;
 mod asked_of_answers;
+pub mod awaited;
 mod body;
 mod book;
 mod call;
@@ -37,6 +38,7 @@ mod origin;
 mod outlet;
 mod page;
 mod params;
+mod parking;
 mod pending;
 mod poll;
 mod position;
@@ -68,6 +70,7 @@ mod traffic;
 mod transport;
 mod trigger;
 mod upload;
+mod windows;
 mod wire;
 mod world;
 mod write;
@@ -92,6 +95,7 @@ pub use crate::known::{HowGiven, Known, KnownInput, KnownSecret, known};
 pub use crate::letter::Letter;
 pub use crate::login::{ApiLogin, logins};
 pub use crate::once::{Called, Hop, Meaning, Once, Recipe, Shown, call_once, recipe};
+pub use crate::parking::Parking;
 pub use crate::record::Record;
 pub use crate::recorder::{Found, RecordedExchange, RecordedRun, Recorder, Recorders, Replayed};
 pub use crate::report::{Counts, Event, Observer, RunReport, Status, StepReport, WaitingFor};
@@ -99,8 +103,8 @@ pub use crate::results::Results;
 pub use crate::retry::{Refused, Retry};
 pub use crate::run::{RunOptions, run};
 pub use crate::sink::{
-    Column, ColumnType, Extent, Held, Mode, PagePart, RecordSink, RecordSource, SinkError, SinkKind, SinkQuery, SinkRows,
-    SinkSpec, SinkTarget, Sinks, Unit,
+    Column, ColumnType, Extent, Held, Mode, PagePart, RecordSink, RecordSource, SinkError, SinkKind, SinkQuery,
+    SinkRows, SinkSpec, SinkTarget, Sinks, Unit,
 };
 pub use crate::state::{Entry, Kind, MemoryState, StateError, StateStore};
 pub use crate::stop::Stop;

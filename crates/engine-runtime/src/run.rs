@@ -20,12 +20,14 @@ use crate::inputs;
 use crate::journal::{self, Journal, Journaling};
 use crate::letters::{DeadLetters, StoredLetters};
 use crate::machine::{self, Part, Shape};
+use crate::parking::{Parking, awaits};
 use crate::recorder::{RecordedRun, Recorder, Replayed};
 use crate::report::{Event, Observer, RunReport, Status};
 use crate::results::Results;
 use crate::retry::Retry;
 use crate::secrets::SecretsFrom;
 use crate::sink::Sinks;
+use crate::stage::no_server;
 use crate::stop::Stop;
 use crate::trigger::trigger;
 use crate::world::{ClockHost, World};
@@ -66,6 +68,8 @@ pub struct RunOptions {
     pub replayed: Option<Arc<Replayed>>,
     /// Takes what the steps have come to, for who waits for the end of the run.
     pub results: Option<Results>,
+    /// Where the events come from that it waits for, if there is somebody who takes them.
+    pub parking: Option<Parking>,
     /// How the run is written down, so that it is gone on with where it breaks off; if it is.
     pub journaling: Option<Journaling>,
 }
@@ -122,7 +126,11 @@ pub async fn run(
     let mut options = options;
     // What the steps after a letter read, they read as if they had not before: what they kept was not for this record.
     options.full_refresh |= options.retry.is_some();
-    let found = match journal::find(&plan, &world, &options).await {
+    let found = match can_wait(&plan, &options) {
+        Ok(()) => journal::find(&plan, &world, &options).await,
+        Err(failure) => Err(failure),
+    };
+    let found = match found {
         Ok(found) => found,
         Err(failure) => {
             let id = options.run_id.unwrap_or_else(|| run_id(&world));
@@ -204,6 +212,15 @@ pub async fn run(
     RunReport { id, status, steps, errors, rejected: context.book.rejected() }
 }
 
+/// Looks whether there is somebody who takes the events that a flow waits for, before anything is done that such an event would be about.
+fn can_wait(plan: &Plan, options: &RunOptions) -> Result<(), Failure> {
+    let is_pretended = options.placeholders || options.dry_run;
+    match awaits(plan) {
+        Some(span) if options.parking.is_none() && !is_pretended => Err(no_server(span)),
+        _ => Ok(()),
+    }
+}
+
 /// Begins to write down what the run does, where that is wanted.
 async fn journaled(
     context: &mut RunContext,
@@ -257,6 +274,10 @@ impl Ending<'_> {
     pub(crate) async fn run(&self, mut failures: Vec<Failure>, stop: &Stop) -> Vec<Failure> {
         let was_interrupted = stop.is_stopped() || failures.iter().any(Failure::is_interruption);
         failures.retain(|failure| !failure.is_interruption());
+        if was_interrupted && failures.is_empty() && self.is_parked() {
+            // This is not its end.
+            return failures;
+        }
         if was_interrupted && self.frame.is_top() {
             self.frame.context.journal.event(machine::Event::Interrupted);
         }
@@ -273,6 +294,11 @@ impl Ending<'_> {
         let after = self.after(Part::Finally, status, &failures).await;
         failures.extend(after.err());
         failures
+    }
+
+    /// Tells whether the run waits for an event, with which it is gone on.
+    fn is_parked(&self) -> bool {
+        self.frame.context.options.parking.as_ref().is_some_and(|parking| parking.until().is_some())
     }
 
     async fn after(&self, part: Part, status: &str, failures: &[Failure]) -> Result<(), Failure> {
@@ -360,7 +386,17 @@ pub(crate) fn declared_scope(
         ("started_at", Value::from(started.to_string())),
     ]);
     let trigger = trigger(plan, options.trigger.as_ref(), started);
-    let scope = Scope::new(host).with("run", run).with("trigger", trigger);
+    let mut scope = Scope::new(host).with("run", run).with("trigger", trigger);
+    if awaits(plan).is_some() {
+        let url = match &options.parking {
+            Some(parking) => parking.url_of(&*world.state, id),
+            None => Ok("http://127.0.0.1/wait".to_owned()),
+        };
+        match url {
+            Ok(url) => scope = scope.with("wait", Value::object([("url", Value::from(url))])),
+            Err(error) => findings.push(Failure::from(error).finding(None, &plan.sources)),
+        }
+    }
     let environment = Arc::clone(&world.environment);
     let inputs =
         inputs::inputs(&plan.inputs, &options.inputs, &*environment, &scope, options.placeholders, &mut findings);

@@ -66,6 +66,10 @@ pub enum Kind {
     DeadLetter,
     /// Until when the schedules of a flow were served, where it makes up for what it misses.
     Tick,
+    /// Events for which runs wait, encrypted.
+    Arrival,
+    /// Which runs wait for events.
+    Waiting,
 }
 
 /// Something that is kept.
@@ -192,6 +196,14 @@ impl EventStore for MemoryState {
 
     fn orphan_events<'a>(&'a self, holder: &'a str, now: Timestamp) -> BoxFuture<'a, Result<u64, StateError>> {
         self.with_inbox(|inbox| inbox.orphan(holder, now))
+    }
+
+    fn wake_event<'a>(&'a self, id: &'a str, now: Timestamp) -> BoxFuture<'a, Result<bool, StateError>> {
+        self.with_inbox(|inbox| inbox.wake(id, now))
+    }
+
+    fn revive_event<'a>(&'a self, id: &'a str, now: Timestamp) -> BoxFuture<'a, Result<bool, StateError>> {
+        self.with_inbox(|inbox| inbox.revive(id, now))
     }
 }
 

@@ -33,6 +33,15 @@ pub enum Notice<'a> {
         /// The `traceparent` and the `tracestate` that came with the event (<https://www.w3.org/TR/trace-context/>).
         parent: Option<(&'a str, Option<&'a str>)>,
     },
+    /// A run that has ended waits for an event, and is gone on with when it is there.
+    RunParked {
+        /// Its flow.
+        flow: &'a str,
+        /// Its id.
+        run: &'a str,
+        /// Until when; the latest time there is, where it waits for as long as it takes.
+        until: Timestamp,
+    },
     /// A run has ended.
     RunEnded {
         /// Its flow.

@@ -17,9 +17,16 @@ pub(crate) struct Gate {
     known: HashSet<String>,
 }
 
+/// Tells whether an event starts no run, but is one that runs wait for.
+pub(crate) fn is_awaited(event: &Event) -> bool {
+    event.kind.as_ref().is_some_and(|kind| kind.as_str() == "wait")
+}
+
 /// Makes `trigger` of an event.
 pub(crate) fn trigger(plan: &Plan, event: &Event, now: Timestamp) -> Value {
     let kind = event.kind.as_ref().map(engine_request::Text::as_str).or_else(|| first_kind(plan)).unwrap_or("manual");
+    // What comes to where a run waits has come over HTTP.
+    let kind = if is_awaited(event) { "webhook" } else { kind };
     let mut members = Members::new();
     members.insert("type", Value::from(kind));
     let time = event.time.as_ref().map_or_else(|| now.to_string(), |time| time.as_str().to_owned());

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use engine_expr::{Host, Scope, Value, parse_moment};
 use engine_plan::{Plan, Target, Trial};
 use engine_record::Replay;
-use engine_runtime::{Clock, Entry, Kind, MemoryState, RunOptions, RunReport, StateStore, Stop, Transport, World};
+use engine_runtime::{Clock, Entry, Kind, MemoryState, Parking, RunOptions, RunReport, StateStore, Stop, Transport, World};
 use engine_source::{Finding, Node, Span};
 use engine_spec::OneOrMany;
 use jiff::Timestamp;
@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use crate::apis::Apis;
 use crate::clock::VirtualClock;
 use crate::environment::{self, MadeUp};
-use crate::event::{Gate, trigger};
+use crate::event::{Gate, is_awaited, trigger};
 use crate::sinks::MemorySinks;
 use crate::watch::{Seen, Watch};
 
@@ -36,6 +36,8 @@ pub(crate) struct Stage<'a> {
     pub(crate) world: World,
     /// The recording that answers what no endpoint does.
     replay: Option<Arc<Replay>>,
+    /// The events that runs wait for.
+    parking: Parking,
     inputs: BTreeMap<String, Value>,
     scope: Scope,
 }
@@ -95,7 +97,11 @@ impl<'a> Stage<'a> {
             shared: Arc::default(),
         };
         let sinks = MemorySinks::new(test);
-        Ok(Self { plan, trial, clock, stop, apis, sinks, state, watch: Arc::default(), world, replay, inputs, scope })
+        let events = test.event.as_ref().map(OneOrMany::as_slice).unwrap_or_default();
+        let awaited = events.iter().filter(|event| is_awaited(event)).map(|event| trigger(&plan, event, start));
+        let parking = Parking::given(awaited.collect());
+        let watch = Arc::default();
+        Ok(Self { plan, trial, clock, stop, apis, sinks, state, watch, world, replay, parking, inputs, scope })
     }
 
     /// Runs the flow, once for each event.
@@ -123,6 +129,9 @@ impl<'a> Stage<'a> {
         let Some(events) = self.trial.test.event.as_ref().map(OneOrMany::as_slice) else { return Ok(vec![None]) };
         let (mut gate, now, mut triggers) = (Gate::default(), self.clock.now(), Vec::new());
         for event in events {
+            if is_awaited(event) {
+                continue;
+            }
             let trigger = trigger(&self.plan, event, now);
             let is_taken = gate.takes(&self.plan, &trigger, &self.scope).map_err(|error| {
                 let finding = Finding::error("template-failed", error.message);
@@ -131,6 +140,10 @@ impl<'a> Stage<'a> {
             if is_taken {
                 triggers.push(Some(trigger));
             }
+        }
+        // Where all events are for runs that wait, somebody starts one.
+        if triggers.is_empty() && events.iter().all(is_awaited) {
+            triggers.push(None);
         }
         Ok(triggers)
     }
@@ -153,6 +166,7 @@ impl<'a> Stage<'a> {
             inputs: self.inputs.clone(),
             trigger,
             offline: true,
+            parking: Some(self.parking.clone()),
             cursors: state.iter().map(|(name, cursor)| (name.value.to_string(), cursor.value().to_json())).collect(),
             ..RunOptions::default()
         }

@@ -29,7 +29,7 @@ impl<'a> Checker<'a> {
             return;
         }
         for (key, is_given) in [("expect", step.expect.is_some()), ("extract", step.extract.is_some())] {
-            if !is_given {
+            if !is_given || (key == "extract" && awaits_event(step)) {
                 continue;
             }
             let help = match (key, step.target()) {
@@ -214,4 +214,9 @@ impl<'a> Checker<'a> {
 }
 
 /// The keys of targets.
+/// Tells whether a step waits for an event, of which something can be taken.
+fn awaits_event(step: &Step) -> bool {
+    matches!(&step.wait, Some(Wait::For(wait)) if wait.event.is_some())
+}
+
 const TARGETS: &[&str] = &["call", "write", "switch", "steps", "parallel", "flow", "wait", "fail", "log"];

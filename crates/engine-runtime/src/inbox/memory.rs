@@ -118,7 +118,28 @@ impl MemoryInbox {
                 event.error = Some(error);
             }
             Outcome::Released => give_back(event, lease.now),
+            Outcome::Parked { until } => {
+                event.status = EventStatus::Waiting;
+                event.due_at = until;
+            }
         }
+        true
+    }
+
+    pub(crate) fn wake(&mut self, id: &str, now: Timestamp) -> bool {
+        let Some(event) = self.numbers.get(id).and_then(|number| self.events.get_mut(number)) else { return false };
+        let sleeps = event.status == EventStatus::Waiting && event.due_at > now;
+        if sleeps {
+            event.due_at = now;
+        }
+        sleeps
+    }
+
+    pub(crate) fn revive(&mut self, id: &str, now: Timestamp) -> bool {
+        let event = self.numbers.get(id).and_then(|number| self.events.get_mut(number));
+        let Some(event) = event.filter(|event| event.status == EventStatus::Dead) else { return false };
+        event.status = EventStatus::Waiting;
+        (event.due_at, event.ended_at, event.failures, event.error) = (now, None, 0, None);
         true
     }
 

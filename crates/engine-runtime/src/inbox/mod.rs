@@ -72,6 +72,12 @@ pub trait EventStore: Send + Sync {
 
     /// Gives back all that a holder held of whom it is known that they live no more; returns how many.
     fn orphan_events<'a>(&'a self, holder: &'a str, now: Timestamp) -> BoxFuture<'a, Result<u64, StateError>>;
+
+    /// Lets an event be due that was parked, or waits for its next attempt; tells whether it was not before.
+    fn wake_event<'a>(&'a self, id: &'a str, now: Timestamp) -> BoxFuture<'a, Result<bool, StateError>>;
+
+    /// Lets an event be due again that was given up, as if it had not failed yet; tells whether there was such a one.
+    fn revive_event<'a>(&'a self, id: &'a str, now: Timestamp) -> BoxFuture<'a, Result<bool, StateError>>;
 }
 
 /// An event that comes in.
@@ -275,6 +281,11 @@ pub enum Outcome {
     },
     /// It is given back: whoever takes it next goes on with it.
     Released,
+    /// Its run waits for something: it is gone on with at a time, or when it is woken.
+    Parked {
+        /// When.
+        until: Timestamp,
+    },
 }
 
 /// Which events are listed.

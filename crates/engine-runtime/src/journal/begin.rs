@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use engine_expr::{Members, Value};
-use engine_plan::{Plan, Target};
+use engine_plan::{Plan, Target, Wait};
 use engine_request::Method;
 use engine_source::Span;
 use jiff::Timestamp;
@@ -331,6 +331,8 @@ fn acts(plan: &Plan) -> bool {
             Target::Write(write) => !matches!(write.sink.sink, engine_spec::Sink::Stdout(_)),
             Target::Call(call) => !matches!(call.endpoint.request.method(), Method::Get | Method::Head),
             Target::Flow(_) => true,
+            // What is parked is gone on with by what was written down.
+            Target::Wait(wait) => matches!(**wait, Wait::Event { .. }),
             _ => false,
         };
     });

@@ -9,6 +9,7 @@ mod say;
 mod shaping;
 mod switch;
 mod wait;
+mod wait_event;
 
 use std::time::Duration;
 
@@ -30,6 +31,7 @@ pub(crate) use self::each::{Done, Work};
 pub(crate) use self::errors::Errors;
 pub(crate) use self::gather::Gather;
 pub(crate) use self::shaping::Shaping;
+pub(crate) use self::wait_event::no_server;
 
 /// What a step does with its shaped records.
 pub(crate) enum Stage {

@@ -7,7 +7,7 @@ use engine_plan::{Until, Wait};
 use jiff::Timestamp;
 
 use super::each::Work;
-use super::{Done, unclaimed};
+use super::{Done, unclaimed, wait_event};
 use crate::failure::Failure;
 use crate::needs::whole_scope;
 use crate::report::{Event, WaitingFor};
@@ -30,14 +30,7 @@ pub(crate) async fn wait(site: &Site, wait: &Wait, work: &Work, slot: Option<&Ar
             sleep(site, left.min(period), slot).await?;
         }
         Wait::Until(until) => holds(site, until, work, slot).await?,
-        Wait::Event { event, .. } => {
-            let text = "waiting for an event needs a server, which this version does not have";
-            return Err(Failure::new(
-                "not-supported",
-                text,
-                event.path.as_ref().map_or(site.step.span, engine_expr::Template::span),
-            ));
-        }
+        Wait::Event { event, timeout } => return wait_event::wait(site, event, timeout.as_ref(), work, slot).await,
     }
     Ok(unclaimed(vec![work.item.clone()]))
 }

@@ -10,6 +10,7 @@ mod letters;
 mod openapi;
 mod problem;
 mod question;
+mod resume;
 mod runs;
 
 #[cfg(test)]
@@ -61,7 +62,7 @@ pub(crate) fn routes(server: &Arc<Server>, access: Access) -> Router {
         })
         .layer(middleware::from_fn_with_state(api.clone(), access::guard));
     let guarded = guarded.with_state(api);
-    Router::new().nest(ROOT, guarded.clone()).route_service(&format!("{ROOT}/"), guarded)
+    Router::new().nest(ROOT, guarded.clone()).route_service(&format!("{ROOT}/"), guarded.into_service())
 }
 
 /// Returns all paths, each with its methods and what answers it.
@@ -73,6 +74,7 @@ fn table() -> Vec<(&'static str, &'static [&'static str], MethodRouter<Api>)> {
         ("/runs", &["get"], get(runs::list)),
         ("/runs/{id}", &["get"], get(runs::show)),
         ("/runs/{id}/cancel", &["post"], post(runs::cancel)),
+        ("/runs/{id}/resume", &["post"], post(resume::resume)),
         ("/events", &["get"], get(events::list)),
         ("/events/{id}", &["get"], get(events::show)),
         ("/events/{id}/replay", &["post"], post(events::replay)),

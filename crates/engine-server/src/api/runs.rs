@@ -77,7 +77,7 @@ pub(super) async fn cancel(State(api): State<Api>, Named(id): Named) -> Result<R
     Err(conflict(format!("nobody works on the run: it is {}", standing(&api, &run))))
 }
 
-fn unknown() -> Problem {
+pub(super) fn unknown() -> Problem {
     Problem::not_found("there is no run of this id: see `/api/v1/runs`")
 }
 

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use engine_expr::Value;
 use engine_runtime::{
-    Journaling, Outcome, Recorders, Results, Resume, RunOptions, RunReport, RunStatus, StateError, Status, Stop, StoredEvent,
+    Parking,
+    Journaling, Outcome, Recorders, Results, Resume, RunOptions, RunReport, RunStatus, StateError, Status, Stop,
+    StoredEvent,
 };
 
 use super::backoff;
@@ -60,8 +62,9 @@ impl Attempt {
         let (outcome, finished) = match self.next().await {
             Ok(Next::Run(resume)) => {
                 let results = self.server.endings.is_watched(&self.event.id).then(Results::default);
-                let report = self.attempt(resume, results.clone()).await;
-                let outcome = self.outcome(&report).await?;
+                let parking = Parking::new(&self.server.public_url, self.stop.clone());
+                let report = self.attempt(resume, results.clone(), parking.clone()).await;
+                let outcome = self.outcome(&report, &parking).await?;
                 let steps = results.and_then(|results| results.steps().cloned()).unwrap_or_default();
                 (outcome, Finished { status: report.status, steps, error: None })
             }
@@ -106,7 +109,7 @@ impl Attempt {
         })
     }
 
-    async fn attempt(&self, resume: Resume, results: Option<Results>) -> RunReport {
+    async fn attempt(&self, resume: Resume, results: Option<Results>, parking: Parking) -> RunReport {
         let Self { server, flow, event, stop, .. } = self;
         let mut inputs = flow.inputs.clone();
         inputs.extend(members(&event.inputs));
@@ -126,6 +129,7 @@ impl Attempt {
             trigger: Some(trigger.unwrap_or_default()),
             run_id: Some(event.id.clone()),
             results,
+            parking: Some(parking.clone()),
             recorder: Recorders::of([Some(server.metrics.requests(flow.name())), server.log.recorder(flow, &event.id)]),
             journaling: Some(Journaling {
                 spec: flow.file.display().to_string(),
@@ -150,6 +154,9 @@ impl Attempt {
             again: self.pause(&report).and_then(|pause| server.clock.now().checked_add(pause).ok()),
         };
         server.log.notice(ended);
+        if let Some(until) = parking.until().filter(|_| report.status == Status::Interrupted) {
+            server.log.notice(Notice::RunParked { flow: flow.name(), run: &event.id, until });
+        }
         report
     }
 
@@ -165,7 +172,7 @@ impl Attempt {
     }
 
     /// Returns what came of the event; nothing where it is another's by now.
-    async fn outcome(&self, report: &RunReport) -> Option<Outcome> {
+    async fn outcome(&self, report: &RunReport, parking: &Parking) -> Option<Outcome> {
         if self.held.is_lost(&self.event.id) {
             return None;
         }
@@ -178,13 +185,13 @@ impl Attempt {
             }
             (Status::Failed, None) => Outcome::Dead { error: error() },
             // Either the server is about to end, or somebody does not want this run.
-            (Status::Interrupted, _) => match self.known().await {
-                Ok(Next::Cancelled) => Outcome::Dead { error: "its run was cancelled".to_owned() },
+            (Status::Interrupted, _) => match (self.known().await, parking.until()) {
+                (Ok(Next::Cancelled), _) => Outcome::Dead { error: "its run was cancelled".to_owned() },
+                (Ok(_), Some(until)) => Outcome::Parked { until },
                 _ => Outcome::Released,
             },
         })
     }
-
 }
 
 impl Ended {

@@ -17,6 +17,7 @@ use tokio::task::{Id, JoinError, JoinSet};
 use self::attempt::{Attempt, Ended};
 pub use self::endings::{Endings, Finished, Watch};
 use self::held::Held;
+pub(crate) use self::upkeep::wake;
 use crate::flows::FlowSet;
 use crate::log::Notice;
 use crate::server::Server;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use engine_runtime::{Standing, StateError};
+use engine_runtime::{Standing, StateError, awaited};
 use jiff::{SignedDuration, Timestamp};
 
 use super::held::Held;
@@ -15,6 +15,9 @@ const RENEWED: SignedDuration = SignedDuration::from_secs(LEASE.as_secs().cast_s
 
 /// How long events that were done are kept.
 const KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// How long an event is kept that no run takes.
+const UNTAKEN: SignedDuration = SignedDuration::from_hours(24);
 
 /// How often those are forgotten that are older.
 const FORGOTTEN: SignedDuration = SignedDuration::from_mins(10);
@@ -51,6 +54,7 @@ async fn pass(
             }
         }
     }
+    wake(server).await?;
     for holder in server.events.event_holders().await? {
         if holder != server.holder.name && (server.holder.lives)(&holder) == Some(false) {
             let now = server.clock.now();
@@ -63,6 +67,38 @@ async fn pass(
         *forgotten = server.clock.now();
         let now = server.clock.now();
         server.events.forget_events(now.saturating_sub(KEPT).unwrap_or(now), now).await?;
+        tidy(server).await?;
+    }
+    Ok(())
+}
+
+/// Lets runs go on for which there are events that they have not seen.
+pub(crate) async fn wake(server: &Server) -> Result<(), StateError> {
+    let arrivals = awaited::arrivals(&*server.state).await?;
+    if arrivals.is_empty() {
+        return Ok(());
+    }
+    for waiter in awaited::waiters(&*server.state).await? {
+        if arrivals.iter().any(|arrival| waiter.may_take(arrival))
+            && server.events.wake_event(&waiter.run, server.clock.now()).await?
+        {
+            server.arrived.notify_one();
+        }
+    }
+    Ok(())
+}
+
+/// Forgets events that no run has taken for long, and waits of runs that have ended.
+async fn tidy(server: &Server) -> Result<(), StateError> {
+    for arrival in awaited::arrivals(&*server.state).await? {
+        if server.clock.now().duration_since(arrival.at) >= UNTAKEN {
+            arrival.remove(&*server.state).await?;
+        }
+    }
+    for waiter in awaited::waiters(&*server.state).await? {
+        if server.events.find_event(&waiter.run).await?.is_none_or(|event| event.ended_at.is_some()) {
+            waiter.remove(&*server.state).await?;
+        }
     }
     Ok(())
 }

@@ -115,6 +115,7 @@ impl Process {
             metrics: Arc::default(),
             limits: Limits::default(),
             holder: Holder { name: "me".to_owned(), lives: |_| None },
+            public_url: "http://127.0.0.1".to_owned(),
             stop: Stop::new(),
             arrived: Arc::default(),
             endings: crate::dispatch::Endings::default(),

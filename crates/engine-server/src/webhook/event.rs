@@ -87,6 +87,11 @@ impl Event {
         Value::Object(members.into()).to_json().into_bytes()
     }
 
+    /// Returns it with the names of its headers in small letters.
+    pub(super) fn plain(&self) -> Value {
+        self.with_headers(self.headers.clone())
+    }
+
     fn with_headers(&self, headers: Members) -> Value {
         let mut members = self.members.clone();
         members.insert(HEADERS, Value::Object(headers.into()));

@@ -15,6 +15,7 @@ mod pressure;
 mod rate;
 mod request;
 mod table;
+mod waits;
 
 #[cfg(test)]
 mod tests;

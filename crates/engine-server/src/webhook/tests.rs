@@ -142,6 +142,7 @@ impl Setup {
             log: Arc::clone(&told) as _,
             limits: Limits::default(),
             holder: Holder { name: "me".to_owned(), lives: |_| None },
+            public_url: "http://127.0.0.1".to_owned(),
             stop: Stop::new(),
             arrived: Arc::new(Notify::new()),
             metrics: Arc::default(),
@@ -419,10 +420,8 @@ async fn an_event_that_came_before_is_not_kept_again() {
         lease,
     };
     let taken = setup.state.take_events(wanted).await.unwrap();
-    let bodies: Vec<String> = taken
-        .iter()
-        .map(|event| trigger_of(&event.body).unwrap().get("body").unwrap().to_json())
-        .collect();
+    let bodies: Vec<String> =
+        taken.iter().map(|event| trigger_of(&event.body).unwrap().get("body").unwrap().to_json()).collect();
     assert_eq!(bodies, [r#"{"id":"a","shop":1}"#, r#"{"id":"a"}"#], "one of a partition at a time");
 }
 

@@ -12,7 +12,7 @@ use crate::Literal;
 #[serde(rename = "an event", deny_unknown_fields)]
 #[schemars(rename = "Event")]
 pub struct Event {
-    /// The kind of trigger: `webhook`, `schedule` or `manual`; the spec's first trigger if not given.
+    /// The kind of trigger: `webhook`, `schedule` or `manual`; the spec's first trigger if not given. `wait`: it starts nothing, and is for a step that waits for an event.
     #[serde(rename = "type")]
     pub kind: Option<Text>,
     /// The method of the request.

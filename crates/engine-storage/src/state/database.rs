@@ -65,9 +65,8 @@ impl Database {
 
     /// Keeps something no longer.
     pub(super) fn remove(&mut self, kind: &str, key: &str) -> Result<bool, StateError> {
-        let removed = self.write(true, |connection| {
-            connection.execute("DELETE FROM kept WHERE kind = ?1 AND key = ?2", [kind, key])
-        });
+        let removed = self
+            .write(true, |connection| connection.execute("DELETE FROM kept WHERE kind = ?1 AND key = ?2", [kind, key]));
         removed.map(|count| count > 0).map_err(|error| failed(&self.path, &error))
     }
 

@@ -184,6 +184,22 @@ impl EventStore for SqliteState {
             None => Ok(0),
         }))
     }
+
+    fn wake_event<'a>(&'a self, id: &'a str, now: Timestamp) -> BoxFuture<'a, Result<bool, StateError>> {
+        let id = id.to_owned();
+        Box::pin(self.on_file(move |files| match files.existing()? {
+            Some(database) => database.wake_event(&id, now),
+            None => Ok(false),
+        }))
+    }
+
+    fn revive_event<'a>(&'a self, id: &'a str, now: Timestamp) -> BoxFuture<'a, Result<bool, StateError>> {
+        let id = id.to_owned();
+        Box::pin(self.on_file(move |files| match files.existing()? {
+            Some(database) => database.revive_event(&id, now),
+            None => Ok(false),
+        }))
+    }
 }
 
 /// Tells all who wait what became of their events.

@@ -2,7 +2,9 @@
 //!
 //! An event that is held is due again when its lease is over: so who takes events needs one index, in the order in which they are due.
 
-use engine_runtime::{EventCount, EventFilter, EventKind, Lease, Outcome, Put, Standing, StateError, StoredEvent, Wanted};
+use engine_runtime::{
+    EventCount, EventFilter, EventKind, Lease, Outcome, Put, Standing, StateError, StoredEvent, Wanted,
+};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row as SqlRow, params};
 
@@ -180,6 +182,34 @@ impl Database {
     }
 }
 
+impl Database {
+    /// Lets an event be due.
+    pub(super) fn wake_event(&mut self, id: &str, now: Timestamp) -> Result<bool, StateError> {
+        let woken = self.write(true, |connection| {
+            connection
+                .prepare_cached("UPDATE events SET due_at = ?2 WHERE id = ?1 AND status = 'waiting' AND due_at > ?2")?
+                .execute(params![id, now.as_microsecond()])
+        });
+        woken.map(|count| count > 0).map_err(|error| failed(self.path(), &error))
+    }
+
+    /// Lets an event be due again that was given up.
+    pub(super) fn revive_event(&mut self, id: &str, now: Timestamp) -> Result<bool, StateError> {
+        let revived = self.write(true, |connection| {
+            // One of its partition may run by now: then it is the next.
+            connection
+                .prepare_cached(
+                    "UPDATE events SET status = 'waiting', due_at = ?2, ended_at = NULL, error = NULL, failures = 0,
+                         ready = part IS NULL OR NOT EXISTS (SELECT 1 FROM events e
+                             WHERE e.flow = events.flow AND e.part = events.part AND e.ended_at IS NULL)
+                     WHERE id = ?1 AND status = 'dead'",
+                )?
+                .execute(params![id, now.as_microsecond()])
+        });
+        revived.map(|count| count > 0).map_err(|error| failed(self.path(), &error))
+    }
+}
+
 fn put(connection: &Connection, event: &SealedEvent) -> rusqlite::Result<Put> {
     if let Some((key, until)) = &event.key {
         let kept = connection
@@ -265,6 +295,7 @@ fn settle(connection: &Connection, id: &str, lease: &Lease, outcome: &Outcome) -
         Outcome::Done => ("done", None, Some(now), None, 0),
         Outcome::Retry { at, error } => ("waiting", Some(at.as_microsecond()), None, Some(error), 1),
         Outcome::Dead { error } => ("dead", None, Some(now), Some(error), 1),
+        Outcome::Parked { until } => ("waiting", Some(until.as_microsecond()), None, None, 0),
         Outcome::Released => {
             let released = connection
                 .prepare_cached(

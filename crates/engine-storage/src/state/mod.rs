@@ -162,7 +162,7 @@ impl Forget for SqliteState {
         Box::pin(self.on_file(move |files| match files.existing()? {
             Some(database) => {
                 let is_lost = database.mark()?.is_some_and(|known| Some(known) != mark);
-                database.forget(name_of(Kind::Token), &[name_of(Kind::DeadLetter)], is_lost)
+                database.forget(name_of(Kind::Token), &[Kind::DeadLetter, Kind::Arrival].map(name_of), is_lost)
             }
             None => Ok(0),
         }))
@@ -285,7 +285,7 @@ fn unopened(path: &Path, label: &str) -> StateError {
 
 /// Tells what is not for the eyes of whoever has the file.
 fn is_encrypted(kind: Kind) -> bool {
-    matches!(kind, Kind::Token | Kind::DeadLetter)
+    matches!(kind, Kind::Token | Kind::DeadLetter | Kind::Arrival)
 }
 
 /// Names a kind in the file; a name that is in use is never changed.
@@ -296,6 +296,8 @@ fn name_of(kind: Kind) -> &'static str {
         Kind::Cursor => "cursor",
         Kind::DeadLetter => "dead letter",
         Kind::Tick => "tick",
+        Kind::Arrival => "arrival",
+        Kind::Waiting => "waiting",
     }
 }
 

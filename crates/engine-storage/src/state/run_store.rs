@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use engine_runtime::{
-    Ack, BoxFuture, KEPT_RUNS, Lease, RunChanges, RunEntry, RunLog, RunRecords, RunRequests, RunStore, Standing, StateError,
+    Ack, BoxFuture, KEPT_RUNS, Lease, RunChanges, RunEntry, RunLog, RunRecords, RunRequests, RunStore, Standing,
+    StateError,
 };
 
 use super::cipher::Cipher;

@@ -156,7 +156,8 @@ impl Database {
     /// Returns what a run has asked.
     pub(super) fn run_requests(&mut self, id: &str) -> Result<Vec<RunRequests>, StateError> {
         let list = |connection: &Connection| {
-            let mut statement = connection.prepare("SELECT number, body FROM requests WHERE run = ?1 ORDER BY number")?;
+            let mut statement =
+                connection.prepare("SELECT number, body FROM requests WHERE run = ?1 ORDER BY number")?;
             let rows = statement
                 .query_map([id], |row| Ok(RunRequests { number: row.get(0)?, body: row.get(1)?, forgotten: 0 }))?;
             rows.collect::<rusqlite::Result<Vec<_>>>()

@@ -140,6 +140,13 @@ impl Log for ServeLog {
                 }
                 self.run_ended(flow, trigger, report, took, again);
             }
+            Notice::RunParked { flow, run, until } => {
+                let time = (until < jiff::Timestamp::MAX).then_some(until);
+                let shown = time.map(|time| format!(", until {} at most", seconds(time))).unwrap_or_default();
+                let until = time.map(|time| time.to_string());
+                let text = format!("{flow}: run {run} waits for an event{shown}");
+                say("info", "run_parked", text, json!({"flow": flow, "run": run, "until": until}));
+            }
             Notice::Skipped { flow, tick } => {
                 let text = format!("{flow}: the run of {} is left out: the one before is not done", seconds(tick));
                 say("warn", "run_skipped", text, json!({"flow": flow, "tick": tick.to_string()}));

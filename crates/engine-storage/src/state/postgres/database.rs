@@ -156,7 +156,9 @@ impl Database {
         self.transact(async |this| {
             let removed = this.execute("DELETE FROM kept WHERE kind = $1", &[&name_of(Kind::Token)]).await?;
             if this.mark().await?.is_some_and(|known| Some(known.as_str()) != mark) {
-                this.execute("DELETE FROM kept WHERE kind = $1", &[&name_of(Kind::DeadLetter)]).await?;
+                for kind in [Kind::DeadLetter, Kind::Arrival] {
+                    this.execute("DELETE FROM kept WHERE kind = $1", &[&name_of(kind)]).await?;
+                }
                 for sql in ["DELETE FROM runs", "DELETE FROM events", "DELETE FROM event_keys"] {
                     this.execute(sql, &[]).await?;
                 }

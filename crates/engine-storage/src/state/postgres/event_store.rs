@@ -168,6 +168,16 @@ impl EventStore for PostgresState {
             },
         ))
     }
+
+    fn wake_event<'a>(&'a self, id: &'a str, _now: Timestamp) -> BoxFuture<'a, Result<bool, StateError>> {
+        let id = id.to_owned();
+        Box::pin(self.ask(async move |database| Ok(database.exists().await? && database.wake_event(&id).await?)))
+    }
+
+    fn revive_event<'a>(&'a self, id: &'a str, _now: Timestamp) -> BoxFuture<'a, Result<bool, StateError>> {
+        let id = id.to_owned();
+        Box::pin(self.ask(async move |database| Ok(database.exists().await? && database.revive_event(&id).await?)))
+    }
 }
 
 impl PostgresState {

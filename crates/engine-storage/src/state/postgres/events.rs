@@ -236,6 +236,7 @@ impl Database {
             Outcome::Done => ("done", 0, Some(now), None, 0_i64),
             Outcome::Retry { at, error } => ("waiting", micros(at.duration_since(lease.now)), None, Some(error), 1),
             Outcome::Dead { error } => ("dead", 0, Some(now), Some(error), 1),
+            Outcome::Parked { until } => ("waiting", micros(until.duration_since(lease.now)), None, None, 0),
             Outcome::Released => {
                 let sql = "UPDATE events SET status = 'waiting', holder = NULL, due_at = least(received_at, due_at)
                            WHERE id = $1 AND holder = $2";
@@ -358,6 +359,34 @@ impl Database {
     pub(super) async fn event_holders(&mut self) -> Result<Vec<String>, Failure> {
         let sql = "SELECT DISTINCT holder FROM events WHERE holder IS NOT NULL ORDER BY holder";
         self.rows(sql, &[]).await?.iter().map(|row| Ok(row.try_get(0)?)).collect()
+    }
+
+    /// Lets an event be due.
+    pub(super) async fn wake_event(&mut self, id: &str) -> Result<bool, Failure> {
+        let sql = "UPDATE events SET due_at = (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
+                   WHERE id = $1 AND status = 'waiting'
+                       AND due_at > (extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
+        Ok(self.execute(sql, &[&id]).await? > 0)
+    }
+
+    /// Lets an event be due again that was given up.
+    pub(super) async fn revive_event(&mut self, id: &str) -> Result<bool, Failure> {
+        self.transact(async |this| {
+            let Some(row) = this.row("SELECT part FROM events WHERE id = $1", &[&id]).await? else {
+                return Ok(false);
+            };
+            if let Some(part) = row.try_get::<_, Option<String>>(0)? {
+                this.lock_parts(&[&part]).await?;
+            }
+            // One of its partition may run by now: then it is the next.
+            let sql = "UPDATE events SET status = 'waiting', ended_at = NULL, error = NULL, failures = 0,
+                           due_at = (extract(epoch FROM clock_timestamp()) * 1000000)::bigint,
+                           ready = part IS NULL OR NOT EXISTS (SELECT 1 FROM events e
+                               WHERE e.flow = events.flow AND e.part = events.part AND e.ended_at IS NULL)
+                       WHERE id = $1 AND status = 'dead'";
+            Ok(this.execute(sql, &[&id]).await? > 0)
+        })
+        .await
     }
 
     /// Gives back all that a holder held.

@@ -102,9 +102,11 @@ impl RunStore for PostgresState {
         let id = run.to_owned();
         Box::pin(async move {
             let found = self
-                .ask(async move |database| {
-                    if database.exists().await? { database.run_requests(&id).await } else { Ok(Vec::new()) }
-                })
+                .ask(
+                    async move |database| {
+                        if database.exists().await? { database.run_requests(&id).await } else { Ok(Vec::new()) }
+                    },
+                )
                 .await?;
             if found.is_empty() {
                 return Ok(found);
