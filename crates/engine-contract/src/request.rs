@@ -364,7 +364,7 @@ impl<'d> Request<'d> {
                     }
                 }
             }
-            Body::Text(_) | Body::Xml(_) | Body::Graphql(_) | Body::File(_) => {}
+            Body::Text(_) | Body::Xml(_) | Body::Csv(_) | Body::Graphql(_) | Body::File(_) => {}
         }
         for (steps, span) in &sent.body {
             if let Some(BodyStep::Member(name)) = steps.first()
@@ -527,7 +527,7 @@ fn kind_of(body: &Body) -> BodyKind {
         Body::Json(_) | Body::Graphql(_) => BodyKind::Json,
         Body::Form(_) => BodyKind::Form,
         Body::Multipart(_) => BodyKind::Multipart,
-        Body::Text(_) => BodyKind::Text,
+        Body::Text(_) | Body::Csv(_) => BodyKind::Text,
         Body::Xml(_) => BodyKind::Xml,
         Body::File(_) => BodyKind::File,
     }

@@ -24,6 +24,8 @@ pub enum Body {
     Text(Template),
     /// XML: a text as it is, or an object whose members become elements.
     Xml(Dynamic),
+    /// CSV: a text as it is, or a list of objects, each of which is a line below the names of their members.
+    Csv(Dynamic),
     /// A GraphQL operation, as JSON.
     Graphql(GraphqlBody),
     /// The content of a file; the path is relative to the spec.
@@ -37,10 +39,8 @@ pub enum Body {
 pub struct GraphqlBody {
     /// The operation; values belong into `variables`, not into its text.
     pub query: Template,
-    /// The values of its variables.
-    #[serde(default, deserialize_with = "crate::nullable")]
-    #[schemars(with = "Option<Map<Dynamic>>")]
-    pub variables: Map<Dynamic>,
+    /// The values of its variables: an object, or a template that gives one.
+    pub variables: Option<Dynamic>,
     /// Which operation to run, where the text has several.
     pub operation_name: Option<Template>,
 }
@@ -49,7 +49,7 @@ impl Body {
     /// Returns where its value is written, where it is one.
     pub fn span(&self) -> Option<Span> {
         match self {
-            Self::Json(value) | Self::Form(value) | Self::Xml(value) => Some(value.span()),
+            Self::Json(value) | Self::Form(value) | Self::Xml(value) | Self::Csv(value) => Some(value.span()),
             Self::Text(template) | Self::File(template) => Some(template.span()),
             Self::Graphql(graphql) => Some(graphql.query.span()),
             Self::Multipart(fields) => fields.iter().next().map(|(name, _)| name.span),
@@ -83,6 +83,7 @@ impl Body {
                 FormData::new(fields, scope, secrets).map(|form| DraftBody::Multipart(Box::new(form)))
             }
             Self::Xml(value) => found(value).map(DraftBody::Xml),
+            Self::Csv(value) => found(value).map(DraftBody::Csv),
             Self::File(path) => DraftFile::new(path, scope).map(DraftBody::File),
         }?;
         if let Some(value) = body.value() {
@@ -106,14 +107,18 @@ impl GraphqlBody {
             return Err(EvalError::new(format!("a text is needed here, not {}", query.a_kind()), self.query.span()));
         }
         members.insert("query", query);
-        let mut variables = Members::new();
-        for (name, value) in &self.variables {
-            if let Some(value) = value.evaluate(scope)? {
-                variables.insert(name.value.clone(), value);
+        if let Some(dynamic) = &self.variables {
+            match dynamic.evaluate(scope)? {
+                None | Some(Value::Null) => {}
+                Some(Value::Object(variables)) if variables.is_empty() => {}
+                Some(variables @ Value::Object(_)) => {
+                    members.insert("variables", variables);
+                }
+                Some(other) => {
+                    let error = format!("the variables are {}, and no object", other.a_kind());
+                    return Err(EvalError::new(error, dynamic.span()));
+                }
             }
-        }
-        if !variables.is_empty() {
-            members.insert("variables", Value::Object(variables.into()));
         }
         if let Some(name) = &self.operation_name {
             let name = name.render(scope)?;

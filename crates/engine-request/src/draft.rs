@@ -241,7 +241,7 @@ impl Draft {
                         *body = DraftBody::Json(object);
                         Ok(())
                     }
-                    DraftBody::Text(_) | DraftBody::Xml(_) => {
+                    DraftBody::Text(_) | DraftBody::Xml(_) | DraftBody::Csv(_) => {
                         Err(EvalError::new(format!("`{place}` can't be put into a body that is a text"), span))
                     }
                     DraftBody::File(_) => {

@@ -6,7 +6,7 @@ use engine_expr::{EvalError, Members, Value};
 use engine_source::Span;
 
 use crate::form_data::FormData;
-use crate::{BodyStep, DraftFile, Payload, form, media_type, xml};
+use crate::{BodyStep, DraftFile, Payload, csv_body, form, media_type, xml};
 
 /// What a request sends.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -24,6 +24,8 @@ pub enum DraftBody {
     Graphql(Value),
     /// XML: a text as it is, or an object whose members become elements.
     Xml(Value),
+    /// CSV: a text as it is, or a list of objects.
+    Csv(Value),
     /// Fields and files.
     Multipart(Box<FormData>),
     /// The content of a file.
@@ -34,9 +36,12 @@ impl DraftBody {
     /// Returns the value that it is made of, where it is one.
     pub(crate) fn value(&self) -> Option<&Value> {
         match self {
-            Self::Json(value) | Self::Form(value) | Self::Text(value) | Self::Graphql(value) | Self::Xml(value) => {
-                Some(value)
-            }
+            Self::Json(value)
+            | Self::Form(value)
+            | Self::Text(value)
+            | Self::Graphql(value)
+            | Self::Xml(value)
+            | Self::Csv(value) => Some(value),
             Self::None | Self::Multipart(_) | Self::File(_) => None,
         }
     }
@@ -69,6 +74,10 @@ impl DraftBody {
             Self::Xml(value) => {
                 let text = value.text().map_or_else(|| xml::write(value, span), |text| Ok(text.into_owned()))?;
                 ("application/xml", text)
+            }
+            Self::Csv(value) => {
+                let text = value.text().map_or_else(|| csv_body::write(value, span), |text| Ok(text.into_owned()))?;
+                ("text/csv; charset=utf-8", text)
             }
             Self::Multipart(form) => {
                 // Another kind of multipart may be asked for; what an API says of all its endpoints can't be meant.

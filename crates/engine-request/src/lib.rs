@@ -17,6 +17,7 @@ mod character;
 mod charset;
 mod content;
 mod cookie_date;
+mod csv_body;
 mod csv_header;
 mod cursor;
 mod draft;

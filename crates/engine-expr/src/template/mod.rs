@@ -152,12 +152,31 @@ impl Template {
         if let Some(text) = value.text() {
             return Ok(text.into_owned());
         }
+        if value.is_null()
+            && let Some((kind, name)) = self.unset(scope)
+        {
+            let error = EvalError::new(format!("the {kind} `{name}` is not set, and a text is needed here"), self.0.span);
+            return Err(error.help("set it (`engine plan` shows how), or write what to say instead: `… or ''`"));
+        }
         let help = if value.is_null() {
             "where it may be null, write what to say instead: `… or ''`"
         } else {
             "name a member of it, or write `| tojson`"
         };
         Err(EvalError::new(format!("a text is needed here, not {}", value.a_kind()), self.0.span).help(help))
+    }
+
+    /// Finds the secret or input that it names and that nobody has set.
+    fn unset(&self, scope: &Scope) -> Option<(&'static str, &str)> {
+        self.names().iter().find_map(|used| {
+            let kind = match used.root() {
+                "secrets" => "secret",
+                "inputs" => "input",
+                _ => return None,
+            };
+            let name = used.path.get(1)?;
+            scope.get(used.root())?.get(name)?.is_null().then_some((kind, &**name))
+        })
     }
 
     /// Tells whether it names a secret.

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::ops::RangeInclusive;
 
-use engine_expr::{Expr, Setting, Template};
+use engine_expr::{Expr, Setting, Template, Value};
 use engine_request::auth::{
     ApiKeyAuth, AwsSigV4Auth, BasicAuth, BearerAuth, DigestAuth, HmacAuth, JwtAssertion, JwtAuth, OAuth1Auth,
     OAuth2Auth, SessionAuth, SwitchAuth, TokenRequest,
@@ -296,13 +296,23 @@ impl<'a> Checker<'a> {
 
     pub(super) fn body(&mut self, body: &'a Body, names: &Names<'a>) {
         match body {
-            Body::Json(value) | Body::Form(value) | Body::Xml(value) => self.dynamic(value, names),
+            Body::Json(value) | Body::Form(value) | Body::Xml(value) | Body::Csv(value) => self.dynamic(value, names),
             Body::Text(text) | Body::File(text) => self.template(text, names),
             Body::Graphql(GraphqlBody { query, variables, operation_name }) => {
                 self.template(query, names);
                 self.maybe_template(operation_name.as_ref(), names);
-                for (_, value) in variables {
-                    self.dynamic(value, names);
+                if let Some(variables) = variables {
+                    self.dynamic(variables, names);
+                    if let Some(other) =
+                        variables.as_literal().filter(|it| !matches!(it, Value::Object(_) | Value::Null))
+                    {
+                        let message = format!("{} where an object is expected", other.a_kind());
+                        self.findings.push(
+                            Finding::error("wrong-type", message)
+                                .label(variables.span(), "expected an object")
+                                .help("write `name: value` for each variable, or a template that gives an object"),
+                        );
+                    }
                 }
             }
             Body::Multipart(fields) => {
