@@ -169,6 +169,7 @@ scenarios! {
     incremental_other_inputs
     incremental_token
     incremental_windows
+    incremental_windows_at_once
     incremental_without_its_member
     inputs
     inputs_that_are_missing
@@ -245,6 +246,7 @@ scenarios! {
     resume_failed
     resume_unsent
     resume_windows
+    resume_windows_at_once
     resume_within
     retry_after_date
     retry_after_seconds

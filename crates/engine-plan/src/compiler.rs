@@ -15,7 +15,7 @@ use crate::files::Files;
 use crate::flow;
 use crate::load::{Loader, beside, normal, unreadable};
 use crate::plan::{Plan, Trial};
-use crate::{taken_over, trials, unsupported};
+use crate::{taken_over, trials};
 
 /// What is known while specs are compiled.
 pub(crate) struct Compiler<'f> {
@@ -112,10 +112,7 @@ impl<'f> Compiler<'f> {
         self.scopes.append(&mut checked.scopes);
         findings.extend(std::mem::take(&mut checked.findings));
         let flows = self.flows_of(&checked.flows, findings);
-        // What does not run yet is no mistake: the plan is made, but given to no one.
-        let is_wrong = findings.iter().any(|finding| finding.is_error() && finding.code != "not-supported");
-        findings.extend(unsupported::find(root, findings));
-        if is_wrong {
+        if findings.has_errors() {
             return None;
         }
         let flows = flows?;
@@ -167,9 +164,7 @@ impl<'f> Compiler<'f> {
         self.scopes.append(&mut checked.scopes);
         findings.extend(std::mem::take(&mut checked.findings));
         let flows = self.flows_of(&checked.flows, findings);
-        let is_wrong = findings.has_errors();
-        findings.extend(unsupported::find(root, findings));
-        if is_wrong { None } else { build(spec, root, &catalog, checked, &flows?, path) }
+        if findings.has_errors() { None } else { build(spec, root, &catalog, checked, &flows?, path) }
     }
 
     /// Compiles the flows that a spec runs; returns them by the places where they are named, unless something is wrong with one.

@@ -17,7 +17,6 @@ mod plan;
 mod rules;
 mod taken_over;
 mod trials;
-mod unsupported;
 
 #[cfg(test)]
 mod outlines;

@@ -264,7 +264,6 @@ fn says_what_is_wrong_with_other_flows_once_and_there() {
         ("flows/other.yaml", "version: 1\nimports: [shop.yaml]\nsteps:\n  - log: \"{{ inputs.order }}\"\n"),
         ("flows/shop.yaml", "version: 1\nvars: {a: \"{{ inputs.b }}\"}\n"),
     ]);
-    let found: Vec<&String> = found.iter().filter(|it| !it.ends_with(" not-supported")).collect();
     assert_eq!(found, ["flows/other.yaml:4:14 undefined-variable", "flows/shop.yaml:2:15 undefined-variable"]);
 }
 

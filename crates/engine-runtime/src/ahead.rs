@@ -6,6 +6,7 @@ use engine_expr::{Scope, Value};
 use engine_plan::Read;
 use engine_request::{Changes, Draft, Pager, Prepared};
 use futures_util::stream::{FuturesOrdered, StreamExt};
+use tokio::sync::mpsc;
 
 use crate::body::Takes;
 use crate::exchange::{Asked, Outcome, is_read_only};
@@ -14,6 +15,7 @@ use crate::frame::Frame;
 use crate::report::Event;
 use crate::run::RunContext;
 use crate::tally::Tally;
+use crate::windows::Fetched;
 use crate::world::BoxFuture;
 
 /// Asks for the pages of one read.
@@ -115,16 +117,25 @@ pub(crate) struct Ahead<'a> {
     /// How many may be asked for at once.
     at_once: usize,
     under_way: FuturesOrdered<BoxFuture<'a, (Changes, Result<Came, Failure>)>>,
+    /// Those that come already, since their window was asked for along with one before it.
+    coming: Option<mpsc::Receiver<Fetched>>,
 }
 
 impl<'a> Ahead<'a> {
-    /// Begins with nothing asked.
-    pub(crate) fn new(asker: &'a Asker<'a>, at_once: usize) -> Self {
-        Self { asker, at_once, under_way: FuturesOrdered::new() }
+    /// Begins with nothing asked but what is coming.
+    pub(crate) fn new(asker: &'a Asker<'a>, at_once: usize, coming: Option<mpsc::Receiver<Fetched>>) -> Self {
+        Self { asker, at_once, under_way: FuturesOrdered::new(), coming }
     }
 
     /// Returns the page that these changes ask for.
     pub(crate) async fn take(&mut self, changes: &Changes, number: u64) -> Result<Came, Failure> {
+        if let Some(coming) = &mut self.coming {
+            match coming.recv().await {
+                Some((asked, came)) if asked == *changes => return came,
+                // The answers led elsewhere, or ended.
+                _ => self.coming = None,
+            }
+        }
         match self.under_way.next().await {
             Some((asked, came)) if asked == *changes => return came,
             None => {}
@@ -136,7 +147,7 @@ impl<'a> Ahead<'a> {
 
     /// Asks for the pages after the one of this number, as far as they are known and needed.
     pub(crate) fn plan(&mut self, pager: &Pager, number: u64, needed: u64) {
-        if self.at_once < 2 {
+        if self.at_once < 2 || self.coming.is_some() {
             return;
         }
         let count = self.at_once.min(usize::try_from(needed).unwrap_or(usize::MAX));

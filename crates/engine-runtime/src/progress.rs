@@ -247,6 +247,11 @@ impl Progress {
         Ok(is_there)
     }
 
+    /// Returns what the windows to come send, and what they are: of as many as are asked for along with the one at hand.
+    pub(crate) fn windows_ahead(&self) -> Result<Vec<(Changes, Value)>, Failure> {
+        self.cursor.as_ref().map_or(Ok(Vec::new()), |(_, advance)| advance.slices_ahead().map_err(failure))
+    }
+
     /// Begins anew without the cursor that was kept.
     pub(crate) async fn reset(&mut self, asker: &Asker<'_>) -> Result<(), Failure> {
         let Some((_, advance)) = &mut self.cursor else {

@@ -26,6 +26,7 @@ use crate::progress::{self, Progress};
 use crate::site::Site;
 use crate::stage::Errors;
 use crate::stop::Stop;
+use crate::windows::{Fetched, Windows};
 use crate::xml_lists;
 
 /// How many pages wait to be worked on.
@@ -263,31 +264,54 @@ impl Reader {
             (progress, left, then, known) = (at, position.left, position.then, seen);
         }
         let count = AtomicU64::new(0);
-        loop {
-            let (base, sent, conditions) =
-                (progress.base(&self.site.base), progress.sent().clone(), progress.conditions());
-            let asker = Asker { base: &base, sent: &sent, conditions: &conditions, ..asker };
-            let passed = match then {
-                Then::End => Passed::End,
-                Then::Cut => Passed::Cut,
-                from @ (Then::Page { .. } | Then::Anew) => {
-                    let pass =
-                        Pass { asker: &asker, reader, parent, claim, log: log.as_ref(), place, count: &count, sender };
-                    let seen = std::mem::take(&mut known);
-                    self.pass(&pass, from, seen, &mut left, &mut progress).await?
+        let (mut windows, asking) = Windows::new(&asker, reader);
+        // Whoever wants a part of what there is asks for no more than that.
+        let asks_ahead = left == u64::MAX && !self.site.context().options.dry_run;
+        let read = async {
+            loop {
+                let (base, sent, conditions) =
+                    (progress.base(&self.site.base), progress.sent().clone(), progress.conditions());
+                let mut coming = None;
+                if asks_ahead && let Some(window) = base.get("window") {
+                    coming = windows.take(&(sent.clone(), window.clone()));
+                    windows.ask(progress.windows_ahead()?);
                 }
-            };
-            then = Then::Anew;
-            let keep = match passed {
-                Passed::Anew => continue,
-                Passed::End if progress.next_slice()? => continue,
-                Passed::End => progress.end(&asker)?,
-                Passed::Cut => progress.cut(&asker),
-            };
-            if let Some(log) = log {
-                log.end(keep);
+                let asker = Asker { base: &base, sent: &sent, conditions: &conditions, ..asker };
+                let passed = match then {
+                    Then::End => Passed::End,
+                    Then::Cut => Passed::Cut,
+                    from @ (Then::Page { .. } | Then::Anew) => {
+                        let pass = Pass {
+                            asker: &asker,
+                            reader,
+                            parent,
+                            claim,
+                            log: log.as_ref(),
+                            place,
+                            count: &count,
+                            sender,
+                        };
+                        let seen = std::mem::take(&mut known);
+                        self.pass(&pass, from, seen, coming, &mut left, &mut progress).await?
+                    }
+                };
+                then = Then::Anew;
+                let keep = match passed {
+                    Passed::Anew => continue,
+                    Passed::End if progress.next_slice()? => continue,
+                    Passed::End => progress.end(&asker)?,
+                    Passed::Cut => progress.cut(&asker),
+                };
+                if let Some(log) = log {
+                    log.end(keep);
+                }
+                return Ok(());
             }
-            return Ok(());
+        };
+        tokio::select! {
+            biased;
+            done = read => done,
+            never = asking => match never {},
         }
     }
 
@@ -297,6 +321,7 @@ impl Reader {
         pass: &Pass<'_>,
         from: Then,
         known: Vec<u64>,
+        coming: Option<mpsc::Receiver<Fetched>>,
         left: &mut u64,
         progress: &mut Progress,
     ) -> Result<Passed, Failure> {
@@ -332,7 +357,7 @@ impl Reader {
             Some(concurrency) => concurrency.resolve(&first)?.max(1) as usize,
             None => 1,
         };
-        let mut ahead = Ahead::new(asker, at_once);
+        let mut ahead = Ahead::new(asker, at_once, coming);
         while *left > 0 {
             if self.site.frame.stop.is_stopped() {
                 return Err(Failure::interrupted());

@@ -55,6 +55,8 @@ pub struct Advance {
     /// The slices that the span is read in, where the spec says a `window`.
     slices: Option<Slices>,
     length: Option<Window>,
+    /// How many slices are asked for at once.
+    at_once: u32,
     /// How much earlier each end is sent.
     inclusive: Option<Window>,
     is_client: bool,
@@ -217,6 +219,7 @@ impl Advance {
             end: None,
             slices: None,
             length: says.window.as_ref().map(|setting| setting.resolve(scope)).transpose()?,
+            at_once: says.concurrency.as_ref().map_or(Ok(1), |setting| setting.resolve(scope))?,
             inclusive: match &says.granularity {
                 Some(granularity) => Some(Window::Fixed(granularity.resolve(scope)?.duration())),
                 None => None,
@@ -292,6 +295,24 @@ impl Advance {
         Ok(true)
     }
 
+    /// Returns what every request of the slices to come sends, and what the endpoint's templates see as `window` there: of as many as are asked
+    /// for along with the one at hand.
+    ///
+    /// # Errors
+    ///
+    /// Fails where a time is out of range.
+    pub fn slices_ahead(&self) -> Result<Vec<(Changes, Value)>, AdvanceError> {
+        let Some(slices) = &self.slices else { return Ok(Vec::new()) };
+        let form = &self.plan.form;
+        let ahead = slices.ahead(form, self.at_once.saturating_sub(1)).and_then(|bounds| {
+            let sent = |(start, end): &(Watermark, Watermark)| Ok((form.sent(start)?, self.end_sent(end)?));
+            bounds.iter().map(sent).collect::<Result<Vec<_>, String>>()
+        });
+        let ahead = ahead.map_err(|why| AdvanceError::value(why, self.plan.span))?;
+        let both = |(start, end): &(Value, Value)| (self.sends(Some(start), Some(end)), window(Some(start), Some(end)));
+        Ok(ahead.iter().map(both).collect())
+    }
+
     /// Returns an end as it is sent.
     fn end_sent(&self, end: &Watermark) -> Result<Value, String> {
         let form = &self.plan.form;
@@ -348,17 +369,18 @@ impl Advance {
 
     /// Returns what every request of this pass sends.
     pub fn changes(&self) -> Changes {
+        self.sends(self.pass.sent.as_ref(), self.end.as_ref().map(|(sent, _)| sent))
+    }
+
+    fn sends(&self, start: Option<&Value>, end: Option<&Value>) -> Changes {
         let says = &self.plan.incremental;
-        let start = says.send.as_ref().zip(self.pass.sent.as_ref());
-        let end = says.send_end.as_ref().zip(self.end.as_ref().map(|(sent, _)| sent));
+        let (start, end) = (says.send.as_ref().zip(start), says.send_end.as_ref().zip(end));
         Changes::new(start.into_iter().chain(end).map(|(place, value)| (place.clone(), value.clone())).collect())
     }
 
     /// Returns what the endpoint's templates see as `window`. A start that is not known is not there.
     pub fn window(&self) -> Value {
-        let start = self.pass.sent.iter().map(|value| ("start", value.clone()));
-        let end = self.end.iter().map(|(sent, _)| ("end", sent.clone()));
-        Value::object(start.chain(end).collect::<Vec<_>>())
+        window(self.pass.sent.as_ref(), self.end.as_ref().map(|(sent, _)| sent))
     }
 
     /// Takes note of a record; tells whether it is new, and not older than what is asked for.
@@ -652,6 +674,12 @@ impl Advance {
             _ => mark,
         }
     }
+}
+
+fn window(start: Option<&Value>, end: Option<&Value>) -> Value {
+    let start = start.map(|value| ("start", value.clone()));
+    let end = end.map(|value| ("end", value.clone()));
+    Value::object(start.into_iter().chain(end).collect::<Vec<_>>())
 }
 
 /// Tells whether a value stands for none.

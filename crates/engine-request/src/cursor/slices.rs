@@ -48,10 +48,33 @@ impl Slices {
     ///
     /// Says which time there is not.
     pub(super) fn bounds(&self, form: &CursorForm) -> Result<(Watermark, Watermark), String> {
+        self.bounds_of(self.number, form)
+    }
+
+    fn bounds_of(&self, number: u32, form: &CursorForm) -> Result<(Watermark, Watermark), String> {
         let edge = |number: u32| form.later(&self.origin, times(self.length, number));
-        let end = edge(self.number.saturating_add(1))?;
+        let end = edge(number.saturating_add(1))?;
         let end = if end.is_after(&self.end) { self.end.clone() } else { end };
-        Ok((edge(self.number)?, end))
+        Ok((edge(number)?, end))
+    }
+
+    /// Returns where the slices after the one at hand start and end, so many of them if there are.
+    ///
+    /// # Errors
+    ///
+    /// Says which time there is not.
+    pub(super) fn ahead(&self, form: &CursorForm, count: u32) -> Result<Vec<(Watermark, Watermark)>, String> {
+        let mut ahead = Vec::new();
+        let (_, mut before) = self.bounds(form)?;
+        for number in (1..=count).map(|by| self.number.saturating_add(by)) {
+            if !self.end.is_after(&before) {
+                break;
+            }
+            let bounds = self.bounds_of(number, form)?;
+            before = bounds.1.clone();
+            ahead.push(bounds);
+        }
+        Ok(ahead)
     }
 
     /// Goes on to the next slice; tells whether there is one.
@@ -172,6 +195,19 @@ mod tests {
             "2025-01-01T00:30:00Z",
             &[("2025-01-01T00:00:00Z", "2025-01-01T00:30:00Z")],
         );
+    }
+
+    #[test]
+    fn the_slices_to_come_are_those_that_come() {
+        let form = CursorForm::AsRead;
+        let mut slices = Slices::new("30d".parse().unwrap(), mark("2025-01-01"), mark("2025-03-10")).unwrap();
+        assert_eq!(slices.ahead(&form, 1).unwrap().len(), 1);
+        let ahead = slices.ahead(&form, 9).unwrap();
+        let mut came = Vec::new();
+        while slices.advance(&form).unwrap() {
+            came.push(slices.bounds(&form).unwrap());
+        }
+        assert_eq!((ahead, slices.ahead(&form, 9).unwrap()), (came, Vec::new()));
     }
 
     #[test]
