@@ -54,6 +54,15 @@ pub struct Unit {
     pub items: Vec<u8>,
 }
 
+/// A page among records that are written together.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PagePart {
+    /// How many of the records are its own.
+    pub records: usize,
+    /// What it is known by; nothing where it may be written again.
+    pub units: Vec<Unit>,
+}
+
 /// A page of a file, by which it is found there again.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Extent {
@@ -98,6 +107,20 @@ pub trait RecordSink: Send {
     fn write_units(&mut self, records: &[Record], units: &[Unit]) -> Result<bool, SinkError> {
         _ = (records, units);
         Ok(false)
+    }
+
+    /// Writes pages that have come together, in their order, each along with what it is known by. Where it fails, the pages before the one at
+    /// fault are written, and none after it.
+    fn write_pages(&mut self, records: &[Record], pages: &[PagePart]) -> Result<(), SinkError> {
+        let mut rest = records;
+        for PagePart { records, units } in pages {
+            let (page, after) = rest.split_at_checked(*records).unwrap_or((rest, &[]));
+            rest = after;
+            if units.is_empty() || !self.write_units(page, units)? {
+                self.write(page)?;
+            }
+        }
+        Ok(())
     }
 
     /// Returns the units that a step of a run has written here.

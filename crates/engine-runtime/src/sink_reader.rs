@@ -6,14 +6,15 @@
 //! written in place.
 
 use std::collections::HashSet;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::thread;
 
 use bytestring::ByteString;
 use engine_expr::Template;
-use engine_plan::{SinkRead, SinkRecords};
+use engine_plan::{Plan, SinkRead, SinkRecords, Source, Target};
 use engine_source::Span;
+use foldhash::quality::FixedState;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::claim::Claim;
@@ -54,9 +55,11 @@ struct Wanted {
     span: Span,
 }
 
-/// The rows of a reading so far, by their hashes.
-#[derive(Default)]
-struct Seen(HashSet<u64>);
+/// The rows of a reading so far, by their hashes; nothing where nobody asks which are alike.
+struct Seen {
+    rows: Option<HashSet<u64, FixedState>>,
+    hasher: FixedState,
+}
 
 impl SinkReader {
     /// Prepares the readings of a step.
@@ -101,7 +104,7 @@ impl SinkReader {
         let Wanted { spec, query, stream, shown, span } = self.wanted(parent)?;
         let mut left = self.site.context().options.limit.unwrap_or(u64::MAX);
         let sinks = Arc::clone(&self.site.context().sinks);
-        let mut source = match blocking(span, move || sinks.read(&spec, &query)).await? {
+        let source = match blocking(span, move || sinks.read(&spec, &query)).await? {
             Held::Records(source) => source,
             Held::Nothing(error) if self.site.context().options.dry_run => {
                 // Another step may have been about to write it.
@@ -123,11 +126,14 @@ impl SinkReader {
         };
         // A row that is like one before it is told from that by its number, which may be another when the sink is read again.
         let (told, alike) = (origin(true), origin(false));
-        let mut seen = Seen::default();
+        let mut seen = Seen::of(&self.site.context().plan);
         let mut number = 0;
+        let mut pages = pages_of(source, span)?;
         while left > 0 {
-            let (records, rest) = page(span, source).await?;
-            source = rest;
+            let records = match pages.recv().await {
+                Some(page) => page.map_err(|error| unreadable(error, span))?,
+                None => return Err(broken_off(span)),
+            };
             if records.is_empty() {
                 break;
             }
@@ -195,20 +201,41 @@ impl SinkReader {
 }
 
 impl Seen {
+    /// Remembers rows where the plan does something that a row is known by: a sink knows itself what was written to it.
+    fn of(plan: &Plan) -> Self {
+        let mut asks = false;
+        plan.walk(&mut |step| {
+            asks |= !matches!(step.target, Target::None | Target::Write(_) | Target::Log(_) | Target::Fail(_));
+            asks |= matches!(step.source, Source::Read { over: Some(_), .. } | Source::Sink { over: Some(_), .. });
+        });
+        Self { rows: asks.then(HashSet::default), hasher: FixedState::default() }
+    }
+
     /// Tells whether nothing like this came before, as far as that is known.
     fn is_new(&mut self, text: &str) -> bool {
-        if self.0.len() >= REMEMBERED {
-            return false;
+        match &mut self.rows {
+            Some(rows) => rows.len() < REMEMBERED && rows.insert(self.hasher.hash_one(text)),
+            None => true,
         }
-        let mut hasher = DefaultHasher::new();
-        text.hash(&mut hasher);
-        self.0.insert(hasher.finish())
     }
 }
 
-/// Reads the next page.
-async fn page(span: Span, mut source: Box<dyn RecordSource>) -> Result<(Vec<Record>, Box<dyn RecordSource>), Failure> {
-    blocking(span, move || Ok((source.next_page()?, source))).await
+/// Reads the pages of a sink on a thread of its own, one ahead of those that are worked on. After the last comes one without records. Nobody
+/// waits for the thread: a query may have long to go, and changes nothing.
+fn pages_of(
+    mut source: Box<dyn RecordSource>,
+    span: Span,
+) -> Result<mpsc::Receiver<Result<Vec<Record>, SinkError>>, Failure> {
+    let (sender, receiver) = mpsc::channel(AHEAD);
+    let read = move || loop {
+        let page = source.next_page();
+        let is_last = page.as_ref().map_or(true, Vec::is_empty);
+        if sender.blocking_send(page).is_err() || is_last {
+            return;
+        }
+    };
+    thread::Builder::new().name("reads a sink".to_owned()).spawn(read).map_err(|error| no_thread(&error, span))?;
+    Ok(receiver)
 }
 
 /// Does what blocks on a thread of its own. A run that is stopped does not wait for it: a query may have long to go, and changes nothing.
@@ -219,12 +246,20 @@ async fn blocking<T: Send + 'static>(
     let (sender, receiver) = oneshot::channel();
     let spawned = thread::Builder::new().name("reads a sink".to_owned()).spawn(move || _ = sender.send(work()));
     if let Err(error) = spawned {
-        return Err(unreadable(SinkError::new(format!("no thread can be made that reads: {error}")), span));
+        return Err(no_thread(&error, span));
     }
     match receiver.await {
         Ok(done) => done.map_err(|error| unreadable(error, span)),
-        Err(_) => Err(Failure::new("internal-error", "the reading of the sink broke off", span)),
+        Err(_) => Err(broken_off(span)),
     }
+}
+
+fn no_thread(error: &std::io::Error, span: Span) -> Failure {
+    unreadable(SinkError::new(format!("no thread can be made that reads: {error}")), span)
+}
+
+fn broken_off(span: Span) -> Failure {
+    Failure::new("internal-error", "the reading of the sink broke off", span)
 }
 
 fn unreadable(error: SinkError, span: Span) -> Failure {

@@ -16,6 +16,7 @@ use crate::site::Site;
 use crate::source::{Batches, source};
 use crate::stage::{Gather, Shaping, Stage};
 use crate::tally::Tally;
+use crate::writing;
 
 /// A step about to run.
 pub(crate) struct StepRun {
@@ -132,8 +133,10 @@ async fn work(
     stage: &mut Stage,
     outlet: &Outlet,
 ) -> Result<(), Failure> {
-    if let Stage::Each(each) = stage {
-        return each.stream(shaped, outlet).await;
+    match stage {
+        Stage::Each(each) => return each.stream(shaped, outlet).await,
+        Stage::Write(writer) => return writing::stream(site, shaped, writer, outlet).await,
+        _ => {}
     }
     let mut shaped = std::pin::pin!(shaped);
     loop {

@@ -22,7 +22,10 @@ use crate::mapping::Scratch;
 use crate::needs::Needs;
 use crate::record::Record;
 use crate::run::RunContext;
-use crate::sink::{Column, ColumnType, Extent, Mode, RecordSink, SinkError, SinkKind, SinkSpec, SinkTarget, Unit};
+use crate::shape::Shaped;
+use crate::sink::{
+    Column, ColumnType, Extent, Mode, PagePart, RecordSink, SinkError, SinkKind, SinkSpec, SinkTarget, Unit,
+};
 use crate::sink_kind::evaluated;
 use crate::site::Site;
 use crate::stage::Done;
@@ -100,14 +103,48 @@ impl Writer {
         self.needs.response()
     }
 
+    /// Tells whether batches that have come together may be written together: a table takes all of them in one transaction.
+    pub(crate) fn joins(&self) -> bool {
+        self.spec.as_ref().is_some_and(|spec| has_tables(&spec.kind)) && !self.context.options.dry_run
+    }
+
+    /// Writes batches that have come together and hands each on.
+    pub(crate) async fn take_all(&mut self, site: &Site, batches: Vec<Shaped>) -> Result<Vec<Done>, Failure> {
+        if batches.len() < 2 || !self.joins() {
+            let mut done = Vec::with_capacity(batches.len());
+            for batch in batches {
+                done.push(self.take(site, batch).await?);
+            }
+            return Ok(done);
+        }
+        let mut all = Shaped::default();
+        let mut parts = Vec::with_capacity(batches.len());
+        for Shaped { items, scopes, claim, .. } in batches {
+            if !scopes.is_empty() {
+                all.scopes.resize_with(all.items.len(), || site.base.clone());
+                all.scopes.extend(scopes);
+            }
+            parts.push((items.len(), claim.clone()));
+            all.items.extend(items);
+            all.claim.join(claim);
+        }
+        let counts: Vec<usize> = parts.iter().map(|(count, _)| *count).collect();
+        let Done { items, claim } = self.take_parts(site, all, &counts).await?;
+        claim.settle();
+        let mut items = items.into_iter();
+        let part = |(count, claim)| Done { items: items.by_ref().take(count).collect(), claim };
+        Ok(parts.into_iter().map(part).collect())
+    }
+
     /// Writes a batch and hands it on.
-    pub(crate) async fn take(
-        &mut self,
-        site: &Site,
-        items: Vec<Item>,
-        scopes: &[Scope],
-        claim: Claim,
-    ) -> Result<Done, Failure> {
+    pub(crate) async fn take(&mut self, site: &Site, batch: Shaped) -> Result<Done, Failure> {
+        let count = batch.items.len();
+        self.take_parts(site, batch, &[count]).await
+    }
+
+    /// Writes a batch, which is several of so many items that have come together.
+    async fn take_parts(&mut self, site: &Site, batch: Shaped, counts: &[usize]) -> Result<Done, Failure> {
+        let Shaped { items, scopes, claim, .. } = batch;
         // A step that runs for each of many items sees other names each time.
         self.base = site.base.clone();
         self.turn = site.turn();
@@ -124,17 +161,18 @@ impl Writer {
             return Ok(Done { items, claim });
         };
         let is_journaled = self.is_journaled(&spec, &items);
-        for (place, members) in self.places(&items, scopes, &spec)? {
+        for (place, members) in self.places(&items, &scopes, &spec)? {
+            let count = members.len() as u64;
             if is_journaled {
-                let members = members.iter().filter_map(|at| items.get(*at)).collect::<Vec<_>>();
-                let count = members.len() as u64;
-                self.write_once(&spec, place, &members).await?;
+                let pages = pages_of(&members, counts);
+                let pages: Vec<Vec<&Item>> =
+                    pages.map(|page| page.iter().filter_map(|at| items.get(*at)).collect()).collect();
+                self.write_once(&spec, place, &pages).await?;
                 site.tally.add(|counts| counts.sent += count);
                 continue;
             }
             let records: Vec<Record> =
                 members.iter().filter_map(|at| items.get(*at)).map(|item| item.current.record()).collect();
-            let count = records.len() as u64;
             if self.context.options.dry_run {
                 let to = match &spec.kind {
                     kind if has_tables(kind) && !place.is_empty() => format!("{}, table {place}", spec.name),
@@ -149,7 +187,9 @@ impl Writer {
                 continue;
             }
             let first = members.first().and_then(|at| items.get(*at));
-            self.write(&spec, place, records, first).await?;
+            let pages = pages_of(&members, counts).map(|page| PagePart { records: page.len(), units: Vec::new() });
+            let pages = pages.collect();
+            self.write(&spec, place, records, pages, first).await?;
             site.tally.add(|counts| counts.sent += count);
         }
         if self.is_seen_at_the_end(&spec) || (is_journaled && !has_tables(&spec.kind)) {
@@ -176,14 +216,15 @@ impl Writer {
     }
 
     /// Writes what was not written before the run was taken up again, along with what it is known by.
-    async fn write_once(&mut self, spec: &SinkSpec, place: String, items: &[&Item]) -> Result<(), Failure> {
+    async fn write_once(&mut self, spec: &SinkSpec, place: String, pages: &[Vec<&Item>]) -> Result<(), Failure> {
+        let first = pages.iter().flatten().next().copied();
         if !self.open.contains_key(&place) {
             // What is asked for once was not written since.
             let known = self.context.journal.known(&self.place_key(spec, &place));
-            let (writer, name, first) = (&mut *self, place.clone(), items.first().copied());
+            let (writer, name) = (&mut *self, place.clone());
             let begin = async move {
                 let known = if has_tables(&spec.kind) {
-                    writer.write(spec, name.clone(), Vec::new(), first).await?;
+                    writer.write(spec, name.clone(), Vec::new(), Vec::new(), first).await?;
                     writer.known_to_sink(&name).await?
                 } else {
                     writer.known_to_journal(spec, &name, first).await?
@@ -192,36 +233,41 @@ impl Writer {
             };
             known.get_or_try_init(|| begin).await?;
             if !self.open.contains_key(&place) {
-                self.write(spec, place.clone(), Vec::new(), items.first().copied()).await?;
+                self.write(spec, place.clone(), Vec::new(), Vec::new(), first).await?;
             }
             self.known.insert(place.clone(), known);
         }
-        let fresh: Vec<&Item> = match self.known.get(&place).and_then(|known| known.get()) {
-            Some(known) => {
-                let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
-                items.iter().copied().filter(|item| !known.take(item, &self.turn)).collect()
-            }
-            None => items.to_vec(),
-        };
-        if fresh.is_empty() {
+        let pages = self.fresh(&place, pages);
+        let records: Vec<Record> = pages.iter().flatten().map(|item| item.current.record()).collect();
+        if records.is_empty() {
             return Ok(());
         }
-        let units = units_of(fresh.iter().copied(), &self.turn);
-        let records: Vec<Record> = fresh.iter().map(|item| item.current.record()).collect();
         if !has_tables(&spec.kind) {
+            let units = units_of(pages.iter().flatten().copied(), &self.turn);
             let units = units.into_iter().map(|(page, items)| WrittenUnit { page, items: text_of(&items) }).collect();
             return self.write_intended(place, records, units).await;
         }
-        let (run, step) = (self.context.id.clone(), self.address.to_string());
-        let units: Vec<Unit> =
-            units.into_iter().map(|(page, items)| Unit { run: run.clone(), step: step.clone(), page, items }).collect();
-        self.with_sink(&place, move |sink| {
-            if !sink.write_units(&records, &units)? {
-                sink.write(&records)?;
-            }
-            Ok(())
-        })
-        .await
+        let (run, step) = (&self.context.id, &*self.address);
+        let unit = |(page, items)| Unit { run: run.clone(), step: step.to_owned(), page, items };
+        let parts: Vec<PagePart> = pages
+            .iter()
+            .filter(|page| !page.is_empty())
+            .map(|page| PagePart {
+                records: page.len(),
+                units: units_of(page.iter().copied(), &self.turn).into_iter().map(unit).collect(),
+            })
+            .collect();
+        self.with_sink(&place, move |sink| sink.write_pages(&records, &parts)).await
+    }
+
+    /// Leaves out what was written before the run was taken up again.
+    fn fresh<'i>(&self, place: &str, pages: &[Vec<&'i Item>]) -> Vec<Vec<&'i Item>> {
+        let Some(known) = self.known.get(place).and_then(|known| known.get()) else { return pages.to_vec() };
+        let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut fresh = |page: &Vec<&'i Item>| {
+            page.iter().copied().filter(|item| !known.take(item, &self.turn)).collect::<Vec<_>>()
+        };
+        pages.iter().map(&mut fresh).collect()
     }
 
     /// Asks a table what of the run is in it.
@@ -417,6 +463,7 @@ impl Writer {
         spec: &SinkSpec,
         table: String,
         records: Vec<Record>,
+        pages: Vec<PagePart>,
         first: Option<&Item>,
     ) -> Result<(), Failure> {
         let span = self.span();
@@ -439,9 +486,7 @@ impl Writer {
                 (Some(sink), _) => sink,
                 (None, target) => sinks.open(&spec, &target.unwrap_or_default())?,
             };
-            if !records.is_empty() {
-                sink.write(&records)?;
-            }
+            sink.write_pages(&records, &pages)?;
             Ok(sink)
         })
         .await;
@@ -521,7 +566,7 @@ impl Writer {
             _ => Some(String::new()),
         };
         match table {
-            Some(table) => self.write(&spec, table, Vec::new(), None).await,
+            Some(table) => self.write(&spec, table, Vec::new(), Vec::new(), None).await,
             None => Ok(()),
         }
     }
@@ -578,6 +623,21 @@ fn create(write: &engine_plan::Write, base: &Scope) -> Result<bool, Failure> {
         (Some(create), _) | (None, Some(create)) => create.resolve(base)?,
         (None, None) => true,
     })
+}
+
+/// Takes the places of items apart by the batches, of so many items each, that they came in.
+fn pages_of<'m>(members: &'m [usize], counts: &[usize]) -> impl Iterator<Item = &'m [usize]> {
+    let ends = counts.iter().scan(0, |end, count| {
+        *end += count;
+        Some(*end)
+    });
+    let mut rest = members;
+    ends.map(move |end| {
+        let (page, after) = rest.split_at(rest.partition_point(|at| *at < end));
+        rest = after;
+        page
+    })
+    .filter(|page| !page.is_empty())
 }
 
 /// Tells whether a sink has tables, each with a name.

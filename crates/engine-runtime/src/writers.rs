@@ -76,8 +76,17 @@ impl Writers {
 impl SharedWriter {
     /// Writes a batch, and hands it on.
     pub(crate) async fn take(&self, site: &Site, shaped: Shaped) -> Result<Done, Failure> {
-        let Shaped { items, scopes, claim, .. } = shaped;
-        self.writer.lock().await.take(site, items, &scopes, claim).await
+        self.writer.lock().await.take(site, shaped).await
+    }
+
+    /// Tells whether batches that have come together are written together.
+    pub(crate) async fn joins(&self) -> bool {
+        self.writer.lock().await.joins()
+    }
+
+    /// Writes batches that have come together, and hands each on.
+    pub(crate) async fn take_all(&self, site: &Site, batches: Vec<Shaped>) -> Result<Vec<Done>, Failure> {
+        self.writer.lock().await.take_all(site, batches).await
     }
 
     /// Ends the writing, if it ends with the step.

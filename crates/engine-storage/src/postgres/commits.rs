@@ -12,7 +12,7 @@ use crate::identifier::quoted;
 /// The table, which runs of all flows share.
 const TABLE: &str = "_engine_commits";
 
-/// Keeps units, within the transaction that writes their rows.
+/// Keeps units of one run, within the transaction that writes their rows.
 pub(super) async fn keep(session: &mut Session, schema: &str, units: &[Unit]) -> Result<(), Failure> {
     let table = named(schema);
     if !session.keeps_units {
@@ -22,12 +22,18 @@ pub(super) async fn keep(session: &mut Session, schema: &str, units: &[Unit]) ->
     // Whoever asks which units there are waits for those that are about to be committed.
     let keep = format!(
         "WITH held AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared($5, hashtext($6)))
-         INSERT INTO {table} (run, step, page, items) SELECT $1, $2, $3, $4 FROM held"
+         INSERT INTO {table} (run, step, page, items)
+         SELECT unit.run, unit.step, unit.page, unit.items
+         FROM held, unnest($1::text[], $2::text[], $3::text[], $4::bytea[]) WITH ORDINALITY
+              AS unit (run, step, page, items, place)
+         ORDER BY unit.place"
     );
+    let Some(first) = units.first() else { return Ok(()) };
     let statement = session.statement(&keep).await?;
-    for Unit { run, step, page, items } in units {
-        session.client().execute(&statement, &[run, step, page, items, &LOCKS, &held(run)]).await?;
-    }
+    let texts = |text: fn(&Unit) -> &str| units.iter().map(text).collect::<Vec<&str>>();
+    let (runs, steps, pages) = (texts(|unit| &unit.run), texts(|unit| &unit.step), texts(|unit| &unit.page));
+    let items: Vec<&[u8]> = units.iter().map(|unit| unit.items.as_slice()).collect();
+    session.client().execute(&statement, &[&runs, &steps, &pages, &items, &LOCKS, &held(&first.run)]).await?;
     Ok(())
 }
 

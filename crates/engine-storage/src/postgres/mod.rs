@@ -1,6 +1,6 @@
 //! Tables of a Postgres database.
 //!
-//! A page is one transaction. Its rows travel by `COPY`: into the table itself, or, where rows are updated by a key, into a table of the
+//! A page is one transaction, or several that have come together are. Its rows travel by `COPY`: into the table itself, or, where rows are updated by a key, into a table of the
 //! session's own, from which one statement takes them. Tables and columns are made as records need them, as in `SQLite`: a column that a
 //! mapping declares has its type, any other that of its first value. `replace` gathers the rows in a table of the session's own, which
 //! is gone when the session is, and changes the rows of the real table in one transaction at the end: whoever reads it waits for nothing
@@ -21,7 +21,7 @@ mod tls;
 
 use std::time::Duration;
 
-use engine_runtime::{ColumnType, Mode, Record, RecordSink, SinkError, SinkSpec, SinkTarget, Unit};
+use engine_runtime::{ColumnType, Mode, PagePart, Record, RecordSink, SinkError, SinkSpec, SinkTarget, Unit};
 use tokio::runtime::{Builder, Runtime};
 use tokio_postgres::error::SqlState;
 
@@ -122,16 +122,19 @@ impl PostgresTable {
 
 impl RecordSink for PostgresTable {
     fn write(&mut self, records: &[Record]) -> Result<(), SinkError> {
-        self.run(async |writer| writer.write(records, &[]).await)
+        self.write_pages(records, &[PagePart { records: records.len(), units: Vec::new() }])
     }
 
     fn write_units(&mut self, records: &[Record], units: &[Unit]) -> Result<bool, SinkError> {
-        // Rows that are updated or replaced are the same however often they are; and where no table may be made, there is none for units.
-        if self.writer.mode != Mode::Append || !self.writer.create {
+        if !self.writer.keeps_units() {
             return Ok(false);
         }
-        self.run(async |writer| writer.write(records, units).await)?;
+        self.write_pages(records, &[PagePart { records: records.len(), units: units.to_vec() }])?;
         Ok(true)
+    }
+
+    fn write_pages(&mut self, records: &[Record], pages: &[PagePart]) -> Result<(), SinkError> {
+        self.run(async |writer| writer.write(records, pages).await)
     }
 
     fn units(&mut self, run: &str, step: &str) -> Result<Vec<Unit>, SinkError> {
@@ -231,7 +234,7 @@ impl From<SinkError> for Stopped {
 
 impl Writer {
     /// Connects, and looks at the table.
-    async fn open(&mut self) -> Result<(), Failure> {
+    async fn open(&mut self) -> Result<(), Stopped> {
         self.connect().await?;
         // A column without a type waits for its first value, and those after it wait with it, to keep their order.
         if self.table.exists || self.declared.iter().all(|(_, kind)| kind.0 != ColumnType::Any) {
@@ -258,7 +261,7 @@ impl Writer {
         &mut self,
         doubt: Doubt,
         work: impl AsyncFn(&mut Self, &mut Session, &mut Attempt) -> Result<T, Stopped>,
-    ) -> Result<T, Failure> {
+    ) -> Result<T, Stopped> {
         let mut attempt = Attempt::default();
         loop {
             let Some(mut session) = self.session.take() else {
@@ -286,26 +289,14 @@ impl Writer {
                     attempt.losses += 1;
                     attempt.is_doubtful = doubt == Doubt::Ask;
                 }
-                Stopped::Doubtful(why) => {
-                    return Err(Trouble::new(format!(
-                        "table `{}`: the connection was lost while rows were committed, and nobody knows whether they were: {why}",
-                        self.name
-                    ))
-                    .help("look whether the last rows are there before you run again; with a `key` nothing is written twice")
-                    .into());
-                }
+                Stopped::Doubtful(why) => return Err(Stopped::Doubtful(why)),
                 Stopped::Undone(Failure::Lost(why)) => {
                     if self.mode == Mode::Replace && self.rows > 0 {
-                        return Err(Trouble::new(format!(
-                            "table `{}`: the connection was lost, and with it the new rows, which were not in their place yet: {why}",
-                            self.name
-                        ))
-                        .help("run again: the old rows are still there")
-                        .into());
+                        return Err(Stopped::Undone(Failure::Lost(why)));
                     }
                     attempt.losses += 1;
                     if attempt.losses > LOSSES {
-                        return Err(Failure::Lost(why));
+                        return Err(Stopped::Undone(Failure::Lost(why)));
                     }
                 }
                 Stopped::Undone(failure) => {
@@ -315,7 +306,7 @@ impl Writer {
                     let again = self.is_worth_another(&failure, doubt, &mut session, &mut attempt).await;
                     self.session = Some(session);
                     if !again {
-                        return Err(self.placed(failure, attempt));
+                        return Err(Stopped::Undone(self.placed(failure, attempt)));
                     }
                     attempt.place = None;
                 }
@@ -366,7 +357,7 @@ impl Writer {
     }
 
     /// Gives the table the columns that the mapping declares, and those that are there the room that they need.
-    async fn declare(&mut self) -> Result<(), Failure> {
+    async fn declare(&mut self) -> Result<(), Stopped> {
         self.transact(Doubt::Repeat, async |this, session, _| {
             session.lock(&this.table).await?;
             this.table.load(session.client()).await?;
@@ -409,7 +400,36 @@ impl Writer {
         Ok(changes)
     }
 
-    async fn write(&mut self, records: &[Record], units: &[Unit]) -> Result<(), SinkError> {
+    /// Tells whether the database keeps what rows are known by: those that are updated or replaced are the same however often they are; and
+    /// where no table may be made, there is none for units.
+    fn keeps_units(&self) -> bool {
+        self.mode == Mode::Append && self.create
+    }
+
+    async fn write(&mut self, records: &[Record], pages: &[PagePart]) -> Result<(), SinkError> {
+        let stopped = match self.write_together(records, pages).await {
+            Ok(()) => return Ok(()),
+            Err(stopped) => stopped,
+        };
+        let is_at_fault = matches!(stopped, Stopped::Undone(Failure::Refused(_) | Failure::Other(_)));
+        if pages.len() < 2 || !is_at_fault {
+            return Err(self.said(stopped));
+        }
+        // Where one of the pages is at fault, those before it are written without it.
+        let mut rest = records;
+        for page in pages {
+            let (own, after) = rest.split_at_checked(page.records).unwrap_or((rest, &[]));
+            rest = after;
+            let written = self.write_together(own, std::slice::from_ref(page)).await;
+            written.map_err(|stopped| self.said(stopped))?;
+        }
+        Ok(())
+    }
+
+    /// Writes pages in one transaction.
+    async fn write_together(&mut self, records: &[Record], pages: &[PagePart]) -> Result<(), Stopped> {
+        let keeps = self.keeps_units();
+        let units: Vec<Unit> = pages.iter().filter(|_| keeps).flat_map(|page| &page.units).cloned().collect();
         if records.is_empty() && units.is_empty() {
             return Ok(());
         }
@@ -422,18 +442,18 @@ impl Writer {
             Mode::Replace => Doubt::Tell,
         };
         let work = async |this: &mut Self, session: &mut Session, attempt: &mut Attempt| {
-            this.write_page(records, units, session, attempt).await
+            this.write_all(records, pages, &units, session, attempt).await
         };
-        let written = self.transact(doubt, work).await;
-        written.map_err(|failure| self.said(failure))?;
+        self.transact(doubt, work).await?;
         self.rows += records.len() as u64;
         Ok(())
     }
 
-    /// Writes a page within a transaction.
-    async fn write_page(
+    /// Writes pages within a transaction.
+    async fn write_all(
         &mut self,
         records: &[Record],
+        pages: &[PagePart],
         units: &[Unit],
         session: &mut Session,
         attempt: &mut Attempt,
@@ -441,50 +461,69 @@ impl Writer {
         if attempt.is_doubtful && commits::are_kept(session.client(), self.table.schema(), units).await? {
             return Ok(());
         }
-        let mut table = self.table.clone();
-        let mut page = Page::lay_out(records, &mut table, self.manner(attempt))?;
-        if !page.changes.is_empty() || !(self.key.is_empty() || self.unique) {
-            session.lock(&self.table).await?;
-            // What was planned was planned for the table as it was when nobody else changed it.
-            'changed: loop {
-                self.table.load(session.client()).await?;
-                let mut table = self.table.clone();
-                page = Page::lay_out(records, &mut table, self.manner(attempt))?;
-                for change in &page.changes {
-                    if !self.table.apply(session.client(), change).await? {
-                        continue 'changed;
-                    }
-                }
-                break;
+        // Rows go on in one `COPY` for as long as they have the same columns, and the server reads them while others are laid out.
+        let (mut under_way, mut parts, mut before) = (None, 0, 0);
+        for part in pages {
+            let own = records.get(before..before + part.records).unwrap_or_default();
+            let manner = self.manner(attempt, before);
+            let mut table = self.table.clone();
+            let mut page = Page::lay_out(own, &mut table, manner)?;
+            if !page.changes.is_empty() || !(self.key.is_empty() || self.unique) {
+                let ended = session::end(&mut under_way).await;
+                ended.map_err(|refusal| self.of_row(refusal, attempt))?;
+                page = self.change_for(own, before, session, attempt).await?;
             }
-            if !self.key.is_empty() {
-                self.table.make_unique(session.client(), &self.key).await?;
-                self.unique = true;
-            }
+            let written = if self.key.is_empty() {
+                session.append(&self.table, &mut page, before, &mut under_way).await
+            } else {
+                session.upsert(&self.table, &page, &self.key, before, &mut parts).await
+            };
+            written.map_err(|refusal| self.of_row(refusal, attempt))?;
+            before += part.records;
         }
-        let written = if self.key.is_empty() {
-            session.append(&self.table, &mut page).await
-        } else {
-            session.upsert(&self.table, &page, &self.key).await
-        };
-        written.map_err(|failure| self.of_row(failure, &page, attempt))?;
+        session::end(&mut under_way).await.map_err(|refusal| self.of_row(refusal, attempt))?;
         if !units.is_empty() {
             commits::keep(session, self.table.schema(), units).await?;
         }
         Ok(())
     }
 
-    fn manner<'a>(&'a self, attempt: &Attempt) -> Manner<'a> {
-        Manner { declared: &self.declared, key: &self.key, one_by_one: attempt.one_by_one, before: self.rows }
+    /// Makes of the table what a page needs, and lays it out.
+    async fn change_for(
+        &mut self,
+        records: &[Record],
+        before: usize,
+        session: &mut Session,
+        attempt: &Attempt,
+    ) -> Result<Page, Stopped> {
+        session.lock(&self.table).await?;
+        // What was planned was planned for the table as it was when nobody else changed it.
+        let page = 'changed: loop {
+            self.table.load(session.client()).await?;
+            let mut table = self.table.clone();
+            let page = Page::lay_out(records, &mut table, self.manner(attempt, before))?;
+            for change in &page.changes {
+                if !self.table.apply(session.client(), change).await? {
+                    continue 'changed;
+                }
+            }
+            break page;
+        };
+        if !self.key.is_empty() {
+            self.table.make_unique(session.client(), &self.key).await?;
+            self.unique = true;
+        }
+        Ok(page)
     }
 
-    /// Says of which row and column something is, if the database does.
-    fn of_row(&self, (part, failure): (Option<usize>, Failure), page: &Page, attempt: &mut Attempt) -> Failure {
-        let Failure::Refused(refused) = &failure else { return failure };
-        let (line, column) = session::place_of(refused.where_().unwrap_or_default());
-        let rows = || page.parts.iter().enumerate().filter(|(at, _)| part.is_none_or(|part| part == *at));
-        let row = line.and_then(|line| rows().flat_map(|(_, part)| &part.rows).nth(line.checked_sub(1)?));
-        attempt.place = row.map(|row| (self.rows + row.record as u64 + 1, column));
+    fn manner<'a>(&'a self, attempt: &Attempt, before: usize) -> Manner<'a> {
+        let before = self.rows + before as u64;
+        Manner { declared: &self.declared, key: &self.key, one_by_one: attempt.one_by_one, before }
+    }
+
+    /// Notes of which row and column something is, if the database says it.
+    fn of_row(&self, (place, failure): session::Refusal, attempt: &mut Attempt) -> Failure {
+        attempt.place = place.map(|(record, column)| (self.rows + record as u64 + 1, column));
         failure
     }
 
@@ -518,7 +557,7 @@ impl Writer {
             }
             Ok(())
         };
-        let done: Result<(), Failure> = done.await;
+        let done: Result<(), Stopped> = done.await;
         done.map_err(|failure| self.said(failure))?;
         if let Some(session) = self.session.take() {
             session.close().await;
@@ -572,12 +611,22 @@ impl Writer {
     }
 
     /// Says why the table could not be written.
-    fn said(&self, failure: Failure) -> SinkError {
-        match failure {
-            Failure::Lost(why) => Trouble::new(format!("can't reach the database `{}`: {why}", self.address.shown()))
-                .help("see whether the server runs and the network is there, then run again")
-                .into(),
-            failure => failure.of(&format!("table `{}`", self.name)).into(),
+    fn said(&self, stopped: Stopped) -> SinkError {
+        let (name, what) = (&self.name, "the connection was lost");
+        match stopped {
+            Stopped::Doubtful(why) => SinkError::new(format!(
+                "table `{name}`: {what} while rows were committed, and nobody knows whether they were: {why}"
+            ))
+            .help("look whether the last rows are there before you run again; with a `key` nothing is written twice"),
+            Stopped::Undone(Failure::Lost(why)) if self.mode == Mode::Replace && self.rows > 0 => SinkError::new(
+                format!("table `{name}`: {what}, and with it the new rows, which were not in their place yet: {why}"),
+            )
+            .help("run again: the old rows are still there"),
+            Stopped::Undone(Failure::Lost(why)) => {
+                SinkError::new(format!("can't reach the database `{}`: {why}", self.address.shown()))
+                    .help("see whether the server runs and the network is there, then run again")
+            }
+            Stopped::Undone(failure) => failure.of(&format!("table `{name}`")).into(),
         }
     }
 }

@@ -1,7 +1,6 @@
 //! What is done within one session: rows are copied, taken over, committed. Knows no records.
 
 use std::collections::HashMap;
-use std::pin::pin;
 
 use bytes::Bytes;
 use futures_util::SinkExt;
@@ -17,6 +16,9 @@ use crate::identifier::{quoted, quoted_list};
 
 /// How many bytes go into one message: the server reads some while others are still being sent.
 const CHUNK: usize = 64 * 1024;
+
+/// How many bytes of rows do not wait for those of the next page.
+const ENOUGH: usize = 16 * 1024;
 
 /// The table of the session's own that the rows of a page wait in.
 const WAITING: &str = "pg_temp.\"rows of a page\"";
@@ -38,8 +40,8 @@ pub(super) struct Session {
     pub(super) keeps_units: bool,
 }
 
-/// Of which part of a page the database says something, if the parts went one by one.
-type Refusal = (Option<usize>, Failure);
+/// Why rows were not taken; and of which record and column the database says it, if it does.
+pub(super) type Refusal = (Option<(usize, Option<String>)>, Failure);
 
 impl Session {
     pub(super) fn new(connection: Connection) -> Self {
@@ -116,40 +118,51 @@ impl Session {
         })
     }
 
-    /// Adds the rows of a page to a table.
-    pub(super) async fn append(&mut self, table: &Table, page: &mut Page) -> Result<(), Refusal> {
-        if let (Some(text), [part]) = (page.take_text(), page.parts.as_slice())
-            && !part.present.is_empty()
-        {
+    /// Adds the rows of a page to a table, on with those that are under way if they have the same columns. `before` is how many records came
+    /// before those of the page.
+    pub(super) async fn append(
+        &mut self,
+        table: &Table,
+        page: &mut Page,
+        before: usize,
+        under_way: &mut Option<Copying>,
+    ) -> Result<(), Refusal> {
+        let text = page.take_text();
+        for part in &page.parts {
+            if part.present.is_empty() {
+                end(under_way).await?;
+                let sql = format!("INSERT INTO {} DEFAULT VALUES;", table.sql());
+                let done = self.client().batch_execute(&sql.repeat(part.rows.len())).await;
+                done.map_err(|error| (None, error.into()))?;
+                continue;
+            }
             let sql = copy(&table.sql(), &names(table, page, part), None);
-            let mut copying = Copying::begin(self, &sql).await.map_err(|failure| (Some(0), failure))?;
-            copying.text = text;
-            return copying.end().await.map_err(|failure| (Some(0), failure));
-        }
-        for (at, part) in page.parts.iter().enumerate() {
-            self.append_part(table, page, part).await.map_err(|failure| (Some(at), failure))?;
+            if under_way.as_ref().is_none_or(|copying| copying.sql != sql) {
+                end(under_way).await?;
+                *under_way = Some(Copying::begin(self, sql).await.map_err(|failure| (None, failure))?);
+            }
+            let Some(copying) = under_way else { continue };
+            copying.rows.extend(part.rows.iter().map(|row| before + row.record));
+            match &text {
+                Some(text) => copying.text.extend_from_slice(text),
+                None => part.rows.iter().for_each(|row| page.write(row, None, &mut copying.text)),
+            }
+            copying.send(ENOUGH).await.map_err(|failure| (None, failure))?;
         }
         Ok(())
     }
 
-    async fn append_part(&mut self, table: &Table, page: &Page, part: &Part) -> Result<(), Failure> {
-        if part.present.is_empty() {
-            let sql = format!("INSERT INTO {} DEFAULT VALUES;", table.sql());
-            return Ok(self.client().batch_execute(&sql.repeat(part.rows.len())).await?);
-        }
-        let sql = copy(&table.sql(), &names(table, page, part), None);
-        let mut copying = Copying::begin(self, &sql).await?;
-        for row in &part.rows {
-            page.write(row, None, &mut copying.text);
-            copying.send(CHUNK).await?;
-        }
-        copying.end().await
-    }
-
-    /// Puts the rows of a page to those with the same keys, or beside them.
-    pub(super) async fn upsert(&mut self, table: &Table, page: &Page, key: &[String]) -> Result<(), Refusal> {
-        self.gather(table, page).await.map_err(|failure| (None, failure))?;
-        for (at, part) in page.parts.iter().enumerate() {
+    /// Puts the rows of a page to those with the same keys, or beside them. `parts` is how many parts of pages this transaction has had.
+    pub(super) async fn upsert(
+        &mut self,
+        table: &Table,
+        page: &Page,
+        key: &[String],
+        before: usize,
+        parts: &mut usize,
+    ) -> Result<(), Refusal> {
+        self.gather(table, page, before, *parts).await?;
+        for (at, part) in (*parts..).zip(&page.parts) {
             let names = names(table, page, part);
             let written = quoted_list(names.iter().copied());
             let sets = names.iter().filter(|name| !key.iter().any(|key| key == *name));
@@ -161,13 +174,14 @@ impl Session {
                 table.sql(),
                 quoted_list(key.iter().map(String::as_str))
             );
-            self.client().batch_execute(&sql).await.map_err(|error| (Some(at), error.into()))?;
+            self.client().batch_execute(&sql).await.map_err(|error| (None, error.into()))?;
         }
+        *parts += page.parts.len();
         Ok(())
     }
 
     /// Brings the rows of a page into the table in which they wait.
-    async fn gather(&mut self, table: &Table, page: &Page) -> Result<(), Failure> {
+    async fn gather(&mut self, table: &Table, page: &Page, before: usize, first: usize) -> Result<(), Refusal> {
         let columns: Vec<&Column> = page.fields.iter().filter_map(|at| table.columns().get(*at)).collect();
         let definitions: Vec<String> =
             columns.iter().map(|column| format!(", {} {}", quoted(&column.name), column.sql)).collect();
@@ -175,16 +189,18 @@ impl Session {
             format!("CREATE TEMP TABLE \"rows of a page\" ({PART} int{}) ON COMMIT DELETE ROWS", definitions.concat());
         if self.waiting.as_ref() != Some(&made) {
             let sql = format!("DROP TABLE IF EXISTS {WAITING}; {made}");
-            self.client().batch_execute(&sql).await?;
+            self.client().batch_execute(&sql).await.map_err(|error| (None, error.into()))?;
             self.statements.clear();
             self.waiting = Some(made);
         }
         let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
-        let mut copying = Copying::begin(self, &copy(WAITING, &names, Some(PART))).await?;
-        for (at, part) in page.parts.iter().enumerate() {
+        let copying = Copying::begin(self, copy(WAITING, &names, Some(PART))).await;
+        let mut copying = copying.map_err(|failure| (None, failure))?;
+        for (number, part) in (first..).zip(&page.parts) {
+            copying.rows.extend(part.rows.iter().map(|row| before + row.record));
             for row in &part.rows {
-                page.write(row, Some(at), &mut copying.text);
-                copying.send(CHUNK).await?;
+                page.write(row, Some(number), &mut copying.text);
+                copying.send(CHUNK).await.map_err(|failure| (None, failure))?;
             }
         }
         copying.end().await
@@ -202,16 +218,20 @@ impl Session {
 }
 
 /// Rows on their way to the server.
-struct Copying {
+pub(super) struct Copying {
+    /// The statement that takes them.
+    sql: String,
     sink: std::pin::Pin<Box<tokio_postgres::CopyInSink<Bytes>>>,
     text: Vec<u8>,
+    /// Of which record each row is.
+    rows: Vec<usize>,
 }
 
 impl Copying {
-    async fn begin(session: &mut Session, sql: &str) -> Result<Self, Failure> {
-        let statement = session.statement(sql).await?;
+    async fn begin(session: &mut Session, sql: String) -> Result<Self, Failure> {
+        let statement = session.statement(&sql).await?;
         let sink = session.client().copy_in(&statement).await?;
-        Ok(Self { sink: Box::pin(sink), text: Vec::with_capacity(CHUNK + CHUNK / 4) })
+        Ok(Self { sql, sink: Box::pin(sink), text: Vec::with_capacity(CHUNK + CHUNK / 4), rows: Vec::new() })
     }
 
     /// Sends what has come together, if it is enough.
@@ -224,14 +244,28 @@ impl Copying {
             let chunk = text.split_to(CHUNK.min(text.len()));
             self.sink.feed(chunk).await?;
         }
+        // What drives the connection is on this thread too, and has to bring the rows on their way before others are laid out.
+        tokio::task::yield_now().await;
         Ok(())
     }
 
-    async fn end(mut self) -> Result<(), Failure> {
-        self.send(0).await?;
-        let sink = pin!(self.sink);
-        sink.get_mut().as_mut().finish().await?;
-        Ok(())
+    async fn end(mut self) -> Result<(), Refusal> {
+        self.send(0).await.map_err(|failure| (None, failure))?;
+        let done = self.sink.as_mut().finish().await.map_err(Failure::from);
+        done.map(drop).map_err(|failure| {
+            let Failure::Refused(refused) = &failure else { return (None, failure) };
+            let (line, column) = place_of(refused.where_().unwrap_or_default());
+            let record = line.and_then(|line| self.rows.get(line.checked_sub(1)?));
+            (record.map(|record| (*record, column)), failure)
+        })
+    }
+}
+
+/// Waits until the server has taken the rows that are under way.
+pub(super) async fn end(under_way: &mut Option<Copying>) -> Result<(), Refusal> {
+    match under_way.take() {
+        Some(copying) => copying.end().await,
+        None => Ok(()),
     }
 }
 
@@ -247,7 +281,7 @@ fn names<'t>(table: &'t Table, page: &Page, part: &Part) -> Vec<&'t str> {
 }
 
 /// Reads where the database found something wrong: the line of a `COPY`, and the column.
-pub(super) fn place_of(context: &str) -> (Option<usize>, Option<String>) {
+fn place_of(context: &str) -> (Option<usize>, Option<String>) {
     let Some((_, after)) = context.split_once(", line ") else { return (None, None) };
     let digits = after.split(|char: char| !char.is_ascii_digit()).next().unwrap_or_default();
     let column = after.split_once(", column ").and_then(|(_, column)| column.split_once(':')).map(|(name, _)| name);

@@ -15,7 +15,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use engine_expr::Value;
-use engine_runtime::{ColumnType, Mode, Record, RecordSink, SinkError, SinkSpec, SinkTarget, Unit};
+use engine_runtime::{ColumnType, Mode, PagePart, Record, RecordSink, SinkError, SinkSpec, SinkTarget, Unit};
 use rusqlite::{Connection, OpenFlags};
 
 use crate::identifier::quoted_list;
@@ -159,16 +159,25 @@ impl SqliteTable {
         Ok(())
     }
 
-    /// Writes a page, and what it is known by.
-    fn page(&mut self, records: &[Record], units: &[Unit]) -> Result<(), SinkError> {
+    /// Tells whether it keeps what its rows are known by: those that are updated or replaced are the same however often they are; and where
+    /// no table may be made, there is none for units.
+    fn keeps_units(&self) -> bool {
+        self.mode == Mode::Append && self.create
+    }
+
+    /// Writes pages, and what they are known by, all in one transaction.
+    fn pages(&mut self, records: &[Record], pages: &[PagePart]) -> Result<(), SinkError> {
         self.transact(|this| {
-            let mut page = Page::new(&this.connection, &mut this.table, &this.declared, &this.key, this.unique);
-            for (record, row) in records.iter().zip(this.rows + 1..) {
-                page.write(record, row)?;
-            }
-            this.unique = page.finish()?;
-            if !units.is_empty() {
-                commits::keep(&this.connection, units).map_err(|error| commits::failed(&error))?;
+            let mut rows = records.iter().zip(this.rows + 1..);
+            for part in pages {
+                let mut page = Page::new(&this.connection, &mut this.table, &this.declared, &this.key, this.unique);
+                for (record, row) in rows.by_ref().take(part.records) {
+                    page.write(record, row)?;
+                }
+                this.unique = page.finish()?;
+                if !part.units.is_empty() && this.keeps_units() {
+                    commits::keep(&this.connection, &part.units).map_err(|error| commits::failed(&error))?;
+                }
             }
             Ok(())
         })?;
@@ -215,16 +224,28 @@ impl SqliteTable {
 
 impl RecordSink for SqliteTable {
     fn write(&mut self, records: &[Record]) -> Result<(), SinkError> {
-        self.page(records, &[])
+        self.pages(records, &[PagePart { records: records.len(), units: Vec::new() }])
     }
 
     fn write_units(&mut self, records: &[Record], units: &[Unit]) -> Result<bool, SinkError> {
-        // Rows that are updated or replaced are the same however often they are; and where no table may be made, there is none for units.
-        if self.mode != Mode::Append || !self.create {
+        if !self.keeps_units() {
             return Ok(false);
         }
-        self.page(records, units)?;
+        self.pages(records, &[PagePart { records: records.len(), units: units.to_vec() }])?;
         Ok(true)
+    }
+
+    fn write_pages(&mut self, records: &[Record], pages: &[PagePart]) -> Result<(), SinkError> {
+        // Where one of the pages is at fault, those before it are written without it.
+        if pages.len() < 2 || self.pages(records, pages).is_err() {
+            let mut rest = records;
+            for page in pages {
+                let (own, after) = rest.split_at_checked(page.records).unwrap_or((rest, &[]));
+                rest = after;
+                self.pages(own, std::slice::from_ref(page))?;
+            }
+        }
+        Ok(())
     }
 
     fn units(&mut self, run: &str, step: &str) -> Result<Vec<Unit>, SinkError> {
