@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use engine_tests::book::CommandLine;
-use engine_tests::{Engine, root, say};
+use engine_tests::{Engine, files_below, root, say};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -239,8 +239,17 @@ fn the_image_is_built_with_the_version_of_rust_that_the_workspace_asks_for() {
     // What the build reads of the repository is what `.dockerignore` lets through.
     let ignore = fs::read_to_string(root().join(".dockerignore")).unwrap();
     let members = manifest.lines().find(|line| line.starts_with("members = ")).unwrap();
-    for member in members.split('"').skip(1).step_by(2) {
-        let folder = member.trim_end_matches("/*");
+    let mut needed: Vec<String> =
+        members.split('"').skip(1).step_by(2).map(|it| it.trim_end_matches("/*").to_owned()).collect();
+    for file in files_below("crates", "rs") {
+        let text = fs::read_to_string(root().join(&file)).unwrap();
+        for included in text.split("include_str!(\"").skip(1).filter_map(|rest| rest.split('"').next()) {
+            let path = fs::canonicalize(root().join(&file).with_file_name(included)).unwrap();
+            let first = path.strip_prefix(root()).unwrap().components().next().unwrap();
+            needed.push(first.as_os_str().to_str().unwrap().to_owned());
+        }
+    }
+    for folder in needed {
         assert!(ignore.lines().any(|line| line == format!("!{folder}")), "{folder} is not part of what is built");
     }
 }

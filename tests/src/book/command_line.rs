@@ -26,6 +26,18 @@ impl CommandLine {
         names.filter(|name| *name != "help").map(str::to_owned).collect()
     }
 
+    /// Returns the long options of a command and of all below it, each with the command.
+    pub fn options(&mut self, command: &[String]) -> Vec<(String, String)> {
+        let below = self.commands(command);
+        if below.is_empty() {
+            let help = self.help(command);
+            let words = options_of(&help).filter(|word| word.len() > 2 && word.starts_with("--"));
+            let told = words.filter(|word| !["--help", "--version"].contains(word));
+            return told.map(|word| (command.join(" "), word.to_owned())).collect();
+        }
+        below.into_iter().flat_map(|name| self.options(&[command, &[name]].concat())).collect()
+    }
+
     /// Looks at each call of the engine in some lines of shell. Returns how many there are.
     ///
     /// # Errors
@@ -86,6 +98,12 @@ impl CommandLine {
 
 /// Returns whether a help has an option, as a word of its own.
 fn has(help: &str, option: &str) -> bool {
-    let words = help.lines().map(str::trim_start).filter(|line| line.starts_with('-')).flat_map(str::split_whitespace);
-    words.map(|word| word.trim_end_matches([',', '.'])).any(|word| word == option)
+    options_of(help).any(|word| word == option)
+}
+
+/// Returns the options that a help lists, long and short.
+fn options_of(help: &str) -> impl Iterator<Item = &str> {
+    let lines = help.lines().map(str::trim_start).filter(|line| line.starts_with('-'));
+    let words = lines.flat_map(|line| line.split_whitespace().take_while(|word| word.starts_with('-')));
+    words.map(|word| word.split(['=', '[']).next().unwrap_or(word).trim_end_matches([',', '.']))
 }
