@@ -62,8 +62,7 @@ fn a_warning_is_no_failure_and_programs_get_their_form() {
     assert_eq!(status, Some(0), "{said}");
     let (_, json, _) = hold(&file, &[&document("shop.yaml")], &["--format", "json", "--quiet"]);
     let found: serde_json::Value = serde_json::from_str(&json).unwrap();
-    let codes: Vec<&str> =
-        found.as_array().unwrap().iter().map(|it| it["code"].as_str().unwrap()).collect();
+    let codes: Vec<&str> = found.as_array().unwrap().iter().map(|it| it["code"].as_str().unwrap()).collect();
     assert_eq!(codes, ["contract-auth", "deprecated-operation"], "{json}");
     let (_, github, _) = hold(&file, &[&document("shop.yaml")], &["--format", "github", "--quiet"]);
     assert!(github.starts_with("::warning file="), "{github}");
@@ -73,7 +72,8 @@ fn a_warning_is_no_failure_and_programs_get_their_form() {
 fn whose_document_it_is_has_to_be_known() {
     let folder = tempfile::tempdir().unwrap();
     let spec = folder.path().join("two.yaml");
-    let api = |name: &str| format!("  {name}: {{base_url: 'https://x.example', endpoints: {{a: {{request: GET /a}}}}}}\n");
+    let api =
+        |name: &str| format!("  {name}: {{base_url: 'https://x.example', endpoints: {{a: {{request: GET /a}}}}}}\n");
     fs::write(&spec, format!("version: 1\napis:\n{}{}", api("one"), api("two"))).unwrap();
     let check = |documents: &[&str], more: &[&str], expected: &str| {
         let (status, _, said) = hold(&spec, documents, more);
@@ -89,6 +89,29 @@ fn whose_document_it_is_has_to_be_known() {
     check(&[spec.to_str().unwrap()], &["--api", "one"], "it has neither `openapi` nor `swagger`");
     let (status, _, said) = hold(&contract().join("mistakes"), &[&shop], &[]);
     assert!(status == Some(2) && said.contains("a document is that of one spec"), "{said}");
+}
+
+#[test]
+fn answers_are_held_as_they_come() {
+    let run = |more: &[&str]| {
+        let spec = contract().join("answers.yaml");
+        let engine = Engine::new(["run", "--mock", "--color", "never", "--output", "none"]).argument(&spec);
+        engine.arguments(["--check-contract", &document("shop.yaml")]).arguments(more.iter().copied()).finish()
+    };
+    let told = "2 of 3 that `shop.list_orders` gave do not fit the document: in answer 1, record 2, `id` is `2`, where the document has \
+                a whole number";
+    let finished = run(&[]);
+    assert_eq!(finished.status, Some(0), "{}", finished.stderr());
+    let said = finished.stderr().split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("contract-mismatch") && said.contains(told), "{said}");
+    assert!(said.contains("see /components/schemas/order/allOf/1/properties/id in shop.yaml"), "{said}");
+    assert!(!said.contains("list_categories` gave"), "{said}");
+    let finished = run(&["--deny-mismatches", "--log-format", "json"]);
+    assert_eq!(finished.status, Some(1), "{}", finished.stderr());
+    let found = finished.stderr().lines().any(|line| line.contains("\"contract-mismatch\"") && line.contains("error"));
+    assert!(found, "{}", finished.stderr());
+    let finished = run(&["--deny-mismatches", "--only", "shop.list_categories"]);
+    assert_eq!(finished.status, Some(0), "{}", finished.stderr());
 }
 
 /// What a vendor's own document says of the spec that we have of it; large ones take no more than seconds.

@@ -1,5 +1,7 @@
 //! What an operation answers, and the paths that an endpoint takes from it.
 
+use std::sync::Arc;
+
 use engine_expr::{Expr, JsonPath, NameUse, Outline, Template};
 use engine_import::BodyKind;
 use engine_plan::{Endpoint, Plan};
@@ -222,36 +224,13 @@ impl<'d> Paths<'_, 'd> {
 
     /// Follows a path, and says what it lacks.
     pub(crate) fn path(&self, path: &JsonPath, from: &Node<'d>, told: &mut Told<'d>) -> Node<'d> {
-        let mut at = from.clone();
-        for step in path.outline() {
-            if at.is_unknown() {
-                return at;
+        follow(self.schemas, path, from, &mut |lack| match lack {
+            Lack::Member(name, at) => self.lacking(path.text(), &name, path.span(), at, told),
+            Lack::Items(at) => {
+                let message = format!("`{}` takes items of {}", path.text(), self.schemas.expected(at));
+                told.say(Finding::error("contract-answer", message).label(path.span(), "no list"), at.first());
             }
-            let look = match &step {
-                Outline::Name(name) => self.schemas.member(&at, name),
-                Outline::Items => self.schemas.items(&at),
-                Outline::Members | Outline::Below => return Node::default(),
-            };
-            match (look, &step) {
-                (Look::Has(found), _) => at = found,
-                (Look::Open, _) => return Node::default(),
-                (Look::Lacks, Outline::Name(name)) => {
-                    self.lacking(path.text(), name, path.span(), &at, told);
-                    return Node::default();
-                }
-                (Look::Lacks, _) => {
-                    // A filter or an index in an object that is a map finds its members.
-                    let is_list_wanted = path.text().contains("[*]") || path.text().contains("[0]");
-                    if is_list_wanted {
-                        let message = format!("`{}` takes items of {}", path.text(), self.schemas.expected(&at));
-                        let finding = Finding::error("contract-answer", message).label(path.span(), "no list");
-                        told.say(finding, at.first());
-                    }
-                    return Node::default();
-                }
-            }
-        }
-        at
+        })
     }
 
     fn lacking(&self, whole: &str, name: &str, span: Span, at: &Node<'d>, told: &mut Told<'d>) {
@@ -270,4 +249,46 @@ impl<'d> Paths<'_, 'd> {
         let finding = Finding::error("contract-answer", message).label(span, "not in the document").help_if(help);
         told.say(finding, schema);
     }
+}
+
+/// What a path takes that is not there.
+pub(crate) enum Lack<'a, 'd> {
+    Member(Arc<str>, &'a Node<'d>),
+    Items(&'a Node<'d>),
+}
+
+/// Follows a path through schemas as far as they are known.
+pub(crate) fn follow<'d>(
+    schemas: Schemas<'d>,
+    path: &JsonPath,
+    from: &Node<'d>,
+    lacks: &mut dyn FnMut(Lack<'_, 'd>),
+) -> Node<'d> {
+    let mut at = from.clone();
+    for step in path.outline() {
+        if at.is_unknown() {
+            return at;
+        }
+        let look = match &step {
+            Outline::Name(name) => schemas.member(&at, name),
+            Outline::Items => schemas.items(&at),
+            Outline::Members | Outline::Below => return Node::default(),
+        };
+        match (look, step) {
+            (Look::Has(found), _) => at = found,
+            (Look::Open, _) => return Node::default(),
+            (Look::Lacks, Outline::Name(name)) => {
+                lacks(Lack::Member(name, &at));
+                return Node::default();
+            }
+            (Look::Lacks, _) => {
+                // A filter over an object that is a map finds its members.
+                if path.text().contains("[*]") || path.text().contains("[0]") {
+                    lacks(Lack::Items(&at));
+                }
+                return Node::default();
+            }
+        }
+    }
+    at
 }

@@ -1,5 +1,7 @@
 //! Whether a value is what a schema says. Lenient: of several ways any will do, for the whole and for each member by itself.
 
+use std::fmt::Write;
+
 use engine_expr::Value;
 use serde_json::Value as Json;
 
@@ -16,8 +18,8 @@ const DEPTH: usize = 24;
 pub(crate) struct Manner {
     /// Whether it is sent as a text: in a query, a path or a form.
     pub(crate) as_text: bool,
-    /// Whether members are told that must be there.
-    pub(crate) required: bool,
+    /// Whether it came from the API: what must be there is told where it is not, and what is new is let be.
+    pub(crate) is_answer: bool,
 }
 
 /// What does not fit.
@@ -39,7 +41,7 @@ impl Misfit<'_> {
         let mut path = String::new();
         for part in self.pointer.split('/').skip(1) {
             if part.bytes().all(|byte| byte.is_ascii_digit()) {
-                path.push_str(&format!("[{part}]"));
+                _ = write!(path, "[{part}]");
             } else {
                 path.push_str(if path.is_empty() { "" } else { "." });
                 path.push_str(&part.replace("~1", "/").replace("~0", "~"));
@@ -79,6 +81,7 @@ impl<'d> Schemas<'d> {
                     match self.member(node, name) {
                         Look::Has(schemas) => self.hold(member, &schemas, manner, below(), found),
                         Look::Open => {}
+                        Look::Lacks if manner.is_answer => {}
                         Look::Lacks => {
                             let close = engine_source::suggest(name, self.names(node));
                             let close = close.filter(|it| it.starts_with("did")).unwrap_or_default();
@@ -88,7 +91,7 @@ impl<'d> Schemas<'d> {
                         }
                     }
                 }
-                for name in if manner.required { self.required(node) } else { Vec::new() } {
+                for name in if manner.is_answer { self.required(node, "writeOnly") } else { Vec::new() } {
                     if !members.contains(name) && found.len() < MOST {
                         let what = format!("lacks `{name}`, which the document says is always there");
                         found.push(Misfit { pointer: pointer.clone(), what, is_unknown: false, schema: node.first() });

@@ -14,6 +14,7 @@ mod schema;
 mod security;
 mod sent;
 mod told;
+mod watch;
 
 use std::collections::BTreeMap;
 
@@ -23,6 +24,7 @@ use engine_source::{Finding, Findings, Span, suggest};
 use serde_json::Value as Json;
 
 pub use crate::sent::api_names;
+pub use crate::watch::{Mismatch, Watch};
 
 use crate::answer::Paths;
 use crate::flow::{Flow, Held};

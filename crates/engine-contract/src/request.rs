@@ -37,8 +37,8 @@ const OWN_HEADERS: [&str; 8] = [
     "accept-language",
 ];
 
-const AS_TEXT: Manner = Manner { as_text: true, required: false };
-const AS_JSON: Manner = Manner { as_text: false, required: false };
+const AS_TEXT: Manner = Manner { as_text: true, is_answer: false };
+const AS_JSON: Manner = Manner { as_text: false, is_answer: false };
 
 impl<'d> Request<'d> {
     pub(crate) fn of(schemas: Schemas<'d>, operation: Operation<'d>) -> Self {
@@ -359,7 +359,10 @@ impl<'d> Request<'d> {
                 for (name, field) in fields {
                     match (self.schemas.member(node, &name.value), field) {
                         (Look::Has(of), MultipartField::Value(value)) => self.dynamic(value, &of, AS_TEXT, uses, told),
-                        (Look::Lacks, _) => self.unknown_member(&name.value, name.span, node, told),
+                        // Some describe the parts as a list of files.
+                        (Look::Lacks, _) if !self.schemas.names(node).is_empty() => {
+                            self.unknown_member(&name.value, name.span, node, told);
+                        }
                         _ => {}
                     }
                 }
@@ -435,7 +438,7 @@ impl<'d> Request<'d> {
             DynamicKind::Literal(Value::Object(members)) => members.names().map(|name| &**name).collect(),
             _ => return,
         };
-        for name in self.schemas.required(node) {
+        for name in self.schemas.required(node, "readOnly") {
             let is_put =
                 sent.body.iter().any(|(steps, _)| matches!(steps.first(), Some(BodyStep::Member(it)) if **it == *name));
             let is_given = given.iter().any(|known| known.split('[').next() == Some(name));

@@ -86,7 +86,10 @@ impl Route {
         if self.len() != known.len() {
             return None;
         }
-        self.segments.iter().zip(&known.segments).map(|(own, known)| fit(own, known)).sum()
+        let fits: Vec<usize> =
+            self.segments.iter().zip(&known.segments).map(|(own, known)| fit(own, known)).collect::<Option<_>>()?;
+        // A place here for what the document names, and one there for what is named here: these are two paths that but look alike.
+        (!(fits.contains(&0) && fits.contains(&1))).then(|| fits.iter().sum())
     }
 
     /// Says in how many segments it differs from another.
@@ -152,6 +155,7 @@ mod tests {
         assert_eq!(fits("/a/{id}", "/a/search"), Some(3));
         assert_eq!(fits("/a/{id}.json", "/a/{name}.json"), Some(6));
         assert_eq!(fits("/Books({id})", "/Books({ID})"), Some(3));
+        assert_eq!(fits("/a/{id}/b", "/a/c/{name}"), None);
         assert_eq!(fits("/a/b", "/a"), None);
         assert_eq!(fits("/a/b", "/a/c"), None);
         assert_eq!(route("/a/{x}/c").distance(&route("/a/{y}/d")), 1);

@@ -116,14 +116,14 @@ impl<'d> Schemas<'d> {
         }
     }
 
-    /// Lists the members that must be given: not those that are only read.
-    pub(crate) fn required(&self, node: &Node<'d>) -> Vec<&'d str> {
+    /// Lists the members that must be given: not those that are only read, or in an answer only written.
+    pub(crate) fn required(&self, node: &Node<'d>, not: &str) -> Vec<&'d str> {
         let [schema] = node.0.as_slice() else { return Vec::new() };
         let mut names = Vec::new();
         self.gather_required(schema, 0, &mut names);
         names.retain(|name| match self.member(node, name) {
             Look::Has(found) => !found.0.iter().any(|schema| {
-                self.document.look(schema).get("readOnly").or_else(|| schema.get("readOnly")) == Some(&Json::Bool(true))
+                self.document.look(schema).get(not).or_else(|| schema.get(not)) == Some(&Json::Bool(true))
             }),
             Look::Open => true,
             Look::Lacks => false,

@@ -41,6 +41,13 @@ impl<'d> Told<'d> {
     }
 }
 
+/// Names the place of a part of a document.
+pub(crate) fn place_of(root: &Json, part: &Json) -> Option<String> {
+    let mut wanted = HashMap::from([(std::ptr::from_ref(part), None)]);
+    search(root, &mut String::new(), &mut wanted);
+    wanted.into_values().next().flatten()
+}
+
 fn search(value: &Json, pointer: &mut String, wanted: &mut HashMap<*const Json, Option<String>>) {
     if let Some(place) = wanted.get_mut(&std::ptr::from_ref(value)) {
         *place = Some(pointer.clone());

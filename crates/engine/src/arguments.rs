@@ -151,6 +151,12 @@ pub(crate) struct Run {
     /// Begin anew, also where the last run did not come to its end
     #[arg(long)]
     pub(crate) fresh: bool,
+    /// Hold answers against the OpenAPI document of their API, or `API=FILE`, and say what does not fit; may be repeated
+    #[arg(long, value_name = "[API=]FILE")]
+    pub(crate) check_contract: Vec<String>,
+    /// With `--check-contract`: fail where an answer does not fit
+    #[arg(long, requires = "check_contract")]
+    pub(crate) deny_mismatches: bool,
     /// Run against a server on loopback that answers with the examples of the spec
     #[arg(long)]
     pub(crate) mock: bool,

@@ -1,5 +1,6 @@
 //! The command line. The only crate that prints, reads the environment or chooses an exit status.
 
+mod answers;
 mod arguments;
 mod commands;
 mod console;

@@ -2,10 +2,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use engine_contract::{Contract, api_names, known_api};
 use engine_plan::Plan;
 
+use crate::answers::Answers;
 use crate::arguments::Validate;
 use crate::failure::Failure;
 use crate::report::{Report, counted, summary};
@@ -28,7 +30,12 @@ pub(super) fn execute(arguments: &Validate, terminal: &Terminal) -> Result<Statu
             let checked = contract.check(plan, &api);
             let endpoints = plan.endpoints.iter().filter(|endpoint| endpoint.api == api).count();
             let all = counted(endpoints, "endpoint");
-            lines.push(format!("{api}: {} of {all} held against {} ({})", checked.held, path.display(), contract.version()));
+            lines.push(format!(
+                "{api}: {} of {all} held against {} ({})",
+                checked.held,
+                path.display(),
+                contract.version()
+            ));
             lines.extend(checked.left.iter().map(|(id, why)| format!("{id} is not held: it {why}")));
             findings.extend(checked.findings);
         }
@@ -48,8 +55,16 @@ pub(super) fn execute(arguments: &Validate, terminal: &Terminal) -> Result<Statu
     Ok(if wrong { Status::Wrong } else { Status::Done })
 }
 
+/// Gets ready to hold the answers of a run; nothing where there is no document.
+pub(super) fn watch(given: &[String], plan: &Plan) -> Result<Option<Arc<Answers>>, Failure> {
+    let pairs = pairs(given, None, plan)?;
+    let watches = pairs.into_iter().map(|(api, path)| Ok(read(&path)?.watch(plan, &api)));
+    let watches: Vec<_> = watches.collect::<Result<_, Failure>>()?;
+    Ok((!watches.is_empty()).then(|| Arc::new(Answers::new(watches))))
+}
+
 /// Reads a document.
-pub(super) fn read(path: &Path) -> Result<Contract, Failure> {
+fn read(path: &Path) -> Result<Contract, Failure> {
     let text = fs::read_to_string(path)
         .map_err(|error| Failure::usage(format!("cannot read `{}`: {error}", path.display())))?;
     let name = path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
@@ -58,7 +73,7 @@ pub(super) fn read(path: &Path) -> Result<Contract, Failure> {
 }
 
 /// Reads which document is that of which API: `FILE`, or `API=FILE`.
-pub(super) fn pairs(given: &[String], api: Option<&str>, plan: &Plan) -> Result<Vec<(String, PathBuf)>, Failure> {
+fn pairs(given: &[String], api: Option<&str>, plan: &Plan) -> Result<Vec<(String, PathBuf)>, Failure> {
     let names = api_names(plan);
     let is_name = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     let pair = |text: &String| {
@@ -70,8 +85,9 @@ pub(super) fn pairs(given: &[String], api: Option<&str>, plan: &Plan) -> Result<
             (None, None, []) => return Err(Failure::usage("the spec has no endpoints that could be held")),
             (None, None, names) => {
                 let listed: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-                return Err(Failure::usage(format!("the spec has {} APIs: {}", names.len(), listed.join(", ")))
-                    .help(format!("say whose document it is: `--openapi {}={text}`", names.first().unwrap_or(&"api"))));
+                return Err(Failure::usage(format!("the spec has {} APIs: {}", names.len(), listed.join(", "))).help(
+                    format!("say whose document it is: `--openapi {}={text}`", names.first().unwrap_or(&"api")),
+                ));
             }
         };
         known_api(plan, api).map_err(|finding| {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use engine_runtime::{
-    Event, HttpTransport, Journaling, MemoryState, Observer, Recorders, Resume, RunOptions, RunReport, StateStore, Stop,
-    SystemClock, World,
+    Event, HttpTransport, Journaling, MemoryState, Observer, Recorders, Resume, RunOptions, RunReport, StateStore,
+    Stop, SystemClock, World,
 };
 use engine_storage::Storage;
 use engine_telemetry::Begun;
@@ -54,6 +54,7 @@ fn run(arguments: &Run, terminal: &Terminal) -> Result<Status, Failure> {
     } else {
         state::open(&arguments.state, &environment)?
     };
+    let answers = super::contract::watch(&arguments.check_contract, &plan)?;
     let record = arguments.record.as_deref().map(|path| recordings::begin(path, arguments.overwrite)).transpose()?;
     let telemetry = Setting::read(&environment)?;
     log(&arguments.shown, terminal);
@@ -65,6 +66,7 @@ fn run(arguments: &Run, terminal: &Terminal) -> Result<Status, Failure> {
     let console = Arc::new(Console::new(&arguments.spec, &arguments.shown, terminal, Arc::clone(&plan)));
     console.report(&warnings);
     let begun = Instant::now();
+    let watched = Arc::clone(&plan);
     let report = runtime.block_on(async {
         let mut options = RunOptions {
             inputs,
@@ -106,20 +108,13 @@ fn run(arguments: &Run, terminal: &Terminal) -> Result<Status, Failure> {
         });
         let telemetry = telemetry.transpose()?;
         if let Some(telemetry) = &telemetry {
-            let begun = Begun {
-                flow: &plan.name,
-                run: None,
-                trigger: None,
-                attempts: 0,
-                parent: None,
-                before: None,
-            };
+            let begun = Begun { flow: &plan.name, run: None, trigger: None, attempts: 0, parent: None, before: None };
             let run = telemetry.run(&begun);
             observer = run.observer(observer);
             trace = Some(run);
         }
         let traced = trace.as_ref().map(|trace| trace.recorder());
-        options.recorder = Recorders::of([record.clone().map(|record| record as _), traced]);
+        options.recorder = Recorders::of([record.clone().map(|record| record as _), traced, answers.clone().map(|answers| answers as _)]);
         let stop = Stop::new();
         let watch = tokio::spawn(interrupts(stop.clone(), Arc::clone(&console)));
         let report = engine_runtime::run(plan, world, options, Arc::new(Storage::new()), observer, stop).await;
@@ -142,7 +137,13 @@ fn run(arguments: &Run, terminal: &Terminal) -> Result<Status, Failure> {
         console.tell_letters(&report);
     }
     recorded?;
-    Ok(status(&report))
+    let mismatches = answers.map(|answers| answers.report(&arguments.spec, &watched, arguments.deny_mismatches));
+    let mismatches = mismatches.unwrap_or_default();
+    console.report(&mismatches);
+    Ok(match status(&report) {
+        Status::Done | Status::Rejected if mismatches.counts().errors > 0 => Status::Failed,
+        other => other,
+    })
 }
 
 /// Gathers all that comes from outside of a run.

