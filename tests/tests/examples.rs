@@ -4,14 +4,14 @@
 
 use std::path::Path;
 
-use engine_tests::{Engine, Finished, root};
+use engine_tests::{Engine, Finished, Postgres, root};
 use tempfile::TempDir;
 
 /// Copies the examples and the catalogue, so that what is written stays out of the repository.
 fn copied() -> TempDir {
     let place = tempfile::tempdir().unwrap();
     std::fs::create_dir_all(place.path().join("examples/apis")).unwrap();
-    for folder in ["examples/apis", "examples", "specs"] {
+    for folder in ["examples/apis", "examples/events", "examples", "specs"] {
         std::fs::create_dir_all(place.path().join(folder)).unwrap();
         let entries = std::fs::read_dir(root().join(folder)).unwrap().map(Result::unwrap);
         for entry in entries.filter(|entry| entry.file_type().unwrap().is_file()) {
@@ -168,4 +168,29 @@ fn orders_are_routed() {
     assert_eq!(customs, "order,country,value,pieces\n1003,GB,1250.00,100\n");
     let warehouse = std::fs::read_to_string(place.path().join("out/warehouse.jsonl")).unwrap();
     assert_eq!(warehouse.lines().count(), 1, "{warehouse}");
+}
+
+#[test]
+fn contacts_of_two_crms_are_kept_in_step_both_ways() {
+    let place = copied();
+    let printed = run(place.path(), "examples/contacts-both-ways.yaml").stdout();
+    assert_eq!(printed.lines().filter(|line| line.contains("to_hubspot")).count(), 3, "{printed}");
+    assert_eq!(printed.lines().filter(|line| line.contains("to_salesforce")).count(), 3, "{printed}");
+}
+
+#[test]
+fn an_event_of_stripe_goes_to_postgres_and_a_mail_out() {
+    let Some(server) = Postgres::shared() else { return };
+    let (place, database) = (copied(), server.database());
+    for _ in 0..2 {
+        let finished = Engine::new(["run", "examples/stripe-events-to-postgres.yaml", "--mock"])
+            .arguments(["--event", "examples/events/invoice-paid.json"])
+            .folder(place.path())
+            .variable("ENGINE_BOOKS_URL", &database.url())
+            .finish();
+        assert_eq!(finished.status, Some(0), "{}", finished.stderr());
+        assert!(finished.stdout().contains("A1B2-0002"), "{}", finished.stdout());
+    }
+    let booked = database.query("select e.id, e.type, i.id, i.number, i.amount, i.currency from stripe_events e join invoices i on i.id = e.object");
+    assert_eq!(booked, "evt_E2 invoice.paid in_I2 A1B2-0002 0 EUR");
 }
