@@ -5,7 +5,7 @@
 use bytes::Bytes;
 use engine_expr::Secret;
 use engine_runtime::{
-    Column, ColumnType, Mode, Record, RecordSink, SinkError, SinkKind, SinkSpec, SinkTarget, Sinks, Unit,
+    Column, ColumnType, Mode, PagePart, Record, RecordSink, SinkError, SinkKind, SinkSpec, SinkTarget, Sinks, Unit,
 };
 use engine_storage::Storage;
 use engine_tests::{Database, Postgres};
@@ -230,6 +230,41 @@ fn a_page_is_written_whole_or_not_at_all() {
     assert_eq!((it.rows(), it.types()), ("1".to_owned(), "id bigint".to_owned()));
     sink.write(&records("{\"id\": 2, \"new\": 1}")).unwrap();
     assert_eq!(it.rows(), "1 null\n2 1");
+}
+
+#[test]
+fn pages_that_have_come_together_are_written_up_to_the_one_at_fault() {
+    let server = server!();
+    let unit = |page: &str| Unit {
+        run: "r1".to_owned(),
+        step: "load".to_owned(),
+        page: page.to_owned(),
+        items: vec![1; 8],
+    };
+    for key in [&[] as &[&str], &["id"]] {
+        let it = Fixture::new(server).upsert(key);
+        it.query("CREATE TABLE t (id bigint, n smallint, UNIQUE (id))");
+        let pages = |texts: &[&str]| {
+            let part = |(at, text): (usize, &&str)| PagePart {
+                records: text.lines().count(),
+                units: vec![unit(&format!("p{at}"))],
+            };
+            (records(&texts.join("\n")), texts.iter().enumerate().map(part).collect::<Vec<_>>())
+        };
+        let mut sink = it.open().unwrap();
+        let (all, parts) = pages(&["{\"id\": 1}\n{\"id\": 2, \"n\": 2}", "{\"n\": 3, \"id\": 3, \"new\": \"x\"}"]);
+        sink.write_pages(&all, &parts).unwrap();
+        let (all, parts) = pages(&["{\"id\": 4}", "{\"id\": 5}\n{\"id\": 6, \"n\": 40000}", "{\"id\": 7}"]);
+        let error = sink.write_pages(&all, &parts).unwrap_err();
+        let expected = "row 6: column `n` of table `t`: value \"40000\" is out of range for type smallint";
+        assert!(error.message.starts_with(expected), "{error}");
+        let (all, parts) = pages(&["{\"id\": 8}", "{\"id\": \"x\"}"]);
+        let error = sink.write_pages(&all, &parts).unwrap_err();
+        assert!(error.message.starts_with("row 6: column `id`"), "{error}");
+        assert_eq!(it.rows(), "1 null null\n2 2 null\n3 3 x\n4 null null\n8 null null");
+        let known: Vec<String> = sink.units("r1", "load").unwrap().into_iter().map(|unit| unit.page).collect();
+        assert_eq!(known.concat(), if key.is_empty() { "p0p1p0p0" } else { "" });
+    }
 }
 
 #[test]
@@ -588,7 +623,7 @@ fn what_a_run_has_written_is_kept_with_the_rows_until_it_is_forgotten() {
     assert_eq!(sink.units("r2", "load").unwrap(), [unit("r2", "p1")]);
     it.storage.forget(&it.spec, &it.target, "r2").unwrap();
     it.storage.forget(&it.spec, &it.target, "r2").unwrap();
-    assert_eq!(it.query("SELECT count(*) FROM pg_tables WHERE tablename = '_engine_commits'"), "0");
+    assert_eq!(it.query("SELECT count(*) FROM _engine_commits"), "0", "it stays, for several runs have used it");
     assert!(!it.upsert(&["id"]).open().unwrap().write_units(&records(r#"{"id": 1}"#), &[unit("r4", "p1")]).unwrap());
 }
 

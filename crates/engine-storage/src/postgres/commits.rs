@@ -4,6 +4,7 @@
 
 use engine_runtime::Unit;
 use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
 
 use super::failure::Failure;
 use super::session::{LOCKS, Session};
@@ -90,26 +91,37 @@ pub(super) async fn of_step(client: &Client, schema: &str, run: &str, step: &str
 }
 
 /// Forgets the units of a run, and those that nobody has asked for in 90 days; the table goes with the last of them.
+///
+/// Where runs come again and again it stays, empty: to make it for each of them would let them wait for each other.
 pub(super) async fn forget(client: &Client, schema: &str, run: &str) -> Result<(), Failure> {
     if !is_there(client, schema).await? {
         return Ok(());
     }
     let table = named(schema);
+    let old = format!("DELETE FROM {table} WHERE run = $1 OR at < now() - interval '90 days' RETURNING number");
+    let forgotten = match client.query(&old, &[&run]).await.map_err(Failure::from) {
+        Err(failure) if failure.code() == Some(&SqlState::UNDEFINED_TABLE) => return Ok(()),
+        forgotten => forgotten?,
+    };
+    let numbers = forgotten.iter().map(|row| row.try_get::<_, i64>(0)).collect::<Result<Vec<_>, _>>()?;
+    // The table was not made for this run.
+    if numbers.iter().min().is_none_or(|first| *first > 1) {
+        return Ok(());
+    }
     client.batch_execute("BEGIN").await?;
     lock(client).await?;
-    if is_there(client, schema).await? {
-        let old = format!("DELETE FROM {table} WHERE run = $1 OR at < now() - interval '90 days'");
-        client.execute(&old, &[&run]).await?;
-        let left = client.query_opt(&format!("SELECT 1 FROM {table} LIMIT 1"), &[]).await?;
-        if left.is_none() {
-            // Whoever writes to it just now is waited for, and may have left something in it.
-            client.batch_execute(&format!("LOCK TABLE {table}")).await?;
-            if client.query_opt(&format!("SELECT 1 FROM {table} LIMIT 1"), &[]).await?.is_none() {
-                client.batch_execute(&format!("DROP TABLE {table}")).await?;
-            }
+    if is_there(client, schema).await? && is_empty(client, &table).await? {
+        // Whoever writes to it just now is waited for, and may have left something in it.
+        client.batch_execute(&format!("LOCK TABLE {table}")).await?;
+        if is_empty(client, &table).await? {
+            client.batch_execute(&format!("DROP TABLE {table}")).await?;
         }
     }
     Ok(client.batch_execute("COMMIT").await?)
+}
+
+async fn is_empty(client: &Client, table: &str) -> Result<bool, Failure> {
+    Ok(client.query_opt(&format!("SELECT 1 FROM {table} LIMIT 1"), &[]).await?.is_none())
 }
 
 /// Waits until nobody is about to commit units of a run, until the end of the transaction.
