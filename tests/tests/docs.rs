@@ -91,9 +91,10 @@ fn checked(block: &Block, session: &mut Session, outputs: &mut Vec<(usize, Vec<S
         return Err(format!("`{unknown}` is no attribute of a `{language}` block"));
     }
     if let Some(reason) = block.attribute("skip") {
-        return match REASONS.contains(&reason) {
-            true => Ok(format!("left out ({reason})")),
-            false => Err(format!("`skip={reason}` is none of {REASONS:?}")),
+        return if REASONS.contains(&reason) {
+            Ok(format!("left out ({reason})"))
+        } else {
+            Err(format!("`skip={reason}` is none of {REASONS:?}"))
         };
     }
     if let Some(path) = block.attribute("same") {

@@ -2,15 +2,15 @@
 
 /// Returns a spec that has a fragment at a place such as `apis.shop.auth` or `steps.0`; at the top where the place is empty.
 pub fn wrapped(place: &str, fragment: &str) -> String {
-    let mut spec = String::new();
+    let mut lines = Vec::new();
     if !fragment.lines().any(|line| line.starts_with("version:")) {
-        spec.push_str("version: 1\n");
+        lines.push("version: 1".to_owned());
     }
     let parts: Vec<&str> = place.split('.').filter(|part| !part.is_empty()).collect();
     let mut depth = 0;
     for part in &parts {
         let key = if part.parse::<usize>().is_ok() { "-".to_owned() } else { format!("{part}:") };
-        spec.push_str(&format!("{}{key}\n", "  ".repeat(depth)));
+        lines.push(format!("{}{key}", "  ".repeat(depth)));
         depth += 1;
         // What an API and an endpoint can't be without.
         let lacking = match (depth, parts.first()) {
@@ -19,13 +19,12 @@ pub fn wrapped(place: &str, fragment: &str) -> String {
             _ => continue,
         };
         if !fragment.contains(lacking.split_inclusive(':').next().unwrap_or_default()) {
-            spec.push_str(&format!("{}{lacking}\n", "  ".repeat(depth)));
+            lines.push(format!("{}{lacking}", "  ".repeat(depth)));
         }
     }
-    for line in fragment.lines() {
-        spec.push_str(&format!("{}{line}\n", if line.is_empty() { String::new() } else { "  ".repeat(depth) }));
-    }
-    spec
+    let indented = |line: &str| if line.is_empty() { String::new() } else { format!("{}{line}", "  ".repeat(depth)) };
+    lines.extend(fragment.lines().map(indented));
+    lines.join("\n") + "\n"
 }
 
 #[cfg(test)]
