@@ -155,6 +155,17 @@ fn the_action_takes_a_binary_that_is_there() {
 }
 
 #[test]
+fn the_action_names_what_it_builds() {
+    let project = Project::new();
+    let (output, source) = (project.path("output"), root());
+    let variables = [("GITHUB_OUTPUT", output.to_str().unwrap()), ("SOURCE", source.to_str().unwrap())];
+    let (passed, told) = project.bash(&step(&yaml("action.yml"), "name what is built"), &variables);
+    assert!(passed, "{told}");
+    let named = fs::read_to_string(output).unwrap();
+    assert!(regex::Regex::new("^digest=[0-9a-f]{16}\n$").unwrap().is_match(&named), "{named}");
+}
+
+#[test]
 fn the_workflow_of_a_new_project_gives_the_action_inputs_that_it_has() {
     let project = Project::new();
     let workflow: Value =
