@@ -8,11 +8,13 @@ RUN target="$(uname -m)-unknown-linux-musl" \
     && cargo build --locked --release --package engine --target "$target" \
     && install -D "target/$target/release/engine" /image/usr/local/bin/engine \
     && install -D -m 644 /etc/ssl/certs/ca-certificates.crt /image/etc/ssl/certs/ca-certificates.crt \
-    && install -d -m 1777 /image/tmp \
-    && install -d -o 65532 -g 65532 /image/flows /image/state
+    && install -d /image/flows /owned/state \
+    && install -d -m 1777 /owned/tmp
 
 FROM scratch
 COPY --from=build /image/ /
+# What is copied belongs to root unless it is said.
+COPY --from=build --chown=65532:65532 /owned/ /
 # Whom TLS trusts: without this variable the same file is looked for where systems have it.
 ENV SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
 # Paths in specs are relative to them; `.engine` and `.env` are looked for here.
