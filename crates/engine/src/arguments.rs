@@ -5,6 +5,7 @@ mod call;
 mod doctor;
 mod events;
 mod import;
+mod lsp;
 mod packaging;
 mod plan;
 mod serve;
@@ -21,6 +22,7 @@ pub(crate) use self::call::{Call, PrintedAs};
 pub(crate) use self::doctor::Doctor;
 pub(crate) use self::events::{Events, EventsDrop, EventsList, EventsReplay, EventsShow, Stands};
 pub(crate) use self::import::{Import, ImportFormat};
+pub(crate) use self::lsp::Lsp;
 pub(crate) use self::packaging::{Completions, Man, Schema, SchemaFormat};
 pub(crate) use self::plan::{GraphFormat, Plan};
 pub(crate) use self::serve::Serve;
@@ -108,6 +110,8 @@ pub(crate) enum Command {
     Explain(Explain),
     /// Print what a shell needs to complete the command line
     Completions(Completions),
+    /// Help editors: findings, completion, definitions, new names (Language Server Protocol)
+    Lsp(Lsp),
     /// Write manual pages, one for each command
     Man(Man),
 }

@@ -5,7 +5,7 @@
 mod place;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::place::Place;
 
@@ -141,4 +141,34 @@ fn keeps_links_and_permissions() {
     assert!(fs::symlink_metadata(folder(&place).join("link.yaml")).unwrap().is_symlink());
     assert_eq!(fs::read_to_string(&file).unwrap(), "version: 1\nname: a\n");
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o640);
+}
+
+#[test]
+fn comes_to_an_end_with_every_mistake_that_there_is() {
+    let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/specs/invalid"));
+    let place = Place::with(&[]);
+    copy(root, &folder(&place));
+    let first = place.engine(&["validate", "--fix", ".", "--format", "concise"]);
+    let fixed = first.stderr.lines().filter(|line| line.starts_with("fixed ")).count();
+    assert!(fixed >= 15, "{fixed}: {}", first.stderr);
+    let second = place.engine(&["validate", "--fix", ".", "--format", "concise"]);
+    assert!(!second.stderr.contains("fixed"), "{}", second.stderr);
+    let counts = |text: &str| text.lines().filter(|line| line.contains(": error[")).count();
+    let before = Place::with(&[]);
+    copy(root, &folder(&before));
+    let before = before.engine(&["validate", ".", "--format", "concise"]);
+    assert!(counts(&second.stderr) < counts(&before.stderr), "{}", second.stderr);
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
 }

@@ -52,7 +52,8 @@ pub(crate) fn quoted_start(text: &str, source: SourceId, range: Range<usize>) ->
     Finding::error(code, message)
         .label(Span::new(source, range.clone()), "quote the whole")
         .help(format!("quote it: `{}`", quoted(&unquoted(whole))))
-        .meant(Span::new(source, range), Some(quoted(&unquoted(whole))))
+        // What YAML's own tags say of a value would be lost.
+        .meant(Span::new(source, range), (!whole.starts_with("!!")).then(|| quoted(&unquoted(whole))))
 }
 
 /// Returns the text that was meant by `'it's'`: quotes that only an apostrophe broke are not part of it.

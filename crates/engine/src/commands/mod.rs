@@ -10,6 +10,7 @@ mod events;
 mod explain;
 mod import;
 mod init;
+mod lsp;
 mod man;
 mod mock;
 mod new;
@@ -50,6 +51,7 @@ pub(crate) fn execute(command: Command, terminal: &Terminal) -> Result<Status, F
         Command::Webhook(command) => webhook::execute(&command, terminal),
         Command::Schema(arguments) => schema::execute(&arguments),
         Command::Explain(arguments) => explain::execute(&arguments, terminal),
+        Command::Lsp(arguments) => lsp::execute(&arguments),
         Command::Completions(arguments) => completions::execute(&arguments),
         Command::Man(arguments) => man::execute(&arguments),
     }
