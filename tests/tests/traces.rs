@@ -307,7 +307,7 @@ impl Stage {
 
     /// Runs the spec; returns what was said.
     fn run(&self, variables: &[(&str, &str)]) -> String {
-        let finished = self.engine(&["run", "orders.yaml"], variables).run();
+        let finished = self.engine(&["run", "orders.yaml"], variables).finish();
         assert_eq!(finished.status, Some(0), "{}", finished.stderr());
         assert!(!finished.stderr().contains(SECRET), "{}", finished.stderr());
         finished.stderr().to_string()
@@ -469,7 +469,7 @@ fn what_cannot_be_used_is_said_and_who_does_not_listen_harms_nobody() {
     ] {
         let variables = [("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9"), (name, value)];
         for arguments in [&["run", "orders.yaml"][..], &["serve", "orders.yaml", "--listen", "127.0.0.1:0"]] {
-            let finished = stage.engine(arguments, &variables).run();
+            let finished = stage.engine(arguments, &variables).finish();
             assert_eq!(finished.status, Some(2), "{}", finished.stderr());
             assert!(finished.stderr().contains(expected), "{}", finished.stderr());
             assert!(!finished.stderr().contains(SECRET), "{}", finished.stderr());

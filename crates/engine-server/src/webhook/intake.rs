@@ -9,7 +9,7 @@ use engine_expr::{EvalError, Scope, Value};
 use engine_request::Status;
 use engine_runtime::{Dedupe, EventKind, NewEvent, Put, StateError, awaited};
 use engine_spec::trigger;
-use http::{HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use jiff::Timestamp;
 use tokio::select;
 use tokio::sync::SemaphorePermit;
@@ -107,7 +107,7 @@ impl Intake {
         let Some((hook, names)) = choose(&found, request.method()) else {
             return unusual(&found, request.method());
         };
-        let _room = self.enter(&request, hook.flow.name())?;
+        let _room = self.enter(request.headers(), hook.flow.name()).await?;
         let (parts, body) = request.into_parts();
         let body = read_body(&parts.headers, body, hook.ready.max_body, &*self.server.clock).await?;
         let query: Vec<(String, String)> =
@@ -117,8 +117,8 @@ impl Intake {
     }
 
     /// Takes room for a request to a flow, if it may come in.
-    fn enter(&self, request: &Request, flow: &str) -> Result<SemaphorePermit<'_>, Problem> {
-        check_headers(request.headers())?;
+    async fn enter(&self, headers: &HeaderMap, flow: &str) -> Result<SemaphorePermit<'_>, Problem> {
+        check_headers(headers)?;
         if self.server.stop.is_stopped() {
             return Err(Problem::later(StatusCode::SERVICE_UNAVAILABLE, "the server is about to end", 5).closing());
         }
@@ -127,7 +127,9 @@ impl Intake {
             Problem::later(StatusCode::SERVICE_UNAVAILABLE, "there is too much to do: come again later", seconds)
         };
         let Some(room) = self.pressure.enter() else { return Err(full(1)) };
-        if self.pressure.is_full(flow) { Err(full(30)) } else { Ok(room) }
+        let now = self.server.clock.now();
+        let is_full = self.pressure.is_really_full(flow, &self.server.events, now).await;
+        if is_full { Err(full(30)) } else { Ok(room) }
     }
 
     /// Takes an event that a run waits for, or is going to.
@@ -139,7 +141,7 @@ impl Intake {
             Method::HEAD => return Ok(answer::of_value(StatusCode::OK, None)),
             _ => return Err(not_allowed(METHODS)),
         }
-        let _room = self.enter(&request, awaited.flow.name())?;
+        let _room = self.enter(request.headers(), awaited.flow.name()).await?;
         let (parts, body) = request.into_parts();
         let body = read_body(&parts.headers, body, MAX_BODY, &*self.server.clock).await?;
         let query: Vec<(String, String)> =

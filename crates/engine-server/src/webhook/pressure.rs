@@ -12,6 +12,8 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 const AT_ONCE: usize = 1024;
 /// How often it is counted how many events wait, in milliseconds.
 const EVERY: i64 = 2000;
+/// How often at most where it seems that too many do.
+const SOONEST: i64 = 100;
 
 /// How much there is to do.
 pub(super) struct Pressure {
@@ -40,8 +42,8 @@ impl Pressure {
         self.room.try_acquire().ok()
     }
 
-    /// Tells whether as many events of a flow wait as may: those of others are taken on.
-    pub(super) fn is_full(&self, flow: &str) -> bool {
+    /// Tells whether as many events of a flow seem to wait as may: those of others are taken on.
+    fn is_full(&self, flow: &str) -> bool {
         self.waiting().get(flow).is_some_and(|waiting| *waiting >= self.most)
     }
 
@@ -56,23 +58,40 @@ impl Pressure {
 
     /// Counts what waits, if that was long ago; nobody waits for it.
     pub(super) fn count(self: &Arc<Self>, events: &Arc<dyn EventStore>, now: Timestamp) {
+        if self.begin(now, EVERY) {
+            let (pressure, events) = (Arc::clone(self), Arc::clone(events));
+            tokio::spawn(async move { pressure.counted(&events).await });
+        }
+    }
+
+    /// Tells whether as many events of a flow wait as may, and counts them for it: those that were kept since may have run meanwhile.
+    pub(super) async fn is_really_full(&self, flow: &str, events: &Arc<dyn EventStore>, now: Timestamp) -> bool {
+        if self.is_full(flow) && self.begin(now, SOONEST) {
+            self.counted(events).await;
+        }
+        self.is_full(flow)
+    }
+
+    /// Tells whether it is to be counted now: it was not for so many milliseconds, and nobody does.
+    fn begin(&self, now: Timestamp, after: i64) -> bool {
         let now = now.as_millisecond();
         let last = self.counted_at.load(Ordering::Relaxed);
-        if now.saturating_sub(last) < EVERY || self.is_counting.swap(true, Ordering::Relaxed) {
-            return;
+        if now.saturating_sub(last) < after || self.is_counting.swap(true, Ordering::Relaxed) {
+            return false;
         }
         self.counted_at.store(now, Ordering::Relaxed);
-        let (pressure, events) = (Arc::clone(self), Arc::clone(events));
-        tokio::spawn(async move {
-            if let Ok(counts) = events.count_events().await {
-                let mut waiting = HashMap::new();
-                for count in counts.into_iter().filter(|count| count.status == EventStatus::Waiting) {
-                    *waiting.entry(count.flow).or_default() += count.count;
-                }
-                *pressure.waiting() = waiting;
+        true
+    }
+
+    async fn counted(&self, events: &Arc<dyn EventStore>) {
+        if let Ok(counts) = events.count_events().await {
+            let mut waiting = HashMap::new();
+            for count in counts.into_iter().filter(|count| count.status == EventStatus::Waiting) {
+                *waiting.entry(count.flow).or_default() += count.count;
             }
-            pressure.is_counting.store(false, Ordering::Relaxed);
-        });
+            *self.waiting() = waiting;
+        }
+        self.is_counting.store(false, Ordering::Relaxed);
     }
 
     fn waiting(&self) -> MutexGuard<'_, HashMap<String, u64>> {
