@@ -29,7 +29,7 @@ macro_rules! roots {
 roots! {
     ITEM 0 "item" [] "in steps";
     ORIGINAL 1 "original" [] "in steps, where there are items";
-    PARENT 2 "parent" [] "under `for_each` with a `read`, after `explode` and in `each`";
+    PARENT 2 "parent" [] "after a `read` under `for_each` (in the read itself it is `item`), after `explode` and in `each`";
     BATCH 3 "batch" [] "after `batch`";
     STEPS 4 "steps" [] "in steps";
     RESPONSE 5 "response" ["status" "headers" "body"]

@@ -120,6 +120,13 @@ fn said(imported: &Imported, out: Option<&Path>, terminal: &Terminal) -> String 
     let place = out.map(|out| format!(" in {}", out.display())).unwrap_or_default();
     let noun = if imported.endpoints == 1 { "endpoint" } else { "endpoints" };
     _ = writeln!(text, "{} {noun}{place}, {} of them can be read", imported.endpoints, imported.readable);
+    if imported.readable == 0 {
+        _ = writeln!(
+            text,
+            "{} to read one, say where its records are: `records: $.items`",
+            look.paint(Style::Yellow, "note:")
+        );
+    }
     text
 }
 
