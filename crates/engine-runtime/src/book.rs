@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::report::{Counts, Event, Observer, Status, StepReport};
+use crate::report::{Counts, Event, Status, StepReport};
+use crate::run::RunContext;
 use crate::tally::Tally;
 
 /// Where a step stands among all of a run: its number, after those of the steps that use its flow or endpoint.
@@ -15,6 +16,8 @@ pub(crate) type Rank = Vec<usize>;
 pub(crate) struct Book {
     entries: Mutex<BTreeMap<Rank, Entry>>,
     rejected: AtomicU64,
+    /// What was counted before the run was taken up again, by the addresses of steps.
+    before: Mutex<BTreeMap<String, Counts>>,
 }
 
 struct Entry {
@@ -25,11 +28,19 @@ struct Entry {
 }
 
 impl Book {
+    /// Goes on from what was counted before the run was taken up again.
+    pub(crate) fn go_on(&self, before: BTreeMap<String, Counts>) {
+        self.reject(before.values().map(Counts::rejected).sum());
+        *self.before.lock().unwrap_or_else(PoisonError::into_inner) = before;
+    }
+
     /// Returns the counts of a step, from its beginning on.
-    pub(crate) fn tally(&self, rank: &Rank, address: &str, observer: &Arc<dyn Observer>) -> Arc<Tally> {
+    pub(crate) fn tally(&self, rank: &Rank, address: &str, context: &RunContext) -> Arc<Tally> {
+        let (observer, counted) = (Arc::clone(&context.observer), context.journal.counted());
+        let before = self.before.lock().unwrap_or_else(PoisonError::into_inner).get(address).copied();
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = entries.entry(rank.clone()).or_insert_with(|| Entry {
-            tally: Arc::new(Tally::new(address, Arc::clone(observer))),
+            tally: Arc::new(Tally::new(address, observer).going_on(before.unwrap_or_default(), counted)),
             status: None,
             is_started: false,
             is_told: false,
@@ -82,15 +93,8 @@ impl Book {
     }
 
     /// Takes note of a step that ended before the run was taken up again.
-    pub(crate) fn restored(
-        &self,
-        rank: &Rank,
-        address: &str,
-        observer: &Arc<dyn Observer>,
-        status: Status,
-        counts: Counts,
-    ) {
-        self.tally(rank, address, observer).add(|known| *known = counts);
+    pub(crate) fn restored(&self, rank: &Rank, address: &str, context: &RunContext, status: Status, counts: Counts) {
+        self.tally(rank, address, context).add(|known| *known = counts);
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(entry) = entries.get_mut(rank) {
             entry.status = Some(status);

@@ -143,7 +143,7 @@ impl Caller {
             let download = Download { step: self.site.address().to_string(), item: item.describe(), request };
             staged.place(download, &self.site.context().placed).map_err(|failure| exchanged.hide(failure))?;
         }
-        self.site.tally.add(|counts| counts.sent += self.site.members(item).len() as u64);
+        self.site.tally.count(self.site.members(item), |counts, number| counts.sent += number);
         Ok(Some(handed_on))
     }
 
@@ -201,7 +201,7 @@ impl Caller {
         match outcome {
             Outcome::Answer(exchanged) => Ok(Some((exchanged, scope))),
             Outcome::Skipped => {
-                self.site.tally.add(|counts| counts.skipped += self.site.members(item).len() as u64);
+                self.site.tally.count(self.site.members(item), |counts, number| counts.skipped += number);
                 Ok(None)
             }
             Outcome::Refused(refusal) => Err(refusal.failure),

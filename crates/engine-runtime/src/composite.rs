@@ -90,7 +90,7 @@ impl CompositeCaller {
                 Json::written(out)
             }
         };
-        site.tally.add(|counts| counts.sent += site.members(&work.item).len() as u64);
+        site.tally.count(site.members(&work.item), |counts, number| counts.sent += number);
         Ok(Done { items: vec![Item { current, row: None, ..work.item.clone() }], claim })
     }
 

@@ -380,7 +380,7 @@ impl Exchanges {
                     }
                     sending.number += 1;
                     sending.elapsed = sending.elapsed.saturating_add(wait);
-                    asked.tally.add(|counts| counts.retries += 1);
+                    asked.tally.count_of(None, |counts| counts.retries += 1);
                 }
             }
         }
@@ -609,7 +609,7 @@ impl Exchanges {
         if let Some(once) = asked.once {
             once.goes_out().await?;
         }
-        asked.tally.add(|counts| counts.requests += 1);
+        asked.tally.count_of(None, |counts| counts.requests += 1);
         wire::sent(asked, &request, &self.hidden);
         // What was waited for before it was this request's turn is none of the time that its attempts take.
         let begun = self.world.clock.uptime();

@@ -330,7 +330,7 @@ impl Frame {
     /// Runs a step, and tells those who wait for it how it ended as soon as it has.
     async fn run_to_end(self: Arc<Self>, index: usize, run: StepRun) {
         let step = Arc::clone(&run.step);
-        let tally = self.context.book.tally(&self.rank(&step), &self.address(&step), &self.context.observer);
+        let tally = self.context.book.tally(&self.rank(&step), &self.address(&step), &self.context);
         let own = if self.is_top() { Arc::clone(&tally) } else { Arc::new(tally.part()) };
         let done = if self.is_top() {
             // Whatever breaks off within it, the others come to their ends.

@@ -52,6 +52,9 @@ pub(crate) struct Content {
     pub(crate) batch: Option<InBatch>,
     /// Whether it was a read under the record that failed.
     pub(crate) is_reading: bool,
+    /// Whether it could not be taken apart.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) is_whole: bool,
     /// The record as it was when it failed, where the step had changed it, as JSON.
     pub(crate) made: Option<String>,
     /// The record as it came to the step.

@@ -25,6 +25,8 @@ pub(crate) struct Failed<'a> {
     pub(crate) batch: Option<InBatch>,
     /// Whether it was a read under the item that failed.
     pub(crate) is_reading: bool,
+    /// Whether it could not be taken apart.
+    pub(crate) is_whole: bool,
     pub(crate) failure: &'a Failure,
 }
 
@@ -59,7 +61,7 @@ impl StoredLetters {
 
     /// Writes down what failed.
     fn content(&self, failed: &Failed<'_>, key: &str) -> Content {
-        let Failed { context, step, item, batch, is_reading, failure } = failed;
+        let Failed { context, step, item, batch, is_reading, is_whole, failure } = failed;
         let exchange = failure.exchange();
         let before = context.options.retry.as_ref().and_then(|retry| retry.letter(key));
         Content {
@@ -85,6 +87,7 @@ impl StoredLetters {
             batch: batch.clone(),
             made: item.taken.is_some().then(|| item.current.text().to_owned()),
             is_reading: *is_reading,
+            is_whole: *is_whole,
             item: KeptItem::taken(item),
         }
     }

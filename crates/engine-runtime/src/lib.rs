@@ -12,6 +12,7 @@ mod call;
 mod checkup;
 mod claim;
 mod composite;
+mod counted;
 mod credentials;
 mod exchange;
 mod failure;

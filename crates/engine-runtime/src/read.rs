@@ -367,7 +367,7 @@ impl Reader {
             let exchanged = match outcome {
                 Some(Outcome::Answer(exchanged)) => exchanged,
                 Some(Outcome::Skipped) => {
-                    self.site.tally.add(|counts| counts.skipped += 1);
+                    self.site.tally.count_of(None, |counts| counts.skipped += 1);
                     return Ok(Passed::Cut);
                 }
                 Some(Outcome::Refused(refusal)) => return self.refused(*refusal, asker, progress).await,
@@ -395,7 +395,6 @@ impl Reader {
                     pager.next(&page, &scope).map_err(|error| told(paging_failure(&error)))?
                 }
             };
-            self.site.tally.add(|counts| counts.pages += 1);
             let (delivered, page) = match log {
                 Some(log) => {
                     let (delivered, page) = log.page(claim.clone());
@@ -403,6 +402,7 @@ impl Reader {
                 }
                 None => (claim.clone(), None),
             };
+            self.site.tally.count_of(page.as_deref(), |counts| counts.pages += 1);
             // A page that is written down keeps its number when the run is taken up again; others come anew from the first on.
             let ordinal = page.as_ref().map_or_else(|| came.fetch_add(1, Ordering::Relaxed) + 1, |page| page.ordinal);
             let origin = Arc::new(Origin {

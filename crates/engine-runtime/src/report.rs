@@ -37,6 +37,30 @@ pub struct Counts {
     pub retries: u64,
 }
 
+impl Counts {
+    /// Adds others.
+    pub(crate) fn add(&mut self, other: &Self) {
+        let Self { read, dropped, invalid, sent, failed, skipped, dead_lettered, out, pages, requests, retries } =
+            other;
+        self.read += read;
+        self.dropped += dropped;
+        self.invalid += invalid;
+        self.sent += sent;
+        self.failed += failed;
+        self.skipped += skipped;
+        self.dead_lettered += dead_lettered;
+        self.out += out;
+        self.pages += pages;
+        self.requests += requests;
+        self.retries += retries;
+    }
+
+    /// Returns how many records were left out for an error.
+    pub(crate) fn rejected(&self) -> u64 {
+        self.invalid + self.failed + self.dead_lettered
+    }
+}
+
 /// How a step or a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {

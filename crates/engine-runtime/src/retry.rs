@@ -130,10 +130,10 @@ impl Retry {
         self.0.running.contains(&step.path)
     }
 
-    /// Returns the items of a step's letters, of records or of those under which a read failed.
+    /// Returns the items of a step's letters that failed at the same point of it.
     ///
     /// Each has a claim of its own, so that its letter is kept until all that comes of it is done.
-    pub(crate) fn batches(&self, site: &Site, are_reading: bool) -> Vec<Batch> {
+    pub(crate) fn batches(&self, site: &Site, at: FailedAt) -> Vec<Batch> {
         let groups = self.0.groups.get(&site.step.path).map(Vec::as_slice).unwrap_or_default();
         let batch = |group: &Vec<Letter>| {
             let item = |letter: &Letter| {
@@ -144,7 +144,7 @@ impl Retry {
             let (shared, ids) = (self.clone(), group.iter().map(|letter| letter.id.clone()).collect::<Vec<_>>());
             Batch::new(group.iter().map(item).collect(), Claim::on(move || shared.settled(ids)))
         };
-        let is_wanted = |group: &&Vec<Letter>| group.iter().all(|letter| letter.content().is_reading == are_reading);
+        let is_wanted = |group: &&Vec<Letter>| group.iter().all(|letter| FailedAt::of(letter) == at);
         groups.iter().filter(is_wanted).map(batch).collect()
     }
 
@@ -185,6 +185,27 @@ impl Retry {
     pub(crate) async fn end(&self, removing: JoinHandle<Result<(), Failure>>) -> Result<(), Failure> {
         _ = self.0.through.send(None);
         removing.await.unwrap_or(Ok(()))
+    }
+}
+
+/// At which point of a step something failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FailedAt {
+    /// A read under an item that came to the step.
+    Read,
+    /// An item that could not be taken apart.
+    Explode,
+    /// An item of the step.
+    Item,
+}
+
+impl FailedAt {
+    fn of(letter: &Letter) -> Self {
+        match letter.content() {
+            content if content.is_reading => Self::Read,
+            content if content.is_whole => Self::Explode,
+            _ => Self::Item,
+        }
     }
 }
 

@@ -240,6 +240,7 @@ async fn journaled(
         stop,
     };
     let (journal, note) = journal::begin(found, &run).await?;
+    context.book.go_on(journal.ask(|machine| machine.counts().clone()));
     context.journal = journal;
     context.exchanges.keep_history(&context.journal);
     if let Some(message) = note {

@@ -50,7 +50,7 @@ impl Site {
     /// Makes the site of a case, which runs in the place of this step.
     pub(crate) fn of_case(&self, case: &Arc<Step>) -> Self {
         let (rank, address) = (self.frame.rank(case), self.frame.address(case));
-        let total = self.context().book.tally(&rank, &address, &self.context().observer);
+        let total = self.context().book.tally(&rank, &address, self.context());
         self.context().book.started(&rank);
         let tally = Arc::new(total.part());
         let says_nothing =

@@ -15,9 +15,10 @@ use crate::item::{Item, Json, Origin};
 use crate::needs::whole_scope;
 use crate::outlet::{Batch, Delivery, Inlet};
 use crate::read::{AskedOfPages, Pages, Reader};
-use crate::retry::Retry;
+use crate::retry::{FailedAt, Retry};
 use crate::sink_reader::SinkReader;
 use crate::site::Site;
+use crate::stage::Errors;
 
 /// How many items of a list go together.
 const LIST_BATCH: usize = 200;
@@ -33,7 +34,11 @@ pub(crate) fn source<'a>(
     asked: &AskedOfPages<'_>,
 ) -> Batches<'a> {
     let Some(retry) = site.frame.retry() else { return taken(site, inlet, concurrency, asked) };
-    let letters = letters(site, retry, false);
+    let items = letters(site, retry, FailedAt::Item);
+    let letters: Batches<'a> = match &site.step.explode {
+        Some(parts) => Box::pin(items.chain(apart(site, parts, letters(site, retry, FailedAt::Explode)))),
+        None => items,
+    };
     match &site.step.source {
         // What has failed is not read again, but what comes of it may come here too.
         Source::Read { over: Some(_), .. } | Source::Sink { over: Some(_), .. } | Source::Items(Items::Step(_)) => {
@@ -44,9 +49,9 @@ pub(crate) fn source<'a>(
 }
 
 /// The items of dead letters that a step takes up again.
-fn letters<'a>(site: &'a Site, retry: &Retry, are_reading: bool) -> Batches<'a> {
+fn letters<'a>(site: &'a Site, retry: &Retry, at: FailedAt) -> Batches<'a> {
     let stop = &site.frame.stop;
-    let batches = stream::iter(retry.batches(site, are_reading));
+    let batches = stream::iter(retry.batches(site, at));
     Box::pin(batches.map(|batch| if stop.is_stopped() { Err(Failure::interrupted()) } else { Ok(batch) }))
 }
 
@@ -75,7 +80,7 @@ fn taken<'a>(site: &'a Site, inlet: Option<Inlet>, concurrency: usize, asked: &A
     };
     match &step.explode {
         None => batches,
-        Some(parts) => Box::pin(batches.flat_map(move |batch| stream::iter(exploded(site, parts, batch)))),
+        Some(parts) => apart(site, parts, batches),
     }
 }
 
@@ -100,7 +105,7 @@ fn origin(site: &Site) -> Origin {
 /// The items of a stream or a list; where dead letters are taken up again, those under which a read failed, and those of a stream.
 fn items_of<'a>(site: &'a Site, items: &'a Items, inlet: Option<Inlet>) -> Batches<'a> {
     let Some(retry) = site.frame.retry() else { return items_given(site, items, inlet) };
-    let letters = letters(site, retry, true);
+    let letters = letters(site, retry, FailedAt::Read);
     let giver = stream_of(&site.step).and_then(|giver| site.frame.steps.get(giver));
     if giver.is_some_and(|giver| retry.runs(giver)) {
         Box::pin(letters.chain(items_given(site, items, inlet)))
@@ -182,8 +187,23 @@ fn product(lists: &engine_source::Map<engine_expr::Dynamic>, site: &Site) -> Res
     Ok(combined.into_iter().map(|members| Value::Object(Arc::new(members))).collect())
 }
 
+/// Takes items apart; what becomes of one for which that fails the step says.
+fn apart<'a>(site: &'a Site, parts: &'a Expr, batches: Batches<'a>) -> Batches<'a> {
+    let errors = Arc::new(Errors::of_wholes(site));
+    let exploded = batches.then(move |batch| {
+        let errors = Arc::clone(&errors);
+        async move { stream::iter(exploded(site, parts, &errors, batch).await) }
+    });
+    Box::pin(exploded.flatten())
+}
+
 /// Takes the items of a batch apart.
-fn exploded(site: &Site, parts: &Expr, batch: Result<Batch, Failure>) -> Vec<Result<Batch, Failure>> {
+async fn exploded(
+    site: &Site,
+    parts: &Expr,
+    errors: &Errors,
+    batch: Result<Batch, Failure>,
+) -> Vec<Result<Batch, Failure>> {
     let batch = match batch {
         Ok(batch) => batch,
         Err(failure) => return vec![Err(failure)],
@@ -193,10 +213,13 @@ fn exploded(site: &Site, parts: &Expr, batch: Result<Batch, Failure>) -> Vec<Res
     for item in batch.items.iter() {
         let found = match parts_of(site, parts, item) {
             Ok(found) => found,
-            Err(failure) => {
-                batches.push(Err(failure.about(item)));
-                return batches;
-            }
+            Err(failure) => match errors.settle(item, &site.base, failure).await {
+                Ok(()) => continue,
+                Err(failure) => {
+                    batches.push(Err(failure));
+                    return batches;
+                }
+            },
         };
         let origin = Arc::new(Origin {
             stream: Arc::clone(&item.origin.stream),

@@ -99,7 +99,7 @@ impl StepRun {
             None => work(&site, shaped, &mut stage, &outlet).await?,
         }
         let last = stage.finish(&site).await?;
-        site.tally.add(|counts| counts.out += last.items.len() as u64);
+        site.tally.count(&last.items, |counts, number| counts.out += number);
         outlet.send(last.items, last.claim).await?;
         outlet.end().await;
         site.tally.progress();
@@ -156,7 +156,7 @@ async fn work(
                 }
             }
         };
-        site.tally.add(|counts| counts.out += done.items.len() as u64);
+        site.tally.count(&done.items, |counts, number| counts.out += number);
         outlet.send(done.items, done.claim).await?;
         site.tally.progress();
     }

@@ -264,7 +264,7 @@ impl Exchanges {
             number += 1;
             // However long the attempts take, nobody takes the lock meanwhile.
             self.world().state.lock(lock, self.owner(), self.now(), LEASE).await?;
-            asked.tally.add(|counts| counts.requests += 1);
+            asked.tally.count_of(None, |counts| counts.requests += 1);
             let mut outgoing = self.outgoing(request, asked.endpoint, TIMEOUT);
             outgoing.asked = format!("{}.auth", asked.endpoint.api).into();
             let (who, sent_at) = (Arc::clone(&outgoing.asked), self.now());
@@ -279,7 +279,8 @@ impl Exchanges {
                     () = asked.stop.stopped() => return Err(Failure::interrupted()),
                 }
             };
-            let wired = Wired { request, who: &who, attempt: number, is_redirect: false, is_login: true, traceparent: None };
+            let wired =
+                Wired { request, who: &who, attempt: number, is_redirect: false, is_login: true, traceparent: None };
             self.record(wired, asked, sent_at, &came).await;
             // A token server that is asked twice gives two tokens: nothing is lost by it.
             let elapsed = Duration::try_from(self.now().duration_since(started)).unwrap_or_default();

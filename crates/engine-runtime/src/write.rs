@@ -157,22 +157,22 @@ impl Writer {
             self.context.observer.records(None, &records).map_err(|error| {
                 Failure::new("output-failed", format!("the records cannot be printed: {error}"), self.step.span)
             })?;
-            site.tally.add(|counts| counts.sent += items.len() as u64);
+            site.tally.count(&items, |counts, number| counts.sent += number);
             return Ok(Done { items, claim });
         };
         let is_journaled = self.is_journaled(&spec, &items);
         for (place, members) in self.places(&items, &scopes, &spec)? {
-            let count = members.len() as u64;
             if is_journaled {
                 let pages = pages_of(&members, counts);
                 let pages: Vec<Vec<&Item>> =
                     pages.map(|page| page.iter().filter_map(|at| items.get(*at)).collect()).collect();
                 self.write_once(&spec, place, &pages).await?;
-                site.tally.add(|counts| counts.sent += count);
+                count_sent(site, &items, &members);
                 continue;
             }
             let records: Vec<Record> =
                 members.iter().filter_map(|at| items.get(*at)).map(|item| item.current.record()).collect();
+            let count = records.len();
             if self.context.options.dry_run {
                 let to = match &spec.kind {
                     kind if has_tables(kind) && !place.is_empty() => format!("{}, table {place}", spec.name),
@@ -190,7 +190,7 @@ impl Writer {
             let pages = pages_of(&members, counts).map(|page| PagePart { records: page.len(), units: Vec::new() });
             let pages = pages.collect();
             self.write(&spec, place, records, pages, first).await?;
-            site.tally.add(|counts| counts.sent += count);
+            count_sent(site, &items, &members);
         }
         if self.is_seen_at_the_end(&spec) || (is_journaled && !has_tables(&spec.kind)) {
             self.held.join(claim.clone().strictly());
@@ -623,6 +623,16 @@ fn create(write: &engine_plan::Write, base: &Scope) -> Result<bool, Failure> {
         (Some(create), _) | (None, Some(create)) => create.resolve(base)?,
         (None, None) => true,
     })
+}
+
+/// Counts items that were written, by their places.
+fn count_sent(site: &Site, items: &[Item], members: &[usize]) {
+    for run in members.chunk_by(|one, next| one + 1 == *next) {
+        if let (Some(first), Some(last)) = (run.first(), run.last()) {
+            let items = items.get(*first..=*last).unwrap_or_default();
+            site.tally.count(items, |counts, number| counts.sent += number);
+        }
+    }
 }
 
 /// Takes the places of items apart by the batches, of so many items each, that they came in.

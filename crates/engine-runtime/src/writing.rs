@@ -52,7 +52,7 @@ pub(crate) async fn stream(
             }
         };
         for done in written {
-            site.tally.add(|counts| counts.out += done.items.len() as u64);
+            site.tally.count(&done.items, |counts, number| counts.out += number);
             outlet.send(done.items, done.claim).await?;
             site.tally.progress();
         }

@@ -55,7 +55,7 @@ impl Frame {
             }
             sender.send_replace(Some(End { status, counts, error: end.error }));
             let rank = self.rank(step);
-            self.context.book.restored(&rank, &self.address(step), &self.context.observer, status, counts);
+            self.context.book.restored(&rank, &self.address(step), &self.context, status, counts);
         }
         Ok(())
     }

@@ -30,9 +30,10 @@ pub use store::{
     Ack, KEPT_RUNS, Lease, RunChanges, RunEntry, RunLog, RunRecords, RunRequests, RunStatus, RunStore, Standing, ToKeep,
 };
 
+use self::request::Requests;
+use crate::counted::Counted;
 use crate::failure::Failure;
 use crate::item::Item;
-use self::request::Requests;
 use crate::machine::{Command, Event, Machine, PageId, Part, Shape};
 use crate::recorder::RecordedExchange;
 use crate::report::Status;
@@ -71,6 +72,8 @@ struct Shared {
     known: Mutex<HashMap<String, Arc<KnownOnce>>>,
     /// The files of which it was looked at what is in them since the run was taken up again.
     recovered: Mutex<HashMap<String, Arc<OnceCell<()>>>>,
+    /// What is counted for pages that are not delivered yet.
+    counted: Arc<Counted>,
     /// Until when steps waited for items before the run was taken up again.
     deadlines: Mutex<HashMap<String, Timestamp>>,
 }
@@ -151,13 +154,20 @@ impl Journal {
             Event::Delivered { page, .. } if shared.has_acks.load(Ordering::Relaxed) => Some(page.clone()),
             _ => None,
         };
-        // An event is always JSON.
-        if let Ok(line) = serde_json::to_vec(&event) {
-            buffer.events.extend_from_slice(&line);
-            buffer.events.push(b'\n');
+        let counts = match &event {
+            Event::Delivered { page, .. } => shared.counted.take(page),
+            _ => BTreeMap::new(),
+        };
+        let counted = (!counts.is_empty()).then_some(Event::Counted { counts });
+        for event in counted.into_iter().chain([event]) {
+            // An event is always JSON.
+            if let Ok(line) = serde_json::to_vec(&event) {
+                buffer.events.extend_from_slice(&line);
+                buffer.events.push(b'\n');
+            }
+            let commands = machine.on(event);
+            shared.obey(&commands);
         }
-        let commands = machine.on(event);
-        shared.obey(&commands);
         // Only what is not read again is not sent again.
         let is_past = |page: &PageId| machine.source(&page.source).is_some_and(|source| source.ordinal >= page.ordinal);
         buffer.changes.delivered.extend(page.filter(is_past).map(|page| page.to_string()));
@@ -177,6 +187,11 @@ impl Journal {
     /// Keeps a request: it is written with what is written next.
     pub(crate) fn request(&self, exchange: &RecordedExchange<'_>) {
         self.0.requests.add(RequestEntry::of(exchange));
+    }
+
+    /// Returns where is counted what is written down with pages; nothing where none are.
+    pub(crate) fn counted(&self) -> Option<Arc<Counted>> {
+        self.is_kept().then(|| Arc::clone(&self.0.counted))
     }
 
     /// Asks the machine.
@@ -415,6 +430,7 @@ impl Shared {
             known: Mutex::default(),
             recovered: Mutex::default(),
             deadlines: Mutex::default(),
+            counted: Arc::default(),
         }
     }
 

@@ -1,9 +1,12 @@
 //! What a machine is told, and what it says.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::shape::Part;
 use super::source::{PageId, WrittenUnit};
+use crate::report::Counts;
 use crate::sink::Extent;
 
 /// Something that happened.
@@ -25,6 +28,8 @@ pub(crate) enum Event {
         #[serde(default)]
         is_last: bool,
     },
+    /// This was counted for a page that is delivered, and since the one before, by the addresses of steps.
+    Counted { counts: BTreeMap<String, Counts> },
     /// A source has no more pages than so many, and all were delivered.
     SourceEnded {
         source: String,

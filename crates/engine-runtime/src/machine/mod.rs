@@ -17,6 +17,8 @@ pub(crate) use event::{Command, Event, Outcome, StepEnd, StepStatus};
 pub(crate) use shape::{Part, Shape};
 pub(crate) use source::{PageId, SourceState, WrittenExtent, WrittenFile, WrittenUnit};
 
+use crate::report::Counts;
+
 /// What is left to do of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Machine {
@@ -45,6 +47,9 @@ pub(crate) struct Machine {
     /// Until when steps wait for items, with their pages.
     #[serde(default)]
     waits: BTreeMap<String, (String, i64)>,
+    /// What was counted for the pages that were delivered, by the addresses of steps.
+    #[serde(default)]
+    counts: BTreeMap<String, Counts>,
 }
 
 /// Where a run is.
@@ -74,6 +79,7 @@ impl Machine {
             files: BTreeMap::new(),
             anew: BTreeMap::new(),
             waits: BTreeMap::new(),
+            counts: BTreeMap::new(),
         };
         let commands = machine.enter(Part::Steps, 0);
         (machine, commands)
@@ -115,6 +121,12 @@ impl Machine {
         match event {
             Event::Delivered { page, parent, next, seen, is_last } => {
                 self.delivered(&page, parent, next, (!is_last).then_some(seen));
+                Vec::new()
+            }
+            Event::Counted { counts } => {
+                for (step, counts) in counts {
+                    self.counts.entry(step).or_default().add(&counts);
+                }
                 Vec::new()
             }
             Event::SourceEnded { source, step, parent, ordinal } => {
@@ -234,6 +246,11 @@ impl Machine {
     /// Returns until when steps wait for items.
     pub(crate) fn waits(&self) -> impl Iterator<Item = (&String, i64)> {
         self.waits.iter().map(|(key, (_, until))| (key, *until))
+    }
+
+    /// Returns what was counted for the pages that were delivered, by the addresses of steps.
+    pub(crate) fn counts(&self) -> &BTreeMap<String, Counts> {
+        &self.counts
     }
 
     /// Returns what is to be kept for the next runs.

@@ -91,7 +91,7 @@ impl Each {
                     Err(_) => {}
                 }
             }
-            self.site.tally.add(|counts| counts.out += out.items.len() as u64);
+            self.site.tally.count(&out.items, |counts, number| counts.out += number);
             self.site.tally.progress();
             outlet.send(out.items, out.claim).await?;
         }

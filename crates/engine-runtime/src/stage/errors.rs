@@ -22,6 +22,8 @@ pub(crate) struct Errors {
     site: Site,
     /// Whether what fails are reads, each under an item that came to the step.
     is_reading: bool,
+    /// Whether what fails are items that can't be taken apart.
+    is_whole: bool,
 }
 
 /// How often an item was tried, and since when.
@@ -33,12 +35,17 @@ pub(crate) struct Tries {
 impl Errors {
     /// Decides as the step says.
     pub(crate) fn new(site: &Site) -> Self {
-        Self { site: site.clone(), is_reading: false }
+        Self { site: site.clone(), is_reading: false, is_whole: false }
     }
 
     /// Decides as the step says, about reads.
     pub(crate) fn of_reads(site: &Site) -> Self {
-        Self { site: site.clone(), is_reading: true }
+        Self { is_reading: true, ..Self::new(site) }
+    }
+
+    /// Decides as the step says, about items that are taken apart.
+    pub(crate) fn of_wholes(site: &Site) -> Self {
+        Self { is_whole: true, ..Self::new(site) }
     }
 
     /// Begins with an item.
@@ -77,7 +84,7 @@ impl Errors {
             wait,
             attempt: tries.number,
         });
-        self.site.tally.add(|counts| counts.retries += 1);
+        self.site.tally.count_of(None, |counts| counts.retries += 1);
         Ok(exchanges.sleep(wait, &self.site.frame.stop).await)
     }
 
@@ -90,11 +97,10 @@ impl Errors {
         if failure.is_interruption() {
             return Err(failure);
         }
-        let count = self.site.members(item).len() as u64;
         let failure = failure.about(item);
         self.undo(item, scope, &failure).await;
         if failure.is_fatal || self.site.on_error.action == ItemAction::Fail {
-            self.site.decides.add(|counts| counts.failed += count);
+            self.site.decides.count(self.site.members(item), |counts, number| counts.failed += number);
             return Err(failure);
         }
         self.leave_out(item, &failure, |counts, number| counts.failed += number).await
@@ -111,7 +117,7 @@ impl Errors {
         if self.site.on_error.action == ItemAction::DeadLetter || self.site.is_retried(item) {
             self.keep_aside(item, failure, &self.site.decides).await?;
         } else {
-            self.site.decides.add(|counts| count(counts, number));
+            self.site.decides.count(self.site.members(item), count);
         }
         self.site.reject(failure, number);
         Ok(())
@@ -120,17 +126,18 @@ impl Errors {
     /// Keeps an item as a dead letter, or each of a batch, and counts it for the step that says so.
     pub(crate) async fn keep_aside(&self, item: &Item, failure: &Failure, decides: &Tally) -> Result<(), Failure> {
         let context = self.site.context();
-        let is_reading = self.is_reading;
+        let (is_reading, is_whole) = (self.is_reading, self.is_whole);
         // It came to the step as it is.
-        let read_under = is_reading.then(|| Item { taken: None, ..item.clone() });
-        let members = read_under.as_ref().map_or_else(|| self.site.members(item), std::slice::from_ref);
-        let key =
-            (!is_reading && item.origin.batch.is_some() && self.site.step.batch.is_some()).then(|| self.site.key(item));
+        let as_it_came = (is_reading || is_whole).then(|| Item { taken: None, ..item.clone() });
+        let members = as_it_came.as_ref().map_or_else(|| self.site.members(item), std::slice::from_ref);
+        let key = (as_it_came.is_none() && item.origin.batch.is_some() && self.site.step.batch.is_some())
+            .then(|| self.site.key(item));
         for (at, member) in members.iter().enumerate() {
             let batch = key.clone().map(|key| InBatch { key, of: members.len(), at });
-            let failed = Failed { context, step: self.site.address(), item: member, batch, is_reading, failure };
+            let failed =
+                Failed { context, step: self.site.address(), item: member, batch, is_reading, is_whole, failure };
             context.letters.keep(failed).await?;
-            decides.add(|counts| counts.dead_lettered += 1);
+            decides.count(std::slice::from_ref(member), |counts, number| counts.dead_lettered += number);
         }
         Ok(())
     }

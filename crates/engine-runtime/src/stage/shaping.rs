@@ -42,17 +42,21 @@ impl Shaping {
     /// Shapes a batch; `scopes` has one for each item, or is empty where all see the same.
     pub(crate) async fn take(&mut self, items: Vec<Item>, scopes: &[Scope], claim: Claim) -> Result<Shaped, Failure> {
         let tally = Arc::clone(&self.site.tally);
-        let count = items.len() as u64;
-        tally.add(|counts| counts.read += count);
+        tally.count(&items, |counts, number| counts.read += number);
+        // Those of a batch are of one page, as they come.
+        let page = items.first().and_then(Item::page).cloned();
         let mut shaped = self.shaper.shape(items, scopes, &self.site.base, &mut self.scratch);
         let dropped = shaped.dropped;
-        tally.add(|counts| counts.dropped += dropped);
+        match &page {
+            Some(page) => tally.count_of(Some(page), |counts| counts.dropped += dropped),
+            None => tally.add(|counts| counts.dropped += dropped),
+        }
         for (item, failure) in std::mem::take(&mut shaped.refused) {
             let is_kept = self.site.step.validate.as_ref().is_some_and(|it| it.on_invalid == OnInvalid::DeadLetter);
             if is_kept || self.site.is_retried(&item) {
                 self.errors.keep_aside(&item, &failure, &tally).await?;
             } else {
-                tally.add(|counts| counts.invalid += 1);
+                tally.count(std::slice::from_ref(&item), |counts, number| counts.invalid += number);
             }
             self.site.reject(&Failure { help: None, ..failure }, 1);
         }

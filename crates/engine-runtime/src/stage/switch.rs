@@ -175,9 +175,9 @@ impl Switch {
             if let Some((when, needs)) = &branch.when
                 && !needs.evaluate(scope, item, self.scratch.names(), |scope| when.test(scope))?
             {
-                branch.site.tally.add(|counts| {
-                    counts.read += 1;
-                    counts.dropped += 1;
+                branch.site.tally.count(std::slice::from_ref(item), |counts, number| {
+                    counts.read += number;
+                    counts.dropped += number;
                 });
                 return Ok(None);
             }
@@ -270,14 +270,14 @@ impl Branch {
     async fn each(&self, shaped: Shaped) -> Result<Done, Failure> {
         let Stage::Each(each) = &self.stage else { return Ok(Done::of(shaped)) };
         let done = each.batch(shaped).await.map_err(|failure| self.own(failure))?;
-        self.site.tally.add(|counts| counts.out += done.items.len() as u64);
+        self.site.tally.count(&done.items, |counts, number| counts.out += number);
         self.site.tally.progress();
         Ok(done)
     }
 
     async fn pass(&mut self, shaped: Shaped) -> Result<Done, Failure> {
         let done = self.stage.take(&self.site, shaped).await.map_err(|failure| self.own(failure))?;
-        self.site.tally.add(|counts| counts.out += done.items.len() as u64);
+        self.site.tally.count(&done.items, |counts, number| counts.out += number);
         self.site.tally.progress();
         Ok(done)
     }
