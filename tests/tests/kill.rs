@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -243,6 +243,95 @@ fn a_disk_that_is_full_is_an_error_and_nothing_is_lost() {
     assert!(stand.run_for(Duration::from_mins(1)), "the run does not end");
     stand.broken_off = failures;
     stand.check();
+}
+
+/// A small disk of its own: a file system in memory at a folder.
+struct Disk {
+    path: std::path::PathBuf,
+}
+
+impl Disk {
+    /// Puts a disk of so many kilobytes at a folder; none where this user may not.
+    fn at(path: &Path, kilobytes: u64) -> Option<Self> {
+        fs::create_dir_all(path).unwrap();
+        let size = format!("size={kilobytes}k");
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(path).output();
+        mounted.is_ok_and(|mounted| mounted.status.success()).then(|| Self { path: path.to_owned() })
+    }
+
+    /// Leaves so many bytes free.
+    fn leave(&self, free: u64) {
+        self.clear();
+        let told = Command::new("df").args(["-B1", "--output=avail"]).arg(&self.path).output().unwrap().stdout;
+        let told = String::from_utf8(told).unwrap();
+        let there: u64 = told.lines().last().unwrap().trim().parse().unwrap();
+        let filler = vec![b'x'; usize::try_from(there.saturating_sub(free)).unwrap()];
+        fs::write(self.filler(), filler).unwrap();
+    }
+
+    fn clear(&self) {
+        _ = fs::remove_file(self.filler());
+    }
+
+    fn filler(&self) -> std::path::PathBuf {
+        self.path.join("filler")
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        _ = Command::new("umount").arg("-l").arg(&self.path).status();
+    }
+}
+
+/// Lets a disk at a place of the stand be full again and again, until there is room; every run but the last says what to do.
+fn fill(place: &str) {
+    let mut stand = Stand::new();
+    let spec = fs::read_to_string(stand.path("orders.yaml")).unwrap();
+    let Some(disk) = Disk::at(&stand.path(place), 16_384) else {
+        let may = Command::new("id").arg("-u").output().is_ok_and(|told| told.stdout == b"0\n");
+        assert!(!(may && std::env::var_os("CI").is_some()), "no file system could be mounted, as root");
+        writeln!(std::io::stdout(), "skipped: this user may mount no file system").unwrap();
+        return;
+    };
+    fs::write(stand.path("orders.yaml"), spec).unwrap();
+    stand.shop.order(ORDERS);
+    let mut failures = 0;
+    for kilobytes in [0, 4, 16, 40, 64, 100, 140, 180, 220] {
+        disk.leave(kilobytes * 1024);
+        let finished = stand.engine().finish();
+        let said = finished.stderr();
+        match finished.status {
+            Some(0) => break,
+            Some(1) => failures += 1,
+            // The state could not be opened.
+            Some(2) if kilobytes < 100 => failures += 1,
+            other => panic!("{place} {kilobytes}: {other:?}: {said}"),
+        }
+        assert!(said.contains("room"), "{place} {kilobytes}: {said}");
+        disk.clear();
+        stand.look();
+    }
+    disk.clear();
+    assert!(failures > 1, "{place}: the disk was full {failures} times");
+    assert!(stand.run_for(Duration::from_mins(1)), "the run does not end");
+    stand.broken_off = failures;
+    stand.check();
+}
+
+#[test]
+fn a_disk_of_all_that_is_full_loses_nothing() {
+    fill("");
+}
+
+#[test]
+fn a_disk_of_the_sinks_that_is_full_loses_nothing() {
+    fill("out");
+}
+
+#[test]
+fn a_disk_of_the_state_that_is_full_loses_nothing() {
+    fill(".engine");
 }
 
 #[test]

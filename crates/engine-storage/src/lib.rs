@@ -194,8 +194,10 @@ fn refuse_key(sink: &SinkSpec, target: &SinkTarget) -> Result<(), SinkError> {
 
 fn make_folder(path: &Path) -> Result<(), SinkError> {
     match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        Some(folder) => std::fs::create_dir_all(folder)
-            .map_err(|error| SinkError::new(format!("can't make the folder `{}`: {error}", folder.display()))),
+        Some(folder) => std::fs::create_dir_all(folder).map_err(|error| {
+            let failed = SinkError::new(format!("can't make the folder `{}`: {error}", folder.display()));
+            output::helped(failed, &error)
+        }),
         None => Ok(()),
     }
 }

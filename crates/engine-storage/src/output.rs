@@ -226,5 +226,18 @@ fn write_whole(file: &mut File, bytes: &[u8], length: u64) -> io::Result<()> {
 }
 
 fn failed(path: &Path, error: &io::Error) -> SinkError {
-    SinkError::new(format!("can't write `{}`: {error}", path.display()))
+    helped(SinkError::new(format!("can't write `{}`: {error}", path.display())), error)
+}
+
+/// What to do where a disk is full.
+pub(crate) const MAKE_ROOM: &str = "make room on the disk, then run again: what was written before stays";
+
+/// Says what to do where there is no room for a file.
+pub(crate) fn helped(failed: SinkError, error: &io::Error) -> SinkError {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+            failed.help(MAKE_ROOM)
+        }
+        _ => failed,
+    }
 }

@@ -235,12 +235,8 @@ fn a_page_is_written_whole_or_not_at_all() {
 #[test]
 fn pages_that_have_come_together_are_written_up_to_the_one_at_fault() {
     let server = server!();
-    let unit = |page: &str| Unit {
-        run: "r1".to_owned(),
-        step: "load".to_owned(),
-        page: page.to_owned(),
-        items: vec![1; 8],
-    };
+    let unit =
+        |page: &str| Unit { run: "r1".to_owned(), step: "load".to_owned(), page: page.to_owned(), items: vec![1; 8] };
     for key in [&[] as &[&str], &["id"]] {
         let it = Fixture::new(server).upsert(key);
         it.query("CREATE TABLE t (id bigint, n smallint, UNIQUE (id))");

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 use engine_expr::Value;
-use engine_runtime::{Column, ColumnType, Mode, Record, RecordSink, SinkError, SinkKind, SinkSpec, SinkTarget, Sinks};
+use engine_runtime::{
+    Column, ColumnType, Mode, PagePart, Record, RecordSink, SinkError, SinkKind, SinkSpec, SinkTarget, Sinks,
+};
 use engine_storage::Storage;
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
@@ -187,6 +189,21 @@ fn a_page_is_written_whole_or_not_at_all() {
     assert_eq!((it.rows(), it.types()), ("1".to_owned(), "'id INTEGER'".to_owned()));
     sink.write(&records("{\"id\": 2, \"new\": 1}")).unwrap();
     assert_eq!(it.rows(), "1 null\n2 1");
+}
+
+#[test]
+fn pages_that_have_come_together_are_written_up_to_the_one_at_fault() {
+    let it = Fixture::new().columns(&[("id", ColumnType::Integer)]);
+    let mut sink = it.open().unwrap();
+    let parts = |counts: &[usize]| -> Vec<PagePart> {
+        counts.iter().map(|count| PagePart { records: *count, units: Vec::new() }).collect()
+    };
+    sink.write_pages(&records("{\"id\": 1}\n{\"id\": 2}\n{\"id\": 3}"), &parts(&[2, 1])).unwrap();
+    let error = sink
+        .write_pages(&records("{\"id\": 4}\n{\"id\": 5, \"new\": 1}\n{\"id\": \"x\"}\n{\"id\": 7}"), &parts(&[1, 2, 1]))
+        .unwrap_err();
+    assert!(error.message.starts_with("row 6: column `id` of table `t` is integer"), "{error}");
+    assert_eq!((it.rows(), it.types()), ("1\n2\n3\n4".to_owned(), "'id INTEGER'".to_owned()));
 }
 
 #[test]

@@ -68,5 +68,6 @@ fn is_there(connection: &Connection) -> rusqlite::Result<bool> {
 
 /// Says that units could not be kept.
 pub(super) fn failed(error: &rusqlite::Error) -> SinkError {
-    SinkError::new(format!("table `{TABLE}`, in which a run keeps what it has written: {error}"))
+    let message = format!("table `{TABLE}`, in which a run keeps what it has written: {error}");
+    super::helped(SinkError::new(message), error)
 }

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use engine_expr::Value;
 use engine_runtime::{ColumnType, Mode, PagePart, Record, RecordSink, SinkError, SinkSpec, SinkTarget, Unit};
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::identifier::quoted_list;
 use crate::patience;
@@ -273,7 +273,10 @@ pub(crate) fn forget(path: &Path, run: &str) -> Result<(), SinkError> {
 fn connect(path: &Path, create: bool, pragmas: &[(String, Value)]) -> Result<Connection, SinkError> {
     let failed = |error: &rusqlite::Error| {
         let failed = SinkError::new(format!("can't open the database `{}`: {error}", path.display()));
-        if !create && !path.exists() { failed.help("make the database, or take `create: false` away") } else { failed }
+        if !create && !path.exists() {
+            return failed.help("make the database, or take `create: false` away");
+        }
+        helped(failed, error)
     };
     let make = if create { OpenFlags::SQLITE_OPEN_CREATE } else { OpenFlags::empty() };
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | make;
@@ -293,6 +296,18 @@ fn connect(path: &Path, create: bool, pragmas: &[(String, Value)]) -> Result<Con
         set_pragma(&connection, name, value)?;
     }
     Ok(connection)
+}
+
+/// Says what to do about what the database said.
+fn helped(failed: SinkError, error: &rusqlite::Error) -> SinkError {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            failed.help("another program writes to the database: end it, or try again later")
+        }
+        Some(ErrorCode::DiskFull) => failed.help(crate::output::MAKE_ROOM),
+        Some(ErrorCode::SystemIoFailure) => failed.help("see whether the disk has room and works, then run again"),
+        _ => failed,
+    }
 }
 
 fn set_pragma(connection: &Connection, name: &str, value: &Value) -> Result<(), SinkError> {

@@ -283,12 +283,6 @@ impl Table {
             rusqlite::Error::SqliteFailure(_, Some(message)) => message.clone(),
             other => other.to_string(),
         };
-        let failed = SinkError::new(format!("table `{}`: {message}", self.shown));
-        match error.sqlite_error_code() {
-            Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => {
-                failed.help("another program writes to the database: end it, or try again later")
-            }
-            _ => failed,
-        }
+        super::helped(SinkError::new(format!("table `{}`: {message}", self.shown)), error)
     }
 }

@@ -247,12 +247,13 @@ pub(super) fn failed(path: &Path, error: &rusqlite::Error) -> StateError {
             .help("check that it is a file, and the rights of it and of its folder"),
         Some(ErrorCode::DiskFull) => StateError::new(format!("there is no room for the state `{shown}`: {why}"))
             .help("make room on the disk, then run again: nothing that was kept before is lost"),
+        Some(ErrorCode::SystemIoFailure) => {
+            StateError::new(format!("the state `{shown}` can't be read or written: {why}"))
+                .help("see whether the disk has room and works, then run again: nothing that was kept before is lost")
+        }
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             StateError::new(format!("another process has held the state `{shown}` for {} seconds", BUSY.as_secs()))
                 .help("end it, or try again later")
-        }
-        Some(ErrorCode::SystemIoFailure) => {
-            StateError::new(format!("the state `{shown}` can't be read or written: {why}")).help("check the disk")
         }
         _ => StateError::new(format!("the state `{shown}` failed: {why}")),
     }
