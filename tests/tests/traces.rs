@@ -563,3 +563,18 @@ fn an_attempt_is_linked_to_the_one_before() {
     serving.interrupt();
     assert_eq!(serving.finish().status, Some(0));
 }
+
+#[test]
+fn the_log_of_a_run_names_it_in_each_line() {
+    let stage = Stage::set();
+    let finished = stage.engine(&["run", "orders.yaml", "--log-format", "json", "-v"], &[]).finish();
+    assert_eq!(finished.status, Some(0), "{}", finished.stderr());
+    let said = finished.stderr();
+    let lines: Vec<Value> = said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines[0]["event"], "run_started");
+    let run = &lines[0]["run"];
+    assert!(run.is_string() && lines.iter().all(|line| line["run"] == *run), "{said}");
+    let of_steps: Vec<_> = lines.iter().filter(|line| line["event"].as_str().unwrap().starts_with("step_")).collect();
+    assert!(of_steps.len() == 4 && of_steps.iter().all(|line| line["step"].is_string()), "{said}");
+    assert_eq!(lines.last().unwrap()["event"], "run_finished");
+}

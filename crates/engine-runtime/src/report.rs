@@ -62,7 +62,8 @@ impl Counts {
 }
 
 /// How a step or a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Status {
     /// All is done.
     Ok,
@@ -178,6 +179,11 @@ pub enum WaitingFor {
 
 /// Takes what a run says.
 pub trait Observer: Send + Sync {
+    /// Is told the id of the run, before anything else of it.
+    fn begun(&self, run: &str) {
+        _ = run;
+    }
+
     /// Is told what happens.
     fn event(&self, event: Event);
 
@@ -205,14 +211,19 @@ pub trait Observer: Send + Sync {
 }
 
 /// What became of a step.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct StepReport {
     /// Its id.
+    #[serde(rename = "step", serialize_with = "as_text")]
     pub id: Arc<str>,
     /// How it ended.
     pub status: Status,
     /// All that it did.
     pub counts: Counts,
+}
+
+fn as_text<S: serde::Serializer>(text: &Arc<str>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(text)
 }
 
 /// What became of a run.

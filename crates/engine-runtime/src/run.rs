@@ -152,6 +152,7 @@ pub async fn run(
             return RunReport { id, status: Status::Failed, steps: Vec::new(), errors, rejected: 0 };
         }
     };
+    context.observer.begun(&context.id);
     if let Err(failure) = journaled(&mut context, found, &world, &stop).await {
         let errors = vec![context.finding("", &failure)];
         return RunReport { id, status: Status::Failed, steps: Vec::new(), errors, rejected: 0 };
@@ -201,13 +202,14 @@ pub async fn run(
         context.journal.forget(&context.sinks).await;
     }
     let error = failures.first().map(|failure| context.finding("", failure).message);
-    if let Err(failure) = context.journal.end(status(&failures), error).await
+    let reports = |failures: &[Failure]| context.book.reports(failures.first().and_then(Failure::step));
+    if let Err(failure) = context.journal.end(status(&failures), error, &reports(&failures)).await
         && failures.is_empty()
     {
         failures.push(failure);
     }
     let status = status(&failures);
-    let steps = context.book.reports(failures.first().and_then(Failure::step));
+    let steps = reports(&failures);
     let errors = failures.iter().map(|failure| context.finding("", failure)).collect();
     RunReport { id, status, steps, errors, rejected: context.book.rejected() }
 }

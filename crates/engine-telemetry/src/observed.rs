@@ -94,6 +94,10 @@ impl Observed {
 }
 
 impl Observer for Observed {
+    fn begun(&self, run: &str) {
+        self.inner.begun(run);
+    }
+
     fn event(&self, event: Event) {
         match &event {
             Event::StepStarted { step } => self.step_started(step),

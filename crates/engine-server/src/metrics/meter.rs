@@ -112,6 +112,10 @@ impl MeteredRun {
 }
 
 impl Observer for MeteredRun {
+    fn begun(&self, run: &str) {
+        self.inner.begun(run);
+    }
+
     fn event(&self, event: Event) {
         match &event {
             Event::Progress { step, counts } => self.counts(step, counts),

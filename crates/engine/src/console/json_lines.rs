@@ -1,5 +1,6 @@
 //! A run as lines of JSON: an object with `time`, `level` and `event` for all that happens.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use engine_runtime::{Clock, Counts, Event, RunReport, Status, StepReport, SystemClock, WaitingFor};
@@ -15,11 +16,30 @@ use crate::terminal::tell;
 pub(super) struct JsonLines {
     verbose: u8,
     quiet: bool,
+    /// The id of the run, once it is known: all that is told after it names it.
+    run: OnceLock<String>,
 }
 
 impl JsonLines {
     pub(super) fn new(verbose: u8, quiet: bool) -> Self {
-        Self { verbose, quiet }
+        Self { verbose, quiet, run: OnceLock::new() }
+    }
+
+    /// Tells that the run begins.
+    pub(super) fn begun(&self, run: &str) {
+        if self.run.set(run.to_owned()).is_ok() && !self.quiet {
+            self.say("info", "run_started", Value::Null);
+        }
+    }
+
+    /// Writes an object that names the run.
+    fn say(&self, level: &str, event: &str, fields: Value) {
+        let run = self.run.get().map(|run| ("run".to_owned(), json!(run)));
+        let mut named: Map<String, Value> = run.into_iter().collect();
+        if let Value::Object(fields) = fields {
+            named.extend(fields);
+        }
+        say(level, event, Value::Object(named));
     }
 
     /// Tells an event; progress only where much is to be told.
@@ -28,7 +48,7 @@ impl JsonLines {
             return;
         }
         if let Some((level, name, fields)) = fields(event) {
-            say(level, name, fields);
+            self.say(level, name, fields);
         }
     }
 
@@ -39,14 +59,16 @@ impl JsonLines {
             Severity::Warning => "warn",
         };
         if !self.quiet || reported.finding.is_error() {
-            say(level, "finding", serde_json::to_value(json::Object::new(reported)).unwrap_or_default());
+            self.say(level, "finding", serde_json::to_value(json::Object::new(reported)).unwrap_or_default());
         }
     }
 
     /// Tells why there is no run.
     pub(super) fn failure(&self, failure: &Failure) {
         match failure {
-            Failure::Plain { message, help, .. } => say("error", "failure", json!({"message": message, "help": help})),
+            Failure::Plain { message, help, .. } => {
+                self.say("error", "failure", json!({"message": message, "help": help}))
+            }
             Failure::Findings(report) => report.iter().for_each(|reported| self.finding(reported)),
         }
     }
@@ -54,7 +76,7 @@ impl JsonLines {
     /// Tells that the run was asked to stop.
     pub(super) fn stopping(&self) {
         if !self.quiet {
-            say("warn", "stopping", Value::Null);
+            self.say("warn", "stopping", Value::Null);
         }
     }
 
@@ -65,7 +87,7 @@ impl JsonLines {
         }
         let level = if run.status == Status::Failed { "error" } else { "info" };
         let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
-        say(
+        self.say(
             level,
             "run_finished",
             json!({"run": run.id, "status": status(run.status), "elapsed_ms": millis, "steps": steps(run)}),

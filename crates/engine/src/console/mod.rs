@@ -16,9 +16,9 @@ use engine_plan::Plan;
 use engine_runtime::{Event, Observer, Record, RunReport};
 use engine_source::Finding;
 
+pub(crate) use self::counts::time;
 use self::json_lines::JsonLines;
 use self::live::Live;
-pub(crate) use self::counts::time;
 pub(crate) use self::served::ServeLog;
 use self::text_lines::TextLines;
 use crate::arguments::{LogFormat, Shown};
@@ -214,6 +214,12 @@ impl Console {
 }
 
 impl Observer for Console {
+    fn begun(&self, run: &str) {
+        if let Voice::Json(lines) = &self.voice {
+            lines.begun(run);
+        }
+    }
+
     fn event(&self, event: Event) {
         let event = match event {
             Event::Rejected { finding, .. } => return self.reject(*finding),
