@@ -277,7 +277,7 @@ impl Ending<'_> {
     pub(crate) async fn run(&self, mut failures: Vec<Failure>, stop: &Stop) -> Vec<Failure> {
         let was_interrupted = stop.is_stopped() || failures.iter().any(Failure::is_interruption);
         failures.retain(|failure| !failure.is_interruption());
-        if was_interrupted && failures.is_empty() && self.is_parked() {
+        if was_interrupted && failures.is_empty() && self.frame.context.is_parked() {
             // This is not its end.
             return failures;
         }
@@ -297,11 +297,6 @@ impl Ending<'_> {
         let after = self.after(Part::Finally, status, &failures).await;
         failures.extend(after.err());
         failures
-    }
-
-    /// Tells whether the run waits for an event, with which it is gone on.
-    fn is_parked(&self) -> bool {
-        self.frame.context.options.parking.as_ref().is_some_and(|parking| parking.until().is_some())
     }
 
     async fn after(&self, part: Part, status: &str, failures: &[Failure]) -> Result<(), Failure> {
@@ -446,6 +441,11 @@ pub(crate) fn base_scope(
 }
 
 impl RunContext {
+    /// Tells whether the run waits for an event, with which it is gone on.
+    pub(crate) fn is_parked(&self) -> bool {
+        self.options.parking.as_ref().is_some_and(|parking| parking.until().is_some())
+    }
+
     /// Tells that records were left out, and why.
     pub(crate) fn reject(&self, step: &str, failure: &Failure, records: u64) {
         self.book.reject(records);

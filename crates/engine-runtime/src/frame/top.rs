@@ -19,7 +19,9 @@ impl Frame {
         while let Some(due) = self.context.journal.due(part).filter(|due| last != Some(*due)) {
             let Some(group) = groups.get(due) else { return };
             if self.stop.is_stopped() {
-                self.context.journal.event(Event::Interrupted);
+                if !self.context.is_parked() {
+                    self.context.journal.event(Event::Interrupted);
+                }
                 return;
             }
             self.run_group(group).await;
@@ -90,6 +92,10 @@ impl Frame {
                 Status::Interrupted if self.stop.is_stopped_from_above() => StepStatus::Interrupted,
                 Status::Interrupted => StepStatus::Stopped,
             };
+            // Who goes on with a run that waits for an event begins these steps again, as if its process had died.
+            if matches!(status, StepStatus::Interrupted | StepStatus::Stopped) && self.context.is_parked() {
+                continue;
+            }
             // Counts are always JSON.
             let counts = serde_json::to_string(&end.counts).unwrap_or_default();
             let end = StepEnd { status, counts, error: end.error };
