@@ -25,6 +25,30 @@ pub(super) fn words(schema: &Value) -> String {
     found.join(" or ")
 }
 
+/// Returns what a value of this schema is, where it is neither an object of known members nor said by its type alone.
+pub(super) fn taken(schema: &Value) -> Option<String> {
+    if members(schema).is_some() || !forms(schema).is_empty() {
+        return None;
+    }
+    let mut found = Vec::new();
+    if schema.get("if").is_some() {
+        branches(schema, &mut found);
+    } else if schema.get("anyOf").is_some() || schema.get("additionalProperties").is_some_and(Value::is_object) {
+        gather(schema, &mut found);
+    }
+    (!found.is_empty()).then(|| found.join(" or "))
+}
+
+/// Gathers what the branches of a condition refer to.
+fn branches(schema: &Value, found: &mut Vec<String>) {
+    for branch in ["then", "else"].iter().filter_map(|key| schema.get(key)) {
+        if reference(branch).is_some() {
+            gather(branch, found);
+        }
+        branches(branch, found);
+    }
+}
+
 /// Returns the values that are written out, such as those of `enum`.
 pub(super) fn constant(schema: &Value) -> Option<String> {
     schema.get("const").map(|value| match value {
@@ -159,6 +183,15 @@ mod tests {
         says(&json!({"type": "object", "additionalProperties": {"$ref": "#/$defs/Api"}}), "by name: [Api](#api)");
         says(&json!({"anyOf": [{"const": "all"}, {"type": "integer"}]}), "`all` or whole number");
         says(&json!({"description": "anything"}), "any value");
+    }
+
+    #[test]
+    fn what_is_no_object_says_what_it_is() {
+        let object = json!({"type": "object", "properties": {"a": {"type": "string"}}});
+        assert_eq!(taken(&object), None);
+        assert_eq!(taken(&json!({"type": "string"})), None);
+        let branches = json!({"if": {"type": "object"}, "then": {"if": {}, "then": {"$ref": "#/$defs/A"}, "else": {"$ref": "#/$defs/B"}}});
+        assert_eq!(taken(&branches).as_deref(), Some("[A](#a) or [B](#b)"));
     }
 
     #[test]
