@@ -37,6 +37,15 @@ apis:
         request: POST /orders
         params: {order: {type: object, required: true}}
         body: {json: "{{ params.order }}"}
+      orders_of:
+        params: {status: {type: string, required: true}}
+        steps:
+          - read: {endpoint: shop.list_orders, params: {status: "{{ params.status }}"}}
+      one_order:
+        params: {id: {type: integer, required: true}}
+        steps:
+          - call: {endpoint: shop.get_order, params: {id: "{{ params.id }}"}}
+            extract: {id: $.id}
   erp:
     base_url: "{{ inputs.url }}"
     auth: {type: oauth2, grant: client_credentials, token_url: "{{ inputs.url }}/token", client_id: me, client_secret: "{{ secrets.key }}"}
@@ -76,7 +85,9 @@ impl Stage {
                 target if target.starts_with("/orders/") => (404, json!({"said": said}).to_string()),
                 target if target.contains("fail=1") => (500, "no".to_owned()),
                 target if target.starts_with("/orders?") => {
-                    (200, json!({"total": 4, "orders": [{"id": 1}, {"id": 2}], "said": said}).to_string())
+                    let first = if target.contains("page=2") { 3 } else { 1 };
+                    let orders = json!([{"id": first}, {"id": first + 1}]);
+                    (200, json!({"total": 4, "orders": orders, "said": said}).to_string())
                 }
                 "/orders" => (201, String::from_utf8_lossy(received.body()).into_owned()),
                 "/erp" | "/old" => (200, json!({"said": said}).to_string()),
@@ -126,12 +137,46 @@ fn shows_the_answer_and_the_records_in_it() {
         "> authorization: ***",
         "200 OK",
         "< set-cookie: sid=***; Path=/",
-        "2 records of 4 on the first page; there are more pages",
+        "2 records of 4 on this page; there are more pages",
     ] {
         assert!(told.contains(part), "{part}: {told}");
     }
     assert_eq!(stage.api.received().len(), 1);
     assert_eq!(stage.api.received()[0].header("authorization"), Some(format!("Bearer {SECRET}").as_str()));
+}
+
+#[test]
+fn shows_a_page_or_reads_them_all() {
+    let stage = Stage::set();
+    let called = stage.json(&["shop.list_orders", "--page", "2"]);
+    assert_eq!(called["body"]["orders"], json!([{"id": 3}, {"id": 4}]));
+    assert_eq!(called["more_pages"], json!(false));
+    assert_eq!(stage.api.received().len(), 2);
+    let none = stage.call(&["shop.list_orders", "--page", "3"]);
+    assert_eq!(none.status, Some(2), "{}", none.stderr());
+    assert!(none.stderr().contains("there are 2 pages, and no page 3"), "{}", none.stderr());
+    let all = stage.call(&["shop.list_orders", "--all", "-p", "status=any", "--query", "q=$x"]);
+    assert_eq!(all.status, Some(0), "{}", all.stderr());
+    assert_eq!(all.stdout(), "{\"id\":1}\n{\"id\":2}\n{\"id\":3}\n{\"id\":4}\n");
+    let received = stage.api.received();
+    assert!(received.last().unwrap().target().contains("q=%24x"), "{}", received.last().unwrap().target());
+    let one = stage.call(&["shop.get_order", "-p", "id=1", "--all"]);
+    assert!(one.status == Some(2) && one.stderr().contains("has no pages"), "{}", one.stderr());
+    let refused = stage.call(&["shop.list_orders", "--all", "--query", "fail=1", "--param", "status=paid"]);
+    assert_eq!(refused.status, Some(2), "{}", refused.stderr());
+}
+
+#[test]
+fn an_endpoint_made_of_steps_is_called_like_any_other() {
+    let stage = Stage::set();
+    let all = stage.call(&["shop.orders_of", "-p", "status=any"]);
+    assert_eq!((all.status, all.stdout().lines().count()), (Some(0), 4), "{}", all.stderr());
+    let one = stage.call(&["shop.one_order", "-p", "id=1"]);
+    assert_eq!((one.status, one.stdout().as_str()), (Some(0), "{\"id\":1}\n"), "{}", one.stderr());
+    let wrong = stage.call(&["shop.one_order", "-p", "id=1", "--as", "curl"]);
+    assert!(wrong.status == Some(2) && wrong.stderr().contains("made of steps"), "{}", wrong.stderr());
+    let missing = stage.call(&["shop.one_order"]);
+    assert!(missing.status == Some(2) && missing.stderr().contains("`id`"), "{}", missing.stderr());
 }
 
 #[test]

@@ -117,6 +117,40 @@ fn nothing_is_lost_while_all_around_fails() {
 }
 
 #[test]
+fn events_are_signed_and_verified() {
+    let (status, _, stderr) = test(&["tests/suite/signed.yaml"], &[]);
+    assert_eq!(status, Some(0), "{stderr}");
+    let (status, _, stderr) = test(&["tests/suite/forged.yaml"], &[]);
+    assert_eq!(status, Some(1), "{stderr}");
+    check("forged.out", &stderr);
+    let (status, _, stderr) = test(&["tests/suite/signed.yaml"], &["--chaos", "--runs", "20"]);
+    assert_eq!(status, Some(0), "{stderr}");
+}
+
+/// Faults in specs that a calm run does not show are found, and found again by the seed that is told.
+#[test]
+fn a_fault_in_a_spec_is_found_and_found_again() {
+    let (status, _, stderr) = test(&["tests/suite/planted.yaml"], &[]);
+    assert_eq!(status, Some(0), "{stderr}");
+    let (status, _, stderr) = test(&["tests/suite/planted.yaml"], &["--chaos", "--seed", "1", "--runs", "60"]);
+    assert_eq!(status, Some(1), "{stderr}");
+    let said = stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("of the writes to `shop.create_invoice`"), "{stderr}");
+    let seed = regex::Regex::new("disturbed with seed ([0-9]+)").unwrap().captures(&said).unwrap()[1].to_owned();
+    let again = format!("--chaos --seed {seed} --runs 1");
+    assert!(said.contains(&again), "{stderr}");
+    let (status, _, stderr) = test(&["tests/suite/planted.yaml"], &["--chaos", "--seed", &seed, "--runs", "1"]);
+    assert_eq!(status, Some(1), "{stderr}");
+    assert!(stderr.contains(&format!("disturbed with seed {seed}")), "{stderr}");
+}
+
+#[test]
+fn pages_that_are_short_or_come_again_lose_nothing() {
+    let (status, _, stderr) = test(&["tests/suite/pages.yaml"], &["--chaos", "--runs", "60"]);
+    assert_eq!(status, Some(0), "{stderr}");
+}
+
+#[test]
 fn watches_files_and_tests_again() {
     let folder = tempfile::tempdir().unwrap();
     let spec = folder.path().join("spec.yaml");

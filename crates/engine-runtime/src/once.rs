@@ -47,6 +47,8 @@ pub struct Once {
     pub headers: Vec<(String, String)>,
     /// What is sent, instead of the endpoint's body: JSON, or any other text.
     pub body: Option<String>,
+    /// Which of its pages is shown, from 1; those before it are asked for too. 0 is the first as well.
+    pub page: u64,
 }
 
 /// A request as it may be shown.
@@ -213,6 +215,8 @@ struct Site<'a> {
 struct Makings {
     /// The names that the endpoint may use, but for `auth`.
     scope: Scope,
+    /// The params, but for what the pages put into them.
+    params: Value,
     /// What an incremental read sends from its beginning on.
     sent: Changes,
     /// What the first page sends.
@@ -265,7 +269,16 @@ impl Site<'_> {
             Ok(value) => Body::Json(Dynamic::literal(value, Span::default())),
             Err(_) => Body::Text(Template::literal(text, text.as_str().into(), Span::default())),
         });
-        Ok(Makings { scope, sent, first, pager, query: pairs(&once.query), headers: pairs(&once.headers), body })
+        Ok(Makings {
+            scope,
+            params,
+            sent,
+            first,
+            pager,
+            query: pairs(&once.query),
+            headers: pairs(&once.headers),
+            body,
+        })
     }
 
     fn draft(&self, makings: &Makings, scope: &Scope) -> Result<Draft, Failure> {
@@ -290,31 +303,54 @@ impl Site<'_> {
         let endpoint = &self.call.endpoint;
         let lists = Arc::new(xml_lists::of(&self.call.plan, endpoint));
         let reader = endpoint.records.is_some().then(|| PageReader::new(endpoint, None, None, Arc::clone(&lists)));
-        let makings = self.makings(once, reader.as_ref())?;
+        let mut makings = self.makings(once, reader.as_ref())?;
         let takes = match (&reader, endpoint.response.format) {
             (_, Some(Format::Binary)) => Takes::File,
             // What is shown has to be whole.
             _ => Takes::Lists(lists),
         };
         let tally = Arc::new(Tally::new("call", Arc::clone(&self.observer)));
-        let asked = Asked {
-            endpoint,
-            scope: &makings.scope,
-            tally: &tally,
-            stop: &self.stop,
-            span: endpoint.span,
-            place: "",
-            has_key: endpoint.idempotency.is_some(),
-            takes: &takes,
-            without: &[],
-            once: None,
-        };
-        let (outcome, scope) = self.exchanges.send(&asked, |scope| self.draft(&makings, scope).map(Some)).await?;
-        match outcome {
-            Some(Outcome::Answer(exchanged)) => Ok(self.called(&exchanged, &scope, reader.as_ref(), makings.pager)),
-            Some(Outcome::Refused(refusal)) => Err(refusal.failure),
-            Some(Outcome::Stopped | Outcome::Skipped) | None => Err(Failure::interrupted()),
+        for number in 1.. {
+            let asked = Asked {
+                endpoint,
+                scope: &makings.scope,
+                tally: &tally,
+                stop: &self.stop,
+                span: endpoint.span,
+                place: "",
+                has_key: endpoint.idempotency.is_some(),
+                takes: &takes,
+                without: &[],
+                once: None,
+            };
+            let (outcome, scope) = self.exchanges.send(&asked, |scope| self.draft(&makings, scope).map(Some)).await?;
+            let exchanged = match outcome {
+                Some(Outcome::Answer(exchanged)) => exchanged,
+                Some(Outcome::Refused(refusal)) => return Err(refusal.failure),
+                Some(Outcome::Stopped | Outcome::Skipped) | None => break,
+            };
+            // What is no good answer is shown, wherever it comes.
+            if number >= once.page || !exchanged.answer.is_success() {
+                return Ok(self.called(&exchanged, &scope, reader.as_ref(), makings.pager));
+            }
+            let next = reader.as_ref().zip(makings.pager.as_mut()).map(|(reader, pager)| {
+                turn(&exchanged, &scope, reader, pager)
+                    .and_then(|(_, next)| next)
+                    .map_err(|failure| exchanged.hide(failure))
+            });
+            let Next::Request(changes) = next.transpose()?.unwrap_or(Next::End) else {
+                let pages =
+                    if number == 1 { "there is one page".to_owned() } else { format!("there are {number} pages") };
+                return Err(Failure::new(
+                    "invalid-value",
+                    format!("{pages}, and no page {}", once.page),
+                    endpoint.span,
+                ));
+            };
+            makings.scope = makings.scope.with("params", changes.params(&makings.sent.params(&makings.params)));
+            makings.first = changes;
         }
+        Err(Failure::interrupted())
     }
 
     fn called(
@@ -336,23 +372,20 @@ impl Site<'_> {
             Ok(text) if is_text => Some(redact(text)),
             _ => None,
         };
-        let mut slots = Slots::default();
-        let page = reader.filter(|_| answer.is_success()).map(|reader| reader.read(answer, beside, scope, &mut slots));
-        let more = match (&page, pager) {
-            (Some(Ok(records)), Some(mut pager)) => {
-                let page = Page {
-                    request,
-                    answer,
-                    text: records.text(),
-                    slots: Some(&slots),
-                    count: records.len(),
-                    last: records.last().map_or(Last::None, Last::Raw),
-                    fingerprint: records.fingerprint(),
-                };
-                let next = pager.next(&page, scope).map(|next| matches!(next, Next::Request(_)));
-                Some(next.map_err(|error| finding(Failure::new(error.code(), error.to_string(), error.span()))))
+        let page = reader.filter(|_| answer.is_success()).map(|reader| match pager {
+            Some(mut pager) => turn(exchanged, scope, reader, &mut pager).map(|(count, next)| (count, Some(next))),
+            None => {
+                let records = reader.read(answer, beside, scope, &mut Slots::default());
+                records.map(|records| (records.len(), None))
             }
-            _ => None,
+        });
+        let (records, more) = match page {
+            None => (None, None),
+            Some(Ok((count, next))) => {
+                let is_more = |next: Next| matches!(next, Next::Request(_));
+                (Some(Ok(count)), next.map(|next| next.map(is_more).map_err(finding)))
+            }
+            Some(Err(failure)) => (Some(Err(finding(failure))), None),
         };
         let headers = answer.headers.iter().map(|(name, value)| {
             let value = String::from_utf8_lossy(value.as_bytes());
@@ -368,7 +401,7 @@ impl Site<'_> {
             took: Duration::ZERO,
             exchanges: Vec::new(),
             total: self.total(answer, scope),
-            records: page.map(|page| page.map(|records| records.len()).map_err(finding)),
+            records,
             more,
             meaning: self.meaning(exchanged, scope),
         }
@@ -423,6 +456,29 @@ impl Site<'_> {
     fn finding(&self, failure: &Failure) -> Finding {
         redacted(failure, &self.call.plan, self.hidden)
     }
+}
+
+/// Counts the records of a page, and asks what comes after it.
+fn turn(
+    exchanged: &Exchanged,
+    scope: &Scope,
+    reader: &PageReader,
+    pager: &mut Pager,
+) -> Result<(u64, Result<Next, Failure>), Failure> {
+    let Exchanged { request, answer, beside } = exchanged;
+    let mut slots = Slots::default();
+    let records = reader.read(answer, beside, scope, &mut slots)?;
+    let page = Page {
+        request,
+        answer,
+        text: records.text(),
+        slots: Some(&slots),
+        count: records.len(),
+        last: records.last().map_or(Last::None, Last::Raw),
+        fingerprint: records.fingerprint(),
+    };
+    let next = pager.next(&page, scope).map_err(|error| Failure::new(error.code(), error.to_string(), error.span()));
+    Ok((records.len(), next))
 }
 
 /// Shows a cookie that an answer sets, without its value.

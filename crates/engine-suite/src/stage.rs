@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use engine_expr::{Host, Scope, Value, parse_moment};
 use engine_plan::{Plan, Target, Trial};
 use engine_record::Replay;
-use engine_runtime::{Clock, Entry, Kind, MemoryState, Parking, RunOptions, RunReport, StateStore, Stop, Transport, World};
+use engine_runtime::{
+    Clock, Entry, Kind, MemoryState, Parking, RunOptions, RunReport, StateStore, Stop, Transport, World,
+};
 use engine_source::{Finding, Node, Span};
 use engine_spec::OneOrMany;
 use jiff::Timestamp;
@@ -16,6 +18,7 @@ use crate::apis::Apis;
 use crate::clock::VirtualClock;
 use crate::environment::{self, MadeUp};
 use crate::event::{Gate, is_awaited, trigger};
+use crate::signing::{self, Answered};
 use crate::sinks::MemorySinks;
 use crate::watch::{Seen, Watch};
 
@@ -40,6 +43,8 @@ pub(crate) struct Stage<'a> {
     parking: Parking,
     inputs: BTreeMap<String, Value>,
     scope: Scope,
+    /// What was answered to each event over HTTP.
+    answered: Mutex<Vec<Answered>>,
 }
 
 /// A clock as templates may ask it.
@@ -101,7 +106,23 @@ impl<'a> Stage<'a> {
         let awaited = events.iter().filter(|event| is_awaited(event)).map(|event| trigger(&plan, event, start));
         let parking = Parking::given(awaited.collect());
         let watch = Arc::default();
-        Ok(Self { plan, trial, clock, stop, apis, sinks, state, watch, world, replay, parking, inputs, scope })
+        let answered = Mutex::default();
+        Ok(Self {
+            plan,
+            trial,
+            clock,
+            stop,
+            apis,
+            sinks,
+            state,
+            watch,
+            world,
+            replay,
+            parking,
+            inputs,
+            scope,
+            answered,
+        })
     }
 
     /// Runs the flow, once for each event.
@@ -128,11 +149,26 @@ impl<'a> Stage<'a> {
     pub(crate) fn triggers(&self) -> Result<Vec<Option<Value>>, Box<Finding>> {
         let Some(events) = self.trial.test.event.as_ref().map(OneOrMany::as_slice) else { return Ok(vec![None]) };
         let (mut gate, now, mut triggers) = (Gate::default(), self.clock.now(), Vec::new());
+        // What is missing the run says itself.
+        let given = engine_runtime::given(&self.plan, &self.world, &self.options(None)).ok();
+        let mut answered = Vec::new();
         for event in events {
             if is_awaited(event) {
                 continue;
             }
             let trigger = trigger(&self.plan, event, now);
+            let webhook = signing::webhook(&self.plan, &trigger);
+            let trigger = match (webhook, &given) {
+                (Some(webhook), Some(given)) => match signing::verified(webhook, event, trigger, &given.scope, now) {
+                    Ok(trigger) => trigger,
+                    Err(why) => {
+                        answered.push(Answered { status: signing::REFUSED, why: Some(given.redactor.redact(&why)) });
+                        continue;
+                    }
+                },
+                _ => trigger,
+            };
+            answered.extend(webhook.map(|webhook| Answered { status: signing::status(webhook), why: None }));
             let is_taken = gate.takes(&self.plan, &trigger, &self.scope).map_err(|error| {
                 let finding = Finding::error("template-failed", error.message);
                 Box::new(finding.label(error.span, "evaluated here").help_if(error.help))
@@ -141,6 +177,7 @@ impl<'a> Stage<'a> {
                 triggers.push(Some(trigger));
             }
         }
+        *self.answered.lock().unwrap_or_else(PoisonError::into_inner) = answered;
         // Where all events are for runs that wait, somebody starts one.
         if triggers.is_empty() && events.iter().all(is_awaited) {
             triggers.push(None);
@@ -170,6 +207,11 @@ impl<'a> Stage<'a> {
             cursors: state.iter().map(|(name, cursor)| (name.value.to_string(), cursor.value().to_json())).collect(),
             ..RunOptions::default()
         }
+    }
+
+    /// Returns what was answered to each event over HTTP.
+    pub(crate) fn answered(&self) -> Vec<Answered> {
+        self.answered.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Returns what was seen of the runs.

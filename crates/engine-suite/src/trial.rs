@@ -58,6 +58,7 @@ async fn play(plan: &Arc<Plan>, trial: &Trial, options: Options, outcome: &mut O
             sent: &sent,
             sinks: &stage.sinks,
             cursors: &cursors,
+            answered: &stage.answered(),
         };
         outcome.findings.extend(expect::check(trial, &facts));
     } else {

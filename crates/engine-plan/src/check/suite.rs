@@ -91,8 +91,18 @@ impl<'a> Checker<'a> {
     }
 
     fn expectation(&mut self, expect: &'a Expectation, own: &'a [Step]) {
-        let Expectation { status: _, error: _, requests, records: _, steps, written, dead_letters, state: _, waits: _ } =
-            expect;
+        let Expectation {
+            status: _,
+            error: _,
+            requests,
+            records: _,
+            steps,
+            written,
+            dead_letters,
+            state: _,
+            waits: _,
+            answered: _,
+        } = expect;
         if let Some(Requests { order, endpoints }) = requests {
             for endpoint in order.iter().flatten() {
                 self.mocked_key(&format!("{}.{}", endpoint.api, endpoint.endpoint), endpoint.span);

@@ -23,6 +23,9 @@ pub struct Event {
     pub body: Option<Literal>,
     /// Its body, as it is.
     pub body_raw: Option<String>,
+    /// Whether it is signed as its sender does, by what the trigger says in `verify`; true if not given. Headers of its own with which a sender signs
+    /// are left as they are.
+    pub signed: Option<bool>,
     /// Its headers.
     #[serde(default, deserialize_with = "engine_request::nullable")]
     #[schemars(with = "Option<Map<String>>")]

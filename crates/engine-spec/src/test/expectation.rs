@@ -1,6 +1,6 @@
 //! What must come out of a test.
 
-use engine_request::Text;
+use engine_request::{OneOrMany, Text};
 use engine_source::Map;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -37,6 +37,9 @@ pub struct Expectation {
     #[serde(default, deserialize_with = "engine_request::nullable")]
     #[schemars(with = "Option<Map<Literal>>")]
     pub state: Map<Literal>,
+    /// What each event over HTTP is answered, a status for each in their order, or one for all; 401 if it is not from whom it says. An event that is
+    /// refused fails a test that does not say so.
+    pub answered: Option<OneOrMany<u16>>,
     /// How long it waits, each time: durations such as `60s`.
     pub waits: Option<Vec<Text>>,
 }

@@ -6,15 +6,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use engine_expr::Value;
-use engine_plan::Endpoint;
+use engine_plan::{Endpoint, Plan};
 use engine_request::{Auth, Idempotency, RetryOn, Target};
 use engine_runtime::{Body, BoxFuture, Clock, Incoming, Outgoing, Transport, TransportError};
+use engine_spec::ItemAction;
 use http::{HeaderMap, Method};
 use jiff::SignedDuration;
 
 use super::store::Crash;
 use crate::apis::Apis;
 use crate::clock::{VirtualClock, next};
+use crate::paging;
 use crate::sent::Request;
 use crate::stage::Stage;
 
@@ -36,6 +38,8 @@ pub(super) struct Faults {
     clock: Arc<VirtualClock>,
     pinned: Option<Arc<Pinned>>,
     crash: Arc<Crash>,
+    /// Whether no step goes on without what a read could not give.
+    fails_as_a_whole: bool,
     is_calm: AtomicBool,
     count: AtomicU64,
     state: Mutex<State>,
@@ -48,6 +52,8 @@ struct State {
     met: HashSet<String>,
     /// What is answered to a request whose answer got lost, when it comes again.
     lost: HashMap<String, Result<Incoming, TransportError>>,
+    /// The last page of each read.
+    pages: HashMap<String, Incoming>,
     /// How many of the pinned answers each request has had.
     turns: HashMap<String, usize>,
     answered: Pinned,
@@ -64,6 +70,8 @@ enum Fault {
     NeverArrives,
     AnswerIsLate,
     AnswerIsTorn,
+    /// The page before comes once more.
+    PageRepeats,
     Status(u16),
 }
 
@@ -72,6 +80,7 @@ impl Faults {
         Self {
             apis: Arc::clone(&stage.apis),
             clock: Arc::clone(&stage.clock),
+            fails_as_a_whole: fails_as_a_whole(&stage.plan),
             is_calm: AtomicBool::new(pinned.is_none()),
             pinned,
             crash,
@@ -147,6 +156,13 @@ impl Faults {
             Some(Fault::Status(status)) => {
                 Ok(Incoming { status, headers: HeaderMap::new(), body: Body::Bytes(Bytes::from_static(b"{}")) })
             }
+            Some(Fault::PageRepeats) => {
+                let read = endpoint.as_deref().and_then(|endpoint| paging::read_of(endpoint, &request.url));
+                match read.and_then(|read| self.with(|state| state.pages.get(&read).cloned())) {
+                    Some(page) => Ok(page),
+                    None => self.arrives(outgoing, endpoint.as_deref(), &request, &identity).await,
+                }
+            }
             Some(Fault::AnswerIsLate | Fault::AnswerIsTorn) => {
                 let answer = self.arrives(outgoing, endpoint.as_deref(), &request, &identity).await;
                 self.with(|state| state.lost.insert(identity, answer));
@@ -170,7 +186,13 @@ impl Faults {
         if pinned.into_iter().flatten().flatten().any(|answer| answer.status == 401) {
             kinds.retain(|kind| *kind != Fault::Status(401));
         }
+        // A read that fails for it is started again, unless the spec lets its step go on without those records.
+        let read =
+            endpoint.filter(|_| self.fails_as_a_whole).and_then(|endpoint| paging::read_of(endpoint, &request.url));
         self.with(|state| {
+            if read.is_some_and(|read| state.pages.contains_key(&read)) {
+                kinds.push(Fault::PageRepeats);
+            }
             if next(&mut state.dice).is_multiple_of(JUMPS) {
                 let minutes = i64::try_from(next(&mut state.dice) % 120).unwrap_or(0) - 30;
                 self.clock.jump(SignedDuration::from_mins(minutes));
@@ -228,6 +250,10 @@ impl Faults {
             }
         }
         let answer = self.apis.send(outgoing).await;
+        let read = endpoint.filter(|_| !is_write).and_then(|endpoint| paging::read_of(endpoint, &request.url));
+        if let (Some(read), Ok(page)) = (read, &answer) {
+            self.with(|state| state.pages.insert(read, page.clone()));
+        }
         self.with(|state| state.answered.entry(identity.to_owned()).or_default().push(answer.clone()));
         answer
     }
@@ -246,9 +272,17 @@ impl Fault {
             Self::NeverArrives => "no answer, and it did not arrive".to_owned(),
             Self::AnswerIsLate => "no answer, though it arrived".to_owned(),
             Self::AnswerIsTorn => "the answer breaks off, though it arrived".to_owned(),
+            Self::PageRepeats => "the page before comes once more".to_owned(),
             Self::Status(status) => format!("answered {status}"),
         }
     }
+}
+
+/// Tells whether all that fails in a flow fails the whole of it.
+fn fails_as_a_whole(plan: &Plan) -> bool {
+    let mut is_whole = true;
+    plan.walk(&mut |step| is_whole &= step.on_error.action == ItemAction::Fail && step.on_error.steps.is_empty());
+    is_whole
 }
 
 /// Returns the faults that a request is to get over, by what the spec says of its retries.

@@ -11,10 +11,12 @@ use engine_expr::{Segment, Value};
 use engine_plan::{Plan, Trial};
 use engine_runtime::{Counts, Entry, RunReport, Status};
 use engine_source::{Finding, Label, Node, Span};
+use engine_spec::OneOrMany;
 use engine_spec::test::{Counts as Expected, Expectation, StepExpectation, TestStatus};
 
 use self::difference::{Difference, differences, drawn};
 use crate::sent::Request;
+use crate::signing::Answered;
 use crate::sinks::MemorySinks;
 use crate::watch::Seen;
 
@@ -32,6 +34,7 @@ pub(crate) struct Facts<'a> {
     pub(crate) sent: &'a [Request],
     pub(crate) sinks: &'a MemorySinks,
     pub(crate) cursors: &'a [Entry],
+    pub(crate) answered: &'a [Answered],
 }
 
 /// Compares what came out with what a test expects.
@@ -54,7 +57,8 @@ pub(crate) fn check(trial: &Trial, facts: &Facts<'_>) -> Vec<Finding> {
 
 impl Checker<'_> {
     fn all(&mut self, expected: &Expectation, name: Span) {
-        let Expectation { status, error, requests, records, steps, written, dead_letters, state, waits } = expected;
+        let Expectation { status, error, requests, records, steps, written, dead_letters, state, answered, waits } =
+            expected;
         self.status(*status, error.as_deref(), name);
         if let Some(requests) = requests {
             self.requests(requests);
@@ -88,9 +92,32 @@ impl Checker<'_> {
             let what = format!("the cursor of `{}`", stream.value);
             self.value(&what, &["state", &stream.value], cursor.value(), actual.as_ref());
         }
+        self.answered(answered.as_ref().map(OneOrMany::as_slice), name);
         if let Some(expected) = waits {
             self.waits(expected);
         }
+    }
+
+    /// Holds what events were answered; one that is refused is a failure where nothing is said of it.
+    fn answered(&mut self, expected: Option<&[u16]>, name: Span) {
+        let Some(expected) = expected else {
+            for (index, answered) in self.facts.answered.iter().enumerate() {
+                let Some(why) = &answered.why else { continue };
+                let message = format!("test `{}`: event {} is refused: {why}", self.name, index + 1);
+                let help = "where that is meant, expect it: `answered: 401`";
+                self.findings.push(Finding::error(FAILED, message).label(name, "").help(help));
+            }
+            return;
+        };
+        let list = |statuses: &mut dyn Iterator<Item = u16>| {
+            Value::list(statuses.map(|it| Value::from(i64::from(it))).collect())
+        };
+        let actual = list(&mut self.facts.answered.iter().map(|answered| answered.status));
+        let expected = match expected {
+            [one] => list(&mut std::iter::repeat_n(*one, self.facts.answered.len().max(1))),
+            several => list(&mut several.iter().copied()),
+        };
+        self.value("what events are answered", &["answered"], &expected, Some(&actual));
     }
 
     fn status(&mut self, wanted: Option<TestStatus>, error: Option<&str>, name: Span) {

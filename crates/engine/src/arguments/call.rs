@@ -27,6 +27,12 @@ pub(crate) struct Call {
     /// Send what is in a file instead of the spec's body; `-` is stdin
     #[arg(long, value_name = "FILE")]
     pub(crate) body: Option<PathBuf>,
+    /// Show this page of an endpoint with pages, from 1; those before it are asked for too
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), conflicts_with_all = ["all", "printed"])]
+    pub(crate) page: Option<u64>,
+    /// Read all pages, and print their records one by one
+    #[arg(long, conflicts_with_all = ["printed", "body"])]
+    pub(crate) all: bool,
     /// Print the request instead of sending it
     #[arg(long = "as", value_enum, value_name = "FORMAT")]
     pub(crate) printed: Option<PrintedAs>,
@@ -46,7 +52,8 @@ pub(crate) struct Call {
 
 const HELP: &str = "\
 The body of the answer goes to stdout, everything else to stderr. The request is sent once, whatever the answer says, but a token that the \
-API does not take any longer is renewed. Of an endpoint with pages the first one is asked for; an incremental one is asked from its start.
+API does not take any longer is renewed. Of an endpoint with pages the first one is asked for; an incremental one is asked from its start. With `--all`, and of an endpoint \
+that is made of steps, the records are printed as a run prints them, and requests are sent again as in a run.
 
 Exit status: 0 a good answer; 1 another one, or none; 2 the spec or the command line is wrong.";
 

@@ -3,6 +3,7 @@
 mod curl;
 mod json;
 mod shown;
+mod whole;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -30,6 +31,19 @@ use crate::terminal::{Terminal, print, tell};
 /// Sends one request, or prints it.
 pub(super) fn execute(arguments: &Call, terminal: &Terminal) -> Result<Status, Failure> {
     let (plan, _) = planned::plan(&arguments.spec)?;
+    let is_composite = plan.composite(&arguments.endpoint).is_some();
+    if is_composite && (arguments.page.is_some() || arguments.printed.is_some()) {
+        let id = &arguments.endpoint;
+        return Err(Failure::usage(format!("`{id}` is made of steps, so it has no request of its own"))
+            .help(format!("call it: `engine call … {id}`")));
+    }
+    if arguments.all && !is_composite && plan.endpoint(&arguments.endpoint).is_some_and(|it| !it.is_readable()) {
+        return Err(Failure::usage(format!("`{}` has no pages: it says nothing of records", arguments.endpoint))
+            .help("leave out `--all`, or add `records` to the endpoint"));
+    }
+    if is_composite || (arguments.all && plan.endpoint(&arguments.endpoint).is_some()) {
+        return whole::execute(arguments, &plan, terminal);
+    }
     let once = once(arguments, &plan)?;
     let options = RunOptions { inputs: inputs::gather(&arguments.input, &arguments.inputs)?, ..RunOptions::default() };
     let environment = Variables::load(&arguments.spec)?;
@@ -78,18 +92,22 @@ pub(super) fn execute(arguments: &Call, terminal: &Terminal) -> Result<Status, F
 }
 
 /// What is wrong on the side of whoever calls.
-const WRONG: [&str; 6] =
-    ["missing-input", "invalid-input", "missing-secret", "unknown-param", "undefined-endpoint", "unreadable-file"];
+const WRONG: [&str; 7] = [
+    "missing-input",
+    "invalid-input",
+    "invalid-value",
+    "missing-secret",
+    "unknown-param",
+    "undefined-endpoint",
+    "unreadable-file",
+];
 
 /// Gathers what is asked.
 fn once(arguments: &Call, plan: &Plan) -> Result<Once, Failure> {
     let id = &arguments.endpoint;
     if plan.endpoint(id).is_none() {
-        if plan.composite(id).is_some() {
-            return Err(Failure::usage(format!("`{id}` is made of steps, so it has no request of its own"))
-                .help(format!("call the endpoints that it is made of, or run it: `engine run … --only {id}`")));
-        }
-        let ids: Vec<String> = plan.endpoints.iter().map(|endpoint| endpoint.id()).collect();
+        let composites = plan.composites.iter().map(|composite| composite.id());
+        let ids: Vec<String> = plan.endpoints.iter().map(|endpoint| endpoint.id()).chain(composites).collect();
         let failure = Failure::usage(format!("there is no endpoint `{id}`"));
         let bare = ids.iter().find(|known| known.split_once('.').is_some_and(|(_, name)| name == id));
         return Err(match (bare, suggest(id, ids.iter().map(String::as_str))) {
@@ -118,6 +136,7 @@ fn once(arguments: &Call, plan: &Plan) -> Result<Once, Failure> {
             .map(|pair| pair_of(pair, ':', "--header 'Name: value'"))
             .collect::<Result<_, _>>()?,
         body: arguments.body.as_deref().map(read).transpose()?,
+        page: arguments.page.unwrap_or(1),
     })
 }
 

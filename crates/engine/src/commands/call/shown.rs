@@ -62,7 +62,7 @@ pub(super) fn foot(called: &Called, plan: &Plan, look: Look) -> String {
             let records = counted(usize::try_from(*records).unwrap_or(usize::MAX), "record");
             let total = called.total.map(|total| format!(" of {total}")).unwrap_or_default();
             let more = match &called.more {
-                Some(Ok(true)) => " on the first page; there are more pages, which `engine run` reads",
+                Some(Ok(true)) => " on this page; there are more pages, which `--all` reads",
                 Some(Ok(false)) => " on the only page",
                 Some(Err(_)) | None => "",
             };
