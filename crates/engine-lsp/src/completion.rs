@@ -94,7 +94,7 @@ pub(crate) fn complete(world: &World, path: &Path, at: usize, abilities: Abiliti
     }
     let mut seen = HashSet::new();
     proposals.retain(|one| seen.insert(one.label.clone()));
-    proposals.sort_by(|one, other| one.rank.cmp(&other.rank));
+    proposals.sort_by_key(|one| one.rank);
     let items =
         proposals.into_iter().enumerate().map(|(number, one)| item(one, number, &file, replaced.clone(), abilities));
     CompletionList { is_incomplete: false, items: items.collect(), ..CompletionList::default() }
@@ -132,5 +132,5 @@ fn item(
 /// Takes the stops out of a snippet, for editors that do not know them, and all behind the first.
 fn without_stops(text: &str) -> String {
     let end = text.find("${").or_else(|| text.find("$0")).unwrap_or(text.len());
-    text.get(..end).unwrap_or_default().trim_end_matches(['\n', '\t', '-']).replace("\\$", "$").to_owned()
+    text.get(..end).unwrap_or_default().trim_end_matches(['\n', '\t', '-']).replace("\\$", "$")
 }

@@ -79,7 +79,7 @@ impl Cursor {
         };
         if line.may_be_key() {
             cursor.replaced = line.word();
-            cursor.prefix = text.get(line.word().start..at).unwrap_or_default().to_owned();
+            text.get(line.word().start..at).unwrap_or_default().clone_into(&mut cursor.prefix);
             // In brackets a key without a value is none.
             let (before, after) = key(match (has_colon, cursor.in_brackets) {
                 (true, _) => "",
@@ -96,7 +96,7 @@ impl Cursor {
                     let written = text.get(line.token().start..at).unwrap_or_default();
                     reading.what = What::Expression(written.to_owned());
                     cursor.replaced = at - word_before(written)..at + word_after(text, at);
-                    cursor.prefix = text.get(cursor.replaced.start..at).unwrap_or_default().to_owned();
+                    text.get(cursor.replaced.start..at).unwrap_or_default().clone_into(&mut cursor.prefix);
                 }
                 cursor.readings.push(reading);
             }

@@ -32,7 +32,7 @@ fn entries(page: &str) -> HashMap<String, String> {
             if let Some(name) = name.replace(next.to_owned()) {
                 entries.insert(name, std::mem::take(&mut text));
             }
-            text = line.trim_start_matches("- ").to_owned();
+            line.trim_start_matches("- ").clone_into(&mut text);
         } else if line.starts_with("  ") && name.is_some() {
             text.push('\n');
             text.push_str(line.strip_prefix("  ").unwrap_or(line));

@@ -60,7 +60,7 @@ fn named(world: &World, file: &File, at: usize) -> Said {
     if place.file.path != file.path
         && let Some(name) = place.file.path.file_name()
     {
-        said.push_str(&format!("\n\n*defined in `{}`*", name.to_string_lossy()));
+        said.extend(["\n\n*defined in `", &name.to_string_lossy(), "`*"]);
     }
     Some((said, span))
 }
@@ -76,7 +76,7 @@ fn declared(place: &Place, symbol: &Symbol) -> String {
     match symbol {
         Symbol::Input(_) | Symbol::ForeignInput(..) | Symbol::Param(..) => {
             if let Some(kind) = text("type") {
-                head.push_str(&format!(": {kind}"));
+                head.extend([": ", &kind]);
             }
             if text("required").as_deref() == Some("true") {
                 head.push_str(", required");
@@ -146,7 +146,7 @@ fn effective(world: &World, path: &Path, api: &str, name: &str) -> String {
     let Some(endpoint) = description.endpoints.iter().find(|one| one.id == id) else { return String::new() };
     let mut said = String::new();
     for setting in endpoint.settings.iter().filter(|one| matches!(one.from, Provenance::Api | Provenance::Both)) {
-        said.push_str(&format!("\n- {}: {} *(of the API)*", setting.name, setting.text.replace('\n', " ")));
+        said.extend(["\n- ", setting.name, ": ", &setting.text.replace('\n', " "), " *(of the API)*"]);
     }
     if said.is_empty() { said } else { format!("\n\nholds too:\n{said}") }
 }
@@ -165,7 +165,7 @@ fn word(file: &File, at: usize) -> Said {
         Some(crate::file::Part::Key(key)) if crate::index::CONDITIONS.contains(&&**key)
     );
     let before = text.get(found.span.range().start..start)?;
-    if !is_condition && !(before.contains("{{") || before.contains("{%")) {
+    if !(is_condition || before.contains("{{") || before.contains("{%")) {
         return None;
     }
     let trimmed = before.trim_end();

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, select};
 use gen_lsp_types::{
@@ -91,9 +91,9 @@ struct Server<'c> {
     /// What was told about files, for those who ask for changes that mend it.
     told: HashMap<PathBuf, Vec<Told>>,
     checker: Checker,
-    checked: Receiver<Checked>,
-    /// When files are to be checked.
-    due: Option<Instant>,
+    results: Receiver<Checked>,
+    /// After how long without a message files are to be checked.
+    due: Option<Duration>,
     /// What came and is not answered yet.
     inbox: VecDeque<Message>,
     is_shut_down: bool,
@@ -114,7 +114,7 @@ impl<'c> Server<'c> {
         if folders.is_empty() {
             folders.extend(params.get("rootUri").and_then(Value::as_str).map(path_of));
         }
-        let (checker, checked) = Checker::start(pages, encoding)?;
+        let (checker, results) = Checker::start(pages, encoding)?;
         Ok(Self {
             connection,
             world: World::new(folders),
@@ -122,7 +122,7 @@ impl<'c> Server<'c> {
             documents: HashMap::new(),
             told: HashMap::new(),
             checker,
-            checked,
+            results,
             due: None,
             inbox: VecDeque::new(),
             is_shut_down: false,
@@ -140,22 +140,21 @@ impl<'c> Server<'c> {
                 }
                 continue;
             }
-            let now = Instant::now();
-            if self.due.is_some_and(|due| due <= now) {
-                self.due = None;
-                self.check();
-            }
-            let wait = self.due.map_or(Duration::from_secs(3600), |due| due.saturating_duration_since(now));
+            let wait = self.due.unwrap_or(Duration::from_hours(1));
             select! {
                 recv(self.connection.receiver) -> message => match message {
                     Ok(message) => self.inbox.push_back(message),
                     Err(_) => return Err(ServeError::Gone),
                 },
-                recv(self.checked) -> checked => match checked {
+                recv(self.results) -> checked => match checked {
                     Ok(checked) => self.publish(checked),
                     Err(_) => return Err(ServeError::Protocol("checking failed within the server".to_owned())),
                 },
-                default(wait) => {}
+                default(wait) => {
+                    if self.due.take().is_some() {
+                        self.check();
+                    }
+                }
             }
         }
     }
@@ -277,7 +276,7 @@ impl<'c> Server<'c> {
 
     /// Has files checked after a while in which nothing else happens.
     fn soon(&mut self, pause: Duration) {
-        self.due = Some(Instant::now() + pause);
+        self.due = Some(pause);
     }
 
     fn check(&mut self) {

@@ -102,30 +102,55 @@ impl World {
     }
 
     /// Returns all places of a name that stands in a file, in all files that can be known to name it.
+    ///
+    /// What is anchored stands for several things at one place, which have their name together.
     pub(crate) fn occurrences(&self, path: &Path, symbol: &Symbol) -> Vec<Place> {
-        let home = match symbol {
-            Symbol::ForeignInput(file, _) => beside(path, file),
-            _ => normal(path),
+        let (home, symbol) = match symbol {
+            Symbol::ForeignInput(file, name) => (beside(path, file), Symbol::Input(Arc::clone(name))),
+            other => (normal(path), other.clone()),
         };
-        let symbol = match symbol {
-            Symbol::ForeignInput(_, name) => Symbol::Input(Arc::clone(name)),
-            other => other.clone(),
-        };
+        let files = self.all(&home, symbol.name());
+        let mut found: Vec<Place> = Vec::new();
+        let mut seen = HashSet::from([(home.clone(), symbol.clone())]);
+        let mut open = vec![(home, symbol)];
+        while let Some((home, symbol)) = open.pop() {
+            for place in self.places(&files, &home, &symbol) {
+                let file = &place.file;
+                for other in file.index.occurrences.iter().filter(|other| other.span == place.occurrence.span) {
+                    let next = (file.path.clone(), other.symbol.clone());
+                    if other.symbol.name() == symbol.name()
+                        && !is_same(&other.symbol, &symbol)
+                        && seen.insert(next.clone())
+                    {
+                        open.push(next);
+                    }
+                }
+                let is_known =
+                    |known: &Place| known.file.path == file.path && known.occurrence.span == place.occurrence.span;
+                if !found.iter().any(is_known) {
+                    found.push(place);
+                }
+            }
+        }
+        found
+    }
+
+    /// Returns the places of one thing in files.
+    fn places(&self, files: &[Rc<File>], home: &Path, symbol: &Symbol) -> Vec<Place> {
         let mut homes: HashSet<PathBuf> =
-            self.definitions(&home, &symbol).iter().map(|place| place.file.path.clone()).collect();
+            self.definitions(home, symbol).iter().map(|place| place.file.path.clone()).collect();
         if homes.is_empty() {
-            homes.insert(home.clone());
+            homes.insert(home.to_owned());
         }
         let mut found = Vec::new();
-        for file in self.all(&home, symbol.name()) {
-            let closure = self.closure(&file.path);
+        for file in files {
             let sees = match symbol {
                 _ if symbol.is_local() => file.path == home,
                 Symbol::Step(..) => {
                     homes.contains(&file.path)
                         || file.index.tested.as_ref().is_some_and(|spec| homes.contains(&beside(&file.path, spec)))
                 }
-                _ => closure.iter().any(|one| homes.contains(&one.path)),
+                _ => self.closure(&file.path).iter().any(|one| homes.contains(&one.path)),
             };
             for one in &file.index.occurrences {
                 let is_it = match &one.symbol {
@@ -134,10 +159,10 @@ impl World {
                             && matches!(symbol, Symbol::Input(_))
                             && self.closure(&beside(&file.path, other)).iter().any(|one| homes.contains(&one.path))
                     }
-                    other => sees && is_same(other, &symbol),
+                    other => sees && is_same(other, symbol),
                 };
                 if is_it {
-                    found.push(Place { file: Rc::clone(&file), occurrence: one.clone() });
+                    found.push(Place { file: Rc::clone(file), occurrence: one.clone() });
                 }
             }
         }
@@ -191,6 +216,11 @@ fn is_same(one: &Symbol, other: &Symbol) -> bool {
     }
 }
 
+/// Returns whether a file is YAML, by its name.
+pub(crate) fn is_yaml(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|extension| extension == "yaml" || extension == "yml")
+}
+
 /// Lists the YAML files in a folder and below, hidden ones left out.
 pub(crate) fn below(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) {
     let mut entries: Vec<_> = fs::read_dir(folder).into_iter().flatten().flatten().collect();
@@ -204,7 +234,7 @@ pub(crate) fn below(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) {
         }
         if kind.is_dir() && depth > 0 {
             below(&entry.path(), depth - 1, found);
-        } else if kind.is_file() && (name.ends_with(".yaml") || name.ends_with(".yml")) {
+        } else if kind.is_file() && is_yaml(&name) {
             found.push(normal(&entry.path()));
         }
     }

@@ -33,7 +33,7 @@ pub(super) fn propose(world: &World, path: &Path, reading: &Reading, written: &s
         return found(called(FILTERS, true));
     }
     let last_word = trimmed.rsplit(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_').next();
-    let negated = trimmed.strip_suffix("not").map(str::trim_end).unwrap_or(trimmed);
+    let negated = trimmed.strip_suffix("not").map_or(trimmed, str::trim_end);
     if before.ends_with(char::is_whitespace) && (last_word == Some("is") || negated.ends_with(" is")) {
         return found(called(TESTS, true));
     }

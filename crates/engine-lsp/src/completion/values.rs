@@ -16,7 +16,7 @@ use crate::file::Part;
 use crate::index::Symbol;
 use crate::schema::Schema;
 use crate::texts::normal;
-use crate::world::World;
+use crate::world::{World, is_yaml};
 
 /// The keys in an endpoint whose path is over one record.
 const OVER_RECORDS: &[&str] = &["key", "cursor"];
@@ -138,8 +138,7 @@ fn files(world: &World, path: &Path, cursor: &Cursor) -> Vec<Proposal> {
     let before = if above.is_empty() && !cursor.prefix.starts_with('/') { String::new() } else { format!("{above}/") };
     let mut proposals = Vec::new();
     for name in world.texts.names(&folder) {
-        let is_spec = name.ends_with(".yaml") || name.ends_with(".yml");
-        if is_spec && folder.join(&name) != path {
+        if is_yaml(&name) && folder.join(&name) != path {
             proposals.push(Proposal::new(format!("{before}{name}"), CompletionItemKind::File));
         }
     }

@@ -47,7 +47,7 @@ impl<'t> Line<'t> {
             let next = letters.peek().map(|(_, next)| *next);
             match (line.quote, letter) {
                 _ if template => {
-                    template = !(previous == '}' && letter == '}' || previous == '%' && letter == '}');
+                    template = letter != '}' || !matches!(previous, '}' | '%');
                 }
                 (Some('\''), '\'') if next == Some('\'') => {
                     letters.next();

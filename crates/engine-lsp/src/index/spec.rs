@@ -222,24 +222,35 @@ impl<'a> Walk<'a> {
     }
 
     fn test(&mut self, test: &Node) {
+        // Its own steps, if it has some, are those that it expects something of.
+        let own = test.get("steps").map(Self::block);
+        let has_own = own.is_some();
+        self.blocks.extend(own);
         for entry in test.entries() {
             let keys = entry.value.entries();
             match &*entry.key.text {
                 "inputs" => {
-                    keys.iter().for_each(|one| self.uses_key(&one.key, Symbol::Input(Arc::clone(&one.key.text))))
+                    for one in keys {
+                        self.uses_key(&one.key, Symbol::Input(Arc::clone(&one.key.text)));
+                    }
                 }
                 "secrets" => {
-                    keys.iter().for_each(|one| self.uses_key(&one.key, Symbol::Secret(Arc::clone(&one.key.text))));
+                    for one in keys {
+                        self.uses_key(&one.key, Symbol::Secret(Arc::clone(&one.key.text)));
+                    }
                 }
                 "rows" => keys.iter().for_each(|one| self.sink_key(&one.key)),
                 "mock" => keys.iter().for_each(|one| {
                     self.endpoint_key(&one.key);
                     self.data(&one.value);
                 }),
-                "steps" => self.steps(&entry.value),
+                "steps" => self.each_step(&entry.value),
                 "expect" => keys.iter().for_each(|one| self.expectation(one)),
                 _ => {}
             }
+        }
+        if has_own {
+            self.blocks.pop();
         }
     }
 

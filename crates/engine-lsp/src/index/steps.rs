@@ -61,14 +61,13 @@ impl Walk<'_> {
             },
             "read" | "call" => one_or_many(value).iter().for_each(|one| self.exchange(one)),
             "write" => self.sink_use(value),
-            "map" => match value.kind() {
+            "map" | "extract" => match value.kind() {
                 Kind::String(name) if is_name(name) => {
                     let span = self.inner(value.span(), name);
                     self.uses(span, Symbol::Mapping(Arc::clone(name)));
                 }
                 _ => self.mapping(value),
             },
-            "extract" => self.mapping(value),
             "vars" => {
                 for var in value.entries() {
                     let symbol = Symbol::Var(Some(value.span().start), Arc::clone(&var.key.text));

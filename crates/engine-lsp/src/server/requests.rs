@@ -1,7 +1,6 @@
 //! What an editor may ask for, and the answers.
 
 use std::collections::HashMap;
-use std::path::Path;
 
 use gen_lsp_types::{
     CodeAction, CodeActionKind, CodeActionParams, CompletionParams, DefinitionParams, DocumentSymbolParams,
@@ -125,7 +124,7 @@ impl Server<'_> {
             }
         }
         let fixes: Vec<&Change> =
-            told.iter().filter_map(|one| one.fix.as_ref()).filter(|fix| self.is_in(fix, &path)).collect();
+            told.iter().filter_map(|one| one.fix.as_ref()).filter(|fix| path_of(&fix.uri.0) == path).collect();
         if !fixes.is_empty() && wanted(&[CodeActionKind::Source, CodeActionKind::SourceFixAll]) {
             actions.push(CodeAction {
                 title: "mend all that has one safe fix".to_owned(),
@@ -135,10 +134,6 @@ impl Server<'_> {
             });
         }
         actions
-    }
-
-    fn is_in(&self, fix: &Change, path: &Path) -> bool {
-        path_of(&fix.uri.0) == path
     }
 }
 
