@@ -372,7 +372,7 @@ fn a_flow_with_too_many_events_is_told_to_wait_and_others_run() {
     let hushed = |text: String| text.replace("sinks:", "inputs: {token: {type: string, default: hush}}\nsinks:");
     let bound = |text: String| hushed(text).replace("secret: hush", "secret: '{{ inputs.token }}'");
     let stage = Stage::set(&[("slow.yaml", &bound(slow)), ("fast.yaml", &bound(fast))]);
-    let serving = stage.serve(&["--max-waiting-per-flow", "10", "--max-runs", "4", "--max-runs-per-flow", "2"]);
+    let serving = stage.serve(&["--max-waiting-per-flow", "40", "--max-runs", "4", "--max-runs-per-flow", "2"]);
     let send = |path: &str, body: &str| {
         let headers = [("Authorization", "Bearer hush"), ("Content-Type", "application/json")];
         post(&format!("{}{path}", serving.url()), &headers, body.as_bytes())
