@@ -159,7 +159,7 @@ impl Builder<'_> {
         let whole = extent::value(self.text, range.start, self.in_brackets());
         if self.mode == Mode::Spec && (whole.end > range.end || name.contains(['/', '.', '*', '$'])) {
             return Err(Stop {
-                finding: syntax::quoted_start(self.text, self.source, whole.clone()),
+                finding: Box::new(syntax::quoted_start(self.text, self.source, whole.clone())),
                 blame: Some(whole),
             });
         }

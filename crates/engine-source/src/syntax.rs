@@ -19,7 +19,7 @@ use crate::tree::MAX_DEPTH;
 /// Why reading stopped.
 pub(crate) struct Stop {
     /// What to say.
-    pub(crate) finding: Finding,
+    pub(crate) finding: Box<Finding>,
     /// The value that is to blame: with another in its place reading can go on.
     pub(crate) blame: Option<Range<usize>>,
 }
@@ -27,7 +27,7 @@ pub(crate) struct Stop {
 impl Stop {
     /// There is nothing to be done about it.
     pub(crate) fn for_good(finding: Finding) -> Self {
-        Self { finding, blame: None }
+        Self { finding: Box::new(finding), blame: None }
     }
 }
 
@@ -45,7 +45,7 @@ pub(crate) fn explain(text: &str, source: SourceId, error: &ScanError, open: &[u
     let blamed = cause.star(kind);
     let blamed = blamed.or_else(|| if open.is_empty() { cause.in_block(kind) } else { cause.in_brackets(kind) });
     if let Some((finding, range)) = blamed {
-        return Stop { finding, blame: Some(range) };
+        return Stop { finding: Box::new(finding), blame: Some(range) };
     }
     Stop::for_good(cause.structure(kind).unwrap_or_else(|| cause.other(kind)))
 }

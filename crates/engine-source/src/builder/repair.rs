@@ -29,7 +29,7 @@ pub(crate) fn read(text: &str, source: SourceId, mode: Mode, findings: &mut Find
             Err(stop) => {
                 let unsaid = !blamed.iter().any(|range| range.contains(&(stop.finding.span().start as usize)));
                 if unsaid {
-                    findings.push(without_blamed(stop.finding, &blamed));
+                    findings.push(without_blamed(*stop.finding, &blamed));
                 }
                 let patient = mode == Mode::Spec && unsaid && blamed.len() < PATIENCE;
                 let next = stop.blame.filter(|range| patient && !range.is_empty());

@@ -1,6 +1,6 @@
 //! Findings as JSON: an array with an object of one line for each.
 
-use engine_source::{Label, Sources};
+use engine_source::{Sources, Span};
 use serde::Serialize;
 
 use crate::report::{Report, Reported};
@@ -18,6 +18,17 @@ pub(crate) struct Object<'a> {
     message: &'a str,
     help: Option<&'a str>,
     labels: Vec<Place<'a>>,
+    /// What `--fix` would do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fix: Option<Change<'a>>,
+}
+
+/// A change that mends a finding.
+#[derive(Serialize)]
+struct Change<'a> {
+    title: &'a str,
+    /// The places, each with the text that is to stand there instead.
+    edits: Vec<Place<'a>>,
 }
 
 #[derive(Serialize)]
@@ -53,17 +64,21 @@ impl<'a> Object<'a> {
                 .labels
                 .iter()
                 .filter(|label| !label.span.is_none())
-                .map(|label| Place::new(label, &reported.sources))
+                .map(|label| Place::new(label.span, &label.text, &reported.sources))
                 .collect(),
+            fix: finding.fix.as_deref().map(|fix| Change {
+                title: &fix.title,
+                edits: fix.edits.iter().map(|(span, text)| Place::new(*span, text, &reported.sources)).collect(),
+            }),
         }
     }
 }
 
 impl<'a> Place<'a> {
-    fn new(label: &'a Label, sources: &'a Sources) -> Self {
-        let file = sources.get(label.span.source);
-        let (line, column) = file.line_column(label.span.start);
-        Self { path: file.name(), line, column, end: file.line_column(label.span.end).into(), text: &label.text }
+    fn new(span: Span, text: &'a str, sources: &'a Sources) -> Self {
+        let file = sources.get(span.source);
+        let (line, column) = file.line_column(span.start);
+        Self { path: file.name(), line, column, end: file.line_column(span.end).into(), text }
     }
 }
 
@@ -88,7 +103,7 @@ mod tests {
     use std::path::Path;
     use std::sync::Arc;
 
-    use engine_source::{Finding, Findings, Sources, Span};
+    use engine_source::{Finding, Findings};
 
     use super::*;
 
@@ -99,7 +114,8 @@ mod tests {
         let findings: Findings = [
             Finding::error("unknown-field", "unknown field `b`")
                 .label(Span::new(id, 11..12), "not a field")
-                .help("leave it out"),
+                .help("leave it out")
+                .meant(Span::new(id, 11..12), Some("c")),
             Finding::warning("unused-secret", "odd"),
         ]
         .into_iter()
@@ -113,7 +129,8 @@ mod tests {
                  "severity": "warning", "message": "odd", "help": null, "labels": []},
                 {"path": "specs/x.yaml", "line": 2, "column": 1, "end": {"line": 2, "column": 2}, "code": "unknown-field",
                  "severity": "error", "message": "unknown field `b`", "help": "leave it out",
-                 "labels": [{"path": "specs/x.yaml", "line": 2, "column": 1, "end": {"line": 2, "column": 2}, "text": "not a field"}]},
+                 "labels": [{"path": "specs/x.yaml", "line": 2, "column": 1, "end": {"line": 2, "column": 2}, "text": "not a field"}],
+                 "fix": {"title": "write `c`", "edits": [{"path": "specs/x.yaml", "line": 2, "column": 1, "end": {"line": 2, "column": 2}, "text": "c"}]}},
             ])
         );
         assert_eq!(render(&Report::default()), "[]\n");
