@@ -14,7 +14,7 @@ use crate::writers::SharedWriter;
 const ITEMS: usize = 4_000;
 
 /// How many bytes of what their sources gave may wait while others are written.
-const BYTES: usize = 1 << 20;
+const BYTES: usize = 1 << 19;
 
 /// Batches that wait to be written.
 #[derive(Default)]

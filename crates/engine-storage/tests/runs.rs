@@ -70,6 +70,7 @@ fn run(id: &str, second: i64) -> RunEntry {
         holder: Some("me".to_owned()),
         held_until: at(second + 30),
         is_cancelled: false,
+        steps: None,
     }
 }
 

@@ -238,6 +238,7 @@ pub(crate) async fn begin(found: Found, run: &Begin<'_>) -> Result<(Journal, Opt
                 holder: Some(lease.holder.clone()),
                 held_until: lease.until(),
                 is_cancelled: false,
+                steps: None,
             };
             world.state.begin_run(&entry).await?;
             let (machine, commands) = Machine::start(shape);

@@ -127,6 +127,7 @@ impl Driver {
         changes.keep.extend(more.changes.keep);
         changes.durable |= more.changes.durable;
         changes.end = more.changes.end.or(changes.end.take());
+        changes.steps = more.changes.steps.or(changes.steps.take());
         buffer.events.clear();
         // A machine is always JSON.
         serde_json::to_vec(&*machine).unwrap_or_default()

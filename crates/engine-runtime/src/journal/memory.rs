@@ -125,6 +125,7 @@ impl MemoryRuns {
         if let Some((status, error)) = &changes.end {
             run.entry.status = *status;
             run.entry.error.clone_from(error);
+            run.entry.steps.clone_from(&changes.steps);
             run.entry.ended_at = Some(lease.now);
             run.entry.holder = None;
             if status.is_done() {

@@ -36,7 +36,7 @@ use crate::failure::Failure;
 use crate::item::Item;
 use crate::machine::{Command, Event, Machine, PageId, Part, Shape};
 use crate::recorder::RecordedExchange;
-use crate::report::Status;
+use crate::report::{Status, StepReport};
 use crate::sink::{SinkSpec, SinkTarget, Sinks};
 use crate::state::{StateError, StateStore};
 use crate::stop::Stop;
@@ -322,7 +322,12 @@ impl Journal {
     /// # Errors
     ///
     /// Fails where that can't be kept.
-    pub(crate) async fn end(&self, status: Status, error: Option<String>) -> Result<(), Failure> {
+    pub(crate) async fn end(
+        &self,
+        status: Status,
+        error: Option<String>,
+        steps: &[StepReport],
+    ) -> Result<(), Failure> {
         let status = match status {
             Status::Ok | Status::Skipped => RunStatus::Ok,
             Status::Partial => RunStatus::Partial,
@@ -332,6 +337,8 @@ impl Journal {
         };
         self.write(|buffer| {
             buffer.changes.end = Some((status, error));
+            // Reports are always JSON.
+            buffer.changes.steps = serde_json::to_string(steps).ok();
             buffer.changes.durable = true;
             // The state of a run that is done is forgotten; of another it is what the next one needs.
             buffer.is_whole = !status.is_done();

@@ -88,6 +88,8 @@ pub struct RunEntry {
     pub held_until: Timestamp,
     /// Whether somebody wants it to end.
     pub is_cancelled: bool,
+    /// What became of each step by the time it ended, as JSON: a list of objects with `step`, `status` and `counts`.
+    pub steps: Option<String>,
 }
 
 /// How a run stands.
@@ -240,6 +242,8 @@ pub struct RunChanges {
     pub keep: Vec<ToKeep>,
     /// How the run ended. Of one that is done the journal is forgotten.
     pub end: Option<(RunStatus, Option<String>)>,
+    /// What became of each step, as JSON, where the run ended.
+    pub steps: Option<String>,
     /// Whether the changes have to be on disk when they are told as kept.
     pub durable: bool,
 }

@@ -244,8 +244,8 @@ pub(super) fn opened(
 
 /// Seals what becomes of a run.
 pub(super) fn seal(cipher: &Cipher, run: &str, changes: RunChanges) -> Result<Sealed, StateError> {
-    let mut sealed =
-        Sealed { delivered: changes.delivered, end: changes.end, durable: changes.durable, ..Sealed::default() };
+    let RunChanges { delivered, end, steps, durable, .. } = changes;
+    let mut sealed = Sealed { delivered, end, steps, durable, ..Sealed::default() };
     if let Some((number, body)) = changes.chunk {
         sealed.chunk = Some((number, cipher.seal_as(CHUNK, &at(run, number), &body)?));
     }

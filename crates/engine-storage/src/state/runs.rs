@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::database::{Database, damaged, failed};
 
 /// The columns of a run, in the order in which [`read`] takes them.
-const COLUMNS: &str = "id, flow, spec, plan, given, status, started_at, ended_at, error, holder, held_until, cancelled";
+const COLUMNS: &str = "id, flow, spec, plan, given, status, started_at, ended_at, error, holder, held_until, cancelled, steps";
 
 /// What a run was given, sealed.
 pub(super) struct Given {
@@ -28,6 +28,7 @@ pub(super) struct Sealed {
     /// The names of kinds, keys, labels and values.
     pub(super) keep: Vec<(&'static str, String, String, Vec<u8>)>,
     pub(super) end: Option<(RunStatus, Option<String>)>,
+    pub(super) steps: Option<String>,
     pub(super) durable: bool,
 }
 
@@ -234,8 +235,10 @@ fn commit(connection: &Connection, id: &str, lease: &Lease, changes: &Sealed) ->
     }
     if let Some((status, error)) = &changes.end {
         connection
-            .prepare_cached("UPDATE runs SET status = ?2, error = ?3, ended_at = ?4, holder = NULL WHERE id = ?1")?
-            .execute(params![id, status.as_str(), error, lease.now.as_microsecond()])?;
+            .prepare_cached(
+                "UPDATE runs SET status = ?2, error = ?3, ended_at = ?4, holder = NULL, steps = ?5 WHERE id = ?1",
+            )?
+            .execute(params![id, status.as_str(), error, lease.now.as_microsecond(), changes.steps])?;
         if status.is_done() {
             for table in ["journal", "snapshots", "acks", "records"] {
                 connection.prepare_cached(&format!("DELETE FROM {table} WHERE run = ?1"))?.execute([id])?;
@@ -250,7 +253,7 @@ fn commit(connection: &Connection, id: &str, lease: &Lease, changes: &Sealed) ->
 
 /// Reads what a run was given, from behind the run itself.
 fn given(row: &Row<'_>) -> rusqlite::Result<Given> {
-    Ok(Given { inputs: row.get(12)?, trigger: row.get(13)? })
+    Ok(Given { inputs: row.get(13)?, trigger: row.get(14)? })
 }
 
 /// Reads a run without what it was given; says what is wrong with it where it is none.
@@ -273,6 +276,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Result<RunEntry, String>> {
         holder: row.get(9)?,
         held_until: Timestamp::MIN,
         is_cancelled: row.get(11)?,
+        steps: row.get(12)?,
     };
     Ok((|| {
         Ok(RunEntry {

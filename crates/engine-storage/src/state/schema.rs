@@ -114,6 +114,9 @@ const STEPS: &[&str] = &[
         PRIMARY KEY (run, number)
     ) STRICT, WITHOUT ROWID;
 ",
+    "
+    ALTER TABLE runs ADD COLUMN steps TEXT; -- what became of each, as JSON
+",
 ];
 
 /// Why a database is not one of ours.

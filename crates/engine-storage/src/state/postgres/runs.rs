@@ -78,7 +78,7 @@ impl Database {
     pub(super) async fn find_run(&mut self, id: &str) -> Result<Option<(RunEntry, Given)>, Failure> {
         let found = self
             .row(
-                "SELECT id, flow, spec, plan, given, status, started_at, ended_at, error, holder, held_until, cancelled, inputs, started_by
+                "SELECT id, flow, spec, plan, given, status, started_at, ended_at, error, holder, held_until, cancelled, inputs, started_by, steps
                  FROM runs WHERE id = $1",
                 &[&id],
             )
@@ -91,7 +91,7 @@ impl Database {
     pub(super) async fn list_runs(&mut self, flow: Option<&str>, most: u32) -> Result<Vec<RunEntry>, Failure> {
         let rows = self
             .rows(
-                "SELECT id, flow, spec, plan, given, status, started_at, ended_at, error, holder, held_until, cancelled
+                "SELECT id, flow, spec, plan, given, status, started_at, ended_at, error, holder, held_until, cancelled, steps
                  FROM runs WHERE $1::text IS NULL OR flow = $1 ORDER BY started_at DESC, id DESC LIMIT $2",
                 &[&flow, &i64::from(most)],
             )
@@ -198,8 +198,8 @@ impl Database {
             self.keep(kind, &Entry { key, label, value, saved_at: lease.now }).await?;
         }
         if let Some((status, error)) = &changes.end {
-            let sql = "UPDATE runs SET status = $2, error = $3, ended_at = $4, holder = NULL WHERE id = $1";
-            self.execute(sql, &[&id, &status.as_str(), error, &lease.now.as_microsecond()]).await?;
+            let sql = "UPDATE runs SET status = $2, error = $3, ended_at = $4, holder = NULL, steps = $5 WHERE id = $1";
+            self.execute(sql, &[&id, &status.as_str(), error, &lease.now.as_microsecond(), &changes.steps]).await?;
             if status.is_done() {
                 for sql in [
                     "DELETE FROM journal WHERE run = $1",
@@ -247,5 +247,6 @@ fn read(row: &Row) -> Result<RunEntry, Failure> {
         holder: row.try_get(9)?,
         held_until: time(row.try_get(10)?)?,
         is_cancelled: row.try_get(11)?,
+        steps: row.try_get("steps")?,
     })
 }

@@ -114,6 +114,9 @@ const STEPS: &[&str] = &[
         PRIMARY KEY (run, number)
     );
 ",
+    "
+    ALTER TABLE runs ADD COLUMN steps text; -- what became of each, as JSON
+",
 ];
 
 /// Tells whether the tables of this version are there; those of another version, or of something else, are an error.

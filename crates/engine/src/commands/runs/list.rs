@@ -47,6 +47,9 @@ pub(super) async fn show(state: &dyn StateStore, arguments: &RunsShow) -> Result
     print(match arguments.format {
         ResultFormat::Json => {
             let mut shown = members(&run);
+            if let Some(shown) = shown.as_object_mut() {
+                shown.insert("steps".to_owned(), Value::Array(steps(&run)));
+            }
             if let Some(shown) = shown.as_object_mut().filter(|_| arguments.requests) {
                 let requests = asked.iter().map(|(number, entry)| requests::members(*number, entry)).collect();
                 shown.insert("requests".to_owned(), Value::Array(requests));
@@ -71,6 +74,9 @@ pub(super) async fn show(state: &dyn StateStore, arguments: &RunsShow) -> Result
             if !run.status.is_done() && standing(&run) != "running" {
                 _ = writeln!(text, "go on    engine run {} --resume {}", run.spec, run.id);
             }
+            for step in steps(&run) {
+                _ = writeln!(text, "step     {}", told(&step));
+            }
             if arguments.requests {
                 text += &requests::table(&asked);
             }
@@ -78,6 +84,21 @@ pub(super) async fn show(state: &dyn StateStore, arguments: &RunsShow) -> Result
         }
     })?;
     Ok(Status::Done)
+}
+
+/// Returns what became of each step of a run that has ended.
+fn steps(run: &RunEntry) -> Vec<Value> {
+    let steps = run.steps.as_deref().and_then(|steps| serde_json::from_str(steps).ok());
+    steps.unwrap_or_default()
+}
+
+/// Says what became of a step: its name, how it ended, and what it counted, if anything.
+fn told(step: &Value) -> String {
+    let text = |name: &str| step.get(name).and_then(Value::as_str).unwrap_or_default();
+    let counts = step.get("counts").and_then(Value::as_object).into_iter().flatten();
+    let counts = counts.filter(|(_, count)| count.as_u64().is_some_and(|count| count > 0));
+    let counts: Vec<String> = counts.map(|(name, count)| format!("{count} {}", name.replace('_', "-"))).collect();
+    format!("{}  {}  {}", text("step"), text("status"), counts.join(", ")).trim_end().to_owned()
 }
 
 fn second(time: jiff::Timestamp) -> String {
