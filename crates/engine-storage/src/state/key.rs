@@ -129,8 +129,13 @@ fn make(path: &Path) -> Result<[u8; LENGTH], StateError> {
 }
 
 fn unusable(path: &Path, how: &str, error: &io::Error) -> StateError {
-    StateError::new(format!("the key file `{}` {how}: {error}", path.display()))
-        .help(format!("check the rights of its folder, or give the key in the variable `ENGINE_STATE_KEY`: {MAKE_ONE}"))
+    let unusable = StateError::new(format!("the key file `{}` {how}: {error}", path.display()));
+    if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) {
+        return unusable.help("make room on the disk, then run again");
+    }
+    unusable.help(format!(
+        "check the rights of its folder, or give the key in the variable `ENGINE_STATE_KEY`: {MAKE_ONE}"
+    ))
 }
 
 /// Writes bytes in base64 (RFC 4648 §4).
