@@ -27,7 +27,14 @@ impl Imported {
         }
         let finished = engine.finish();
         assert_eq!(finished.status, Some(0), "{}", finished.stderr());
-        let own = format!("version: 1\nimports: [./made.yaml]\napis: {{{name}: {{base_url: '{base_url}'}}}}\n");
+        // A document that says nothing of who may ask leaves that to whoever takes it over.
+        let (secrets, auth) = if fs::read_to_string(&made).unwrap().contains("\nsecrets:") {
+            ("", "")
+        } else {
+            ("secrets: {key: {env: API_KEY}}\n", ", auth: {type: bearer, token: '{{ secrets.key }}'}")
+        };
+        let apis = format!("apis: {{{name}: {{base_url: '{base_url}'{auth}}}}}\n");
+        let own = format!("version: 1\nimports: [./made.yaml]\n{secrets}{apis}");
         fs::write(folder.path().join("here.yaml"), own).unwrap();
         Self { folder }
     }
@@ -41,7 +48,7 @@ impl Imported {
     /// The variable that holds the credential by the spec that was made.
     fn variable(&self) -> String {
         let made = fs::read_to_string(self.folder.path().join("made.yaml")).unwrap();
-        let (_, secrets) = made.split_once("secrets:").unwrap();
+        let Some((_, secrets)) = made.split_once("\nsecrets:") else { return "API_KEY".to_owned() };
         let (_, after) = secrets.split_once("env: ").unwrap();
         after.split(['}', '\n', ',']).next().unwrap().trim().to_owned()
     }

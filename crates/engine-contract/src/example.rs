@@ -2,13 +2,16 @@
 
 use engine_expr::Value;
 use engine_plan::{Endpoint, Plan};
-use engine_source::{Finding, Findings, Kind, Node as Written, Span, Tree};
+use engine_source::{Finding, Findings, Kind, Node as Written, SourceId, Span, Tree};
 use engine_spec::Example;
 
 use crate::fit::Manner;
 use crate::operation::Operation;
 use crate::schema::{Node, Schemas};
 use crate::told::Told;
+
+/// The files in which examples are written, each read once.
+pub(crate) type Trees = Vec<(SourceId, Option<Tree>)>;
 
 /// Warns of what an example has and the document doesn't; what it lacks is left out for shortness.
 pub(crate) fn hold<'d>(
@@ -17,6 +20,7 @@ pub(crate) fn hold<'d>(
     operation: &Operation<'d>,
     schema: &Node<'d>,
     schemas: &Schemas<'d>,
+    trees: &mut Trees,
     told: &mut Told<'d>,
 ) {
     let Some(Example::Body(literal)) = &endpoint.example else { return };
@@ -27,8 +31,12 @@ pub(crate) fn hold<'d>(
     if misfits.is_empty() {
         return;
     }
-    let tree = Tree::parse(&plan.sources, literal.span().source, &mut Findings::new());
-    let written = tree.as_ref().and_then(|tree| at(tree, literal.span()));
+    let source = literal.span().source;
+    if !trees.iter().any(|(known, _)| *known == source) {
+        trees.push((source, Tree::parse(&plan.sources, source, &mut Findings::new())));
+    }
+    let tree = trees.iter().find(|(known, _)| *known == source).and_then(|(_, tree)| tree.as_ref());
+    let written = tree.and_then(|tree| at(tree, literal.span()));
     for misfit in misfits {
         let place = written.and_then(|node| place(node, &misfit.pointer)).unwrap_or(endpoint.span);
         let what = match misfit.path() {

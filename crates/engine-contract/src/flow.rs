@@ -150,7 +150,9 @@ impl<'d> Flow<'_, '_, 'd> {
                 unknown
             }
             Target::Parallel(branches) => {
-                branches.iter().for_each(|branch| self.block(branch, &item, told));
+                for branch in branches {
+                    self.block(branch, &item, told);
+                }
                 unknown
             }
             Target::Flow(_) | Target::Fail(_) => unknown,

@@ -86,7 +86,7 @@ impl Contract {
         let mut told = Told::default();
         let mut left = Vec::new();
         let mut held: BTreeMap<String, Held<'_, '_>> = BTreeMap::new();
-        let (mut elsewhere, mut said) = (false, Vec::new());
+        let (mut elsewhere, mut said, mut trees) = (false, Vec::new(), example::Trees::new());
         for endpoint in plan.endpoints.iter().filter(|endpoint| endpoint.api == api) {
             let label = endpoint.request.span();
             let operation: Operation<'_> = match known.find(plan, endpoint) {
@@ -112,10 +112,12 @@ impl Contract {
                 }
                 Found::Nothing(path, closest) => {
                     let message = format!("the document has no path `{path}`");
-                    let help = closest.map(|closest| format!("did you mean `{closest}`?"));
+                    let close = closest.map(|closest| format!("did you mean `{closest}`?"));
                     let place = self.root.get("paths").unwrap_or(&self.root);
                     told.say(
-                        Finding::error("contract-operation", message).label(label, "not in the document").help_if(help),
+                        Finding::error("contract-operation", message)
+                            .label(label, "not in the document")
+                            .help_if(close),
                         place,
                     );
                     continue;
@@ -138,7 +140,7 @@ impl Contract {
             let request = Request::of(schemas, operation);
             let uses = request.hold(endpoint, &mut told);
             let raw = answer::schema_of(&schemas, &operation);
-            example::hold(plan, endpoint, &operation, &raw, &schemas, &mut told);
+            example::hold(plan, endpoint, &operation, &raw, &schemas, &mut trees, &mut told);
             let gives = paths.endpoint(endpoint, raw, &mut told);
             held.insert(endpoint.id(), Held { request, uses, gives });
         }

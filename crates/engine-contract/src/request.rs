@@ -272,7 +272,9 @@ impl<'d> Request<'d> {
             DynamicKind::Path(_) => {}
             DynamicKind::List(items) => {
                 if let Look::Has(of) = self.schemas.items(node) {
-                    items.iter().for_each(|item| self.dynamic(item, &of, manner, uses, told));
+                    for item in items {
+                        self.dynamic(item, &of, manner, uses, told);
+                    }
                 }
             }
             DynamicKind::Object(members) => {
@@ -406,18 +408,16 @@ impl<'d> Request<'d> {
             _ => is_whole = false,
         }
         for (name, span, value) in &given {
-            match self.of_place("formData").find(|(known, parameter)| is_member(name, known, parameter)) {
-                Some((_, parameter)) => {
-                    if let Some(value) = value {
-                        self.dynamic(value, &self.schema_of(parameter), AS_TEXT, uses, told);
-                    }
+            let known = self.of_place("formData").find(|(known, parameter)| is_member(name, known, parameter));
+            if let Some((_, parameter)) = known {
+                if let Some(value) = value {
+                    self.dynamic(value, &self.schema_of(parameter), AS_TEXT, uses, told);
                 }
-                None => {
-                    let names: Vec<&str> = self.of_place("formData").map(|(name, _)| name).collect();
-                    let message = format!("`{}` has no field `{name}` in its body", self.operation.shown());
-                    let finding = Finding::warning("undocumented-param", message).label(*span, "not in the document");
-                    told.say(finding.help_if(suggest(name, names)), self.operation.own);
-                }
+            } else {
+                let names: Vec<&str> = self.of_place("formData").map(|(name, _)| name).collect();
+                let message = format!("`{}` has no field `{name}` in its body", self.operation.shown());
+                let finding = Finding::warning("undocumented-param", message).label(*span, "not in the document");
+                told.say(finding.help_if(suggest(name, names)), self.operation.own);
             }
         }
         for (name, parameter) in self.of_place("formData") {

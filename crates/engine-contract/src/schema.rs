@@ -177,10 +177,12 @@ fn own<'d>(schema: &'d Json, way: Way<'_>) -> Says<'d> {
             }
             let first = schema.get("prefixItems").and_then(Json::as_array).into_iter().flatten();
             let all: Vec<&Json> = first.chain(schema.get("items")).collect();
-            match all.is_empty() {
-                false => Says::Has(all),
-                true if may_be("array") && !kinds.is_empty() => Says::Open,
-                true => Says::Nothing,
+            if !all.is_empty() {
+                Says::Has(all)
+            } else if !kinds.is_empty() {
+                Says::Open
+            } else {
+                Says::Nothing
             }
         }
     }

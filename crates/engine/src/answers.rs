@@ -45,9 +45,10 @@ impl Answers {
                 "{} of {} that `{id}` gave do not fit the document: in answer {answer}, record {}, {}",
                 seen.wrong, seen.held, first.first, first.what
             );
-            let finding = match is_denied {
-                true => Finding::error("contract-mismatch", message),
-                false => Finding::warning("contract-mismatch", message),
+            let finding = if is_denied {
+                Finding::error("contract-mismatch", message)
+            } else {
+                Finding::warning("contract-mismatch", message)
             };
             let span = plan.endpoint(id).map(|endpoint| endpoint.span).unwrap_or_default();
             findings.push(finding.label(span, "").help(format!("see {} in {document}", first.place)));
