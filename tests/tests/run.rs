@@ -139,6 +139,7 @@ scenarios! {
     errors_retry
     errors_skip
     explode
+    explode_fails
     extract_what_the_item_names_too
     fewer_in_flight_after_a_refusal
     finally

@@ -133,9 +133,8 @@ fn unusable(path: &Path, how: &str, error: &io::Error) -> StateError {
     if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) {
         return unusable.help("make room on the disk, then run again");
     }
-    unusable.help(format!(
-        "check the rights of its folder, or give the key in the variable `ENGINE_STATE_KEY`: {MAKE_ONE}"
-    ))
+    unusable
+        .help(format!("check the rights of its folder, or give the key in the variable `ENGINE_STATE_KEY`: {MAKE_ONE}"))
 }
 
 /// Writes bytes in base64 (RFC 4648 §4).
