@@ -60,7 +60,8 @@ pub fn run_of<'p>(state: &dyn StateStore, path: &'p str) -> Result<Option<&'p st
     let Some((run, proof)) = path.strip_prefix(OWN).and_then(|rest| rest.split_once('/')) else { return Ok(None) };
     // Both are made anew of what only this state knows: how long it takes to compare them tells nothing of use.
     let expected = state.fingerprint(&["wait", run])?;
-    let is_same = expected.len() == proof.len() && expected.bytes().zip(proof.bytes()).fold(0, |sum, (a, b)| sum | (a ^ b)) == 0;
+    let is_same =
+        expected.len() == proof.len() && expected.bytes().zip(proof.bytes()).fold(0, |sum, (a, b)| sum | (a ^ b)) == 0;
     Ok(is_same.then_some(run))
 }
 

@@ -80,7 +80,8 @@ pub(super) async fn wait(
     let waiting = Waiting { site, event, item: &work.item, base: &work.scope, scope, key };
     let late = || {
         let within = timeout.map(|timeout| format!(" within {timeout}")).unwrap_or_default();
-        let help = "give it more time with `timeout` beside `event`, or say by `on_error` what then becomes of the item";
+        let help =
+            "give it more time with `timeout` beside `event`, or say by `on_error` what then becomes of the item";
         Failure::new("timeout", format!("no event came{within}"), span).help(help)
     };
     match parking.take(|trigger| waiting.is_it(trigger)) {
@@ -155,12 +156,7 @@ impl Waiting<'_> {
     }
 
     /// Takes an event, unless somebody else does.
-    async fn take(
-        &self,
-        state: &dyn StateStore,
-        arrival: &Arrival,
-        trigger: &Value,
-    ) -> Result<Option<Item>, Failure> {
+    async fn take(&self, state: &dyn StateStore, arrival: &Arrival, trigger: &Value) -> Result<Option<Item>, Failure> {
         let context = self.site.context();
         let name = format!("arrival {}", arrival.key);
         if !state.lock(&name, &self.key, context.exchanges.now(), HELD).await? {

@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use engine_expr::Value;
 use engine_runtime::{
-    Parking,
-    Journaling, Outcome, Recorders, Results, Resume, RunOptions, RunReport, RunStatus, StateError, Status, Stop,
-    StoredEvent,
+    Journaling, Outcome, Parking, Recorders, Results, Resume, RunOptions, RunReport, RunStatus, StateError, Status,
+    Stop, StoredEvent,
 };
 
 use super::backoff;
