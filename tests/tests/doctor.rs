@@ -186,3 +186,113 @@ fn looks_at_some_apis_alone() {
     assert_eq!(finished.status, Some(2));
     assert!(finished.stderr().contains("did you mean `shop`?"), "{}", finished.stderr());
 }
+
+/// An API whose clock is off by so many seconds.
+fn clock_off(seconds: i64) -> EchoServer {
+    EchoServer::start(move |_| {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        let there = i64::try_from(now.as_secs()).unwrap() + seconds;
+        let headers = vec![("Content-Type", "application/json".to_owned()), ("Date", http_date(there))];
+        (200, headers, json!({"access_token": "tT9-token", "orders": []}).to_string().into_bytes())
+    })
+}
+
+/// Writes a time as HTTP has it (RFC 9110 §5.6.7).
+fn http_date(seconds: i64) -> String {
+    let zoned = jiff::Timestamp::from_second(seconds).unwrap().to_zoned(jiff::tz::TimeZone::UTC);
+    zoned.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}
+
+#[test]
+fn says_by_how_much_the_clocks_differ() {
+    for (seconds, result) in [(0, "ok"), (120, "warn"), (-120, "warn"), (7200, "failed"), (-7200, "failed")] {
+        let (place, api) = (place(), clock_off(seconds));
+        let finished = doctor(place.path(), &api.url(), Some(SECRET), &["--format", "json"]);
+        let (found, line) = of(&finished, "clock");
+        assert_eq!(found, result, "{seconds}: {line}");
+        assert_eq!(finished.status, Some(i32::from(result == "failed")), "{}", finished.stdout());
+        assert_eq!(line["help"].is_null(), result == "ok", "{line}");
+    }
+}
+
+/// A server whose certificate nobody has signed but itself.
+struct SelfSigned {
+    server: std::process::Child,
+    port: u16,
+}
+
+impl SelfSigned {
+    /// Starts one; nothing where there is no OpenSSL.
+    fn start(folder: &Path) -> Option<Self> {
+        let openssl = |arguments: &[&str]| {
+            let mut command = std::process::Command::new("openssl");
+            command.args(arguments).current_dir(folder).stdin(std::process::Stdio::null());
+            command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+            command
+        };
+        let mut made = openssl(&[
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-keyout",
+            "key.pem",
+            "-out",
+            "own.pem",
+            "-days",
+            "90",
+            "-subj",
+            "/CN=own",
+            "-addext",
+            "subjectAltName=IP:127.0.0.1",
+            "-addext",
+            "basicConstraints=critical,CA:FALSE",
+        ]);
+        if !made.status().ok()?.success() {
+            return None;
+        }
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let address = format!("127.0.0.1:{port}");
+        let server =
+            openssl(&["s_server", "-accept", &address, "-cert", "own.pem", "-key", "key.pem", "-www", "-quiet"]);
+        let server = server.spawn().ok()?;
+        let begun = std::time::Instant::now();
+        while std::net::TcpStream::connect(&address).is_err() {
+            assert!(begun.elapsed() < std::time::Duration::from_secs(30), "the server does not start");
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        Some(Self { server, port })
+    }
+}
+
+impl Drop for SelfSigned {
+    fn drop(&mut self) {
+        _ = self.server.kill();
+        _ = self.server.wait();
+    }
+}
+
+#[test]
+fn says_that_a_certificate_is_not_trusted() {
+    let place = place();
+    let Some(server) = SelfSigned::start(place.path()) else {
+        engine_tests::say("skipped: there is no openssl");
+        return;
+    };
+    let url = format!("https://127.0.0.1:{}", server.port);
+    let finished = doctor(place.path(), &url, Some(SECRET), &["--format", "json"]);
+    assert_eq!(finished.status, Some(1), "{}", finished.stdout());
+    assert_eq!(of(&finished, "TCP").0, "ok");
+    let (result, found) = of(&finished, "TLS");
+    assert_eq!(result, "failed", "{found}");
+    assert!(found["help"].as_str().is_some(), "{found}");
+
+    // Whoever names the certificate as one to trust is secured.
+    let spec = fs::read_to_string(place.path().join("spec.yaml")).unwrap();
+    let trusting = spec.replacen("    base_url:", "    tls: {ca: own.pem}\n    base_url:", 1);
+    fs::write(place.path().join("spec.yaml"), trusting).unwrap();
+    let finished = doctor(place.path(), &url, Some(SECRET), &["--format", "json"]);
+    let (result, found) = of(&finished, "TLS");
+    assert_eq!(result, "ok", "{found}");
+}

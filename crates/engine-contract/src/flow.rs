@@ -27,7 +27,7 @@ pub(crate) struct Flow<'a, 'p, 'd> {
 /// What is known of an item.
 #[derive(Clone, Debug, Default)]
 struct Item<'d> {
-    item: Node<'d>,
+    now: Node<'d>,
     original: Node<'d>,
     parent: Node<'d>,
 }
@@ -61,7 +61,7 @@ impl<'d> Flow<'_, '_, 'd> {
                 _ if is_one => Node::default(),
                 _ => found,
             };
-            item = Item { item: element.clone(), original: element, parent: item.item };
+            item = Item { now: element.clone(), original: element, parent: item.now };
         }
         for (_, value) in &step.vars {
             self.dynamic(value, &item, told);
@@ -71,10 +71,10 @@ impl<'d> Flow<'_, '_, 'd> {
         }
         if let Some(map) = &step.map {
             self.mapping(map, &item, None, told);
-            item.item = Node::default();
+            item.now = Node::default();
         }
         if step.batch.is_some() {
-            item.item = Node::default();
+            item.now = Node::default();
         }
         self.target(step, item, told)
     }
@@ -111,11 +111,11 @@ impl<'d> Flow<'_, '_, 'd> {
             }
         }
         let record = Node(records.unwrap_or_default());
-        Item { item: record.clone(), original: record, parent: over.item }
+        Item { now: record.clone(), original: record, parent: over.now }
     }
 
     fn target(&self, step: &Step, item: Item<'d>, told: &mut Told<'d>) -> Item<'d> {
-        let unknown = Item { item: Node::default(), ..item.clone() };
+        let unknown = Item { now: Node::default(), ..item.clone() };
         self.block(&step.on_error.steps, &item, told);
         match &step.target {
             Target::None | Target::Write(_) | Target::Log(_) | Target::Wait(_) => item,
@@ -129,7 +129,7 @@ impl<'d> Flow<'_, '_, 'd> {
                         self.mapping(extract, &item, Some(&held.gives), told);
                         unknown
                     }
-                    None => Item { item: held.gives.body.clone(), ..item },
+                    None => Item { now: held.gives.body.clone(), ..item },
                 }
             }
             Target::Composite(call) => {
@@ -187,7 +187,7 @@ impl<'d> Flow<'_, '_, 'd> {
                     Look::Has(items) if !found.is_unknown() => items,
                     _ => Node::default(),
                 };
-                let of = Item { item: element, original: item.original.clone(), parent: item.item.clone() };
+                let of = Item { now: element, original: item.original.clone(), parent: item.now.clone() };
                 self.field(&each.map, &of, None, told);
             }
         }
@@ -210,19 +210,19 @@ impl<'d> Flow<'_, '_, 'd> {
 
     fn dynamic(&self, value: &Dynamic, item: &Item<'d>, told: &mut Told<'d>) {
         value.visit(&mut |leaf| match leaf {
-            DynamicLeaf::Path(path) => _ = self.paths.path(path, &item.item, told),
+            DynamicLeaf::Path(path) => _ = self.paths.path(path, &item.now, told),
             DynamicLeaf::Template(template) => self.paths.template(template, &roots(item), told),
         });
     }
 
     fn expr(&self, expr: &Expr, item: &Item<'d>, told: &mut Told<'d>) -> Node<'d> {
-        self.paths.expr(expr, &item.item, &roots(item), told)
+        self.paths.expr(expr, &item.now, &roots(item), told)
     }
 }
 
 /// What templates over an item see.
 fn roots<'a, 'd>(item: &'a Item<'d>) -> [(&'static [&'static str], &'a Node<'d>); 3] {
-    [(&["item"], &item.item), (&["original"], &item.original), (&["parent"], &item.parent)]
+    [(&["item"], &item.now), (&["original"], &item.original), (&["parent"], &item.parent)]
 }
 
 /// What templates over an answer see.

@@ -110,7 +110,7 @@ impl Route {
 
     /// Shows it, with `…` for what is not known.
     pub(crate) fn shown(&self) -> String {
-        self.segments.iter().map(|segment| format!("/{}", segment.replace(ANY, "…"))).collect()
+        self.segments.iter().flat_map(|segment| ["/".to_owned(), segment.replace(ANY, "…")]).collect()
     }
 }
 

@@ -110,26 +110,23 @@ impl Watch {
             };
             Some((values, of))
         });
-        match records {
-            Some((values, of)) => {
-                mismatch.held = values.len();
-                for (index, value) in values.into_iter().enumerate() {
-                    let found = schemas.fit(value, &of, ANSWER);
-                    if !found.is_empty() {
-                        mismatch.wrong += 1;
-                        if misfits.is_empty() {
-                            mismatch.first = index + 1;
-                            misfits = found;
-                        }
+        if let Some((values, of)) = records {
+            mismatch.held = values.len();
+            for (index, value) in values.into_iter().enumerate() {
+                let found = schemas.fit(value, &of, ANSWER);
+                if !found.is_empty() {
+                    mismatch.wrong += 1;
+                    if misfits.is_empty() {
+                        mismatch.first = index + 1;
+                        misfits = found;
                     }
                 }
             }
-            None => {
-                mismatch.held = 1;
-                misfits = schemas.fit(&body, &node, ANSWER);
-                mismatch.wrong = usize::from(!misfits.is_empty());
-                mismatch.first = 1;
-            }
+        } else {
+            mismatch.held = 1;
+            misfits = schemas.fit(&body, &node, ANSWER);
+            mismatch.wrong = usize::from(!misfits.is_empty());
+            mismatch.first = 1;
         }
         if let Some(misfit) = misfits.first() {
             let path = misfit.path();

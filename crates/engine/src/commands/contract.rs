@@ -77,8 +77,8 @@ fn pairs(given: &[String], api: Option<&str>, plan: &Plan) -> Result<Vec<(String
     let names = api_names(plan);
     let is_name = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     let pair = |text: &String| {
-        let named = text.split_once('=').filter(|(name, _)| is_name(name) && !Path::new(text).exists());
-        let (api, path) = match (named, api, names.as_slice()) {
+        let written = text.split_once('=').filter(|(name, _)| is_name(name) && !Path::new(text).exists());
+        let (api, path) = match (written, api, names.as_slice()) {
             (Some((name, path)), ..) => (name, path),
             (None, Some(api), _) => (api, text.as_str()),
             (None, None, [only]) => (*only, text.as_str()),
