@@ -107,7 +107,7 @@ fn a_repository_is_read_whole_and_written_to() {
     // The second run reads the issues that changed since.
     let again = rows(&github.run(&[], &[]));
     let issues = of(&again, "issues");
-    assert!(!issues.is_empty() && issues.len() <= 3, "{} issues have changed", issues.len());
+    assert!(!issues.is_empty() && issues.len() < before / 2, "{} issues have changed", issues.len());
 
     // As an app.
     let key = std::fs::read_to_string(github.rig.told("GITHUB_APP_KEY")).unwrap();
@@ -122,12 +122,14 @@ fn a_repository_is_read_whole_and_written_to() {
     assert_eq!(finished.stdout().lines().count(), github.issues());
 
     // Errors of GitHub's form.
-    let refused = github.run(&[], &[("ENGINE_GITHUB_TOKEN", "nobody")]);
+    let mut unknown = app;
+    unknown[1].1 = "999";
+    let refused = github.run(&["--only", "labels"], &unknown);
     assert_eq!(refused.status, Some(1));
     assert!(refused.stderr().contains("GitHub refuses the credentials"), "{}", refused.stderr());
     let untitled = github.run(&["--input", "issue={\"body\": \"none\"}", "--fresh"], &[]);
     assert_eq!(untitled.status, Some(1));
-    assert!(untitled.stderr().contains("GitHub can't take this: Validation Failed"), "{}", untitled.stderr());
+    assert!(untitled.stderr().contains("GitHub can't take this: Validation failed"), "{}", untitled.stderr());
     let gone = github.run(&["--input", "repo=nope", "--only", "issues"], &[]);
     assert!(gone.stderr().contains("answered 404"), "{}", gone.stderr());
 }
