@@ -42,8 +42,7 @@ const CATALOGUE: &[Held] = &[
             ("the example of `", "channels, messages and users are told in outlines only"),
             ("has no member `metadata`", "metadata of messages is newer"),
             ("takes `id` of a list", "channels are told as a list of lists"),
-            ("URLExternal`", "files are sent in another way since 2024"),
-            ("completeUploadExternal`", "files are sent in another way since 2024"),
+            ("External`", "files are sent in another way since 2024"),
         ],
     },
     Held {
@@ -72,12 +71,9 @@ const CATALOGUE: &[Held] = &[
         api: "asana",
         document: Document::Gathered("asana.com.json"),
         known: &[
-            (
-                "is not in the document",
-                "lists are told in their short form, which `opt_fields` widens, and without `next_page`",
-            ),
-            ("has no `next_page`", "`next_page` is described beside"),
-            ("has no `modified_at`", "`opt_fields` asks for it"),
+            ("is not in the document", "lists are told in their short form, which `opt_fields` widens"),
+            ("has no `next_page`", "how lists go on is described beside"),
+            ("has no `modified_at`", "what it is asked for is not known from the document"),
         ],
     },
     Held {
@@ -87,9 +83,9 @@ const CATALOGUE: &[Held] = &[
         known: &[
             ("auth of `trello` is api_key", "key and token may stand in a header"),
             ("has no member `sort`", "the order of cards is described beside"),
-            ("has no member `customFieldItems`", "own fields are newer"),
             ("idLabels`", "the label is told as the body there"),
-            ("no path `/1/cards/…/customField/", "own fields are newer"),
+            ("/customField/", "own fields are newer"),
+            ("customFieldItems`", "own fields are asked for beside"),
             ("needs `idOrganizations`", "all members are required there"),
         ],
     },
