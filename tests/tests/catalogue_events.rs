@@ -54,8 +54,11 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// An event of each vendor: its path, its body, and its headers over what is signed.
-fn events(name: &str) -> Vec<(&'static str, String, Vec<(&'static str, String)>)> {
+/// The path of an event, its body, and its headers over what is signed.
+type Event = (&'static str, String, Vec<(&'static str, String)>);
+
+/// Makes an event of each vendor.
+fn events(name: &str) -> Vec<Event> {
     let now = jiff::Timestamp::now();
     let (millis, moment) = (now.as_millisecond().to_string(), now.to_string());
     let of_sha256 = |message: &str| hex(&sign("sha256", message));

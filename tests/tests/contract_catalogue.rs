@@ -142,12 +142,11 @@ fn each_spec_holds_against_the_document_of_its_vendor() {
         let mut known = vec![0_usize; held.known.len()];
         for finding in &findings {
             let message = finding["message"].as_str().unwrap();
-            match held.known.iter().position(|(part, _)| message.contains(part)) {
-                Some(at) => known[at] += 1,
-                None => {
-                    let place = format!("{}:{}", finding["path"].as_str().unwrap(), finding["line"]);
-                    _ = writeln!(failures, "{place}: {message}");
-                }
+            if let Some(at) = held.known.iter().position(|(part, _)| message.contains(part)) {
+                known[at] += 1;
+            } else {
+                let place = format!("{}:{}", finding["path"].as_str().unwrap(), finding["line"]);
+                _ = writeln!(failures, "{place}: {message}");
             }
         }
         for (at, (part, why)) in held.known.iter().enumerate() {
