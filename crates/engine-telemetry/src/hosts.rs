@@ -33,6 +33,8 @@ impl Hosts {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may panic")]
+
     use super::*;
 
     fn check(list: &str, url: &str, expected: bool) {

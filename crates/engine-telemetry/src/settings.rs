@@ -265,6 +265,8 @@ fn unusable(variable: &str, problem: &str, help: &'static str) -> Unusable {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may panic")]
+
     use super::*;
 
     fn read(variables: &[(&str, &str)]) -> Result<Option<Settings>, Unusable> {

@@ -1,6 +1,7 @@
 //! What goes to whoever watches.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use engine_runtime::{Clock, Transport};
 use opentelemetry::metrics::MeterProvider as _;
@@ -48,10 +49,10 @@ impl Telemetry {
         settings: Settings,
         transport: &Arc<dyn Transport>,
         clock: Arc<dyn Clock>,
-        told: Told,
+        told: &Told,
     ) -> Result<Self, StartError> {
         let resource = resource(&settings);
-        let sender = |target: &Target| Sender::new(Arc::clone(transport), target.timeout, Arc::clone(&told));
+        let sender = |target: &Target| Sender::new(Arc::clone(transport), target.timeout, Arc::clone(told));
         let mut traces = None;
         if let Some(target) = &settings.traces {
             let exporter = SpanExporter::builder().with_http();
@@ -95,7 +96,7 @@ impl Telemetry {
     }
 
     /// Tells how often metrics are sent; nothing where none are.
-    pub fn interval(&self) -> Option<std::time::Duration> {
+    pub fn interval(&self) -> Option<Duration> {
         self.instruments.as_ref().map(|_| self.settings.interval)
     }
 

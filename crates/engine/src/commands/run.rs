@@ -104,7 +104,7 @@ fn run(arguments: &Run, terminal: &Terminal) -> Result<Status, Failure> {
         let telemetry = telemetry.map(|setting| {
             let console = Arc::clone(&console);
             let told = move |message: &str| console.event(Event::Note { message: message.to_owned() });
-            setting.start(Arc::new(told))
+            setting.start(told)
         });
         let telemetry = telemetry.transpose()?;
         if let Some(telemetry) = &telemetry {
@@ -114,7 +114,11 @@ fn run(arguments: &Run, terminal: &Terminal) -> Result<Status, Failure> {
             trace = Some(run);
         }
         let traced = trace.as_ref().map(|trace| trace.recorder());
-        options.recorder = Recorders::of([record.clone().map(|record| record as _), traced, answers.clone().map(|answers| answers as _)]);
+        options.recorder = Recorders::of([
+            record.clone().map(|record| record as _),
+            traced,
+            answers.clone().map(|answers| answers as _),
+        ]);
         let stop = Stop::new();
         let watch = tokio::spawn(interrupts(stop.clone(), Arc::clone(&console)));
         let report = engine_runtime::run(plan, world, options, Arc::new(Storage::new()), observer, stop).await;

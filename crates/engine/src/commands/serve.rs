@@ -82,7 +82,7 @@ fn serve(arguments: &Serve, terminal: &Terminal) -> Result<Status, Failure> {
         let metrics = Arc::new(Metrics::default());
         let telemetry = telemetry.map(|setting| {
             let log = Arc::clone(&log);
-            setting.start(Arc::new(move |message: &str| log.notice(Notice::Trouble { message })))
+            setting.start(move |message: &str| log.notice(Notice::Trouble { message }))
         });
         let telemetry = telemetry.transpose()?;
         let told: Arc<dyn Log> = match &telemetry {
@@ -95,7 +95,7 @@ fn serve(arguments: &Serve, terminal: &Terminal) -> Result<Status, Failure> {
             events: Arc::clone(&state) as _,
             state: state as _,
             clock,
-            sinks: Arc::new(Storage::new()),
+            sinks: Arc::new(Storage::serving()),
             log: Arc::new(Metered::new(told, Arc::clone(&metrics))),
             metrics,
             limits: Limits {

@@ -29,8 +29,7 @@ impl Setting {
         let settings = Settings::read(&|name| variables.variable(name));
         let settings = settings.map_err(|error| Failure::usage(error.to_string()).help(error.help))?;
         let Some(settings) = settings else { return Ok(None) };
-        let transport =
-            HttpTransport::new(variables.proxies()?).map_err(|error| Failure::failed(error.to_string()))?;
+        let transport = HttpTransport::new(variables.proxies()?).map_err(|error| Failure::failed(error.to_string()))?;
         Ok(Some(Self { settings, transport: Arc::new(transport) }))
     }
 
@@ -39,8 +38,9 @@ impl Setting {
     /// # Errors
     ///
     /// Fails where nothing can be sent like that.
-    pub(crate) fn start(self, told: Arc<dyn Fn(&str) + Send + Sync>) -> Result<Arc<Telemetry>, Failure> {
-        let started = Telemetry::start(self.settings, &self.transport, Arc::new(SystemClock), told);
+    pub(crate) fn start(self, told: impl Fn(&str) + Send + Sync + 'static) -> Result<Arc<Telemetry>, Failure> {
+        let told: Arc<dyn Fn(&str) + Send + Sync> = Arc::new(told);
+        let started = Telemetry::start(self.settings, &self.transport, Arc::new(SystemClock), &told);
         started.map(Arc::new).map_err(|error| Failure::usage(error.to_string()))
     }
 }
