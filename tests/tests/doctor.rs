@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
+use std::process::{Child, Command, Stdio};
 
 use engine_tests::{EchoServer, Engine, Finished, shown_forms};
 use serde_json::{Value, json};
@@ -215,54 +217,53 @@ fn says_by_how_much_the_clocks_differ() {
     }
 }
 
+/// Answers each connection by itself, and prints where it is.
+const SERVER: &str = "
+import http.server, ssl
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain('own.pem', 'key.pem')
+server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), http.server.SimpleHTTPRequestHandler)
+print(server.server_address[1], flush=True)
+server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+server.serve_forever()
+";
+
 /// A server whose certificate nobody has signed but itself.
 struct SelfSigned {
-    server: std::process::Child,
+    server: Child,
     port: u16,
 }
 
 impl SelfSigned {
-    /// Starts one; nothing where there is no OpenSSL.
+    /// Starts one; nothing where there is no OpenSSL, or no Python.
     fn start(folder: &Path) -> Option<Self> {
-        let openssl = |arguments: &[&str]| {
-            let mut command = std::process::Command::new("openssl");
-            command.args(arguments).current_dir(folder).stdin(std::process::Stdio::null());
-            command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+        let program = |name: &str, arguments: &[&str]| {
+            let mut command = Command::new(name);
+            command
+                .args(arguments)
+                .current_dir(folder)
+                .stdin(Stdio::null())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::null());
             command
         };
-        let mut made = openssl(&[
-            "req",
-            "-x509",
-            "-newkey",
-            "rsa:2048",
-            "-nodes",
-            "-keyout",
-            "key.pem",
-            "-out",
-            "own.pem",
-            "-days",
-            "90",
+        let key =
+            ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "key.pem", "-out", "own.pem", "-days", "90"];
+        let name = [
             "-subj",
             "/CN=own",
             "-addext",
             "subjectAltName=IP:127.0.0.1",
             "-addext",
             "basicConstraints=critical,CA:FALSE",
-        ]);
-        if !made.status().ok()?.success() {
+        ];
+        if !program("openssl", &[&key[..], &name[..]].concat()).status().ok()?.success() {
             return None;
         }
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let address = format!("127.0.0.1:{port}");
-        let server =
-            openssl(&["s_server", "-accept", &address, "-cert", "own.pem", "-key", "key.pem", "-www", "-quiet"]);
-        let server = server.spawn().ok()?;
-        let begun = std::time::Instant::now();
-        while std::net::TcpStream::connect(&address).is_err() {
-            assert!(begun.elapsed() < std::time::Duration::from_secs(30), "the server does not start");
-            std::thread::sleep(std::time::Duration::from_millis(20));
-        }
-        Some(Self { server, port })
+        let mut server = program("python3", &["-c", SERVER]).spawn().ok()?;
+        let mut line = String::new();
+        BufReader::new(server.stdout.as_mut()?).read_line(&mut line).ok()?;
+        Some(Self { port: line.trim().parse().ok()?, server })
     }
 }
 
@@ -277,7 +278,7 @@ impl Drop for SelfSigned {
 fn says_that_a_certificate_is_not_trusted() {
     let place = place();
     let Some(server) = SelfSigned::start(place.path()) else {
-        engine_tests::say("skipped: there is no openssl");
+        engine_tests::say("skipped: there is no openssl, or no python3");
         return;
     };
     let url = format!("https://127.0.0.1:{}", server.port);
