@@ -43,8 +43,8 @@ impl<'a> Windows<'a> {
         asker: &'a Asker<'a>,
         reader: &'a PageReader,
     ) -> (Self, impl Future<Output = Infallible> + Send + 'a) {
-        let (begin, begun) = mpsc::unbounded_channel();
-        (Self { asker, reader, ahead: VecDeque::new(), begin }, drive(begun))
+        let (sender, receiver) = mpsc::unbounded_channel();
+        (Self { asker, reader, ahead: VecDeque::new(), begin: sender }, drive(receiver))
     }
 
     /// Returns the pages of a window, if it is asked for.
@@ -83,7 +83,12 @@ async fn drive(mut begun: mpsc::UnboundedReceiver<BoxFuture<'_, ()>>) -> Infalli
 }
 
 /// Asks for the pages of a window, one after another, until it is at its end or something is wrong: whoever takes them finds out what.
-async fn fetch(asker: &Asker<'_>, reader: &PageReader, (sent, window): (Changes, Value), pages: mpsc::Sender<Fetched>) {
+async fn fetch(
+    asker: &Asker<'_>,
+    reader: &PageReader,
+    (sent, window): (Changes, Value),
+    waiting: mpsc::Sender<Fetched>,
+) {
     let (base, nothing) = (asker.base.with("window", window), Changes::default());
     let asker = Asker { base: &base, sent: &sent, conditions: &nothing, ..*asker };
     let first = base.with("params", asker.params.clone());
@@ -98,7 +103,7 @@ async fn fetch(asker: &Asker<'_>, reader: &PageReader, (sent, window): (Changes,
             (Ok(came), Some(pager)) => next(came, reader, pager, &mut slots),
             _ => None,
         };
-        if pages.send((changes, came)).await.is_err() {
+        if waiting.send((changes, came)).await.is_err() {
             return;
         }
         match next {

@@ -43,11 +43,11 @@ pub(crate) async fn stream(
             }
             continue;
         }
-        let mut writing = pin!(writer.take_all(site, std::mem::take(&mut waiting).batches));
+        let mut under_way = pin!(writer.take_all(site, std::mem::take(&mut waiting).batches));
         let written = loop {
             tokio::select! {
                 biased;
-                written = &mut writing => break written?,
+                written = &mut under_way => break written?,
                 next = shaped.next(), if end.is_none() && waiting.has_room(joins) => end = waiting.take(next),
             }
         };
