@@ -58,9 +58,12 @@ pub fn serve(pages: Pages) -> Result<(), ServeError> {
         thread::Builder::new().name("editor".to_owned()).stack_size(STACK).spawn(move || talk(&connection, pages))?;
     let result =
         talk.join().unwrap_or_else(|_| Err(ServeError::Protocol("the server failed within itself".to_owned())));
-    // After a goodbye nothing more comes; an editor that went away has closed its end.
-    if result.is_ok() {
-        threads.join()?;
+    // Nothing more comes after a goodbye, or from an editor that went away; what was answered is to be written to its end. One that does
+    // not speak the protocol may keep its end open for ever.
+    if !matches!(result, Err(ServeError::Protocol(_))) {
+        let written = threads.join();
+        result?;
+        return Ok(written?);
     }
     result
 }
