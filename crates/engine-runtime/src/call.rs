@@ -61,8 +61,15 @@ impl Caller {
         let Target::Call(call) = &self.site.step.target else { return Ok(Vec::new()) };
         let sending = Sending::new(&self.site, call, item);
         match sending.done() {
-            Some(Effect::HandedOn(records)) => return Ok(self.again(item, records)),
-            Some(Effect::Skipped) => return Ok(Vec::new()),
+            Some(Effect::HandedOn(records)) => {
+                // What was counted then is not known: its page was not delivered.
+                self.site.tally.count(self.site.members(item), |counts, number| counts.sent += number);
+                return Ok(self.again(item, records));
+            }
+            Some(Effect::Skipped) => {
+                self.site.tally.count(self.site.members(item), |counts, number| counts.skipped += number);
+                return Ok(Vec::new());
+            }
             Some(Effect::Answered { code, message, help, status }) => {
                 return Err(Sending::failed_before(call, (code, message), help.as_ref(), *status));
             }
