@@ -37,7 +37,7 @@ impl Recorded {
         drop(open);
         let Some(mut span) = span.filter(trace::Span::is_recording) else { return };
         let url = exchange.redactor().redact(&exchange.request.shown_url);
-        common.into_iter().for_each(|attribute| span.set_attribute(attribute));
+        span.set_attributes(common);
         span.set_attribute(KeyValue::new("url.full", url));
         span.set_attribute(KeyValue::new("engine.step", exchange.step.to_owned()));
         let resent = exchange.attempt.saturating_sub(1) + u32::from(exchange.is_redirect);
