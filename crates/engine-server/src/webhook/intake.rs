@@ -1,5 +1,6 @@
 //! The way of a request: found, read, verified, told from those before, kept, and only then answered.
 
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -46,14 +47,16 @@ pub struct Intake {
     rates: Rates,
     pressure: Arc<Pressure>,
     waits: Waits,
+    /// How many ids were made.
+    count: AtomicU16,
 }
 
 impl Intake {
     /// Begins with the flows of a server.
     pub fn new(server: Arc<Server>) -> Self {
         let pressure = Arc::new(Pressure::new(server.limits.waiting_per_flow));
-        let waits = Waits::default();
-        Self { server, table: RwLock::default(), keys: KeyCache::default(), rates: Rates::default(), pressure, waits }
+        let (waits, count) = (Waits::default(), AtomicU16::default());
+        Self { server, table: RwLock::default(), keys: KeyCache::default(), rates: Rates::default(), pressure, waits, count }
     }
 
     /// Takes no more events of a flow while so many of it wait.
@@ -333,10 +336,11 @@ impl Intake {
 
     /// Makes a UUID of version 7 (RFC 9562 §5.7), of the time and the randomness of the server.
     fn new_id(&self, now: Timestamp) -> String {
-        let clock = &self.server.clock;
-        let random = ((u128::from(clock.random()) << 64) | u128::from(clock.random())).to_be_bytes();
+        // What is asked of the machine once, and a number that no other has had of late.
+        let count = self.count.fetch_add(1, Ordering::Relaxed);
         let mut chance = [0; 10];
-        chance.copy_from_slice(&random[..10]);
+        chance[..2].copy_from_slice(&count.to_be_bytes());
+        chance[2..].copy_from_slice(&self.server.clock.random().to_be_bytes());
         let millis = u64::try_from(now.as_millisecond()).unwrap_or_default();
         uuid::Builder::from_unix_timestamp_millis(millis, &chance).into_uuid().to_string()
     }

@@ -34,6 +34,11 @@ pub(super) fn check_headers(headers: &HeaderMap) -> Result<(), Problem> {
     Ok(())
 }
 
+/// Waits as long as the next bytes may take; the clock is asked only by who waits.
+async fn pause(clock: &dyn Clock) {
+    clock.sleep(PAUSE).await;
+}
+
 /// Reads a body: its bytes, as they came.
 pub(super) async fn read_body(headers: &HeaderMap, body: Body, most: u64, clock: &dyn Clock) -> Result<Bytes, Problem> {
     let too_large =
@@ -44,14 +49,16 @@ pub(super) async fn read_body(headers: &HeaderMap, body: Body, most: u64, clock:
     }
     let slow = || Problem::new(StatusCode::REQUEST_TIMEOUT, "the body comes too slowly").closing();
     let mut body = pin!(body);
-    let mut whole = clock.sleep(WHOLE);
+    let mut whole = None;
     let mut first: Option<Bytes> = None;
     let mut read = BytesMut::new();
     loop {
         let frame = select! {
+            // Most bodies are there when their heads are: nobody has to look at a clock for them.
+            biased;
             frame = body.frame() => frame,
-            () = clock.sleep(PAUSE) => return Err(slow()),
-            () = &mut whole => return Err(slow()),
+            () = pause(clock) => return Err(slow()),
+            () = async { whole.get_or_insert_with(|| clock.sleep(WHOLE)).await } => return Err(slow()),
         };
         let Some(frame) = frame else { break };
         let frame = frame.map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "the body breaks off").closing())?;
