@@ -6,6 +6,9 @@ mod endings;
 mod held;
 mod upkeep;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -111,6 +114,9 @@ impl Dispatcher {
                 return Ok(());
             }
             let set = self.served();
+            if self.is_full() {
+                return Ok(());
+            }
             let wanted = Wanted {
                 flows: Arc::clone(&self.flows),
                 busy: self.busy.clone(),
@@ -186,6 +192,13 @@ impl Dispatcher {
         if let Ok((event, number)) = settled {
             self.held.remove(&event, number);
         }
+    }
+
+    /// Tells whether none of the flows has room for one more run.
+    fn is_full(&self) -> bool {
+        let is_full = |flow: &String| self.busy.get(flow).is_some_and(|busy| *busy >= self.server.limits.runs_per_flow);
+        // Of a few flows this is sooner said than the inbox asked.
+        self.busy.len() >= self.flows.len() && self.flows.iter().all(is_full)
     }
 
     /// Returns the flows that are served now.
