@@ -6,9 +6,11 @@ use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
 
-use engine_tests::{Engine, Finished, Rig, Serving, different, get, of, post, rows};
-use serde_json::Value;
+use engine_tests::{EchoServer, Engine, Finished, Postgres, Rig, Serving, different, get, of, post, rows};
+use serde_json::{Value, json};
 
 const TARGET: &str = env!("CARGO_TARGET_TMPDIR");
 const FORM: (&str, &str) = ("Content-Type", "application/x-www-form-urlencoded");
@@ -196,4 +198,67 @@ fn what_stripe_signs_is_taken_once_and_asked_for_again() {
     let (got, finished) = serving.finish("email", expected.len());
     assert_eq!(got.len(), expected.len(), "{got:?} {}", finished.stderr());
     assert_eq!(got.into_iter().collect::<BTreeSet<_>>(), expected);
+}
+
+#[test]
+fn an_invoice_that_is_paid_is_booked_in_postgres_and_mailed_once() {
+    let Some(server) = Postgres::shared() else { return };
+    let Some(stripe) = Stripe::start("localstripe", "BASE_URL", "API_KEY") else { return };
+    let books = server.database();
+    let mails = EchoServer::start(|_| {
+        (200, vec![("Content-Type", "application/json".to_owned())], br#"{"id": "m1"}"#.to_vec())
+    });
+    let secret = ("ENGINE_STRIPE_WEBHOOK_SECRET", "whsec_of_the_books");
+    let example = "examples/stripe-events-to-postgres.yaml";
+    let serving = Serving::start(
+        example,
+        &[
+            secret,
+            ("ENGINE_STRIPE_URL", &stripe.url),
+            ("ENGINE_STRIPE_KEY", &stripe.key),
+            ("ENGINE_BOOKS_URL", &books.url()),
+            ("ENGINE_MAIL_URL", &mails.url()),
+            ("ENGINE_MAIL_KEY", "key"),
+        ],
+    );
+    let hook = format!("url={}/stripe&secret={}&events[]=customer.created", serving.url(), secret.1);
+    assert_eq!(post(&format!("{}/_config/webhooks/books", stripe.url), &[FORM], hook.as_bytes()).status, 200);
+
+    // The server tells of the customer by itself; that an invoice was paid it calls by another name, so that is sent by hand.
+    let customer = stripe.tell("customers", "email=ida@winter.example&name=Ida");
+    let customer = text(&customer, "/id");
+    let plan = stripe.tell("plans", "product=prod_1&currency=eur&amount=990&interval=month&id=plan_of_the_books");
+    stripe.tell(
+        "subscriptions",
+        &format!("customer={customer}&items[0][plan]={}&items[0][quantity]=2&trial_period_days=14", text(&plan, "/id")),
+    );
+    stripe.tell("invoiceitems", &format!("customer={customer}&amount=1250&currency=eur"));
+    let invoice = stripe.tell("invoices", &format!("customer={customer}"));
+    let event = json!({"body": {
+        "id": "evt_paid", "type": "invoice.paid", "created": 1_738_368_300, "data": {"object": {"id": text(&invoice, "/id")}}
+    }});
+    let file = stripe.folder.path().join("event.json");
+    std::fs::write(&file, event.to_string()).unwrap();
+    for _ in 0..2 {
+        let sent = Engine::new(["webhook", "send", example, "--url", serving.url(), "--file"])
+            .argument(&file)
+            .variable(secret.0, secret.1)
+            .variable("ENGINE_STRIPE_KEY", &stripe.key)
+            .variable("ENGINE_BOOKS_URL", &books.url())
+            .variable("ENGINE_MAIL_KEY", "key")
+            .finish();
+        assert_eq!(sent.status, Some(0), "{}", sent.stderr());
+    }
+    let begun = Instant::now();
+    let told =
+        format!("select count(*) from stripe_events where object in ('{customer}', '{}')", text(&invoice, "/id"));
+    while books.psql(&told).as_deref() != Ok("2") || mails.received().is_empty() {
+        assert!(begun.elapsed() < Duration::from_mins(1), "{:?}, {} mails", books.psql(&told), mails.received().len());
+        thread::sleep(Duration::from_millis(50));
+    }
+    drop(serving);
+    assert_eq!(books.query("select customer, currency from invoices"), format!("{customer} EUR"));
+    let mails = mails.received();
+    assert_eq!(mails.len(), 1, "an event that comes twice is one");
+    assert_eq!(mails[0].header("idempotency-key"), Some(&*format!("paid-{}", text(&invoice, "/id"))));
 }
