@@ -3,7 +3,7 @@
 mod checker;
 mod requests;
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -92,7 +92,7 @@ struct Server<'c> {
     /// The open documents by their paths.
     documents: HashMap<PathBuf, Document>,
     /// What was told about files, for those who ask for changes that mend it.
-    told: HashMap<PathBuf, Vec<Told>>,
+    told: BTreeMap<PathBuf, Vec<Told>>,
     checker: Checker,
     results: Receiver<Checked>,
     /// After how long without a message files are to be checked.
@@ -123,7 +123,7 @@ impl<'c> Server<'c> {
             world: World::new(folders),
             abilities: Abilities { snippets, encoding },
             documents: HashMap::new(),
-            told: HashMap::new(),
+            told: BTreeMap::new(),
             checker,
             results,
             due: None,
