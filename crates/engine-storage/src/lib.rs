@@ -40,7 +40,7 @@ use crate::open_files::OpenFiles;
 use crate::output::Output;
 use crate::parquet_file::{Budget, ParquetFile, ParquetSource};
 use crate::postgres::{PostgresSource, PostgresTable, Readers};
-use crate::sqlite::{SqliteSource, SqliteTable};
+use crate::sqlite::{Keeper, SqliteSource, SqliteTable};
 pub use crate::state::{Forget, PostgresState, SqliteState, State, StateKey, open_state};
 
 /// Opens the sinks of this machine: files of lines, of rows and of columns, `SQLite` databases, and Postgres.
@@ -54,12 +54,19 @@ pub struct Storage {
     readers: Arc<Readers>,
     /// Databases are opened one after another: to change the journal of one, `SQLite` must have it for itself.
     opening: Mutex<()>,
+    /// The databases that stay open, if any do.
+    keeper: Option<Keeper>,
 }
 
 impl Storage {
     /// Makes a storage that has nothing open.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Makes one for a program that runs many flows: databases of `SQLite` stay open between them.
+    pub fn serving() -> Self {
+        Self { keeper: Some(Keeper::default()), ..Self::default() }
     }
 
     fn open_file(&self, target: &SinkTarget, path: &Path, compression: FileCompression) -> Result<Output, SinkError> {
@@ -114,7 +121,12 @@ impl Sinks for Storage {
             SinkKind::Sqlite { pragmas } => {
                 let path = path()?;
                 let _alone = self.opening.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                Ok(Box::new(SqliteTable::open(path, sink, pragmas, target)?))
+                let table = SqliteTable::open(path, sink, pragmas, target)?;
+                // One that is used in a way of its own is left alone.
+                if let Some(keeper) = self.keeper.as_ref().filter(|_| pragmas.is_empty()) {
+                    keeper.hold(path)?;
+                }
+                Ok(Box::new(table))
             }
             SinkKind::Postgres { url, schema } => {
                 Ok(Box::new(PostgresTable::open(url.expose(), schema.as_deref(), sink, target)?))
@@ -174,7 +186,10 @@ impl Sinks for Storage {
 
     fn forget(&self, sink: &SinkSpec, target: &SinkTarget, run: &str) -> Result<(), SinkError> {
         match (&sink.kind, target.path.as_deref()) {
-            (SinkKind::Sqlite { .. }, Some(path)) => sqlite::forget(path, run),
+            (SinkKind::Sqlite { .. }, Some(path)) => match &self.keeper {
+                Some(keeper) => keeper.forget(path, run),
+                None => sqlite::forget(path, run),
+            },
             (SinkKind::Postgres { url, schema }, _) => postgres::forget(url.expose(), schema.as_deref(), run),
             _ => Ok(()),
         }

@@ -45,15 +45,18 @@ pub(super) fn of_step(connection: &Connection, run: &str, step: &str) -> rusqlit
     units.collect()
 }
 
-/// Forgets the units of a run, and those that are old; the table goes with the last of them.
-pub(super) fn forget(connection: &mut Connection, run: &str) -> rusqlite::Result<()> {
+/// Forgets the units of a run, and those that are old; the table goes with the last of them, where it is to.
+pub(super) fn forget(connection: &mut Connection, run: &str, whole: bool) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     if is_there(&transaction)? {
         transaction
-            .execute("DELETE FROM main._engine_commits WHERE run = ?1 OR at < datetime('now', ?2)", [run, KEPT])?;
-        let left: bool =
-            transaction.query_row("SELECT EXISTS (SELECT 1 FROM main._engine_commits)", [], |row| row.get(0))?;
-        if !left {
+            .prepare_cached("DELETE FROM main._engine_commits WHERE run = ?1 OR at < datetime('now', ?2)")?
+            .execute([run, KEPT])?;
+        let is_left = || {
+            let sql = "SELECT EXISTS (SELECT 1 FROM main._engine_commits)";
+            transaction.query_row(sql, [], |row| row.get::<_, bool>(0))
+        };
+        if whole && !is_left()? {
             transaction.execute_batch("DROP TABLE main._engine_commits")?;
         }
     }

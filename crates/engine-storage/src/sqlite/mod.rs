@@ -6,6 +6,7 @@
 //! real table in one transaction at the end: its indexes and triggers stay.
 
 mod commits;
+mod keeper;
 mod kind;
 mod page;
 mod source;
@@ -22,6 +23,7 @@ use crate::identifier::quoted_list;
 use crate::patience;
 use kind::Kind;
 use page::Page;
+pub(crate) use keeper::Keeper;
 pub(crate) use source::SqliteSource;
 use table::{MAIN, Table};
 
@@ -267,7 +269,7 @@ pub(crate) fn forget(path: &Path, run: &str) -> Result<(), SinkError> {
         return Ok(());
     }
     let mut connection = connect(path, false, &[])?;
-    commits::forget(&mut connection, run).map_err(|error| commits::failed(&error))
+    commits::forget(&mut connection, run, true).map_err(|error| commits::failed(&error))
 }
 
 fn connect(path: &Path, create: bool, pragmas: &[(String, Value)]) -> Result<Connection, SinkError> {

@@ -53,14 +53,16 @@ impl Cipher {
     pub(super) fn seal_as(&self, what: &str, key: &str, value: &[u8]) -> Result<Vec<u8>, StateError> {
         let mut nonce = [0; NONCE_LEN];
         self.random.fill(&mut nonce).map_err(|_| StateError::new("the machine gives no random numbers"))?;
-        let mut text = value.to_vec();
-        self.sealing
-            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), bound_to(what, key), &mut text)
-            .map_err(|_| StateError::new("the value is too long to be encrypted"))?;
-        let mut sealed = Vec::with_capacity(1 + NONCE_LEN + text.len());
+        let mut sealed = Vec::with_capacity(1 + NONCE_LEN + value.len() + CHACHA20_POLY1305.tag_len());
         sealed.push(FORM);
         sealed.extend_from_slice(&nonce);
-        sealed.append(&mut text);
+        sealed.extend_from_slice(value);
+        let text = sealed.get_mut(1 + NONCE_LEN..).unwrap_or_default();
+        let tag = self
+            .sealing
+            .seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), bound_to(what, key), text)
+            .map_err(|_| StateError::new("the value is too long to be encrypted"))?;
+        sealed.extend_from_slice(tag.as_ref());
         Ok(sealed)
     }
 

@@ -16,6 +16,9 @@ use crate::patience;
 /// How long to wait for another process that writes.
 const BUSY: Duration = Duration::from_secs(10);
 
+/// How many pages the log has before they are brought into the file, which lets whoever writes wait: 16 MB.
+const LOG: u32 = 4000;
+
 /// How many statements are kept prepared: all that there are.
 const STATEMENTS: usize = 128;
 
@@ -196,6 +199,7 @@ fn prepare(connection: &mut Connection, path: &Path) -> Result<(), Unfit> {
     }
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.pragma_update(None, "wal_autocheckpoint", LOG)?;
     // What belongs to a run goes with it.
     connection.pragma_update(None, "foreign_keys", true)?;
     schema::migrate(connection, &path.display().to_string())
