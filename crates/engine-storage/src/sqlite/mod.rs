@@ -21,9 +21,9 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::identifier::quoted_list;
 use crate::patience;
+pub(crate) use keeper::Keeper;
 use kind::Kind;
 use page::Page;
-pub(crate) use keeper::Keeper;
 pub(crate) use source::SqliteSource;
 use table::{MAIN, Table};
 
