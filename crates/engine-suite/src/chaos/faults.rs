@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use engine_expr::Value;
 use engine_plan::{Endpoint, Plan};
-use engine_request::{Auth, Idempotency, RetryOn, Target};
+use engine_request::{Auth, Idempotency, Removable, RetryOn, Target};
 use engine_runtime::{Body, BoxFuture, Clock, Incoming, Outgoing, Transport, TransportError};
 use engine_spec::ItemAction;
 use http::{HeaderMap, Method};
@@ -38,6 +38,8 @@ pub(super) struct Faults {
     clock: Arc<VirtualClock>,
     pinned: Option<Arc<Pinned>>,
     crash: Arc<Crash>,
+    /// The endpoints by which APIs are logged in to.
+    logins: HashSet<String>,
     /// Whether no step goes on without what a read could not give.
     fails_as_a_whole: bool,
     is_calm: AtomicBool,
@@ -80,6 +82,7 @@ impl Faults {
         Self {
             apis: Arc::clone(&stage.apis),
             clock: Arc::clone(&stage.clock),
+            logins: stage.plan.endpoints.iter().filter(|it| is_login(&stage.plan, it)).map(|it| it.id()).collect(),
             fails_as_a_whole: fails_as_a_whole(&stage.plan),
             is_calm: AtomicBool::new(pinned.is_none()),
             pinned,
@@ -217,7 +220,9 @@ impl Faults {
         identity: &str,
     ) -> Result<Incoming, TransportError> {
         let is_write = !matches!(request.method, Method::GET | Method::HEAD);
-        if let Some(endpoint) = endpoint.filter(|_| is_write) {
+        // Who logs in again has done nothing twice.
+        let changes = endpoint.filter(|endpoint| is_write && !self.logins.contains(&endpoint.id()));
+        if let Some(endpoint) = changes {
             let key = key_of(endpoint, request);
             let wants_key = endpoint.idempotency.as_ref().is_some_and(|it| it.key().is_some());
             let is_natural = matches!(endpoint.idempotency, Some(Idempotency::Natural));
@@ -275,6 +280,24 @@ impl Fault {
             Self::PageRepeats => "the page before comes once more".to_owned(),
             Self::Status(status) => format!("answered {status}"),
         }
+    }
+}
+
+/// Tells whether an endpoint is one by which its API is logged in to.
+fn is_login(plan: &Plan, endpoint: &Endpoint) -> bool {
+    let others = plan.endpoints.iter().filter(|other| other.api == endpoint.api);
+    others.flat_map(|other| &other.auth).any(|auth| logs_in(auth, &endpoint.name))
+}
+
+fn logs_in(auth: &Auth, name: &str) -> bool {
+    match auth {
+        Auth::Session(session) => session.login.iter().any(|login| login.as_str() == name),
+        Auth::Switch(switch) => switch
+            .cases
+            .values()
+            .filter_map(Removable::as_set)
+            .any(|auths| auths.iter().any(|auth| logs_in(auth, name))),
+        _ => false,
     }
 }
 
