@@ -1,5 +1,6 @@
 //! Many senders of signed events, each with a connection of its own: how many are taken, and how long each waits.
 
+use std::fmt::Write as _;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -135,7 +136,10 @@ fn request(number: usize, secret: &str) -> Vec<u8> {
     let body = format!("{begin}{}\"}}}}", "x".repeat(BODY - begin.len() - 3));
     let mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes());
     let signature = mac.map(|mac| mac.chain_update(&body).finalize().into_bytes());
-    let signature: String = signature.iter().flatten().map(|byte| format!("{byte:02x}")).collect();
+    let signature = signature.iter().flatten().fold(String::new(), |mut text, byte| {
+        _ = write!(text, "{byte:02x}");
+        text
+    });
     let head = format!(
         "POST /events HTTP/1.1\r\nhost: localhost\r\nuser-agent: benchmark\r\ncontent-type: application/json\r\n\
          content-length: {}\r\n{SIGNATURE}: sha256={signature}\r\n\r\n",
