@@ -52,7 +52,9 @@ fn members(value: &Value, key: &str) -> Mapping {
 fn kinds(auth: Option<&Value>, found: &mut Vec<String>) {
     let Some(auth) = auth else { return };
     if let Some(all) = auth.as_sequence() {
-        all.iter().for_each(|one| kinds(Some(one), found));
+        for one in all {
+            kinds(Some(one), found);
+        }
         return;
     }
     let text = |key: &str| auth.get(key).and_then(Value::as_str);

@@ -64,11 +64,11 @@ impl Stripe {
     fn count(&self, list: &str) -> usize {
         let (mut count, mut after) = (0, String::new());
         loop {
-            let page = self.ask(&format!("{list}?limit=100{after}"));
-            let data = page.get("data").and_then(Value::as_array).unwrap();
-            count += data.len();
-            match data.last() {
-                Some(last) if page.get("has_more") == Some(&Value::Bool(true)) => {
+            let answer = self.ask(&format!("{list}?limit=100{after}"));
+            let items = answer.get("data").and_then(Value::as_array).unwrap();
+            count += items.len();
+            match items.last() {
+                Some(last) if answer.get("has_more") == Some(&Value::Bool(true)) => {
                     after = format!("&starting_after={}", text(last, "/id"));
                 }
                 _ => return count,

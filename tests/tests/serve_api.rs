@@ -327,9 +327,9 @@ fn a_run_shows_what_it_has_asked() {
     assert_eq!(newest["requests"].as_array().unwrap().len(), 1);
     assert_eq!(serving.get(&format!("/runs/{run}?limit=0")).0, 400);
     // The command line shows the same.
-    let show = Engine::new(["runs", "show", &run, "--requests"]).folder(serving.folder.path()).finish();
-    assert_eq!(show.status, Some(0), "{}", show.stderr());
-    assert!(String::from_utf8_lossy(&show.stdout).contains("/orders/8/ship?note=***"), "{show:?}");
+    let listed = Engine::new(["runs", "show", &run, "--requests"]).folder(serving.folder.path()).finish();
+    assert_eq!(listed.status, Some(0), "{}", listed.stderr());
+    assert!(String::from_utf8_lossy(&listed.stdout).contains("/orders/8/ship?note=***"), "{listed:?}");
     serving.end();
 }
 

@@ -310,7 +310,7 @@ impl Stage {
         let finished = self.engine(&["run", "orders.yaml"], variables).finish();
         assert_eq!(finished.status, Some(0), "{}", finished.stderr());
         assert!(!finished.stderr().contains(SECRET), "{}", finished.stderr());
-        finished.stderr().to_string()
+        finished.stderr().clone()
     }
 
     fn traceparents(&self) -> Vec<Option<String>> {
@@ -513,7 +513,7 @@ fn a_webhook_hands_its_trace_on() {
     let spans = receiver.wait_for("run orders");
     check_trace(&spans, &stage.shop.url());
     let run = spans.iter().find(|span| span.name == "run orders").unwrap();
-    assert_eq!((run.trace.as_str(), run.parent.as_str()), (&PARENT[3..35], &PARENT[36..52]));
+    assert_eq!((run.trace.as_str(), run.parent.as_str()), (PARENT.get(3..35).unwrap(), PARENT.get(36..52).unwrap()));
     assert_eq!((run.kind.as_str(), run.state.as_str()), ("SPAN_KIND_CONSUMER", "vendor=value"));
     assert_eq!(run.attributes["engine.run.id"], answer.headers["engine-event"].as_str());
     assert!(run.attributes["engine.trigger"].as_str().unwrap().contains("webhook"));

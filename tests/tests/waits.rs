@@ -252,14 +252,14 @@ fn without_a_server_nothing_is_done() {
 #[test]
 fn a_test_gives_the_events_that_are_waited_for() {
     let folder = tempfile::tempdir().unwrap();
-    let tests = r#"
+    let tests = r"
 tests:
   - name: somebody agrees
     event: [{type: wait, body: {note: 1}}, {type: wait, body: {ok: true}, query: {by: ann}}]
     expect: {status: ok, written: {out.answered: [{ok: true, by: ann}]}}
   - name: nobody answers
     expect: {status: failed, error: no event came within 1h}
-"#;
+";
     fs::write(folder.path().join("flow.yaml"), format!("{ASKS}{tests}")).unwrap();
     let tested = Engine::new(["test", "flow.yaml", "--color", "never"]).folder(folder.path()).finish();
     assert_eq!(tested.status, Some(0), "{}{}", tested.stdout(), tested.stderr());

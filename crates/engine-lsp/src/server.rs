@@ -294,8 +294,9 @@ impl<'c> Server<'c> {
             return;
         }
         // What is mended, or closed, is told once that nothing is left.
-        for path in self.told.keys() {
-            found.entry(path.clone()).or_default();
+        let known: Vec<_> = self.told.keys().cloned().collect();
+        for path in known {
+            found.entry(path).or_default();
         }
         for (path, told) in found {
             let before = self.told.get(&path).map(Vec::as_slice).unwrap_or_default();

@@ -162,7 +162,7 @@ fn completes_expressions_by_what_is_known_there() {
     check(&in_flow("  - read: shop.list_orders\n    where: item.¦"), &["id", "total", "customer"], &[]);
     check(&in_flow("  - read: shop.list_orders\n    where: item.customer.¦ == 'x'"), &["name"], &["total"]);
     check(&in_flow("  - for_each: orders\n    map: {a: $.¦}"), &["$.customer.name", "$.id"], &[]);
-    let api = |line: &str| format!("{}        {line}\n", API.trim_end_matches("\n").to_owned() + "\n");
+    let api = |line: &str| format!("{}        {line}\n", API.trim_end_matches('\n').to_owned() + "\n");
     let labels = labels(&[("shop.yaml", &api("query: {a: '{{ params.¦ }}'}"))]);
     assert_eq!(labels, ["id"]);
     let secrets = self::labels(&[("shop.yaml", &API.replace("secrets.token }}", "secrets.¦ }}"))]);
@@ -406,7 +406,9 @@ fn repository() -> Vec<PathBuf> {
 fn all_that_is_used_is_defined() {
     let world = World::new(repository());
     let mut files = Vec::new();
-    repository().iter().for_each(|folder| below(folder, 4, &mut files));
+    for folder in repository() {
+        below(&folder, 4, &mut files);
+    }
     let mut uses = 0;
     for path in &files {
         let file = world.file(path).unwrap();
@@ -430,7 +432,9 @@ fn all_that_is_used_is_defined() {
 fn what_is_named_anew_is_still_right() {
     let world = World::new(repository());
     let mut files = Vec::new();
-    repository().iter().for_each(|folder| below(folder, 4, &mut files));
+    for folder in repository() {
+        below(&folder, 4, &mut files);
+    }
     let mut renames = 0;
     let mut before = HashMap::new();
     for path in &files {
@@ -440,6 +444,7 @@ fn what_is_named_anew_is_still_right() {
             let edit = rename(&world, path, one.span.range().start, "zz_anew", Encoding::Utf8).unwrap();
             let mut texts = world.texts.clone();
             let mut changed = Vec::new();
+            #[expect(clippy::iter_over_hash_type, reason = "each changes a file of its own")]
             for (uri, edits) in edit.changes.unwrap() {
                 let path = crate::texts::path_of(&uri.0);
                 let file = world.file(&path).unwrap();

@@ -372,9 +372,10 @@ impl Site<'_> {
             Ok(text) if is_text => Some(redact(text)),
             _ => None,
         };
-        let page = reader.filter(|_| answer.is_success()).map(|reader| match pager {
-            Some(mut pager) => turn(exchanged, scope, reader, &mut pager).map(|(count, next)| (count, Some(next))),
-            None => {
+        let page = reader.filter(|_| answer.is_success()).map(|reader| {
+            if let Some(mut pager) = pager {
+                turn(exchanged, scope, reader, &mut pager).map(|(count, next)| (count, Some(next)))
+            } else {
                 let records = reader.read(answer, beside, scope, &mut Slots::default());
                 records.map(|records| (records.len(), None))
             }

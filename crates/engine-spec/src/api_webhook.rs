@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Verify;
-use crate::trigger::{Dedupe, EventPlace, Respond};
+use crate::trigger::{Challenge, Dedupe, EventPlace, Respond};
 
 /// How an API sends events: what a trigger takes over that says `from: API.NAME`.
 ///
@@ -30,8 +30,8 @@ pub struct ApiWebhook {
     pub partition: Option<EventPlace>,
     /// What is answered; 200 with nothing if not given.
     pub respond: Option<Respond>,
-    /// What is answered to a handshake: a place in the event whose value is sent back, where it has one.
-    pub challenge: Option<EventPlace>,
+    /// What is answered to a handshake: a place in the event whose value is sent back, where it has one; or `{from, header}`, for one that is sent back in a header.
+    pub challenge: Option<Challenge>,
     /// How large the body of an event may be; `1MB` if not given.
     pub max_body: Option<Setting<Size>>,
     /// How many events are taken in what time, such as `100/1s`; more are answered 429. No limit if not given.

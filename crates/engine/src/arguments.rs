@@ -155,7 +155,7 @@ pub(crate) struct Run {
     /// Begin anew, also where the last run did not come to its end
     #[arg(long)]
     pub(crate) fresh: bool,
-    /// Hold answers against the OpenAPI document of their API, or `API=FILE`, and say what does not fit; may be repeated
+    /// Hold answers against the `OpenAPI` document of their API, or `API=FILE`, and say what does not fit; may be repeated
     #[arg(long, value_name = "[API=]FILE")]
     pub(crate) check_contract: Vec<String>,
     /// With `--check-contract`: fail where an answer does not fit
@@ -227,7 +227,7 @@ pub(crate) struct Validate {
     /// Print what `--fix` would change, as a diff, and write nothing
     #[arg(long, requires = "fix")]
     pub(crate) dry_run: bool,
-    /// Hold the spec against the OpenAPI document of its API, or `API=FILE`; may be repeated
+    /// Hold the spec against the `OpenAPI` document of its API, or `API=FILE`; may be repeated
     #[arg(long, value_name = "[API=]FILE", conflicts_with = "fix")]
     pub(crate) openapi: Vec<String>,
     /// Whose document it is, where the spec has several APIs

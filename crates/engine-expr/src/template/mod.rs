@@ -155,7 +155,8 @@ impl Template {
         if value.is_null()
             && let Some((kind, name)) = self.unset(scope)
         {
-            let error = EvalError::new(format!("the {kind} `{name}` is not set, and a text is needed here"), self.0.span);
+            let error =
+                EvalError::new(format!("the {kind} `{name}` is not set, and a text is needed here"), self.0.span);
             return Err(error.help("set it (`engine plan` shows how), or write what to say instead: `… or ''`"));
         }
         let help = if value.is_null() {

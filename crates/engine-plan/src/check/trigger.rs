@@ -5,7 +5,8 @@ use engine_expr::{Condition, EvalError, NameUse, Setting, Template};
 use engine_request::{Name, OneOrMany, Period, Place, Target};
 use engine_source::{Finding, similar, suggest};
 use engine_spec::trigger::{
-    Dedupe, DedupeBy, EventPlace, ManualTrigger, Respond, RespondWait, ScheduleTrigger, Trigger, WebhookTrigger,
+    Challenge, Dedupe, DedupeBy, EventPlace, ManualTrigger, Respond, RespondWait, ScheduleTrigger, Trigger,
+    WebhookTrigger,
 };
 use engine_spec::verify::{
     BasicVerify, BearerVerify, GitHubVerify, HmacVerify, JwtVerify, ShopifyVerify, SignatureFormat, SignatureVerify,
@@ -79,7 +80,7 @@ impl<'a> Checker<'a> {
             verify: verify.as_ref(),
             filter: filter.as_ref(),
             dedupe: dedupe.as_ref(),
-            places: [partition.as_ref(), challenge.as_ref()],
+            places: [partition.as_ref(), challenge.as_ref().map(Challenge::from)],
             respond: respond.as_ref(),
         };
         self.taking(&taking, names);
@@ -106,7 +107,7 @@ impl<'a> Checker<'a> {
             verify: verify.as_ref(),
             filter: filter.as_ref(),
             dedupe: dedupe.as_ref(),
-            places: [partition.as_ref(), challenge.as_ref()],
+            places: [partition.as_ref(), challenge.as_ref().map(Challenge::from)],
             respond: respond.as_ref(),
         };
         self.taking(&taking, &names);
@@ -238,7 +239,14 @@ impl<'a> Checker<'a> {
             Verify::Slack(SlackVerify { secret, tolerance }) => (secret, tolerance.as_ref()),
             Verify::Shopify(ShopifyVerify { secret }) => (secret, None),
             Verify::StandardWebhooks(StandardWebhooksVerify { secret, tolerance }) => (secret, tolerance.as_ref()),
-            Verify::Bearer(BearerVerify { secret }) => (secret, None),
+            Verify::Bearer(BearerVerify { secret, place }) => {
+                if let Some(place) = place
+                    && let Target::Cookie(_) | Target::Path(_) | Target::Params(_) | Target::Url = place.target()
+                {
+                    self.no_home(place, "a token");
+                }
+                (secret, None)
+            }
             Verify::Basic(BasicVerify { secret }) => (secret, None),
             Verify::Hmac(HmacVerify {
                 algorithm: _,

@@ -207,7 +207,8 @@ mod tests {
         while slices.advance(&form).unwrap() {
             came.push(slices.bounds(&form).unwrap());
         }
-        assert_eq!((ahead, slices.ahead(&form, 9).unwrap()), (came, Vec::new()));
+        assert_eq!(format!("{ahead:?}"), format!("{came:?}"));
+        assert!(slices.ahead(&form, 9).unwrap().is_empty());
     }
 
     #[test]

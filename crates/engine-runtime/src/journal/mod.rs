@@ -322,12 +322,7 @@ impl Journal {
     /// # Errors
     ///
     /// Fails where that can't be kept.
-    pub(crate) async fn end(
-        &self,
-        status: Status,
-        error: Option<String>,
-        steps: &[StepReport],
-    ) -> Result<(), Failure> {
+    pub(crate) async fn end(&self, status: Status, error: Option<String>, steps: &[StepReport]) -> Result<(), Failure> {
         let status = match status {
             Status::Ok | Status::Skipped => RunStatus::Ok,
             Status::Partial => RunStatus::Partial,

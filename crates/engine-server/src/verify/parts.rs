@@ -38,6 +38,38 @@ pub(super) struct Claimed {
     pub(super) message: Vec<u8>,
 }
 
+/// Names a place in an event.
+pub(super) fn home(place: &Place) -> String {
+    match place.target() {
+        Target::Header(name) => format!("the header `{}`", name.to_ascii_lowercase()),
+        Target::Query(name) => format!("`{name}` of the query"),
+        _ => format!("`{place}`"),
+    }
+}
+
+/// Returns the text that stands in a place of an event.
+pub(super) fn text_at(place: &Place, delivery: &Delivery<'_>) -> Result<String, Refusal> {
+    match place.target() {
+        Target::Header(name) => delivery.header(&name.to_ascii_lowercase()).map(str::to_owned),
+        Target::Query(name) => delivery.query(name).map(str::to_owned),
+        Target::Body(steps) => {
+            let event = (delivery.event)();
+            let mut value = event.get("body");
+            for step in steps.iter() {
+                value = match step {
+                    BodyStep::Member(name) => value.and_then(|value| value.get(name)),
+                    BodyStep::Element(index) => value.and_then(Value::as_list).and_then(|list| list.get(*index)),
+                };
+            }
+            let text = value.and_then(Value::as_str).map(str::to_owned);
+            text.ok_or_else(|| Refusal::new(home(place), "is missing"))
+        }
+        Target::Cookie(_) | Target::Path(_) | Target::Params(_) | Target::Url => {
+            Err(Refusal::new(home(place), "is no place in an event"))
+        }
+    }
+}
+
 impl Parts {
     pub(super) fn new(said: &Said<'_>, usual: &str, scope: &Scope) -> Result<Self, EvalError> {
         let span = said.format.map_or(said.place.span(), Text::span);
@@ -56,16 +88,12 @@ impl Parts {
 
     /// Names where the signature is.
     pub(super) fn home(&self) -> String {
-        match self.place.target() {
-            Target::Header(name) => format!("the header `{}`", name.to_ascii_lowercase()),
-            Target::Query(name) => format!("`{name}` of the query"),
-            _ => format!("`{}`", self.place),
-        }
+        home(&self.place)
     }
 
     /// Returns what the sender claims to have signed. The time in it was looked at.
     pub(super) fn claimed(&self, delivery: &Delivery<'_>) -> Result<Claimed, Refusal> {
-        let value = self.value(delivery)?;
+        let value = text_at(&self.place, delivery)?;
         let written = self.format.read(&value);
         if written.signatures.is_empty() {
             return Err(Refusal::new(self.home(), "has no signature as `format` says"));
@@ -91,28 +119,6 @@ impl Parts {
         }
         let message = self.message(delivery, time.as_ref().map(|(_, time)| time.as_str()))?;
         Ok(Claimed { signatures: written.signatures.into_iter().map(str::to_owned).collect(), message })
-    }
-
-    fn value(&self, delivery: &Delivery<'_>) -> Result<String, Refusal> {
-        match self.place.target() {
-            Target::Header(name) => delivery.header(&name.to_ascii_lowercase()).map(str::to_owned),
-            Target::Query(name) => delivery.query(name).map(str::to_owned),
-            Target::Body(steps) => {
-                let event = (delivery.event)();
-                let mut value = event.get("body");
-                for step in steps.iter() {
-                    value = match step {
-                        BodyStep::Member(name) => value.and_then(|value| value.get(name)),
-                        BodyStep::Element(index) => value.and_then(Value::as_list).and_then(|list| list.get(*index)),
-                    };
-                }
-                let text = value.and_then(Value::as_str).map(str::to_owned);
-                text.ok_or_else(|| Refusal::new(self.home(), "is missing"))
-            }
-            Target::Cookie(_) | Target::Path(_) | Target::Params(_) | Target::Url => {
-                Err(Refusal::new(self.home(), "is no place in an event"))
-            }
-        }
     }
 
     /// Returns a time and the name of its place.

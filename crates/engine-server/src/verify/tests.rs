@@ -223,6 +223,7 @@ fn what_is_signed_here_is_taken_and_nothing_else() {
         ("{type: shopify, secret: '{{ secrets.hook }}'}", "s3cret"),
         (STANDARD, STANDARD_SECRET),
         ("{type: bearer, secret: '{{ secrets.hook }}'}", "t0ken"),
+        ("{type: bearer, secret: '{{ secrets.hook }}', in: header.X-Gitlab-Token}", "t0ken"),
         ("{type: basic, secret: '{{ secrets.hook }}'}", "me:pass:word"),
         ("{type: hmac, secret: '{{ secrets.hook }}', in: header.X-Sig}", "s3cret"),
         (

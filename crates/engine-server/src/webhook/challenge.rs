@@ -2,8 +2,8 @@
 
 use axum::response::Response;
 use engine_expr::{Scope, Value};
-use engine_spec::trigger::WebhookTrigger;
-use http::StatusCode;
+use engine_spec::trigger::{Challenge, WebhookTrigger};
+use http::{HeaderName, HeaderValue, StatusCode};
 
 use super::answer;
 use super::hook::value_at;
@@ -13,9 +13,16 @@ const MOST: usize = 4096;
 
 /// Answers a handshake; nothing where it is none.
 pub(super) fn answer(spec: &WebhookTrigger, event: &Value, scope: &Scope) -> Option<Response> {
-    let place = spec.challenge.as_ref()?;
+    let challenge = spec.challenge.as_ref()?;
     // Most requests are no handshake, and have nothing of one: what fails is none either.
-    let value = value_at(place, event, scope).ok().flatten()?;
+    let value = value_at(challenge.from(), event, scope).ok().flatten()?;
+    if let Challenge::Into(long) = challenge {
+        let text = value.text().filter(|text| !text.is_empty() && text.len() <= MOST)?;
+        let mut response = answer::of_value(StatusCode::OK, None);
+        let name = HeaderName::try_from(long.header.as_str()).ok()?;
+        response.headers_mut().insert(name, HeaderValue::try_from(&*text).ok()?);
+        return Some(response);
+    }
     match &value {
         Value::String(text) if text.is_empty() || text.len() > MOST => None,
         Value::String(_) | Value::Number(_) => {

@@ -7,7 +7,7 @@ use engine_expr::{EvalError, Scope, Value};
 use engine_plan::Trigger;
 use engine_request::{Needs, Period, Rate, Size, Window};
 use engine_spec::EventPlace;
-use engine_spec::trigger::{Dedupe, RespondWait, WebhookTrigger};
+use engine_spec::trigger::{Challenge, Dedupe, RespondWait, WebhookTrigger};
 use jiff::{Span, Timestamp};
 
 use super::path::PathPattern;
@@ -155,7 +155,9 @@ fn needs(webhook: &WebhookTrigger) -> Needs {
         Dedupe::By(by) => by,
         Dedupe::Long(long) => &long.by,
     });
-    for place in [dedupe, webhook.partition.as_ref(), webhook.challenge.as_ref()].into_iter().flatten() {
+    for place in
+        [dedupe, webhook.partition.as_ref(), webhook.challenge.as_ref().map(Challenge::from)].into_iter().flatten()
+    {
         if let EventPlace::Template(template) = place {
             needs.add_template(template);
         }

@@ -56,7 +56,15 @@ impl Intake {
     pub fn new(server: Arc<Server>) -> Self {
         let pressure = Arc::new(Pressure::new(server.limits.waiting_per_flow));
         let (waits, count) = (Waits::default(), AtomicU16::default());
-        Self { server, table: RwLock::default(), keys: KeyCache::default(), rates: Rates::default(), pressure, waits, count }
+        Self {
+            server,
+            table: RwLock::default(),
+            keys: KeyCache::default(),
+            rates: Rates::default(),
+            pressure,
+            waits,
+            count,
+        }
     }
 
     /// Takes no more events of a flow while so many of it wait.

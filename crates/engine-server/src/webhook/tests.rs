@@ -214,7 +214,7 @@ async fn show(response: Response<Body>) -> String {
     let (parts, body) = response.into_parts();
     let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
     let mut text = parts.status.as_u16().to_string();
-    for name in ["allow", "retry-after", "www-authenticate"] {
+    for name in ["allow", "retry-after", "www-authenticate", "x-hook-secret"] {
         if let Some(value) = parts.headers.get(name) {
             _ = write!(text, " {name}={}", value.to_str().unwrap());
         }
@@ -364,6 +364,9 @@ async fn handshakes_are_answered_and_start_nothing() {
     assert_eq!(slack.ask("POST /hook", &[JSON], body).await, "200 3eZbrw1aB");
     assert_eq!(slack.count().await, 0);
 
+    let asana = Setup::new("path: /hook, challenge: {from: header.X-Hook-Secret, header: X-Hook-Secret}");
+    assert_eq!(asana.ask("POST /hook", &[("X-Hook-Secret", "b537")], "{}").await, "200 x-hook-secret=b537");
+    assert_eq!(asana.count().await, 0);
     let microsoft = Setup::new("path: /hook, challenge: query.validationToken");
     assert_eq!(microsoft.ask("POST /hook?validationToken=a%20b", &[], "").await, "200 a b");
     let zoom = Setup::new(
@@ -374,6 +377,23 @@ async fn handshakes_are_answered_and_start_nothing() {
     assert!(answer.starts_with(r#"200 {"plainToken":"qgg8vlvZRS6UYooatFL8Aw","encryptedToken":""#), "{answer}");
     assert_eq!(zoom.ask("POST /hook", &[JSON], r#"{"event":"meeting.started"}"#).await, "200");
     assert_eq!(zoom.count().await, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_may_stand_in_the_body() {
+    let setup = Setup::new(
+        "path: /hook, verify: {type: bearer, secret: '{{ secrets.hook }}', in: 'body.value[0].clientState'}",
+    );
+    assert!(setup.ask("POST /hook", &[JSON], r#"{"value":[{"clientState":"s3cret"}]}"#).await.starts_with("200"));
+    for wrong in [
+        r#"{"value":[{"clientState":"s3creT"}]}"#,
+        r#"{"value":[]}"#,
+        r#"{"value":[{"clientState":["s3cret"]}]}"#,
+        "s3cret",
+    ] {
+        assert!(setup.ask("POST /hook", &[JSON], wrong).await.starts_with("401"), "{wrong}");
+    }
+    assert_eq!(setup.count().await, 1);
 }
 
 #[tokio::test(start_paused = true)]

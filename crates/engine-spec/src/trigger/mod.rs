@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 pub use event_place::EventPlace;
 pub use manual::ManualTrigger;
 pub use schedule::{CatchUp, Overlap, ScheduleTrigger};
-pub use webhook::{Dedupe, DedupeBy, Respond, RespondWait, WebhookTrigger};
+pub use webhook::{Challenge, ChallengeInto, Dedupe, DedupeBy, Respond, RespondWait, WebhookTrigger};
 
 /// When a flow runs.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]

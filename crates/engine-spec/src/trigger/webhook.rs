@@ -33,8 +33,8 @@ pub struct WebhookTrigger {
     pub partition: Option<EventPlace>,
     /// What is answered; 200 with nothing if not given.
     pub respond: Option<Respond>,
-    /// What is answered to a handshake: a place in the event whose value is sent back, where it has one.
-    pub challenge: Option<EventPlace>,
+    /// What is answered to a handshake: a place in the event whose value is sent back, where it has one; or `{from, header}`, for one that is sent back in a header.
+    pub challenge: Option<Challenge>,
     /// How large the body of an event may be; `1MB` if not given.
     pub max_body: Option<Setting<Size>>,
     /// How many events are taken in what time, such as `100/1s`; more are answered 429. No limit if not given.
@@ -49,6 +49,37 @@ pub enum Dedupe {
     By(EventPlace),
     /// The place, and how long its values are kept.
     Long(DedupeBy),
+}
+
+/// What is answered to a handshake: a place in the event whose value is sent back in the body, or `{from, header}`.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+pub enum Challenge {
+    /// The place.
+    Body(EventPlace),
+    /// The place, and where its value is sent back.
+    Into(ChallengeInto),
+}
+
+/// What is sent back in a header to a handshake.
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+#[serde(rename = "challenge", deny_unknown_fields)]
+#[schemars(rename = "ChallengeInto")]
+pub struct ChallengeInto {
+    /// A place in the event whose value is sent back, where it has one.
+    pub from: EventPlace,
+    /// The header that it is sent back in, such as `X-Hook-Secret`; the body is empty.
+    pub header: Text,
+}
+
+impl Challenge {
+    /// Returns the place of what is sent back.
+    pub fn from(&self) -> &EventPlace {
+        match self {
+            Self::Body(place) => place,
+            Self::Into(long) => &long.from,
+        }
+    }
 }
 
 /// What tells that an event came before, and how long that is known.
@@ -98,6 +129,32 @@ impl<'de> Deserialize<'de> for Dedupe {
             Kind::Map(_) => shape.read().map(Self::Long),
             _ => shape.read().map(Self::By),
         }
+    }
+}
+
+impl<'de> Deserialize<'de> for Challenge {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let shape = Shape::deserialize(deserializer)?;
+        match shape.kind() {
+            Kind::Map(_) => shape.read().map(Self::Into),
+            _ => shape.read().map(Self::Body),
+        }
+    }
+}
+
+impl JsonSchema for Challenge {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Challenge".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let from = generator.subschema_for::<EventPlace>();
+        let long = generator.subschema_for::<ChallengeInto>();
+        json_schema!({"anyOf": [from, long]})
     }
 }
 

@@ -221,10 +221,10 @@ pub(super) fn opened_requests(
     store: &Path,
     cipher: &Cipher,
     run: &str,
-    requests: RunRequests,
+    mut requests: RunRequests,
 ) -> Result<RunRequests, StateError> {
-    let body = opened(store, cipher, REQUESTS, &at(run, requests.number), &requests.body, run)?;
-    Ok(RunRequests { body, ..requests })
+    requests.body = opened(store, cipher, REQUESTS, &at(run, requests.number), &requests.body, run)?;
+    Ok(requests)
 }
 
 /// Opens something of a run.

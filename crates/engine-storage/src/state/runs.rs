@@ -7,7 +7,8 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::database::{Database, damaged, failed};
 
 /// The columns of a run, in the order in which [`read`] takes them.
-const COLUMNS: &str = "id, flow, spec, plan, given, status, started_at, ended_at, error, holder, held_until, cancelled, steps";
+const COLUMNS: &str =
+    "id, flow, spec, plan, given, status, started_at, ended_at, error, holder, held_until, cancelled, steps";
 
 /// What a run was given, sealed.
 pub(super) struct Given {

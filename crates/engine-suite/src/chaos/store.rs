@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use engine_runtime::{
-    BoxFuture, Entry, Kind, Lease, RunChanges, RunEntry, RunLog, RunRecords, RunRequests, RunStore, Standing, StateError, StateStore,
+    BoxFuture, Entry, Kind, Lease, RunChanges, RunEntry, RunLog, RunRecords, RunRequests, RunStore, Standing,
+    StateError, StateStore,
 };
 use jiff::Timestamp;
 use tokio::sync::Notify;

@@ -113,7 +113,7 @@ fn run(arguments: &Run, terminal: &Terminal) -> Result<Status, Failure> {
             observer = run.observer(observer);
             trace = Some(run);
         }
-        let traced = trace.as_ref().map(|trace| trace.recorder());
+        let traced = trace.as_ref().map(engine_telemetry::RunTrace::recorder);
         options.recorder = Recorders::of([
             record.clone().map(|record| record as _),
             traced,

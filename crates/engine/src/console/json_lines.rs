@@ -67,7 +67,7 @@ impl JsonLines {
     pub(super) fn failure(&self, failure: &Failure) {
         match failure {
             Failure::Plain { message, help, .. } => {
-                self.say("error", "failure", json!({"message": message, "help": help}))
+                self.say("error", "failure", json!({"message": message, "help": help}));
             }
             Failure::Findings(report) => report.iter().for_each(|reported| self.finding(reported)),
         }

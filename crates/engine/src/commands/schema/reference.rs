@@ -91,12 +91,11 @@ fn kind(page: &mut String, name: &str, form: &Value) {
     };
     // The member that tells the kinds apart has one value only, or is alone.
     let tag = members.iter().find_map(|(key, member)| Some((key.as_str(), constant(member)?)));
-    match &tag {
-        Some((key, value)) => push(page, format_args!("\n### {name}: `{key}: {}`\n\n", value.trim_matches('`'))),
-        None => {
-            let key = required(form).first().copied().unwrap_or_default();
-            push(page, format_args!("\n### {name}: `{key}`\n\n"));
-        }
+    if let Some((key, value)) = &tag {
+        push(page, format_args!("\n### {name}: `{key}: {}`\n\n", value.trim_matches('`')));
+    } else {
+        let key = required(form).first().copied().unwrap_or_default();
+        push(page, format_args!("\n### {name}: `{key}`\n\n"));
     }
     paragraphs(page, form);
     let left_out: Vec<&str> = tag.iter().map(|(key, _)| *key).collect();

@@ -75,7 +75,10 @@ fn once(arguments: &Test, terminal: &Terminal) -> Result<Results, Failure> {
 
 /// Returns the file that has the tests of a spec, if it is where it is looked for: `orders.test.yaml` beside `orders.yaml`.
 fn tests_beside(spec: &Path) -> Option<PathBuf> {
-    let stem = spec.file_stem()?.to_str().filter(|stem| !stem.ends_with(".test"))?;
+    let stem = spec.file_stem()?.to_str()?;
+    if Path::new(stem).extension().is_some_and(|extension| extension == "test") {
+        return None;
+    }
     Some(spec.with_file_name(format!("{stem}.test.yaml")))
 }
 

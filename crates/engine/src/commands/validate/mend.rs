@@ -31,7 +31,7 @@ pub(super) fn mend(files: &[PathBuf]) -> Result<Mended, Failure> {
     let own: HashSet<PathBuf> = files.iter().map(|file| key(file)).collect();
     let before = check(files, &texts)?;
     let mut left = before.clone();
-    let mut made = Vec::new();
+    let mut done = Vec::new();
     // A text that was there already: two findings that undo each other's fix would go on without end.
     let mut seen: HashSet<(String, String)> = HashSet::new();
     for _ in 0..ROUNDS {
@@ -42,23 +42,23 @@ pub(super) fn mend(files: &[PathBuf]) -> Result<Mended, Failure> {
             if !own.contains(&key(name)) {
                 continue;
             }
-            let text = first.sources.get(first.finding.span().source).text();
-            let fixes: Vec<&Fix> = found.iter().filter_map(|reported| reported.finding.fix.as_deref()).collect();
-            let (changed, numbers) = Fix::make(text, &fixes);
-            seen.insert((path.clone(), text.to_owned()));
+            let old = first.sources.get(first.finding.span().source).text();
+            let safe: Vec<&Fix> = found.iter().filter_map(|reported| reported.finding.fix.as_deref()).collect();
+            let (changed, numbers) = Fix::make(old, &safe);
+            seen.insert((path.clone(), old.to_owned()));
             if numbers.is_empty() || seen.contains(&(path.clone(), changed.clone())) {
                 continue;
             }
             progress = true;
-            made.extend(numbers.into_iter().filter_map(|number| found.get(number)).map(|one| told(one)));
-            texts.change(name, text, changed);
+            done.extend(numbers.into_iter().filter_map(|number| found.get(number)).map(|one| told(one)));
+            texts.change(name, old, changed);
         }
         if !progress {
             break;
         }
         left = check(files, &texts)?;
     }
-    Ok(Mended { before, left, made, texts })
+    Ok(Mended { before, left, made: done, texts })
 }
 
 /// Returns what has a fix, by the file that it changes; where two would write different texts at one place, neither is safe.

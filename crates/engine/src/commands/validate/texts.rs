@@ -58,7 +58,10 @@ impl Texts {
                 for change in hunk.iter_changes() {
                     let line = change.value().trim_end_matches(['\n', '\r']);
                     match change.tag() {
-                        ChangeTag::Equal => out.push_str(&format!(" {line}")),
+                        ChangeTag::Equal => {
+                            out.push(' ');
+                            out.push_str(line);
+                        }
                         ChangeTag::Delete => out.push_str(&look.paint(Style::Red, &format!("-{line}"))),
                         ChangeTag::Insert => out.push_str(&look.paint(Style::Green, &format!("+{line}"))),
                     }
