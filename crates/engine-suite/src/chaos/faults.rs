@@ -97,6 +97,11 @@ impl Faults {
         self.is_calm.store(true, Ordering::Relaxed);
     }
 
+    /// Forgets which page came last: whoever begins anew has none before the first.
+    pub(super) fn begin(&self) {
+        self.with(|state| state.pages.clear());
+    }
+
     pub(super) fn is_calm(&self) -> bool {
         self.is_calm.load(Ordering::Relaxed)
     }
@@ -211,7 +216,7 @@ impl Faults {
         })
     }
 
-    /// Lets a request arrive; it is answered as it was without faults, and again as before where its answer got lost.
+    /// Lets a request arrive.
     async fn arrives(
         &self,
         outgoing: Outgoing,
@@ -220,26 +225,53 @@ impl Faults {
         identity: &str,
     ) -> Result<Incoming, TransportError> {
         let is_write = !matches!(request.method, Method::GET | Method::HEAD);
-        // Who logs in again has done nothing twice.
-        let changes = endpoint.filter(|endpoint| is_write && !self.logins.contains(&endpoint.id()));
-        if let Some(endpoint) = changes {
-            let key = key_of(endpoint, request);
-            let wants_key = endpoint.idempotency.as_ref().is_some_and(|it| it.key().is_some());
-            let is_natural = matches!(endpoint.idempotency, Some(Idempotency::Natural));
-            self.with(|state| {
-                if wants_key && key.is_none() {
-                    state.without_key = Some(format!("{} {}", request.method, request.url.path()));
-                }
-                let known = key.clone().unwrap_or_else(|| match request.method {
-                    Method::PUT | Method::DELETE => identity.to_owned(),
-                    _ if is_natural => identity.to_owned(),
-                    // Each counts.
-                    _ => format!("{identity} {}", state.applied.len()),
-                });
-                let value = Value::object([("path", Value::from(request.url.path())), ("body", request.body())]);
-                state.applied.entry((request.asked.to_string(), known)).or_insert(value);
-            });
+        let answer = self.answered_with(outgoing, endpoint, request, identity, is_write).await;
+        // What is refused is not done.
+        let is_done = answer.as_ref().is_ok_and(|answer| answer.status < 400);
+        if let Some(endpoint) = endpoint.filter(|endpoint| is_write && self.changes(endpoint)) {
+            self.counts(endpoint, request, identity, is_done);
         }
+        answer
+    }
+
+    /// Tells whether requests that are no GET change something: not who logs in again, nor who asks in a body.
+    fn changes(&self, endpoint: &Endpoint) -> bool {
+        let only_asks = endpoint.records.is_some() && matches!(endpoint.idempotency, Some(Idempotency::Natural));
+        !only_asks && !self.logins.contains(&endpoint.id())
+    }
+
+    /// Takes note of a write that arrived.
+    fn counts(&self, endpoint: &Endpoint, request: &Request, identity: &str, is_done: bool) {
+        let key = key_of(endpoint, request);
+        let wants_key = endpoint.idempotency.as_ref().is_some_and(|it| it.key().is_some());
+        let is_natural = matches!(endpoint.idempotency, Some(Idempotency::Natural));
+        self.with(|state| {
+            if wants_key && key.is_none() {
+                state.without_key = Some(format!("{} {}", request.method, request.url.path()));
+            }
+            if !is_done {
+                return;
+            }
+            let known = key.clone().unwrap_or_else(|| match request.method {
+                Method::PUT | Method::DELETE => identity.to_owned(),
+                _ if is_natural => identity.to_owned(),
+                // Each counts.
+                _ => format!("{identity} {}", state.applied.len()),
+            });
+            let value = Value::object([("path", Value::from(request.url.path())), ("body", request.body())]);
+            state.applied.entry((request.asked.to_string(), known)).or_insert(value);
+        });
+    }
+
+    /// Answers as it was answered without faults, and again as before where the answer got lost.
+    async fn answered_with(
+        &self,
+        outgoing: Outgoing,
+        endpoint: Option<&Endpoint>,
+        request: &Request,
+        identity: &str,
+        is_write: bool,
+    ) -> Result<Incoming, TransportError> {
         if let Some(lost) = self.with(|state| state.lost.remove(identity)) {
             return lost;
         }

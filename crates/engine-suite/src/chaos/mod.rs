@@ -183,6 +183,7 @@ fn play(plan: &Arc<Plan>, trial: &Trial, seed: u64, plot: &Plot) -> Option<Playe
     for (number, trigger) in stage.triggers().ok()?.into_iter().enumerate() {
         let mut is_ended = false;
         for life in 0..LIVES {
+            faults.begin();
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().ok()?;
             let one = runtime.block_on(async {
                 stage.clock.go_on(now);
