@@ -37,7 +37,7 @@ fn is_data(pointer: &str) -> bool {
     names.contains(&"tests")
         || names.contains(&"example")
         || names.get(1).is_some_and(|name| name.starts_with("x-"))
-        || names.last() == Some(&"value")
+        || matches!(names.last(), Some(&("value" | "description")))
 }
 
 #[test]

@@ -152,7 +152,7 @@ fn tells_what_happens_when_asked_to() {
     let events: Vec<serde_json::Value> =
         outcome.stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let names: Vec<&str> = events.iter().filter_map(|event| event.get("event")?.as_str()).collect();
-    assert_eq!(names, ["step_started", "step_finished", "run_finished"]);
+    assert_eq!(names, ["run_started", "step_started", "step_finished", "run_finished"]);
     assert_eq!(events.last().unwrap().pointer("/steps/0/counts/read").unwrap(), 5);
 }
 

@@ -135,7 +135,7 @@ impl Requests {
             body.extend(serde_json::to_vec(&entry).unwrap_or_default());
             body.push(b'\n');
         }
-        Some(RunRequests { number: count, body, forgotten: count.saturating_sub(i64::from(self.most)) })
+        Some(RunRequests { number: count, body, forgotten: (count - i64::from(self.most)).max(0) })
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {

@@ -11,12 +11,13 @@ pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// Returns the documents of a folder, in order.
+/// Returns the specs of a folder, in order; files of tests are no specs.
 pub(crate) fn folder(name: &str) -> Vec<(String, String)> {
     let mut paths: Vec<PathBuf> = fs::read_dir(root().join(name))
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.extension().is_some_and(|extension| extension == "yaml"))
+        .filter(|path| !path.to_string_lossy().ends_with(".test.yaml"))
         .collect();
     paths.sort();
     paths
