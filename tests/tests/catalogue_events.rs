@@ -101,6 +101,7 @@ fn what_vendors_sign_is_taken_and_nothing_else() {
     let mut variables = vec![
         ("ENGINE_AIRTABLE_MAC_SECRET", &*encoded),
         ("ENGINE_TEAMS_HOOK_TOKEN", &*encoded),
+        ("ENGINE_TEAMS_CLIENT_STATE", SECRET),
         ("ENGINE_HUBSPOT_HOOK_URL", "https://hooks.example.com/hubspot"),
         ("ENGINE_TRELLO_HOOK_URL", "https://hooks.example.com/trello"),
         ("ENGINE_JIRA_URL", "https://example.atlassian.net"),
@@ -120,6 +121,8 @@ fn what_vendors_sign_is_taken_and_nothing_else() {
     assert_eq!(head(&format!("{}/trello", serving.url()), &[]).status, 200);
     let validated = post(&format!("{}/teams/changes?validationToken=a%20token", serving.url()), &[], b"");
     assert_eq!((validated.status, validated.body.as_str()), (200, "a token"));
+    let forged = format!("{{\"name\":\"graph\",\"value\":[{{\"clientState\":\"not {SECRET}\"}}]}}");
+    assert_eq!(post(&format!("{}/teams/changes", serving.url()), &[], forged.as_bytes()).status, 401);
     let (all, others) = (events("a"), events("b"));
     for ((path, body, headers), (_, other, _)) in all.iter().zip(&others) {
         assert_eq!(send(path, body, headers), 200, "{path}");

@@ -33,6 +33,12 @@ fn a_spec_brings_the_file_with_its_tests() {
 }
 
 #[test]
+fn the_item_of_a_step_without_a_source_is_the_body_of_the_event() {
+    let (status, _, stderr) = test(&["tests/suite/item.yaml"], &[]);
+    assert_eq!(status, Some(0), "{stderr}");
+}
+
+#[test]
 fn the_test_of_the_language_page_passes() {
     let (status, _, stderr) = test(&["tests/specs/valid/whole-integration.yaml"], &[]);
     assert_eq!(status, Some(0), "{stderr}");

@@ -103,6 +103,14 @@ impl StepRecords for Frame {
 }
 
 impl Frame {
+    /// Returns the body of the event that started the run, where these are the steps of the flow itself.
+    pub(crate) fn event(&self) -> Option<Value> {
+        if self.above.is_some() {
+            return None;
+        }
+        self.base.get("trigger")?.get("body").filter(|body| !body.is_null()).cloned()
+    }
+
     /// Begins a block of the flow itself.
     pub(crate) fn top(context: &Arc<RunContext>, part: Part, base: Scope, stop: Stop) -> Self {
         let steps = part.of(&context.plan);

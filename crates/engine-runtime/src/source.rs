@@ -84,12 +84,13 @@ fn taken<'a>(site: &'a Site, inlet: Option<Inlet>, concurrency: usize, asked: &A
     }
 }
 
-/// The one item of a step without a source: that of the steps around it, or an empty one.
+/// The one item of a step without a source: that of the steps around it, at the top the event's body, or an empty one.
 fn once(site: &Site) -> Item {
     if let Some(item) = &site.frame.item {
         return Item { row: None, ..Item::clone(item) };
     }
-    Item::new(Json::copy("{}"), None, Arc::new(origin(site)), 1)
+    let body = site.frame.event().map_or_else(|| "{}".to_owned(), |body| body.to_json());
+    Item::new(Json::copy(&body), None, Arc::new(origin(site)), 1)
 }
 
 /// Where items come from that the step itself makes.

@@ -54,8 +54,10 @@ impl StepRun {
             () = frame.stop.stopped() => return Ok(Status::Interrupted),
         };
         let base = match (&step.source, &frame.item) {
-            // At the top a step without a source has an empty item.
-            (Source::Once, None) => base.with("item", Value::Object(Arc::new(Members::new()))),
+            // At the top the item of a step without a source is the event's body, or an empty one.
+            (Source::Once, None) => {
+                base.with("item", frame.event().unwrap_or_else(|| Value::Object(Arc::new(Members::new()))))
+            }
             _ => base,
         };
         if let Some(when) = &step.when
