@@ -26,6 +26,7 @@ const RUNNING: &[&str] = &[
     "login-needed",
     "mapping-required",
     "mapping-type",
+    "needs-server",
     "missing-input",
     "missing-secret",
     "not-json",
