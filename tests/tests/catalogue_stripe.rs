@@ -68,8 +68,8 @@ impl Stripe {
             let items = answer.get("data").and_then(Value::as_array).unwrap();
             count += items.len();
             match items.last() {
-                Some(last) if answer.get("has_more") == Some(&Value::Bool(true)) => {
-                    after = format!("&starting_after={}", text(last, "/id"));
+                Some(newest) if answer.get("has_more") == Some(&Value::Bool(true)) => {
+                    after = format!("&starting_after={}", text(newest, "/id"));
                 }
                 _ => return count,
             }
