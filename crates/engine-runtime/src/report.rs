@@ -77,6 +77,19 @@ pub enum Status {
     Interrupted,
 }
 
+impl Status {
+    /// Returns its name: `ok`, `partial`, `failed`, `skipped`, `interrupted`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Partial => "partial",
+            Self::Failed => "failed",
+            Self::Skipped => "skipped",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
 /// What happens while a run goes.
 #[derive(Clone, Debug)]
 pub enum Event {

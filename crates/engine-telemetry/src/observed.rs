@@ -9,7 +9,7 @@ use engine_runtime::{Counts, Event, Observer, Record, Status, WaitingFor};
 use opentelemetry::KeyValue;
 use opentelemetry::trace::{self, Span as _};
 
-use crate::run_trace::{RunTrace, named, number};
+use crate::run_trace::{RunTrace, number};
 
 /// Takes what a run says of its steps, and hands it on.
 pub(crate) struct Observed {
@@ -57,12 +57,12 @@ impl Observed {
             let labels = [
                 KeyValue::new("engine.flow", self.trace.flow.clone()),
                 KeyValue::new("engine.step", step.to_string()),
-                KeyValue::new("engine.step.status", named(status)),
+                KeyValue::new("engine.step.status", status.as_str()),
             ];
             instruments.steps.add(1, &labels);
         }
         let Some(mut span) = self.trace.open().end_step(step) else { return };
-        span.set_attribute(KeyValue::new("engine.step.status", named(status)));
+        span.set_attribute(KeyValue::new("engine.step.status", status.as_str()));
         for (outcome, count) in outcomes(counts).into_iter().filter(|(_, count)| *count > 0) {
             span.set_attribute(KeyValue::new(format!("engine.records.{outcome}"), number(count)));
         }

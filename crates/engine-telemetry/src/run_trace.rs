@@ -115,7 +115,7 @@ impl RunTrace {
         if let Some(instruments) = &self.telemetry.instruments {
             let took = now.duration_since(self.begun).as_secs_f64().max(0.0);
             instruments.active.add(-1, std::slice::from_ref(&flow));
-            instruments.runs.record(took, &[flow, KeyValue::new("engine.run.status", named(report.status))]);
+            instruments.runs.record(took, &[flow, KeyValue::new("engine.run.status", report.status.as_str())]);
         }
         let mut open = self.open();
         let end = SystemTime::from(now);
@@ -125,7 +125,7 @@ impl RunTrace {
         if !self.is_named {
             run.span.set_attribute(KeyValue::new("engine.run.id", report.id.clone()));
         }
-        run.span.set_attribute(KeyValue::new("engine.run.status", named(report.status)));
+        run.span.set_attribute(KeyValue::new("engine.run.status", report.status.as_str()));
         run.span.set_attribute(KeyValue::new("engine.run.rejected", number(report.rejected)));
         if let Some(error) = report.errors.first().filter(|_| report.status == Status::Failed) {
             run.span.set_attribute(KeyValue::new("error.type", error.code));
@@ -208,17 +208,6 @@ fn remote((parent, state): (&str, Option<&str>)) -> Context {
         }
     }
     TraceContextPropagator::new().extract_with_context(&Context::new(), &Headers(parent, state))
-}
-
-/// Names how something ended.
-pub(crate) fn named(status: Status) -> &'static str {
-    match status {
-        Status::Ok => "ok",
-        Status::Partial => "partial",
-        Status::Failed => "failed",
-        Status::Skipped => "skipped",
-        Status::Interrupted => "interrupted",
-    }
 }
 
 pub(crate) fn number(count: u64) -> i64 {

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use engine_runtime::{Counts, Event, Observer, Record, Recorder, Status, WaitingFor};
+use engine_runtime::{Counts, Event, Observer, Record, Recorder, WaitingFor};
 
 use super::families::Metrics;
 use super::labels::{OfApi, OfFlow, OfOutcome, OfRecords, OfStepOutcome, OfWait};
@@ -36,7 +36,7 @@ impl Log for Metered {
             }
             Notice::RunEnded { flow, report, took, .. } => {
                 metrics.active.get_or_create(&of(flow)).dec();
-                let labels = OfOutcome { flow: (*flow).to_owned(), status: named(report.status) };
+                let labels = OfOutcome { flow: (*flow).to_owned(), status: report.status.as_str() };
                 metrics.ended.get_or_create(&labels).inc();
                 metrics.run_time.get_or_create(&of(flow)).observe(took.as_secs_f64());
             }
@@ -121,7 +121,7 @@ impl Observer for MeteredRun {
             Event::Progress { step, counts } => self.counts(step, counts),
             Event::StepFinished { step, status, counts } => {
                 self.counts(step, counts);
-                let labels = OfStepOutcome { flow: self.flow.clone(), step: step.to_string(), status: named(*status) };
+                let labels = OfStepOutcome { flow: self.flow.clone(), step: step.to_string(), status: status.as_str() };
                 self.metrics.steps.get_or_create(&labels).inc();
             }
             Event::Retrying { wait, .. } => {
@@ -146,16 +146,5 @@ impl Observer for MeteredRun {
 
     fn records(&self, stream: Option<&str>, records: &[Record]) -> io::Result<()> {
         self.inner.records(stream, records)
-    }
-}
-
-/// Names how something ended.
-fn named(status: Status) -> &'static str {
-    match status {
-        Status::Ok => "ok",
-        Status::Partial => "partial",
-        Status::Failed => "failed",
-        Status::Skipped => "skipped",
-        Status::Interrupted => "interrupted",
     }
 }

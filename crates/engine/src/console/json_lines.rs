@@ -90,7 +90,7 @@ impl JsonLines {
         self.say(
             level,
             "run_finished",
-            json!({"run": run.id, "status": status(run.status), "elapsed_ms": millis, "steps": steps(run)}),
+            json!({"run": run.id, "status": run.status.as_str(), "elapsed_ms": millis, "steps": steps(run)}),
         );
     }
 }
@@ -119,7 +119,7 @@ pub(super) fn fields(event: &Event) -> Option<(&'static str, &'static str, Value
         Event::Note { message } => ("info", "note", json!({"message": message})),
         Event::Log { step, message } => ("info", "log", json!({"step": &**step, "message": message})),
         Event::StepFinished { step, status: it, counts: done } => {
-            ("info", "step_finished", json!({"step": &**step, "status": status(*it), "counts": counts(done)}))
+            ("info", "step_finished", json!({"step": &**step, "status": it.as_str(), "counts": counts(done)}))
         }
         // A rejected record is told as a finding.
         Event::Rejected { .. } => return None,
@@ -129,7 +129,7 @@ pub(super) fn fields(event: &Event) -> Option<(&'static str, &'static str, Value
 /// Returns what all steps of a run did.
 pub(super) fn steps(run: &RunReport) -> Vec<Value> {
     let step =
-        |step: &StepReport| json!({"id": &*step.id, "status": status(step.status), "counts": counts(&step.counts)});
+        |step: &StepReport| json!({"id": &*step.id, "status": step.status.as_str(), "counts": counts(&step.counts)});
     run.steps.iter().map(step).collect()
 }
 
@@ -151,17 +151,6 @@ fn waiting_for(why: WaitingFor) -> &'static str {
         WaitingFor::Api => "api",
         WaitingFor::Until => "until",
         WaitingFor::Step => "wait",
-    }
-}
-
-/// Names how something ended.
-pub(super) fn status(status: Status) -> &'static str {
-    match status {
-        Status::Ok => "ok",
-        Status::Partial => "partial",
-        Status::Failed => "failed",
-        Status::Skipped => "skipped",
-        Status::Interrupted => "interrupted",
     }
 }
 

@@ -100,7 +100,7 @@ impl ServeLog {
         let fields = || {
             let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
             json!({
-                "flow": flow, "run": report.id, "trigger": trigger, "status": json_lines::status(report.status),
+                "flow": flow, "run": report.id, "trigger": trigger, "status": report.status.as_str(),
                 "elapsed_ms": millis, "rejected": report.rejected, "steps": json_lines::steps(report),
                 "again_at": again.map(|again| again.to_string()),
             })

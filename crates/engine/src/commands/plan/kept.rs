@@ -1,7 +1,7 @@
 //! What is kept of the flow from runs before: cursors, validators, the last run.
 
 use engine_plan::Plan;
-use engine_runtime::{Kind, RunEntry, RunStatus, StateStore};
+use engine_runtime::{Kind, RunEntry, StateStore};
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
@@ -55,18 +55,6 @@ pub(super) async fn look(plan: &Plan, state: &dyn StateStore, place: &str) -> Re
     Ok(KeptState { place: place.to_owned(), cursors, validators, dead_letters, last })
 }
 
-/// Names how a run stands.
-pub(super) fn status(run: &RunEntry) -> &'static str {
-    match run.status {
-        RunStatus::Running => "running",
-        RunStatus::Ok => "ok",
-        RunStatus::Partial => "partial",
-        RunStatus::Failed => "failed",
-        RunStatus::Interrupted => "interrupted",
-        RunStatus::Cancelled => "cancelled",
-    }
-}
-
 impl KeptState {
     /// Tells whether nothing is kept.
     pub(super) fn is_empty(&self) -> bool {
@@ -84,7 +72,7 @@ impl KeptState {
             "validators": self.validators,
             "dead_letters": self.dead_letters,
             "last_run": self.last.as_ref().map(|run| {
-                json!({"id": run.id, "status": status(run), "started_at": run.started_at.to_string()})
+                json!({"id": run.id, "status": run.status.as_str(), "started_at": run.started_at.to_string()})
             }),
         })
     }

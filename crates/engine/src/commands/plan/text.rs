@@ -8,7 +8,7 @@ use engine_plan::{
 use engine_runtime::{HowGiven, KnownInput, KnownSecret};
 
 use super::estimate::{Estimate, spoken};
-use super::kept::{KeptState, status, without_password};
+use super::kept::{KeptState, without_password};
 use super::outlook::Outlook;
 use super::starts::Start;
 use crate::report::counted;
@@ -408,7 +408,7 @@ impl Page {
             self.line(&format!("{letters} put aside: `engine dead-letters list`"));
         }
         if let Some(run) = &kept.last {
-            self.line(&format!("last run {}, {}, began {}", run.id, status(run), run.started_at));
+            self.line(&format!("last run {}, {}, began {}", run.id, run.status.as_str(), run.started_at));
         }
         self.depth = 0;
     }
