@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use engine_plan::normal;
 use engine_source::{Finding, Node, Severity, SourceFile, Sources, Span};
 use engine_spec::test::TestFile;
 use gen_lsp_types::{
@@ -14,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::file::File;
 use crate::pages::Pages;
 use crate::position::{Encoding, Lines};
-use crate::texts::{Texts, normal, uri_of};
+use crate::texts::{Texts, uri_of};
 
 /// The sections by which a YAML file is known to be a spec.
 const SECTIONS: &[&str] =

@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::rc::Rc;
 
+use engine_plan::beside;
 use engine_source::{Kind, Node};
 
 use crate::file::{File, Part, step};
-use crate::texts::beside;
 use crate::world::World;
 
 /// How many steps back are followed to where records come from.

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use engine_expr::{FILTERS, FUNCTIONS, Host, Scope, TESTS};
-use engine_plan::{Fill, Provenance, given_names};
+use engine_plan::{Fill, Provenance, beside, given_names};
 use engine_source::Node;
 use engine_spec::test::TestFile;
 use gen_lsp_types::{Contents, Hover, MarkupContent, MarkupKind};
@@ -15,7 +15,6 @@ use crate::functions::describe;
 use crate::index::Symbol;
 use crate::position::Encoding;
 use crate::schema::Schema;
-use crate::texts::beside;
 use crate::world::{Place, World};
 
 /// Says what stands at a byte of a file.

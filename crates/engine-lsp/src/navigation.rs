@@ -9,8 +9,9 @@ use crate::file::File;
 use crate::index::Symbol;
 use crate::names::is_name;
 use crate::position::Encoding;
-use crate::texts::{beside, uri_of};
+use crate::texts::uri_of;
 use crate::world::{Place, World};
+use engine_plan::beside;
 
 /// Returns where the name at a byte of a file is defined.
 pub(crate) fn definition(world: &World, path: &Path, at: usize, encoding: Encoding) -> Vec<Location> {

@@ -15,8 +15,9 @@ use crate::index::{Occurrence, Symbol};
 use crate::navigation::{definition, references, rename, renamed};
 use crate::position::Encoding;
 use crate::symbols::outline;
-use crate::texts::{beside, uri_of};
+use crate::texts::uri_of;
 use crate::world::{World, below};
+use engine_plan::beside;
 
 const API: &str = "\
 version: 1

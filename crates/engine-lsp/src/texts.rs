@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use engine_plan::{Disk, Files};
+use engine_plan::{Disk, Files, normal};
 use url::Url;
 
 /// The open files over those on the disk. Cloning one is cheap.
@@ -55,26 +55,6 @@ impl Files for Texts {
         names.dedup();
         names
     }
-}
-
-/// Returns a path without `.` and `..` where that needs no look at the disk, as the compiler names files.
-pub(crate) fn normal(path: &Path) -> PathBuf {
-    let mut normal = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir if matches!(normal.components().next_back(), Some(Component::Normal(_))) => {
-                normal.pop();
-            }
-            other => normal.push(other),
-        }
-    }
-    normal
-}
-
-/// Returns the path of a file that another file names.
-pub(crate) fn beside(file: &Path, name: &str) -> PathBuf {
-    normal(&file.parent().unwrap_or(Path::new("")).join(name))
 }
 
 /// Returns the path of a document; one that is no file has the one that its address spells, so that it can be worked on too.

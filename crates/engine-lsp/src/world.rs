@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use engine_plan::Files;
+use engine_plan::{Files, beside, normal};
 use engine_source::Node;
 
 use crate::file::File;
 use crate::index::{Occurrence, Symbol};
-use crate::texts::{Texts, beside, normal};
+use crate::texts::Texts;
 
 /// How many files of a folder are looked at for uses of a name.
 const MANY: usize = 2000;

@@ -35,6 +35,7 @@ pub use describe::{
     TargetDescription,
 };
 pub use files::{Disk, Files};
+pub use load::{beside, normal};
 pub use merged::{Merged, merged};
 pub use plan::{
     ApiSettings, Batch, Block, Call, Case, Composite, CompositeCall, CompositeRead, Endpoint, Expect, FlowCall,

@@ -31,7 +31,7 @@ pub(crate) struct Loaded {
 }
 
 /// Returns a path without `.` and `..` where that needs no look at the disk.
-pub(crate) fn normal(path: &Path) -> PathBuf {
+pub fn normal(path: &Path) -> PathBuf {
     let mut normal = PathBuf::new();
     for part in path.components() {
         match part {
@@ -46,7 +46,7 @@ pub(crate) fn normal(path: &Path) -> PathBuf {
 }
 
 /// Returns the path of a file that another file names.
-pub(crate) fn beside(file: &Path, name: &str) -> PathBuf {
+pub fn beside(file: &Path, name: &str) -> PathBuf {
     normal(&file.parent().unwrap_or(Path::new("")).join(name))
 }
 

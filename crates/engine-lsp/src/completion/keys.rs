@@ -71,7 +71,7 @@ fn named(world: &World, path: &Path, cursor: &Cursor, reading: &Reading) -> Vec<
         Symbol::Param(api, endpoint, _) => params(world, path, api, endpoint).into_iter().map(with_colon).collect(),
         Symbol::Api(_) => endpoints(world, path).into_iter().map(with_colon).collect(),
         Symbol::ForeignInput(file, _) => {
-            let other = crate::texts::beside(path, file);
+            let other = engine_plan::beside(path, file);
             declared(world, &other, &Symbol::Input(MARK.into())).into_iter().map(with_colon).collect()
         }
         Symbol::File(_) => Vec::new(),

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use engine_plan::Files;
+use engine_plan::{Files, normal};
 use engine_source::Node;
 use engine_spec::test::TestFile;
 use gen_lsp_types::CompletionItemKind;
@@ -15,7 +15,6 @@ use crate::examples::{members, shown};
 use crate::file::Part;
 use crate::index::Symbol;
 use crate::schema::Schema;
-use crate::texts::normal;
 use crate::world::{World, is_yaml};
 
 /// The keys in an endpoint whose path is over one record.
