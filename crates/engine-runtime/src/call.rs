@@ -225,8 +225,9 @@ impl Caller {
         let content_type = exchanged.answer.header("content-type");
         let folder = self.site.context().plan.folder(to.span());
         let most = max_body(response, scope)?;
-        let staged =
-            Staged::write(source, to, folder, scope, content_type, most, self.site.context().options.dry_run).await?;
+        let options = &self.site.context().options;
+        let is_dry = options.dry_run || options.offline;
+        let staged = Staged::write(source, to, folder, scope, content_type, most, is_dry).await?;
         exchanged.answer.set_value(staged.value.clone());
         Ok(Some(staged))
     }

@@ -58,7 +58,8 @@ pub struct RunOptions {
     pub started_at: Option<Timestamp>,
     /// The dead letters that are sent again; nothing else is read then.
     pub retry: Option<Retry>,
-    /// Whether nobody is reached: how hosts are connected to is not looked at, so that certificates need not be there. For tests.
+    /// Whether nobody is reached and no file is written: how hosts are connected to is not looked at, so that certificates need not be there. For
+    /// tests.
     pub offline: bool,
     /// How far reads came before where nothing is kept of them, by the addresses of steps or the names of endpoints. For tests.
     pub cursors: BTreeMap<String, String>,
