@@ -3,7 +3,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::exchange::{self, Auth, Exchange, Posted};
+use crate::exchange::{self, Auth, Exchange};
+use crate::posted::Posted;
 use crate::spec::SpecDraft;
 use crate::{ImportError, Notes, Options};
 

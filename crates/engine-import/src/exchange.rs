@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde_json::{Map, Value, json};
 
-use crate::bodies::Kind;
 use crate::name::{Names, snake};
+use crate::posted::Posted;
+use crate::sensitive::{Judgement, is_hidden_in_answer, is_random, is_secret, judge};
 use crate::spec::{EndpointDraft, SpecDraft, literal};
 use crate::{ImportError, Notes, Options};
 
@@ -30,47 +31,6 @@ pub(crate) struct Exchange {
     pub(crate) answer: Option<Value>,
 }
 
-/// What was sent with a request.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) enum Posted {
-    #[default]
-    Nothing,
-    Json(Value),
-    Form(Vec<(String, String)>),
-    /// Fields, each with whether it is a file.
-    Multipart(Vec<(String, String, bool)>),
-    Text(String),
-    Xml(String),
-    Graphql {
-        query: String,
-        variables: Value,
-    },
-    File,
-}
-
-impl Posted {
-    /// Reads a body by its media type.
-    pub(crate) fn of(media: Option<&str>, text: &str) -> Self {
-        if text.is_empty() {
-            return Self::Nothing;
-        }
-        let json = || serde_json::from_str::<Value>(text).ok();
-        let form = || url::form_urlencoded::parse(text.as_bytes()).into_owned().collect();
-        match media.and_then(Kind::of) {
-            Some(Kind::Json) => json().map_or_else(|| Self::Text(text.to_owned()), Self::Json),
-            Some(Kind::Form) => Self::Form(form()),
-            Some(Kind::Xml) => Self::Xml(text.to_owned()),
-            Some(Kind::File) => Self::File,
-            Some(Kind::Text) => Self::Text(text.to_owned()),
-            _ => match json() {
-                Some(value) if value.is_object() || value.is_array() => Self::Json(value),
-                _ if media.is_none() && text.contains('=') && !text.contains([' ', '\n', '<']) => Self::Form(form()),
-                _ => Self::Text(text.to_owned()),
-            },
-        }
-    }
-}
-
 /// How a request proved who asked. The secrets themselves are never taken over.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Auth {
@@ -83,7 +43,7 @@ pub(crate) enum Auth {
 }
 
 /// Headers that a browser or a client sends by itself.
-const NOISE: [&str; 31] = [
+const NOISE: [&str; 34] = [
     "accept-encoding",
     "accept-language",
     "cache-control",
@@ -115,6 +75,9 @@ const NOISE: [&str; 31] = [
     "expect",
     "proxy-authorization",
     "x-client-data",
+    "x-request-id",
+    "x-correlation-id",
+    "x-amzn-trace-id",
 ];
 
 /// Splits a URL into what stands before the path, the path, and the query.
@@ -126,29 +89,6 @@ pub(crate) fn split(url: &str) -> (String, String, Vec<(String, String)>) {
     let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
     let query = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
     (format!("{scheme}://{host}"), path.to_owned(), query)
-}
-
-/// Tells whether a name is one of something secret.
-pub(crate) fn is_secret(name: &str) -> bool {
-    let name = name.to_ascii_lowercase().replace(['-', '_'], "");
-    [
-        "apikey",
-        "accesstoken",
-        "authtoken",
-        "token",
-        "secret",
-        "signature",
-        "password",
-        "appkey",
-        "subscriptionkey",
-        "xauth",
-    ]
-    .iter()
-    .any(|word| name.contains(word))
-        && !matches!(
-            name.as_str(),
-            "pagetoken" | "nextpagetoken" | "nexttoken" | "synctoken" | "csrftoken" | "xcsrftoken"
-        )
 }
 
 /// Makes a spec of requests; those of another host than most are left out.
@@ -240,7 +180,8 @@ fn is_id(part: &str) -> bool {
     !part.is_empty()
         && (part.bytes().all(|byte| byte.is_ascii_digit())
             || is_hex && part.len() >= 16
-            || has_digit && part.len() >= 18)
+            || has_digit && part.len() >= 18
+            || is_random(part))
 }
 
 fn endpoint(
@@ -262,7 +203,7 @@ fn endpoint(
             let name = names.take(&snake(name));
             params.insert(name.clone(), json!({"type": "string", "required": true}));
             _ = write!(path, "{{{name}}}");
-        } else if is_id(part) {
+        } else if is_id(part) && !(path == "/" && part.len() <= 2) {
             let name = names.take(&format!("{}_id", snake(before.strip_suffix('s').unwrap_or(&before))));
             let kind =
                 if part.bytes().all(|byte| byte.is_ascii_digit()) && part.len() < 18 { "integer" } else { "string" };
@@ -291,13 +232,23 @@ fn endpoint(
         (Some(general), Some(auth)) if *general == auth => {}
         (_, Some(auth)) => endpoint.auth = Some(auth),
     }
+    // What `auth` puts there is sent once.
+    let of_auth = endpoint.auth.as_ref().or(spec.auth.as_ref()).and_then(|auth| auth.get("in")?.as_str());
+    let of_auth = of_auth.unwrap_or_default().to_owned();
     for (name, value) in &exchange.query {
-        if is_secret(name) {
+        if of_auth.strip_prefix("query.") == Some(name) {
+            continue;
+        }
+        let judgement = judge(name, value);
+        if judgement == Judgement::Secret {
+            endpoint.query.insert(name.clone(), json!(spec.sent("query", name)));
             continue;
         }
         let param = names.take(&snake(name));
         let mut declared = json!({"type": "string"});
-        if !value.is_empty() {
+        if judgement == Judgement::Own {
+            declared["required"] = json!(true);
+        } else if !value.is_empty() {
             declared["default"] = literal(&json!(value));
         }
         let instead = if value.is_empty() { " | default(none)" } else { "" };
@@ -309,21 +260,39 @@ fn endpoint(
         let is_noise = NOISE.contains(&lower.as_str())
             || lower.starts_with("sec-")
             || lower.starts_with(':')
-            || lower == "authorization";
-        if lower == "cookie" {
-            notes.say(&exchange.place, "cookies were left out: log in with `auth: {type: session, …}`");
+            || lower == "authorization"
+            || lower == "accept" && value.contains("*/*");
+        match lower.as_str() {
+            "cookie" => notes.say(&exchange.place, "cookies were left out: log in with `auth: {type: session, …}`"),
+            "idempotency-key" => {
+                let message = format!("`{name}` was left out: write `idempotency: {{in: header.{name}}}`");
+                notes.say(&exchange.place, message);
+                continue;
+            }
+            _ => {}
         }
-        if !(is_noise || is_secret(name) || lower == "accept" && value.contains("*/*")) {
-            endpoint.headers.insert(name.clone(), literal(&json!(value)));
+        if is_noise || of_auth.strip_prefix("header.").is_some_and(|of_auth| of_auth.eq_ignore_ascii_case(name)) {
+            continue;
         }
+        let value = match judge(name, value) {
+            Judgement::Plain => literal(&json!(value)),
+            Judgement::Secret => json!(spec.sent("header", name)),
+            Judgement::Own => {
+                let param = names.take(&snake(name));
+                let template = json!(format!("{{{{ params.{param} }}}}"));
+                params.insert(param, json!({"type": "string", "required": true}));
+                template
+            }
+        };
+        endpoint.headers.insert(name.clone(), value);
     }
-    endpoint.body = body(exchange.body, &mut names, &mut params);
+    endpoint.body = exchange.body.body(&mut names, &mut params, spec);
     if let Some(answer) = exchange.answer {
         if exchange.method == "GET" {
             (endpoint.records, endpoint.key) = records(&answer);
         }
         if answer.to_string().len() <= 20_000 {
-            endpoint.example = Some(answer);
+            endpoint.example = Some(example("", &answer));
         }
     }
     endpoint.params = params;
@@ -363,9 +332,15 @@ fn auth(exchange: &Exchange, spec: &mut SpecDraft, notes: &mut Notes) -> Option<
                 },
             });
         }
-        let header =
-            exchange.headers.iter().find(|(name, _)| is_secret(name)).map(|(name, _)| format!("header.{name}"));
-        let query = || exchange.query.iter().find(|(name, _)| is_secret(name)).map(|(name, _)| format!("query.{name}"));
+        let proves =
+            |name: &str, value: &str| judge(name, value) == Judgement::Secret || value.is_empty() && is_secret(name);
+        let header = exchange
+            .headers
+            .iter()
+            .find(|(name, value)| proves(name, value) && !NOISE.contains(&name.to_ascii_lowercase().as_str()))
+            .map(|(name, _)| format!("header.{name}"));
+        let query =
+            || exchange.query.iter().find(|(name, value)| proves(name, value)).map(|(name, _)| format!("query.{name}"));
         header.or_else(query).map(|place| Auth::ApiKey { place, prefix: None })
     })?;
     Some(match found {
@@ -378,7 +353,13 @@ fn auth(exchange: &Exchange, spec: &mut SpecDraft, notes: &mut Notes) -> Option<
             json!({"type": "digest", "username": spec.secret("username"), "password": spec.secret("password")})
         }
         Auth::ApiKey { place, prefix } => {
-            let mut auth = json!({"type": "api_key", "value": spec.secret("api_key"), "in": place});
+            // Another place has another key.
+            let general = spec.auth.as_ref().and_then(|auth| auth.get("in")?.as_str());
+            let what = match place.split_once('.') {
+                Some((_, name)) if general.is_some_and(|general| general != place) => snake(name),
+                _ => "api_key".to_owned(),
+            };
+            let mut auth = json!({"type": "api_key", "value": spec.secret(&what), "in": place});
             if let Some(prefix) = prefix {
                 auth["prefix"] = json!(prefix);
             }
@@ -391,94 +372,13 @@ fn auth(exchange: &Exchange, spec: &mut SpecDraft, notes: &mut Notes) -> Option<
     })
 }
 
-fn body(body: Posted, names: &mut Names, params: &mut Map<String, Value>) -> Option<Value> {
-    let mut whole = |kind: &str, declared: Value| {
-        let name = names.take("body");
-        params.insert(name.clone(), declared);
-        json!({kind: format!("{{{{ params.{name} }}}}")})
-    };
-    Some(match body {
-        Posted::Nothing => return None,
-        Posted::Json(value) if value.is_object() => whole("json", json!({"type": "object", "default": data(&value)})),
-        Posted::Json(value) if value.is_array() => whole("json", json!({"type": "list", "default": data(&value)})),
-        Posted::Json(value) => json!({"json": value}),
-        Posted::Text(text) => whole("text", json!({"type": "string", "default": literal(&json!(text))})),
-        Posted::Xml(text) => whole("xml", json!({"type": "string", "default": literal(&json!(text))})),
-        Posted::File => {
-            let name = names.take("file");
-            params.insert(
-                name.clone(),
-                json!({"type": "string", "required": true, "description": "The path of the file"}),
-            );
-            json!({"file": format!("{{{{ params.{name} }}}}")})
-        }
-        Posted::Graphql { query, variables } => {
-            let name = names.take("variables");
-            let query = if query.contains("{{") || query.contains("{%") {
-                "{% raw %}".to_owned() + &query + "{% endraw %}"
-            } else {
-                query
-            };
-            let members: Map<String, Value> = variables
-                .as_object()
-                .into_iter()
-                .flatten()
-                .map(|(member, _)| (member.clone(), json!(format!("{{{{ params.{name}.{member} | default(none) }}}}"))))
-                .collect();
-            if members.is_empty() {
-                return Some(json!({"graphql": {"query": query}}));
-            }
-            params.insert(name, json!({"type": "object", "default": data(&variables)}));
-            json!({"graphql": {"query": query, "variables": members}})
-        }
-        Posted::Form(fields) => {
-            let mut members = Map::new();
-            for (name, value) in fields {
-                if is_secret(&name) {
-                    let param = names.take(&snake(&name));
-                    params.insert(param.clone(), json!({"type": "string", "required": true}));
-                    members.insert(name, json!(format!("{{{{ params.{param} }}}}")));
-                    continue;
-                }
-                let param = names.take(&snake(&name));
-                params.insert(param.clone(), json!({"type": "string", "default": literal(&json!(value))}));
-                members.insert(name, json!(format!("{{{{ params.{param} }}}}")));
-            }
-            json!({"form": members})
-        }
-        Posted::Multipart(fields) => {
-            let mut members = Map::new();
-            for (name, value, is_file) in fields {
-                let param = names.take(&snake(&name));
-                let template = format!("{{{{ params.{param} }}}}");
-                if is_file {
-                    params.insert(
-                        param,
-                        json!({"type": "string", "required": true, "description": "The path of the file"}),
-                    );
-                    members.insert(name, json!({"file": template}));
-                } else {
-                    params.insert(param, json!({"type": "string", "default": literal(&json!(value))}));
-                    members.insert(name, json!(template));
-                }
-            }
-            json!({"multipart": members})
-        }
-    })
-}
-
-/// Keeps data from being taken for paths and templates; what is secret by its name is left empty.
-fn data(value: &Value) -> Value {
+/// Keeps the secrets of a recorded answer, such as that of a login, out of its example.
+fn example(name: &str, value: &Value) -> Value {
     match value {
-        Value::Array(items) => Value::Array(items.iter().map(data).collect()),
-        Value::Object(members) => members
-            .iter()
-            .map(|(name, value)| {
-                let is_hidden = value.is_string() && is_secret(name);
-                (name.clone(), if is_hidden { json!("") } else { data(value) })
-            })
-            .collect(),
-        other => literal(other),
+        Value::Array(items) => items.iter().map(|item| example(name, item)).collect(),
+        Value::Object(members) => members.iter().map(|(name, value)| (name.clone(), example(name, value))).collect(),
+        Value::String(text) if is_hidden_in_answer(name, text) => json!("example"),
+        other => other.clone(),
     }
 }
 

@@ -5,7 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use crate::bodies::Kind;
-use crate::exchange::{self, Exchange, Posted};
+use crate::exchange::{self, Exchange};
+use crate::posted::Posted;
 use crate::spec::SpecDraft;
 use crate::{ImportError, Notes, Options};
 

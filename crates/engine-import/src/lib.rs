@@ -9,7 +9,9 @@ mod exchange;
 mod har;
 mod name;
 mod openapi;
+mod posted;
 mod postman;
+mod sensitive;
 mod spec;
 mod yaml;
 

@@ -4,8 +4,10 @@ use std::fmt::Write;
 
 use serde_json::{Map, Value, json};
 
-use crate::exchange::{self, Auth, Exchange, Posted, is_secret};
+use crate::exchange::{self, Auth, Exchange};
 use crate::name::{snake, variable};
+use crate::posted::Posted;
+use crate::sensitive::{Judgement, judge};
 use crate::spec::{EndpointDraft, SpecDraft};
 use crate::{ImportError, Notes, Options};
 
@@ -170,7 +172,7 @@ fn inputs(spec: &mut SpecDraft, variables: &[(String, Option<String>)]) {
                 let input = snake(bare.trim_start_matches('$'));
                 let value = variables.iter().find(|(known, _)| known == bare).and_then(|(_, value)| value.clone());
                 let mut declared = json!({"type": "string", "env": variable(&api, &input)});
-                match value.filter(|value| !value.is_empty() && !is_secret(bare)) {
+                match value.filter(|value| !value.is_empty() && judge(bare, value) == Judgement::Plain) {
                     Some(value) => declared["default"] = crate::spec::literal(&json!(value)),
                     None => declared["required"] = json!(true),
                 }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::{Map, Value, json};
 
-use crate::name::Names;
+use crate::name::{Names, snake};
 use crate::yaml;
 
 /// A spec of one API.
@@ -53,6 +53,14 @@ impl SpecDraft {
         let variable = crate::name::variable(&self.api, what);
         self.secrets.insert(what.to_owned(), json!({"env": variable}));
         format!("{{{{ secrets.{what} }}}}")
+    }
+
+    /// Declares the secret that a request has at a place beside `auth`, and returns the template that gives it.
+    pub(crate) fn sent(&mut self, place: &str, name: &str) -> String {
+        let name = snake(name);
+        // These are what `auth` itself declares, and may be others.
+        let is_of_auth = ["token", "username", "password", "api_key"].contains(&name.as_str());
+        self.secret(&if is_of_auth { format!("{place}_{name}") } else { name })
     }
 
     /// Writes it.
