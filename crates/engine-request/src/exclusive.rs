@@ -1,6 +1,6 @@
 //! Members that exclude each other.
 
-use engine_source::{Entry, Finding};
+use engine_source::{Entry, Finding, certain, similar};
 use schemars::Schema;
 use serde::de::Error;
 use serde_json::{Value, json};
@@ -64,6 +64,17 @@ pub fn check_groups<E: Error>(shape: &Shape, noun: &str, groups: &[Group]) -> Re
             }
             // What is broken was said, and is missing only since.
             [] if group.required && shape.node().entries().iter().all(|entry| !entry.value.is_broken()) => {
+                let keys = || group.keys.iter().copied();
+                let misspelt =
+                    shape.node().entries().iter().find_map(|entry| Some((entry, similar(&entry.key.text, keys())?)));
+                if let Some((entry, meant)) = misspelt {
+                    let (name, span) = (&entry.key.text, entry.key.span);
+                    let finding = Finding::error("unknown-field", format!("unknown field `{name}` in {noun}"))
+                        .label(span, format!("not a field of {noun}"))
+                        .help(format!("did you mean `{meant}`?"))
+                        .meant(span, certain(name, keys()));
+                    return shape.refuse(finding);
+                }
                 return Err(E::custom(format!(
                     "[missing-field] {noun} needs {}\nhelp: add one of them",
                     group.listed()

@@ -82,6 +82,12 @@ impl Shape {
         })
     }
 
+    /// Says that something is wrong with the value, which is not read then.
+    pub fn refuse<T, E: Error>(&self, finding: Finding) -> Result<T, E> {
+        self.say(finding)?;
+        Err(E::custom(GIVEN_UP))
+    }
+
     /// Reads it.
     pub fn read<T: DeserializeOwned, E: Error>(&self) -> Result<T, E> {
         // Inside a list it is not taken for the root of a document, where other keys are allowed.

@@ -93,6 +93,28 @@ impl<'a> De<'a> {
         )
     }
 
+    /// Says that one of these members is missing; silent where another, which is not known, was said to be meant for it.
+    pub(super) fn missing_of(self, field: &str, noun: &str, fields: &[&str]) -> Option<Finding> {
+        let free = || fields.iter().copied().filter(|field| self.node.entry(field).is_none());
+        let is_meant = self.node.entries().iter().any(|entry| {
+            let name = &*entry.key.text;
+            !fields.contains(&name) && self.tag != Some(name) && similar::similar(name, free()) == Some(field)
+        });
+        if is_meant { None } else { self.missing(field, noun) }
+    }
+
+    /// Says that a member is not known, where it is close to one that must be there.
+    pub(super) fn misspelt(self, field: &str, noun: &str) -> Option<Finding> {
+        let entry = self.node.entries().iter().find(|it| similar::similar(&it.key.text, [field]).is_some())?;
+        let (name, span) = (&*entry.key.text, entry.key.span);
+        Some(
+            Finding::error("unknown-field", format!("unknown field `{name}` in {noun}"))
+                .label(span, format!("not a field of {noun}"))
+                .help(format!("did you mean `{field}`?"))
+                .meant(span, similar::certain(name, [field])),
+        )
+    }
+
     fn wrong_type(self, expected: &str) -> Finding {
         let node = self.node;
         let numeric = expected.contains("number");
@@ -344,7 +366,7 @@ impl<'de> Deserializer<'de> for De<'_> {
         };
         self.unknown_fields(&noun, fields);
         visitor.visit_map(Members::new(self, entries, Some(fields))).map_err(|error| match error.0.as_deref() {
-            Some(Problem::Missing(field)) => self.fail(self.missing(field, &noun)),
+            Some(Problem::Missing(field)) => self.fail(self.missing_of(field, &noun, fields)),
             _ => error,
         })
     }

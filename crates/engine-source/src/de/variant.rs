@@ -62,6 +62,10 @@ impl<'a> Variant<'a> {
             return Err(de.fail(Some(finding.label(de.span(), "expected an object").help(help))));
         }
         let Some(entry) = de.node.entry(tag) else {
+            let misspelt = de.misspelt(tag, &noun);
+            if misspelt.is_some() {
+                return Err(de.fail(misspelt));
+            }
             let finding = de.missing(tag, &noun).map(|finding| {
                 // As the other forms are written, such as `- webhook: {…}`.
                 let named = variants.iter().find(|name| de.node.entry(name).is_some());
@@ -139,8 +143,29 @@ impl<'a> Variant<'a> {
     }
 }
 
+/// What types are called elsewhere, where the names are not close.
+const ELSEWHERE: [(&str, &str); 10] = [
+    ("int", "integer"),
+    ("long", "integer"),
+    ("str", "string"),
+    ("text", "string"),
+    ("float", "number"),
+    ("double", "number"),
+    ("array", "list"),
+    ("dict", "object"),
+    ("map", "object"),
+    ("timestamp", "datetime"),
+];
+
 /// Says that there is no variant of this name.
 fn unknown(text: &str, span: Span, noun: &str, variants: &[&str]) -> Finding {
+    let here = ELSEWHERE.iter().find(|(elsewhere, here)| *elsewhere == text && variants.contains(here));
+    if let Some((_, here)) = here {
+        return Finding::error("unknown-variant", format!("unknown {noun} `{text}`"))
+            .label(span, format!("not a known {noun}"))
+            .help(format!("did you mean `{here}`?"))
+            .meant(span, Some(*here));
+    }
     Finding::error("unknown-variant", format!("unknown {noun} `{text}`"))
         .label(span, format!("not a known {noun}"))
         .help_if(similar::suggest(text, variants.iter().copied()))
@@ -208,7 +233,7 @@ impl<'de> VariantAccess<'de> for Variant<'_> {
             let Kind::Map(entries) = de.node.kind() else { return Err(DeError::wrong_type(&visitor)) };
             de.unknown_fields(noun, fields);
             visitor.visit_map(Members::new(de, entries, Some(fields))).map_err(|error| match error.0.as_deref() {
-                Some(Problem::Missing(field)) => de.fail(de.missing(field, noun)),
+                Some(Problem::Missing(field)) => de.fail(de.missing_of(field, noun, fields)),
                 _ => error,
             })
         })
