@@ -11,6 +11,7 @@ mod combination;
 mod composite;
 mod flow;
 mod input;
+mod key;
 mod leaf;
 mod mapping;
 mod names;

@@ -167,6 +167,7 @@ impl<'a> Checker<'a> {
         }
         if let Some(write) = write {
             self.write(write, at.get("write"), &names, has_key);
+            self.key_is_made(write, map.as_ref());
         }
         if let Some(cases) = switch {
             self.switch(cases, at.get("switch"), &names, path);
