@@ -223,6 +223,23 @@ fn shows_an_answer_that_is_an_error_and_what_a_run_makes_of_it() {
 }
 
 #[test]
+fn sends_once_whatever_comes_of_it() {
+    let stage = Stage::set();
+    let refused = stage.call(&["shop.list_orders", "--query", "fail=1"]);
+    assert_eq!(refused.status, Some(1), "{}", refused.stderr());
+    let asked = |received: &engine_tests::Received| received.target().contains("fail=1");
+    assert_eq!(stage.api.received().iter().filter(|received| asked(received)).count(), 1);
+    let nobody = Engine::new(["call", "spec.yaml", "shop.list_orders"])
+        .folder(stage.folder.path())
+        .variable("SERVER_URL", "http://127.0.0.1:1")
+        .variable("SHOP_KEY", SECRET)
+        .finish();
+    let said = nobody.stderr();
+    assert_eq!(nobody.status, Some(1), "{said}");
+    assert!(said.contains("no connection") && !said.contains("again in") && !said.contains("tried"), "{said}");
+}
+
+#[test]
 fn sends_what_the_command_line_says_over_what_the_spec_says() {
     let stage = Stage::set();
     fs::write(stage.folder.path().join("order.json"), "{\"id\": 7}").unwrap();

@@ -7,11 +7,11 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use engine_expr::{Dynamic, Scope, Slots, Template, Value};
+use engine_expr::{Dynamic, Scope, Setting, Slots, Template, Value};
 use engine_plan::{Endpoint, Plan};
 use engine_request::{
     Advance, Answer, Auth, Body, Changes, CursorPlan, Draft, ErrorAction, ErrorRule, ErrorRules, Format, Last, Next,
-    Page, Pager, Pagination, Prepared, QueryValue,
+    Page, Pager, Pagination, Prepared, QueryValue, Retry,
 };
 use engine_source::{Finding, Findings, Map, Span, Spanned};
 use jiff::Timestamp;
@@ -124,7 +124,7 @@ pub enum Meaning {
     Failure(Box<Finding>),
 }
 
-/// Sends one request with all that its endpoint says, and tells what came: good or bad. It is not sent again for what the answer says,
+/// Sends one request with all that its endpoint says, and tells what came: good or bad. It is not sent again, whatever comes of it,
 /// but once for a token that the API does not take any longer.
 ///
 /// # Errors
@@ -180,6 +180,8 @@ impl Call {
         // What is refused is looked at, not sent again; only a token is renewed.
         endpoint.errors.retain(|rule| rule.action == Some(ErrorAction::RefreshAuth));
         endpoint.errors.push(ErrorRule { action: Some(ErrorAction::Accept), ..ErrorRule::default() });
+        let attempts = Some(Setting::value(1));
+        endpoint.retry = Some(Retry { attempts, ..endpoint.retry.take().unwrap_or_default() });
         if once.body.is_some() {
             // What the spec would send need not be made, nor given what it is made of.
             endpoint.body = None;
@@ -441,6 +443,9 @@ impl Site<'_> {
                 let name = http::StatusCode::from_u16(answer.status).ok().and_then(|code| code.canonical_reason());
                 let name = name.map(|name| format!(" {name}")).unwrap_or_default();
                 let help = match answer.status {
+                    401 if self.call.endpoint.auth.is_empty() => {
+                        "the API wants to know who is asking: write `auth`, such as `{type: bearer, token: …}`"
+                    }
                     401 => "the API does not take these credentials: check the secrets that `auth` names",
                     403 => "these credentials may not do this: check their rights",
                     404 => "check the path and its params",

@@ -36,6 +36,9 @@ pub(crate) struct Call {
     /// Print the request instead of sending it
     #[arg(long = "as", value_enum, value_name = "FORMAT")]
     pub(crate) printed: Option<PrintedAs>,
+    /// Ask a server on this machine that answers with the examples of the spec
+    #[arg(long, conflicts_with = "printed")]
+    pub(crate) mock: bool,
     /// Give an input; may be repeated
     #[arg(long = "input", short = 'i', value_name = "NAME=VALUE")]
     pub(crate) input: Vec<String>,

@@ -13,7 +13,9 @@ use std::sync::Arc;
 
 use engine_expr::Value;
 use engine_plan::Plan;
-use engine_runtime::{Event, Meaning, Observer, Once, Record, RunOptions, StateStore, Stop, call_once, recipe};
+use engine_runtime::{
+    Event, Meaning, MemoryState, Observer, Once, Record, RunOptions, StateStore, Stop, call_once, recipe,
+};
 use engine_source::suggest;
 
 use super::run::world;
@@ -21,6 +23,7 @@ use crate::arguments::{Call, PrintedAs, ResultFormat};
 use crate::environment::Variables;
 use crate::failure::Failure;
 use crate::inputs;
+use crate::mocks::Mocks;
 use crate::planned;
 use crate::report::Report;
 use crate::signals::interrupt;
@@ -45,14 +48,23 @@ pub(super) fn execute(arguments: &Call, terminal: &Terminal) -> Result<Status, F
         return whole::execute(arguments, &plan, terminal);
     }
     let once = once(arguments, &plan)?;
-    let options = RunOptions { inputs: inputs::gather(&arguments.input, &arguments.inputs)?, ..RunOptions::default() };
+    let mut options =
+        RunOptions { inputs: inputs::gather(&arguments.input, &arguments.inputs)?, ..RunOptions::default() };
+    let mocks = mocks(arguments, &plan)?;
+    if let Some(mocks) = &mocks {
+        mocks.answer_for(&mut options);
+    }
     let environment = Variables::load(&arguments.spec)?;
     let wrong = |findings| Failure::Findings(Report::of(&arguments.spec, findings, &plan.sources));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::failed(format!("cannot start: {error}")))?;
-    let state: Arc<dyn StateStore> = state::open(&arguments.state, &environment)?;
+    let state: Arc<dyn StateStore> = match &mocks {
+        // What the examples give is not to be taken for a token.
+        Some(_) => Arc::new(MemoryState::default()),
+        None => state::open(&arguments.state, &environment)?,
+    };
     runtime.block_on(async {
         let world = world(environment, state)?;
         if let Some(PrintedAs::Curl) = arguments.printed {
@@ -89,6 +101,12 @@ pub(super) fn execute(arguments: &Call, terminal: &Terminal) -> Result<Status, F
         };
         Ok(if is_good { Status::Done } else { Status::Failed })
     })
+}
+
+/// Serves the examples, where that is asked for.
+fn mocks(arguments: &Call, plan: &Arc<Plan>) -> Result<Option<Mocks>, Failure> {
+    let mocks = arguments.mock.then(|| Mocks::start(plan)).transpose();
+    mocks.map_err(|error| Failure::failed(format!("cannot serve the examples: {error}")))
 }
 
 /// What is wrong on the side of whoever calls.

@@ -15,7 +15,7 @@ use engine_storage::Storage;
 use serde_json::{Map as Members, Value, json};
 
 use super::super::run::{interrupts, status, world};
-use super::pair_of;
+use super::{mocks, pair_of};
 use crate::arguments::{Call, LogFormat, ResultFormat, Shown};
 use crate::console::Console;
 use crate::environment::Variables;
@@ -51,17 +51,21 @@ pub(super) fn execute(arguments: &Call, plan: &Plan, terminal: &Terminal) -> Res
         return Err(Failure::Findings(Report::of(&arguments.spec, compiled.findings, &compiled.sources)));
     };
     let environment = Variables::load(&arguments.spec)?;
-    let state: Arc<dyn StateStore> = if is_logged_in(plan) {
+    let state: Arc<dyn StateStore> = if is_logged_in(plan) && !arguments.mock {
         state::open(&arguments.state, &environment)?
     } else {
         // How far a read came is of no use to anybody.
         Arc::new(MemoryState::default())
     };
-    let options = RunOptions {
+    let mut options = RunOptions {
         inputs: inputs::gather(&arguments.input, &arguments.inputs)?,
         full_refresh: true,
         ..RunOptions::default()
     };
+    let mocks = mocks(arguments, &flow)?;
+    if let Some(mocks) = &mocks {
+        mocks.answer_for(&mut options);
+    }
     let output = match arguments.format {
         ResultFormat::Json => Some(OutputFormat::Jsonl),
         ResultFormat::Text => None,
