@@ -187,7 +187,7 @@ impl EventStore for MemoryState {
     }
 
     fn drop_event<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<bool, StateError>> {
-        self.with_inbox(|inbox| inbox.drop_dead(id))
+        self.with_inbox(|inbox| inbox.drop_free(id))
     }
 
     fn event_holders(&self) -> BoxFuture<'_, Result<Vec<String>, StateError>> {

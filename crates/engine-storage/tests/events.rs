@@ -411,9 +411,26 @@ async fn an_event_is_replayed_under_another_id() {
         assert_eq!((again[0].partition.as_deref(), again[0].failures), (Some("p"), 0), "{name}");
         // The event of before stays as it was, until somebody drops it.
         assert_eq!(store.find_event("a").await.unwrap().unwrap().status, EventStatus::Dead, "{name}");
-        assert!(!store.drop_event("b").await.unwrap(), "{name}: it is not dead");
+        assert!(!store.drop_event("b").await.unwrap(), "{name}: somebody holds it");
         assert!(store.drop_event("a").await.unwrap());
         assert!(store.find_event("a").await.unwrap().is_none(), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn an_event_that_nobody_holds_is_dropped_and_lets_the_next_of_its_partition_go() {
+    for Store { name, open, .. } in stores() {
+        let store = open();
+        for id in ["a", "b"] {
+            store.put_events(vec![of_part(id, "orders", "p")]).await.unwrap();
+        }
+        assert_eq!(ids(&*store, "me", 10).await, ["a"], "{name}");
+        assert!(settle(&*store, "a", "me", Outcome::Retry { at: Timestamp::MAX, error: "no".to_owned() }).await);
+        assert!(ids(&*store, "me", 10).await.is_empty(), "{name}: the second waits for the first");
+        assert!(store.drop_event("a").await.unwrap(), "{name}");
+        assert_eq!(ids(&*store, "me", 10).await, ["b"], "{name}");
+        assert!(settle(&*store, "b", "me", Outcome::Done).await);
+        assert!(!store.drop_event("b").await.unwrap(), "{name}: it is done");
     }
 }
 

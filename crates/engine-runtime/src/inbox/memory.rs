@@ -198,12 +198,13 @@ impl MemoryInbox {
         (count - self.events.len()) as u64
     }
 
-    pub(crate) fn drop_dead(&mut self, id: &str) -> bool {
-        let is_dead = self.find(id).is_some_and(|event| event.status == EventStatus::Dead);
-        if is_dead && let Some(number) = self.numbers.remove(id) {
+    pub(crate) fn drop_free(&mut self, id: &str) -> bool {
+        let is_free =
+            self.find(id).is_some_and(|event| matches!(event.status, EventStatus::Dead | EventStatus::Waiting));
+        if is_free && let Some(number) = self.numbers.remove(id) {
             self.events.remove(&number);
         }
-        is_dead
+        is_free
     }
 
     pub(crate) fn holders(&self) -> Vec<String> {

@@ -64,7 +64,7 @@ pub trait EventStore: Send + Sync {
     /// Forgets events that were done before a time, and dedupe keys whose time is over by `now`; returns how many events. Dead ones are kept.
     fn forget_events(&self, before: Timestamp, now: Timestamp) -> BoxFuture<'_, Result<u64, StateError>>;
 
-    /// Forgets a dead event; tells whether there was such a one.
+    /// Forgets an event that waits, or is dead; tells whether there was such a one. One that somebody holds, and one that is done, stays.
     fn drop_event<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<bool, StateError>>;
 
     /// Lists who holds events.

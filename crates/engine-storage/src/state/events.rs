@@ -153,11 +153,22 @@ impl Database {
         forgotten.map_err(|error| failed(self.path(), &error))
     }
 
-    /// Forgets a dead event.
+    /// Forgets an event that nobody holds and that is not done.
     pub(super) fn drop_event(&mut self, id: &str) -> Result<bool, StateError> {
-        let dropped = self
-            .write(true, |connection| connection.execute("DELETE FROM events WHERE id = ?1 AND status = 'dead'", [id]));
-        dropped.map(|count| count > 0).map_err(|error| failed(self.path(), &error))
+        let dropped = self.write(true, |connection| {
+            let dropped: Option<(String, Option<String>)> = connection
+                .prepare_cached(
+                    "DELETE FROM events WHERE id = ?1 AND status IN ('dead', 'waiting') RETURNING flow, part",
+                )?
+                .query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))
+                .optional()?;
+            let Some((flow, part)) = dropped else { return Ok(false) };
+            if let Some(part) = part {
+                ready_next(connection, &flow, &part)?;
+            }
+            Ok(true)
+        });
+        dropped.map_err(|error| failed(self.path(), &error))
     }
 
     /// Lists who holds events.
@@ -320,14 +331,20 @@ fn settle(connection: &Connection, id: &str, lease: &Lease, outcome: &Outcome) -
     if ended_at.is_some()
         && let Some(part) = part
     {
-        connection
-            .prepare_cached(
-                "UPDATE events SET ready = 1 WHERE seq =
-                 (SELECT seq FROM events WHERE flow = ?1 AND part = ?2 AND ended_at IS NULL ORDER BY seq LIMIT 1)",
-            )?
-            .execute([flow, part])?;
+        ready_next(connection, &flow, &part)?;
     }
     Ok(true)
+}
+
+/// Lets the next event of a partition be taken, after one that has ended or is gone.
+fn ready_next(connection: &Connection, flow: &str, part: &str) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE events SET ready = 1 WHERE seq =
+             (SELECT seq FROM events WHERE flow = ?1 AND part = ?2 AND ended_at IS NULL ORDER BY seq LIMIT 1)",
+        )?
+        .execute([flow, part])?;
+    Ok(())
 }
 
 /// Reads an event with its content; says what is wrong with it where it is none.

@@ -14,7 +14,7 @@ pub(crate) enum Events {
     Show(EventsShow),
     /// Run the flow of an event again, as if it had come now
     Replay(EventsReplay),
-    /// Forget events that were given up
+    /// Forget events that were given up, or that nobody works on
     Drop(EventsDrop),
 }
 

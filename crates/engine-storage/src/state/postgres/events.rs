@@ -264,9 +264,7 @@ impl Database {
                 && ended_at.is_some()
                 && let Some(part) = &part
             {
-                let next = "UPDATE events SET ready = true WHERE seq = (SELECT seq FROM events
-                            WHERE flow = $1 AND part = $2 AND ended_at IS NULL ORDER BY seq LIMIT 1)";
-                this.execute(next, &[&flow, part]).await?;
+                this.execute(NEXT, &[&flow, part]).await?;
             }
             Ok(settled > 0)
         })
@@ -350,9 +348,24 @@ impl Database {
         Ok((events, events.max(keys) == FORGOTTEN.unsigned_abs()))
     }
 
-    /// Forgets a dead event.
+    /// Forgets an event that nobody holds and that is not done.
     pub(super) async fn drop_event(&mut self, id: &str) -> Result<bool, Failure> {
-        Ok(self.execute("DELETE FROM events WHERE id = $1 AND status = 'dead'", &[&id]).await? > 0)
+        self.transact(async |this| {
+            let Some(row) = this.row("SELECT flow, part FROM events WHERE id = $1", &[&id]).await? else {
+                return Ok(false);
+            };
+            let (flow, part) = (row.try_get::<_, String>(0)?, row.try_get::<_, Option<String>>(1)?);
+            if let Some(part) = &part {
+                this.lock_parts(&[part]).await?;
+            }
+            let sql = "DELETE FROM events WHERE id = $1 AND status IN ('dead', 'waiting')";
+            let dropped = this.execute(sql, &[&id]).await?;
+            if let Some(part) = part.filter(|_| dropped > 0) {
+                this.execute(NEXT, &[&flow, &part]).await?;
+            }
+            Ok(dropped > 0)
+        })
+        .await
     }
 
     /// Lists who holds events.
@@ -396,6 +409,10 @@ impl Database {
         self.execute(sql, &[&holder]).await
     }
 }
+
+/// Lets the next event of a partition be taken, after one that has ended or is gone.
+const NEXT: &str = "UPDATE events SET ready = true WHERE seq = (SELECT seq FROM events
+                    WHERE flow = $1 AND part = $2 AND ended_at IS NULL ORDER BY seq LIMIT 1)";
 
 /// Returns how long a lease is, in microseconds.
 fn time_of(lease: &Lease) -> i64 {

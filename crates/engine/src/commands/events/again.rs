@@ -5,6 +5,7 @@ use engine_runtime::{Clock, EventStatus, EventStore, SystemClock};
 use super::{MOST, all, find};
 use crate::arguments::{EventsDrop, EventsReplay};
 use crate::failure::Failure;
+use crate::holder;
 use crate::report::counted;
 use crate::status::Status;
 use crate::terminal::{print, tell};
@@ -30,23 +31,30 @@ pub(super) async fn replay(events: &dyn EventStore, arguments: &EventsReplay) ->
                 events.drop_event(&id).await.map_err(Failure::from)?;
             }
             print(format!("{new}\n"))?;
+            tell("it waits for a server that serves its flow: `engine serve`\n");
         }
     }
     Ok(Status::Done)
 }
 
-/// Forgets events that were given up.
+/// Forgets events that nobody works on: those that were given up, wait, or are to be tried again.
 pub(super) async fn drop(events: &dyn EventStore, arguments: &EventsDrop) -> Result<Status, Failure> {
     let mut ids = Vec::new();
     for id in &arguments.ids {
         let event = find(events, id).await?;
-        if event.status != EventStatus::Dead {
-            return Err(Failure::usage(format!(
-                "event `{}` was not given up: it is {}",
-                event.id,
-                super::standing(&event)
-            ))
-            .help("what is done is forgotten by itself after 7 days; `engine runs cancel` ends what runs"));
+        let help = match (event.status, &event.holder) {
+            (EventStatus::Done, _) => Some("it is forgotten by itself 7 days after its end".to_owned()),
+            (EventStatus::Running, Some(holder)) if holder::lives(holder) == Some(false) => {
+                // Whoever held it is gone, and gives back nothing any more.
+                events.orphan_events(holder, SystemClock.now()).await.map_err(Failure::from)?;
+                None
+            }
+            (EventStatus::Running, _) => Some(format!("end its run first: `engine runs cancel {}`", event.id)),
+            (EventStatus::Waiting | EventStatus::Dead, _) => None,
+        };
+        if let Some(help) = help {
+            let standing = super::standing(&event);
+            return Err(Failure::usage(format!("event `{}` is {standing}", event.id)).help(help));
         }
         ids.push(event.id);
     }

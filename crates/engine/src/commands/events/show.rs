@@ -16,8 +16,13 @@ use crate::terminal::print;
 pub(super) async fn execute(events: &dyn EventStore, arguments: &EventsShow) -> Result<Status, Failure> {
     let event = find(events, &arguments.id).await?;
     let trigger = engine_server::webhook::trigger_of(&event.body).map(|trigger| trigger.to_json().into_bytes());
-    let [inputs, trigger] =
+    let [inputs, mut trigger]: [Value; 2] =
         [&event.inputs, &trigger.unwrap_or_default()].map(|json| serde_json::from_slice(json).unwrap_or_default());
+    for (name, value) in trigger.get_mut("headers").and_then(Value::as_object_mut).into_iter().flatten() {
+        if proves(name) {
+            *value = "***".into();
+        }
+    }
     print(match arguments.format {
         ResultFormat::Json => {
             let mut whole = members(&event);
@@ -31,6 +36,12 @@ pub(super) async fn execute(events: &dyn EventStore, arguments: &EventsShow) -> 
         ResultFormat::Text => text(&event, &inputs, &trigger),
     })?;
     Ok(Status::Done)
+}
+
+/// Tells whether a header proves who sent an event: whoever has seen it can send the same again.
+fn proves(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ["signature", "hmac", "auth", "token", "secret", "key", "cookie"].iter().any(|part| name.contains(part))
 }
 
 fn text(event: &StoredEvent, inputs: &Value, trigger: &Value) -> String {

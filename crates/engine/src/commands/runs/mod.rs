@@ -66,8 +66,12 @@ async fn cancel(state: &dyn StateStore, id: &str) -> Result<Status, Failure> {
         tell(format!("run {} will end in a few seconds\n", run.id));
         return Ok(Status::Done);
     }
-    Err(Failure::failed(format!("nobody works on run `{}`: it {}", run.id, standing(&run)))
-        .help("`engine runs list` shows how runs stand"))
+    Err(Failure::failed(format!("nobody works on run `{}`: it {}", run.id, standing(&run))).help(match run.status {
+        RunStatus::Failed | RunStatus::Running | RunStatus::Interrupted => {
+            format!("if an event is to try it again, `engine events drop {}` forgets that", run.id)
+        }
+        _ => "`engine runs list` shows how runs stand".to_owned(),
+    }))
 }
 
 /// Finds a run by its id, or by the start or the end of it.
