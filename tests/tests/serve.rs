@@ -231,6 +231,41 @@ fn changes_are_taken_over_and_broken_ones_are_refused() {
 }
 
 #[test]
+fn what_starts_a_flow_is_told_and_an_event_that_nobody_works_on_is_dropped() {
+    let spec = "version: 1
+name: broken
+apis: {shop: {base_url: 'http://127.0.0.1:1', retry: {attempts: 1}, endpoints: {list: {request: GET /, records: $}}}}
+triggers:
+  - {type: webhook, path: /orders, verify: {type: bearer, secret: x}, dedupe: $.id}
+  - {type: schedule, cron: 0 0 1 1 *, timezone: Europe/Berlin}
+steps: [{read: shop.list}]
+";
+    let stage = Stage::set(&[("broken.yaml", spec)]);
+    let serving = stage.serve(&[]);
+    let told = serving.hears("broken: started by webhook /orders; schedule 0 0 1 1 * Europe/Berlin, next at ");
+    assert!(told.ends_with("12-31T23:00:00Z"), "{told}");
+    let headers = [("Authorization", "Bearer x"), ("Content-Type", "application/json")];
+    let url = format!("{}/orders", serving.url());
+    for _ in 0..2 {
+        let answer = post(&url, &headers, br#"{"id": 1}"#);
+        assert_eq!(answer.status, 200);
+    }
+    serving.hears("broken: an event came again by webhook /orders, and starts nothing");
+    serving.hears("tried again at");
+    assert_eq!(serving.end().0, Some(0));
+    let events = || {
+        let listed = stage.engine(&["events", "list", "--format", "json"]).finish();
+        serde_json::from_str::<Value>(&listed.stdout()).unwrap()
+    };
+    let listed = events();
+    assert_eq!(listed[0]["status"], "retrying", "{listed:#}");
+    let id = listed[0]["id"].as_str().unwrap();
+    let dropped = stage.engine(&["events", "drop", id]).finish();
+    assert_eq!(dropped.status, Some(0), "{}", dropped.stderr());
+    assert_eq!(events(), serde_json::json!([]));
+}
+
+#[test]
 fn what_is_missing_or_wrong_is_told_of_all_flows_at_once_and_nothing_starts() {
     let needs = |name: &str, secret: &str| {
         format!(
@@ -251,7 +286,7 @@ fn what_is_missing_or_wrong_is_told_of_all_flows_at_once_and_nothing_starts() {
     check(&[], &["secret `ALPHA` is not given", "secret `BETA` is not given", "2 errors in 2 files"]);
     stage.write("a.yaml", &flow("same", EACH_SECOND, 1));
     stage.write("b.yaml", &flow("same", EACH_SECOND, 1));
-    check(&[], &["another flow is called `same` too"]);
+    check(&[], &["another flow is called `same` too", "a.yaml`", "b.yaml`"]);
     let hook = |path: &str| format!("{{type: webhook, path: '{path}', verify: {{type: bearer, secret: x}}}}");
     stage.write("a.yaml", &flow("a", &hook("/orders/{id}"), 1));
     stage.write("b.yaml", &flow("b", &hook("/orders/{number}"), 1));

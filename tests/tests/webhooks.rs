@@ -445,6 +445,9 @@ fn an_event_is_signed_and_sent_by_hand() {
         let (status, said) = send(vendor, &number, &format!("{vendor}-hand"), None);
         assert_eq!(status, Some(0), "{said}");
         assert!(said.starts_with("200 from ") && said.contains(": event "), "{said}");
+        let (_, again) = send(vendor, &number, &format!("{vendor}-hand"), None);
+        // The id that Standard Webhooks tells events apart by is a new one each time.
+        assert_eq!(again.contains("which came before"), *vendor != "standard", "{vendor}: {again}");
         let path = format!("/{vendor}");
         let (status, said) = send(vendor, &path, "never", Some(OTHER));
         assert_eq!(status, Some(1), "{said}");

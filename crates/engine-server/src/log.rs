@@ -15,6 +15,15 @@ use crate::flows::{Broken, Flow};
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Notice<'a> {
+    /// A flow is served from the start on.
+    Serves {
+        /// The flow.
+        flow: &'a str,
+        /// What its triggers are known by.
+        triggers: &'a [String],
+        /// When the clock starts it next.
+        next: Option<Timestamp>,
+    },
     /// It listens.
     Listening {
         /// Where.
@@ -109,6 +118,15 @@ pub enum Notice<'a> {
         trigger: &'a str,
         /// Why, without secrets; its sender is told less.
         reason: &'a str,
+    },
+    /// An event came again, and starts nothing.
+    EventKnown {
+        /// Its flow.
+        flow: &'a str,
+        /// What the trigger is known by.
+        trigger: &'a str,
+        /// The event that came first.
+        event: &'a str,
     },
     /// Something is wrong that is no run's fault, and it goes on.
     Trouble {

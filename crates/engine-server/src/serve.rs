@@ -38,6 +38,12 @@ pub struct Serving {
 pub async fn serve(server: Arc<Server>, serving: Serving) -> bool {
     let Serving { shelf, listener, reload, end_within, access, connections } = serving;
     let mut tasks = JoinSet::new();
+    let now = server.clock.now();
+    for flow in server.flows.current().iter() {
+        let triggers: Vec<String> = flow.plan.triggers.iter().map(|trigger| trigger.address.clone()).collect();
+        let next = flow.schedules.iter().filter_map(|schedule| schedule.next_after(now)).min();
+        server.log.notice(Notice::Serves { flow: flow.name(), triggers: &triggers, next });
+    }
     if let Ok(address) = listener.local_addr() {
         server.log.notice(Notice::Listening { address });
     }

@@ -214,6 +214,8 @@ impl<'a> Checker<'a> {
         let help = match verify {
             Verify::StandardWebhooks(_) => "use `header.webhook-id`, or a member of the body",
             Verify::Hmac(_) | Verify::Signature(_) => "use what `signed` names, such as a member of the body",
+            // Its bodies have no id; a delivery that is sent again is the same to the byte.
+            Verify::Github(_) => "use the body itself: `\"{{ trigger.body_raw | hash }}\"`",
             _ => "use a member of the body, such as `$.id`",
         };
         self.findings.push(

@@ -14,7 +14,9 @@ pub(super) fn find<'a>(flows: impl IntoIterator<Item = &'a Arc<Flow>>) -> Option
     let mut paths: HashMap<(String, String), (&Path, &str)> = HashMap::new();
     for flow in flows {
         if let Some(other) = names.insert(flow.name(), &flow.file) {
-            let message = format!("another flow is called `{}` too: that of `{}`", flow.name(), other.display());
+            let (first, second) = (other.display(), flow.file.display());
+            let message =
+                format!("another flow is called `{}` too: `{second}` has one, and so has `{first}`", flow.name());
             let finding = Finding::error("serve-clash", message).help("give one of them another `name`");
             return Some((flow.file.clone(), other.to_owned(), finding));
         }

@@ -84,9 +84,7 @@ impl Shelf {
             };
             shelf.files.insert(file, File { seen, flow, clashes: false });
         }
-        if broken.is_empty()
-            && let Some((file, _, finding)) = clash::find(shelf.flows())
-        {
+        if let Some((file, _, finding)) = clash::find(shelf.flows()) {
             broken.extend(shelf.files.get(&file).and_then(|it| it.flow.as_ref()).map(|flow| refused(flow, [finding])));
         }
         if !broken.is_empty() {

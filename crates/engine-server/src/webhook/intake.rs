@@ -249,7 +249,10 @@ impl Intake {
         // Whoever waits for the end of a run does so before it can begin.
         let watch = answered.is_none().then(|| self.server.endings.watch(&new.id));
         let kept = new.id.clone();
-        let id = self.keep(new).await?;
+        let (id, is_known) = self.keep(new).await?;
+        if is_known {
+            self.server.log.notice(Notice::EventKnown { flow: hook.flow.name(), trigger: &hook.address, event: &id });
+        }
         let mut response = match (answered, watch) {
             (Some(response), _) => response,
             (None, Some(mut watch)) if id == kept => self.finished(hook, &mut watch, &id, &scope).await,
@@ -257,6 +260,9 @@ impl Intake {
         };
         if let Ok(id) = HeaderValue::from_str(&id) {
             response.headers_mut().insert("engine-event", id);
+        }
+        if is_known {
+            response.headers_mut().insert("engine-event-known", HeaderValue::from_static("true"));
         }
         Ok(response)
     }
@@ -294,8 +300,8 @@ impl Intake {
         self.server.log.notice(Notice::EventRefused { flow: hook.flow.name(), trigger: &hook.address, reason });
     }
 
-    /// Keeps an event: it is on disk when this returns. One that came before is that of then.
-    async fn keep(&self, event: NewEvent) -> Result<String, Problem> {
+    /// Keeps an event: it is on disk when this returns. One that came before is that of then, which is told too.
+    async fn keep(&self, event: NewEvent) -> Result<(String, bool), Problem> {
         let (id, flow) = (event.id.clone(), event.flow.clone());
         let problem = |message: &str| Problem::later(StatusCode::SERVICE_UNAVAILABLE, message, 5);
         let put = select! {
@@ -306,9 +312,9 @@ impl Intake {
             Ok(Some(Put::Kept)) => {
                 self.pressure.kept(&flow);
                 self.server.arrived.notify_one();
-                Ok(id)
+                Ok((id, false))
             }
-            Ok(Some(Put::Known { event })) => Ok(event),
+            Ok(Some(Put::Known { event })) => Ok((event, true)),
             Ok(None) => Err(problem("the event could not be kept")),
             Err(error) => Err(self.not_kept(&error)),
         }

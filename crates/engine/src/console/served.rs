@@ -115,6 +115,13 @@ impl Log for ServeLog {
             self.say(level, event, &|| text.clone(), &|| fields.clone());
         };
         match notice {
+            Notice::Serves { flow, triggers, next } => {
+                let started = if triggers.is_empty() { "nothing but the API".to_owned() } else { triggers.join("; ") };
+                let time = next.map(|next| format!(", next at {}", seconds(next))).unwrap_or_default();
+                let next = next.map(|next| next.to_string());
+                let fields = json!({"flow": flow, "triggers": triggers, "next_at": next});
+                say("info", "flow_served", format!("{flow}: started by {started}{time}"), fields);
+            }
             Notice::Listening { address } => {
                 say(
                     "info",
@@ -191,6 +198,10 @@ impl Log for ServeLog {
             Notice::EventRefused { flow, trigger, reason } => {
                 let text = format!("{flow}: an event is refused by {trigger}: {reason}");
                 say("warn", "event_refused", text, json!({"flow": flow, "trigger": trigger, "reason": reason}));
+            }
+            Notice::EventKnown { flow, trigger, event } => {
+                let text = format!("{flow}: an event came again by {trigger}, and starts nothing: it is {event}");
+                say("info", "event_known", text, json!({"flow": flow, "trigger": trigger, "event": event}));
             }
             Notice::Trouble { message } => say("error", "trouble", message.to_owned(), json!({"message": message})),
             Notice::Stopping => {

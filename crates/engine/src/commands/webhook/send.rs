@@ -57,6 +57,9 @@ pub(super) fn execute(arguments: &WebhookSend, _terminal: &Terminal) -> Result<S
         let mut line = format!("{} from {url}", answer.status);
         if let Some(id) = id {
             _ = write!(line, ": event {id}");
+            if answer.headers.contains_key("engine-event-known") {
+                line.push_str(", which came before: it starts nothing");
+            }
         }
         tell(format!("{line}\n"));
         print(&body)?;
