@@ -87,6 +87,8 @@ fn arithmetic_is_exact() {
 #[test]
 fn what_does_not_fit_is_an_error() {
     for (text, expected) in [
+        ("{{ item.nme | upper }}", "`item` has no member `nme`"),
+        ("{{ item.labels | map(attribute='name') | join(', ') }}", "`item` has no member `labels`"),
         ("{{ item.nme }}", "`item` has no member `nme`"),
         ("{{ item.address.street.number }}", "`item.address` has no member `street`"),
         ("{{ item.name.first }}", "`item.name` is a string, it has no member `first`"),

@@ -15,7 +15,10 @@ use crate::value::Value;
 pub(super) fn explain(source: &Source, scope: &Scope, error: &Error) -> EvalError {
     let range = error.range().filter(|range| source.text.get(range.clone()).is_some());
     let found = match error.kind() {
-        ErrorKind::UndefinedError => missing(source, scope, range.clone().unwrap_or(0..source.text.len())),
+        ErrorKind::UndefinedError => {
+            let range = range.clone().unwrap_or(0..source.text.len());
+            missing(source, scope, range.clone()).or_else(|| given_to(source, scope, range.start))
+        }
         _ => None,
     };
     if let Some(found) = found {
@@ -51,6 +54,12 @@ pub(super) fn missing(source: &Source, scope: &Scope, range: Range<usize>) -> Op
         !name.optional && name.range.start < range.end && range.start < name.range.end.max(name.range.start + 1)
     };
     source.names.iter().filter(within).find_map(|name| describe(source, scope, name))
+}
+
+/// Says what is missing of the name right before a place: it is what the filter there was given.
+fn given_to(source: &Source, scope: &Scope, place: usize) -> Option<EvalError> {
+    let before = source.names.iter().filter(|name| name.range.end <= place).max_by_key(|name| name.range.end)?;
+    if before.optional { None } else { describe(source, scope, before) }
 }
 
 fn describe(source: &Source, scope: &Scope, name: &NameUse) -> Option<EvalError> {
