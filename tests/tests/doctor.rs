@@ -111,6 +111,16 @@ fn finds_all_well_and_changes_nothing() {
 }
 
 #[test]
+fn says_that_a_read_that_is_no_get_was_not_tried() {
+    let (place, api) = (place(), api());
+    fs::write(place.path().join("spec.yaml"), SPEC.replace("request: GET /orders", "request: POST /orders")).unwrap();
+    let finished = doctor(place.path(), &api.url(), Some(SECRET), &["--format", "json"]);
+    let (result, found) = of(&finished, "read shop.list_orders");
+    assert_eq!(result, "warn", "{found}");
+    assert!(found["help"].as_str().unwrap().contains("engine call"), "{found}");
+}
+
+#[test]
 fn says_what_is_not_given_and_asks_nobody() {
     let (place, api) = (place(), api());
     let finished = doctor(place.path(), &api.url(), None, &["--format", "json"]);

@@ -59,6 +59,7 @@ scenarios! {
     answer_packed_in_other_ways
     answer_that_is_packed
     answer_that_is_too_large
+    answer_that_says_no
     answer_to_a_file
     answer_to_a_file_of_two_items
     answer_to_a_file_outside

@@ -123,11 +123,12 @@ pub(crate) fn split(address: &Veiled, span: Span) -> Result<(Url, String, QueryS
     let (path, query) = text.split_once('?').unwrap_or((&text, ""));
     let (shown_path, shown_query) = shown.split_once('?').unwrap_or((&shown, ""));
     let fail = |what: &str, help: &str| Err(EvalError::new(format!("the request {what}"), span).help(help.to_owned()));
+    let begin = "begin the `base_url`, or the input that it is made of, with `https://` and a host";
     let Ok(url) = Url::parse(path) else {
-        return fail("has no valid URL", "begin the `base_url` with `https://` and a host");
+        return fail(&format!("has no valid URL: `{}`", veil_password(shown_path)), begin);
     };
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none_or(str::is_empty) {
-        return fail("has no URL of the web", "begin the `base_url` with `https://` and a host");
+        return fail(&format!("has no URL of the web: `{}`", veil_password(shown_path)), begin);
     }
     // The parser takes `.` and `..` for steps, which would ask for another resource than the one that is named.
     let segments = path.splitn(4, '/').nth(3).map_or(1, |rest| rest.split('/').count());

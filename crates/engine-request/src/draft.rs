@@ -523,7 +523,7 @@ pub(crate) mod tests {
         check(
             "GET {+url}",
             r#"{"url": "file:///etc/passwd"}"#,
-            "the request has no URL of the web (begin the `base_url` with `https://` and a host)",
+            "the request has no URL of the web: `file:///etc/passwd` (begin the `base_url`, or the input that it is made of, with `https://` and a host)",
         );
         super::tests::check(
             "request: GET /a",

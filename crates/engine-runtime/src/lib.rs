@@ -11,6 +11,7 @@ mod book;
 mod call;
 mod checkup;
 mod claim;
+mod complaint;
 mod composite;
 mod counted;
 mod credentials;

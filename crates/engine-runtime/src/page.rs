@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 
 use crate::asked_of_answers;
 use crate::body::{Beside, Large, LargeError, Part, Takes, kind, not_as_expected};
+use crate::complaint::Complaint;
 use crate::failure::Failure;
 use crate::item::{Json, Row, Rows};
 
@@ -275,14 +276,20 @@ impl PageReader {
                 if self.missing == MissingRecords::Empty {
                     return Ok(());
                 }
-                let members: Vec<String> = match answer.value() {
+                let body = answer.value();
+                let complaint = Complaint::of(body);
+                let members: Vec<String> = match body {
                     Value::Object(members) => members.names().map(ToString::to_string).collect(),
                     other => {
                         return Err(Failure::new(
                             "unexpected-shape",
                             format!("the answer is {}, it has no `{path}`", other.a_kind()),
                             self.span,
-                        ));
+                        )
+                        .help(match other {
+                            Value::List(_) => "for a list that is the whole answer write `records: $`",
+                            _ => "look at the answer by `engine call`",
+                        }));
                     }
                 };
                 let wanted = path.trim_start_matches("$.").split(['.', '[']).next().unwrap_or(path);
@@ -294,8 +301,14 @@ impl PageReader {
                 };
                 let shown = members.iter().take(8).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
                 let has = if members.is_empty() { "it is empty".to_owned() } else { format!("it has {shown}") };
-                return Err(Failure::new("unexpected-shape", format!("the answer has no `{path}`: {has}"), self.span)
-                    .help(help));
+                let text = format!("the answer has no `{path}`: {has}");
+                return Err(match complaint {
+                    Some(complaint) => {
+                        let text = format!("{text}; it says `{}`", complaint.text);
+                        Failure::new("unexpected-shape", text, self.span).help(complaint.help())
+                    }
+                    None => Failure::new("unexpected-shape", text, self.span).help(help),
+                });
             }
             Some(Start::Object) => "an object",
             Some(Start::String) => "a string",

@@ -367,5 +367,10 @@ pub(crate) fn kind(content_type: Option<&str>, coding: Option<&str>) -> String {
 pub(crate) fn not_as_expected(content: &Content, kind: &str, message: &str, body: &[u8], span: Span) -> Failure {
     let is_json = content.is_json() || matches!(content, Content::Ndjson);
     let (code, format) = if is_json { ("not-json", "JSON") } else { ("invalid-body", content.error("").format) };
-    Failure::new(code, format!("the answer ({kind}) is not {format}: {message}: {}", excerpt(body)), span)
+    let failure =
+        Failure::new(code, format!("the answer ({kind}) is not {format}: {message}: {}", excerpt(body)), span);
+    if is_json && kind.starts_with("text/html") {
+        return failure.help("that is a page for people: check the path, and whether the API wants a login");
+    }
+    failure
 }

@@ -147,6 +147,9 @@ impl Exchanges {
         };
         let failure = failed("http-status", &text, request, asked).answered(status);
         match status {
+            401 if asked.endpoint.auth.is_empty() => {
+                failure.help("the API wants to know who is asking: write `auth`, such as `{type: bearer, token: …}`")
+            }
             401 => failure.help("the API does not take these credentials: check the secrets that `auth` names"),
             403 => failure.help("these credentials may not do this: check their rights"),
             404 => failure.help(
@@ -206,6 +209,9 @@ pub(super) fn unsendable(error: &TransportError, request: &Prepared, asked: &Ask
         TransportError::File { .. } => failure("unreadable-file").help("leave files alone while they are sent"),
         TransportError::Disk(_) => {
             failure("body-too-large").help("make room in the folder for temporary files, or name another in the variable `TMPDIR`").fatal()
+        }
+        TransportError::Tls(why) if why.contains("does not speak TLS") => {
+            failure("connection").help("write `http://` in `base_url`, or the port at which the host speaks TLS")
         }
         TransportError::Tls(why) if why.contains("client certificate") => {
             failure("connection").help("name the files of the certificate: `tls: {cert: client.pem, key: client.key}`")

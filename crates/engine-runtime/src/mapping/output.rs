@@ -163,6 +163,7 @@ impl Long {
                     let from = if is_default { "default" } else { self.from.as_deref().unwrap_or("its value") };
                     convert(&text, kind, self.format.as_deref(), out).map_err(|message| {
                         Failure::new("mapping-type", format!("field `{path}`: `{from}` {message}"), self.span)
+                            .help("take another `type`, or let `validate: {on_invalid: skip}` drop such records")
                     })?;
                 }
                 None => out.extend_from_slice(text.as_bytes()),

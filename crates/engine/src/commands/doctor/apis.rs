@@ -167,16 +167,32 @@ fn skew(section: &str, ahead: i64) -> Line {
 /// Asks for one page of each read whose params are known.
 async fn reads(patient: &Patient, api: &str, section: &str, tell: &mut Tell<'_>) -> Result<(), Failure> {
     let mut asked: Vec<(String, BTreeMap<String, engine_expr::Value>)> = Vec::new();
+    let mut not_asked: Vec<String> = Vec::new();
     let blocks = [&patient.description.steps, &patient.description.on_failure, &patient.description.finally];
     let composites = patient.description.made_of_steps.iter().map(|composite| &composite.steps);
     for step in blocks.into_iter().chain(composites).flat_map(|steps| all_steps(steps)) {
         for read in step.reads.iter().filter(|read| read.endpoint.split('.').next() == Some(api)) {
             let is_get = read.request.as_ref().is_some_and(|request| request.method == "GET");
-            let Some(params) = super::super::plan::known_params(step, read).filter(|_| is_get) else { continue };
+            let Some(params) = super::super::plan::known_params(step, read) else { continue };
+            if !is_get {
+                not_asked.push(read.endpoint.clone());
+                continue;
+            }
             if !asked.iter().any(|(known, with)| *known == read.endpoint && *with == params) {
                 asked.push((read.endpoint.clone(), params));
             }
         }
+    }
+    not_asked.dedup();
+    for endpoint in &not_asked {
+        // What is not a GET may change something there.
+        tell(
+            Line::warn(section, &format!("read {endpoint}"), "not tried, since it is no GET")
+                .help(format!("try it out: `engine call … {endpoint}`")),
+        )?;
+    }
+    if asked.is_empty() && !not_asked.is_empty() {
+        return Ok(());
     }
     // An API whose reads need params, or that is only called, is asked by whatever needs none.
     if asked.is_empty() {
