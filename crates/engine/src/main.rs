@@ -10,6 +10,7 @@ mod failure;
 mod holder;
 mod inputs;
 mod keyring;
+mod made_up;
 mod mocks;
 mod output;
 mod planned;

@@ -42,7 +42,7 @@ pub(crate) struct New {
     /// Where the records are written to
     #[arg(long, value_enum, value_name = "KIND")]
     pub(crate) to: Option<NewSink>,
-    /// When it runs, as a cron expression such as `0 * * * *`
+    /// When it runs: a cron expression such as `0 * * * *`, or a period such as `every 15m`
     #[arg(long, value_name = "CRON")]
     pub(crate) schedule: Option<String>,
     /// Ask nothing: what is not given is guessed

@@ -1,5 +1,7 @@
 //! `engine new`: a spec to start from, made of a few answers.
 
+mod schedule;
+
 use std::fmt::Write;
 use std::io::{self, BufRead, IsTerminal};
 
@@ -61,10 +63,10 @@ fn gather(arguments: &New) -> Result<Wanted, Failure> {
     let key = ask.text(arguments.key.as_ref(), "What identifies a record", "id", name)?;
     let to = ask.choice(arguments.to, "Where they are written to")?;
     let schedule = match &arguments.schedule {
-        None if ask.on => Some(ask.text(None, "When it runs, as cron (`-` for by hand)", "-", |it| Ok(it.to_owned()))?),
-        given => given.clone(),
+        None if !ask.on => None,
+        given => Some(ask.text(given.as_ref(), "When it runs, as cron (`-` for by hand)", "-", schedule::of)?),
     };
-    let schedule = schedule.filter(|cron| cron != "-");
+    let schedule = schedule.filter(|rhythm| rhythm != "-");
     Ok(Wanted { name: stem.to_owned(), api, base_url, auth, path, noun, records, paginate, key, to, schedule })
 }
 
@@ -147,6 +149,8 @@ fn path(text: &str) -> Result<String, String> {
     let text = text.strip_prefix("GET ").unwrap_or(text).trim();
     if text.starts_with('/') && !text.contains(char::is_whitespace) && !text.contains(['"', '{', '}']) {
         Ok(text.to_owned())
+    } else if text.contains('{') {
+        Err(format!("`{text}` needs a param: begin with a path that needs none, such as /orders"))
     } else {
         Err(format!("`{text}` is no path: write /orders"))
     }
@@ -240,8 +244,8 @@ fn spec(wanted: &Wanted) -> String {
         out,
         "\nmappings:\n  {noun}:\n    {key}: {{from: $.{key}, required: true}}\n    name: $.name\n    updated_at: {{from: $.updated_at, type: datetime}}\n"
     );
-    if let Some(cron) = &wanted.schedule {
-        _ = write!(out, "\ntriggers:\n  - {{type: schedule, cron: \"{cron}\", timezone: UTC}}\n");
+    if let Some(rhythm) = &wanted.schedule {
+        _ = write!(out, "\ntriggers:\n  - {{type: schedule, {rhythm}}}\n");
     }
     _ = write!(out, "\nsteps:\n  - id: {noun}\n    read: {api}.list_{noun}\n    map: {noun}\n");
     let expected = match sink {

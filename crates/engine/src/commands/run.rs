@@ -18,6 +18,7 @@ use crate::event_file;
 use crate::failure::Failure;
 use crate::holder;
 use crate::inputs;
+use crate::made_up;
 use crate::mocks::Mocks;
 use crate::planned;
 use crate::recordings;
@@ -137,6 +138,12 @@ fn run(arguments: &Run, terminal: &Terminal) -> Result<Status, Failure> {
         return Ok(Status::Unheard);
     }
     console.finish(&report, begun.elapsed());
+    if arguments.mock
+        && !arguments.dry
+        && let Some(note) = made_up::note(&watched, &report)
+    {
+        console.add(note);
+    }
     if !arguments.mock && replay.is_none() && !arguments.dry {
         console.tell_letters(&report);
     }

@@ -131,7 +131,11 @@ impl Console {
             return;
         }
         let are = if kept == 1 { "record is kept as a dead letter" } else { "records are kept as dead letters" };
-        let message = format!("{kept} {are}: engine dead-letters list");
+        self.add(format!("{kept} {are}: engine dead-letters list"));
+    }
+
+    /// Adds a line to what was told at the end of a run.
+    pub(crate) fn add(&self, message: String) {
         match &self.voice {
             Voice::Quiet(_) => {}
             Voice::Lines(_) | Voice::Live(..) => tell(message + "\n"),
