@@ -9,6 +9,7 @@ mod auth;
 mod call;
 mod combination;
 mod composite;
+mod example;
 mod flow;
 mod input;
 mod key;
@@ -422,7 +423,15 @@ impl<'a> Checker<'a> {
 
     /// Returns whether a section of the spec has such a name, even if what it stands for was lost to a mistake.
     fn declares(&self, section: &str, name: &str) -> bool {
-        self.is_partial || self.root.get(section).has(name)
+        self.is_partial || self.root.get(section).has(name) || self.is_misspelt(section)
+    }
+
+    /// Returns whether another key stands in the place of a section, which was said.
+    fn is_misspelt(&self, section: &str) -> bool {
+        let entries = self.root.node().map(engine_source::Node::entries).unwrap_or_default();
+        let is_there = |entry: &engine_source::Entry| &*entry.key.text == section;
+        !entries.iter().any(is_there)
+            && entries.iter().any(|entry| engine_source::similar(&entry.key.text, [section]).is_some())
     }
 
     /// Returns a place for a help: the line and column if it is in the same file, else with the file; empty if there is none.

@@ -127,7 +127,7 @@ impl<'a> Checker<'a> {
             self.repeats = true;
         }
         self.own_id = None;
-        let mut has_key = false;
+        let (mut has_key, mut sources) = (false, Vec::new());
         if let Some(read) = read {
             let reads = self.read(read, at.get("read"), &names);
             let under = for_each.is_some() || level == Level::Inner || names.has(PARENT);
@@ -137,6 +137,9 @@ impl<'a> Checker<'a> {
             names = names.and_if(under, PARENT).and_if(reads.windowed, WINDOW);
             self.in_stream = true;
             self.repeats = true;
+            if explode.is_none() && !reads.of_sink {
+                sources = reads.endpoints;
+            }
         }
         if let Some(explode) = explode {
             self.expr(explode, &names);
@@ -153,6 +156,9 @@ impl<'a> Checker<'a> {
         }
         self.condition(filter.as_ref(), &names);
         self.map_use(map.as_ref(), &names.hiding("`map`"));
+        if !sources.is_empty() {
+            self.paths_in_examples(map.as_ref(), &sources);
+        }
         if let Some(Validate { schema, rules, on_invalid: _ }) = validate {
             self.schema(schema.as_ref(), at.get("validate").get("schema"));
             self.rules(rules, &names);

@@ -76,6 +76,7 @@ pub static RULES: &[Rule] = &[
     rule!("invalid-timezone", Error, Reading, "a time zone that is not known"),
     rule!("invalid-place", Error, Reading, "a text that is not a place"),
     rule!("unsigned-dedupe", Error, Reading, "a dedupe key that anybody can change"),
+    rule!("path-not-in-example", Warning, Reading, "a path that is all but the name of a member of the example"),
     rule!("unmapped-key", Error, Reading, "a member of a key that the mapping does not make"),
     rule!("invalid-name", Error, Reading, "a name with characters that names do not have"),
     rule!("invalid-default", Error, Reading, "a default or an allowed value that does not fit its own declaration"),
