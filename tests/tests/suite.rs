@@ -52,6 +52,12 @@ fn shows_each_expectation_that_fails_at_its_place() {
 }
 
 #[test]
+fn a_record_without_its_key_fails_as_in_a_table() {
+    let (status, _, stderr) = test(&["tests/suite/keyless.yaml"], &[]);
+    assert_eq!(status, Some(0), "{stderr}");
+}
+
+#[test]
 fn shows_what_is_wrong_with_answers() {
     let (status, _, stderr) = test(&["tests/suite/answers.yaml"], &["--coverage"]);
     assert_eq!(status, Some(1), "{stderr}");

@@ -156,6 +156,16 @@ impl RecordSink for Open {
             record.to_value().map_err(|error| SinkError::new(format!("a record cannot be read: {error}")))
         });
         let values = values.collect::<Result<Vec<Value>, _>>()?;
+        // As in a table that is real: without its key no row could be told from the others.
+        for (number, value) in (1..).zip(&values) {
+            let is_there = |member: &&String| !matches!(value.get(member), None | Some(Value::Null));
+            if let Some(member) = self.key.iter().find(|member| !is_there(member)) {
+                let text = format!("row {number}: the record has no value in `{member}`, a member of the key");
+                return Err(
+                    SinkError::new(text).help("choose a `key` that every record has, or keep it in `map`")
+                );
+            }
+        }
         if self.mode == Mode::Replace {
             self.held.extend(values);
             return Ok(());
