@@ -240,6 +240,28 @@ fn sends_once_whatever_comes_of_it() {
 }
 
 #[test]
+fn asks_the_examples_where_that_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let spec = "version: 1
+secrets: {key: {env: NOT_GIVEN_ANYWHERE}}
+apis:
+  shop:
+    base_url: https://shop.example
+    auth: {type: bearer, token: '{{ secrets.key }}'}
+    endpoints:
+      list_orders: {request: GET /orders, records: $.orders, example: {orders: [{id: 1, title: Bread}]}}
+";
+    fs::write(folder.path().join("spec.yaml"), spec).unwrap();
+    for more in [&[][..], &["--all"]] {
+        let called = Engine::new(["call", "spec.yaml", "shop.list_orders", "--mock"]).arguments(more);
+        let finished = called.folder(folder.path()).finish();
+        assert_eq!(finished.status, Some(0), "{}", finished.stderr());
+        assert!(finished.stdout().contains("Bread"), "{}", finished.stdout());
+    }
+    assert!(!folder.path().join(".engine").exists(), "nothing is kept");
+}
+
+#[test]
 fn sends_what_the_command_line_says_over_what_the_spec_says() {
     let stage = Stage::set();
     fs::write(stage.folder.path().join("order.json"), "{\"id\": 7}").unwrap();
