@@ -207,7 +207,9 @@ pub(crate) fn judge_member(name: &str, value: &Value) -> Judgement {
 
 /// Tells whether a member of a recorded answer must not be kept, where identifiers are what it is kept for.
 pub(crate) fn is_hidden_in_answer(name: &str, value: &str) -> bool {
-    let is_word = words(name).last().is_some_and(|last| last == "key");
+    // There these are more often names of data.
+    let data = ["key", "license", "licence", "pass", "pin"];
+    let is_word = words(name).last().is_some_and(|last| data.contains(&last.as_str()));
     !value.is_empty()
         && (begins_as_key(value) || !is_word && judge(name, value) == Judgement::Secret && is_secret(name))
 }
@@ -417,6 +419,7 @@ mod tests {
         assert_eq!(judge_member("passphrase", &json!("open sesame")), Judgement::Secret);
         assert_eq!(judge_member("secret", &json!(true)), Judgement::Plain);
         assert!(is_hidden_in_answer("access_token", "abc") && !is_hidden_in_answer("key", "ENG-1"));
+        assert!(!is_hidden_in_answer("license", "MIT"));
         assert!(!is_hidden_in_answer("id", HEX) && is_hidden_in_answer("id", "sk_live_0123456789"));
     }
 

@@ -149,7 +149,7 @@ fn lays_a_file_over_what_it_imports() {
 fn looks_at_imports_as_well() {
     let found = codes(&[
         ("main.yaml", "version: 1\nimports: [a.yaml, b.yaml]\n"),
-        ("a.yaml", "version: 2\ninput: {}\n"),
+        ("a.yaml", "version: 2\nwat: {}\n"),
         ("b.yaml", "secrets: {unused: {env: A}}\nvars: {x: '{{ inputs.y }}'}\n"),
     ]);
     assert_eq!(
