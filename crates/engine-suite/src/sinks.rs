@@ -161,9 +161,7 @@ impl RecordSink for Open {
             let is_there = |member: &&String| !matches!(value.get(member), None | Some(Value::Null));
             if let Some(member) = self.key.iter().find(|member| !is_there(member)) {
                 let text = format!("row {number}: the record has no value in `{member}`, a member of the key");
-                return Err(
-                    SinkError::new(text).help("choose a `key` that every record has, or keep it in `map`")
-                );
+                return Err(SinkError::new(text).help("choose a `key` that every record has, or keep it in `map`"));
             }
         }
         if self.mode == Mode::Replace {
