@@ -16,7 +16,7 @@ const TOKENS: &str = "auth";
 impl<'a> Checker<'a> {
     pub(super) fn tests(&mut self) {
         for test in &self.spec.tests {
-            let Test { name: _, inputs, secrets, event: _, now: _, state: _, rows, mock, steps, expect } = test;
+            let Test { name: _, inputs, secrets, event: _, now: _, state, rows, mock, steps, expect } = test;
             for (name, _) in inputs {
                 if !self.declares("inputs", &name.value) {
                     let help = suggest(&name.value, self.spec.inputs.keys());
@@ -45,6 +45,7 @@ impl<'a> Checker<'a> {
                     );
                 }
             }
+            self.cursor_keys(state, steps);
             self.sink_keys(rows);
             self.mock(mock);
             if let Some(expect) = expect {
@@ -99,7 +100,7 @@ impl<'a> Checker<'a> {
             steps,
             written,
             dead_letters,
-            state: _,
+            state,
             waits: _,
             answered: _,
         } = expect;
@@ -111,9 +112,8 @@ impl<'a> Checker<'a> {
                 self.mocked_key(&name.value, name.span);
             }
         }
-        let mut known = HashMap::new();
-        ids(own, &mut known);
-        let known = if own.is_empty() { self.all_steps.clone() } else { known };
+        let known = self.steps_of_test(own);
+        self.cursor_keys(state, own);
         self.step_keys(steps, &known);
         self.step_keys(dead_letters, &known);
         self.sink_keys(written);
@@ -126,21 +126,48 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// Returns the steps that a test runs: its own, or those of the flow.
+    fn steps_of_test(&self, own: &'a [Step]) -> HashMap<&'a str, Span> {
+        let mut known = HashMap::new();
+        ids(own, &mut known);
+        if own.is_empty() { self.all_steps.clone() } else { known }
+    }
+
+    /// Checks what cursors are called: by a step, by an endpoint, or by the endpoint's name alone.
+    fn cursor_keys<V>(&mut self, map: &Map<V>, own: &'a [Step]) {
+        // Those of the flows that this one runs are not known yet.
+        if !self.flows.is_empty() {
+            return;
+        }
+        let mut known = self.steps_of_test(own);
+        let catalog = self.catalog;
+        known.extend(catalog.endpoints().map(|entry| (entry.name, Span::default())));
+        for (name, _) in map {
+            match name.value.split_once('.') {
+                Some((api, _)) if catalog.api(api).is_some() => self.endpoint_text(&name.value, name.span),
+                _ => self.step_key(&name.value, name.span, &known),
+            }
+        }
+    }
+
     fn step_keys<V>(&mut self, map: &Map<V>, all: &HashMap<&str, Span>) {
         for (name, _) in map {
-            let id = &*name.value;
-            // The address of a step is not looked into.
-            if all.contains_key(id) || self.lost_steps.contains(id) || id.contains('/') || id.starts_with("step_") {
-                continue;
-            }
-            let mut known: Vec<&str> = all.keys().copied().collect();
-            known.sort_unstable();
-            self.findings.push(
-                Finding::error("undefined-step", format!("undefined step `{id}`"))
-                    .label(name.span, "not a step")
-                    .help_if(suggest(id, known.iter().copied()))
-                    .meant(name.span, certain(id, known)),
-            );
+            self.step_key(&name.value, name.span, all);
         }
+    }
+
+    fn step_key(&mut self, id: &str, span: Span, all: &HashMap<&str, Span>) {
+        // The address of a step is not looked into.
+        if all.contains_key(id) || self.lost_steps.contains(id) || id.contains('/') || id.starts_with("step_") {
+            return;
+        }
+        let mut known: Vec<&str> = all.keys().copied().collect();
+        known.sort_unstable();
+        self.findings.push(
+            Finding::error("undefined-step", format!("undefined step `{id}`"))
+                .label(span, "not a step")
+                .help_if(suggest(id, known.iter().copied()))
+                .meant(span, certain(id, known)),
+        );
     }
 }
