@@ -12,7 +12,7 @@ use engine_spec::{Input, Secret};
 use crate::inputs;
 use crate::run::RunOptions;
 use crate::secrets::SecretsFrom;
-use crate::world::{ClockHost, World};
+use crate::world::{ClockHost, Environment, World};
 
 /// What a run would be given.
 pub struct Known {
@@ -103,7 +103,7 @@ pub fn known(plan: &Plan, world: &World, options: &RunOptions, asks: bool) -> Kn
         let variable = input.env.as_ref().filter(|env| world.environment.variable(env).is_some());
         let from = match (given.is_empty(), variable) {
             (false, _) => Some("the command line".to_owned()),
-            (true, Some(env)) => Some(format!("the environment variable `{env}`")),
+            (true, Some(env)) => Some(place_of_variable(env, &*world.environment)),
             (true, None) => None,
         };
         let problem = wrong.into_iter().next();
@@ -141,7 +141,7 @@ fn secrets(plan: &Plan, world: &World, scope: &Scope, asks: bool) -> Vec<KnownSe
     let mut redactor = Redactor::new([]);
     let mut found = Vec::new();
     for (name, secret) in &plan.secrets {
-        let place = place_of(secret);
+        let place = place_of(secret, &*world.environment);
         let ways = ways_of_secret(secret);
         let known = |given, problem| KnownSecret {
             name: name.value.to_string(),
@@ -189,9 +189,16 @@ fn ways_of_input(name: &str, input: &Input) -> Vec<String> {
     .collect()
 }
 
-fn place_of(secret: &Secret) -> String {
+fn place_of_variable(name: &str, environment: &dyn Environment) -> String {
+    match environment.file_of(name) {
+        Some(file) => format!("`{name}` in the file `{file}`"),
+        None => format!("the environment variable `{name}`"),
+    }
+}
+
+fn place_of(secret: &Secret, environment: &dyn Environment) -> String {
     if let Some(env) = &secret.env {
-        return format!("the environment variable `{env}`");
+        return place_of_variable(env, environment);
     }
     if let Some(file) = &secret.file {
         return format!("the file `{}`", file.text());

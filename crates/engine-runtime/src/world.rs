@@ -39,6 +39,12 @@ pub trait Environment: Send + Sync {
     /// Returns an environment variable, that of the process before that of `.env` files.
     fn variable(&self, name: &str) -> Option<String>;
 
+    /// Returns the `.env` file that gives a variable; nothing where the process does.
+    fn file_of(&self, name: &str) -> Option<String> {
+        _ = name;
+        None
+    }
+
     /// Reads a file that holds a secret.
     ///
     /// # Errors

@@ -34,7 +34,8 @@ pub(crate) fn data_folder() -> Option<PathBuf> {
 /// Variables: those of the process, then those of `.env` beside the spec, then those of `.env` in the working directory.
 #[derive(Debug, Default)]
 pub(crate) struct Variables {
-    from_files: HashMap<String, String>,
+    /// Each with the file that gives it.
+    from_files: HashMap<String, (String, PathBuf)>,
 }
 
 impl Variables {
@@ -92,7 +93,7 @@ impl Variables {
         };
         for variable in dotenvy::from_read_iter(text.trim_start_matches('\u{feff}').as_bytes()) {
             let (name, value) = variable.map_err(|error| unreadable(path, &text, &error))?;
-            self.from_files.insert(name, value);
+            self.from_files.insert(name, (value, path.to_owned()));
         }
         Ok(())
     }
@@ -117,7 +118,12 @@ fn unreadable(path: &Path, text: &str, error: &dotenvy::Error) -> Failure {
 
 impl Environment for Variables {
     fn variable(&self, name: &str) -> Option<String> {
-        env::var(name).ok().or_else(|| self.from_files.get(name).cloned())
+        env::var(name).ok().or_else(|| self.from_files.get(name).map(|(value, _)| value.clone()))
+    }
+
+    fn file_of(&self, name: &str) -> Option<String> {
+        let (_, path) = self.from_files.get(name).filter(|_| env::var(name).is_err())?;
+        Some(path.display().to_string())
     }
 
     fn read_file(&self, path: &Path) -> io::Result<String> {
@@ -164,12 +170,14 @@ mod tests {
         assert_eq!(variables.variable("ENGINE_TEST_A").as_deref(), Some("1"));
         assert_eq!(variables.variable("ENGINE_TEST_B").as_deref(), Some("two words"));
         assert_eq!(variables.variable("ENGINE_TEST_C"), None);
+        assert!(variables.file_of("ENGINE_TEST_A").is_some_and(|file| Path::new(&file).ends_with(".env")));
     }
 
     #[test]
     fn lets_the_process_win() {
         let variables = check("PATH=nowhere\n").unwrap();
         assert_eq!(variables.variable("PATH"), env::var("PATH").ok());
+        assert_eq!(variables.file_of("PATH"), None);
     }
 
     #[test]
