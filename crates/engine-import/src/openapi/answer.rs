@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 
 use super::document::Document;
+use super::listing::{self, Found, Listing};
 use super::operation::Operation;
+use super::param::Params;
 use crate::Notes;
 use crate::bodies::Kind;
 
@@ -22,13 +24,8 @@ pub(super) struct Answer<'d> {
     format: Option<&'static str>,
 }
 
-/// The members that lists are called, the usual ones first.
-const LISTS: [&str; 12] = [
-    "data", "items", "results", "records", "value", "values", "entries", "list", "content", "result", "rows", "objects",
-];
-
 impl<'d> Answer<'d> {
-    pub(super) fn of(operation: &Operation<'d>, notes: &mut Notes) -> Self {
+    pub(super) fn of(operation: &Operation<'d>, params: &Params, notes: &mut Notes) -> Self {
         let document = operation.document;
         let responses = operation.own.get("responses").and_then(Value::as_object);
         let is_success = |status: &&String| status.starts_with('2') || status.as_str() == "default";
@@ -60,9 +57,12 @@ impl<'d> Answer<'d> {
             _ => {}
         }
         if Kind::of(media) == Some(Kind::Json) && operation.method == "get" {
-            answer.find_records();
-            if answer.records.is_none() && !operation.path.ends_with('}') && answer.is_many() {
-                notes.say(&operation.place, "the answer has several lists: write `records: $.NAME` to read one");
+            match listing::find(operation, params, whole, answer.schema) {
+                Found::List(Listing { path, item }) => answer.found(path, item),
+                Found::Several => {
+                    notes.say(&operation.place, "the answer has several lists: write `records: $.NAME` to read one");
+                }
+                Found::Nothing => {}
             }
         }
         answer
@@ -76,63 +76,6 @@ impl<'d> Answer<'d> {
     /// What the endpoint says of its answers.
     pub(super) fn response(&self) -> Option<Value> {
         self.format.map(|format| json!({"format": format}))
-    }
-
-    fn find_records(&mut self) {
-        let document = self.document;
-        if document.kind(self.schema) == Some("array") {
-            self.found("$".to_owned(), document.items(self.schema));
-            return;
-        }
-        let lists = self.lists();
-        let only = (lists.len() == 1).then(|| lists.first()).flatten();
-        let usual = || LISTS.iter().find_map(|usual| lists.iter().find(|(name, _)| name == usual));
-        let of_objects = || {
-            let mut found = lists
-                .iter()
-                .filter(|(_, schema)| document.items(schema).and_then(|it| document.kind(it)) == Some("object"));
-            found.next().filter(|_| found.next().is_none())
-        };
-        if let Some((name, schema)) = usual().or_else(of_objects).or(only.filter(|_| self.has_paging())) {
-            self.found(member("$", name), document.items(schema));
-            return;
-        }
-        // `{data: {orders: […]}}`, `{_embedded: {orders: […]}}`
-        for (outer, schema) in document.properties(self.schema) {
-            if !LISTS.contains(&outer) && !matches!(outer, "_embedded" | "response" | "d") {
-                continue;
-            }
-            let inner: Vec<_> =
-                document.properties(schema).into_iter().filter(|(_, it)| document.kind(it) == Some("array")).collect();
-            if let [(name, list)] = inner.as_slice() {
-                self.found(member(&member("$", outer), name), document.items(list));
-                return;
-            }
-        }
-    }
-
-    fn lists(&self) -> Vec<(&'d str, &'d Value)> {
-        let document = self.document;
-        document
-            .properties(self.schema)
-            .into_iter()
-            .filter(|(_, schema)| document.kind(schema) == Some("array"))
-            .collect()
-    }
-
-    fn is_many(&self) -> bool {
-        self.lists().len() > 1 && self.has_paging()
-    }
-
-    /// Tells whether the answer speaks of other pages.
-    fn has_paging(&self) -> bool {
-        let speaks = |name: &str| {
-            let name = name.to_ascii_lowercase();
-            ["next", "total", "count", "page", "cursor", "offset", "links", "has_more", "paging", "metadata"]
-                .iter()
-                .any(|word| name.contains(word))
-        };
-        self.document.properties(self.schema).iter().any(|(name, _)| speaks(name))
     }
 
     fn found(&mut self, records: String, item: Option<&'d Value>) {

@@ -4,6 +4,7 @@ mod answer;
 mod document;
 mod example;
 mod inferred;
+mod listing;
 mod operation;
 mod paging;
 mod param;

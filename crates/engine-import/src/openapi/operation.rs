@@ -67,7 +67,7 @@ impl<'d> Operation<'d> {
             ..EndpointDraft::default()
         };
         endpoint.body = self.body(&mut params, notes);
-        let answer = Answer::of(self, notes);
+        let answer = Answer::of(self, &params, notes);
         endpoint.response = answer.response();
         if answer.is_file() {
             let declared = json!({"type": "string", "required": true, "description": "The path of the file that the answer is written to"});

@@ -111,12 +111,18 @@ const TOTALS: [&str; 10] = [
 ];
 const TOTAL_PAGES: [&str; 6] = ["total_pages", "totalPages", "page_count", "pageCount", "last_page", "pages"];
 
+/// Tells whether a page is asked for: its number, its cursor, or where it begins.
+pub(super) fn is_asked(params: &Params) -> bool {
+    let has = |names: &[&str]| params.query.iter().any(|it| names.contains(&it.name.as_str()));
+    has(&PAGES) || has(&CURSORS) || has(&["starting_after"]) || has(&OFFSETS) && has(&SIZES)
+}
+
 /// Recognises it, and takes the parameters away that it uses.
 pub(super) fn recognise(answer: &Answer<'_>, params: &mut Params) -> Option<Value> {
     let find = |params: &Params, names: &[&str]| {
         names.iter().find_map(|wanted| params.query.iter().find(|it| it.name == *wanted).map(|it| it.name.clone()))
     };
-    let has_link = header(answer, "link");
+    let has_link = has_link(answer.whole);
     if let Some(into) = find(params, &["starting_after"])
         && answer.key.is_some()
         && answer.document.property(answer.schema, "has_more").is_some()
@@ -239,7 +245,8 @@ fn href(answer: &Answer<'_>) -> Option<String> {
     None
 }
 
-fn header(answer: &Answer<'_>, name: &str) -> bool {
-    let headers = answer.whole.get("headers").and_then(Value::as_object);
-    headers.into_iter().flatten().any(|(known, _)| known.eq_ignore_ascii_case(name))
+/// Tells whether an answer has a header that leads to others.
+pub(super) fn has_link(whole: &Value) -> bool {
+    let headers = whole.get("headers").and_then(Value::as_object);
+    headers.into_iter().flatten().any(|(known, _)| known.eq_ignore_ascii_case("link"))
 }
