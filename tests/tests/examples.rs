@@ -5,6 +5,7 @@
 use std::path::Path;
 
 use engine_tests::{Engine, Finished, Postgres, root};
+use parquet::file::reader::{FileReader, SerializedFileReader};
 use tempfile::TempDir;
 
 /// Copies the examples and the catalogue, so that what is written stays out of the repository.
@@ -193,4 +194,46 @@ fn an_event_of_stripe_goes_to_postgres_and_a_mail_out() {
     }
     let booked = database.query("select e.id, e.type, i.id, i.number, i.amount, i.currency from stripe_events e join invoices i on i.id = e.object");
     assert_eq!(booked, "evt_E2 invoice.paid in_I2 A1B2-0002 0 EUR");
+}
+
+#[test]
+fn paid_orders_of_shopify_become_sales_orders_and_slack_is_told() {
+    let place = copied();
+    let finished = Engine::new(["run", "examples/shopify-orders-to-sap.yaml", "--mock"])
+        .arguments(["--input", "shopify_shop=bakery"])
+        .folder(place.path())
+        .finish();
+    assert_eq!(finished.status, Some(0), "{}", finished.stderr());
+    let told: Vec<serde_json::Value> =
+        finished.stdout().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let orders: Vec<_> = told.iter().map(|it| (&it["record"]["shop_order"], &it["record"]["order"])).collect();
+    assert_eq!(orders, [(&"#1001".into(), &"77".into()), (&"#1003".into(), &"77".into())]);
+}
+
+#[test]
+fn issues_of_jira_and_the_time_spent_on_them_go_to_parquet() {
+    let place = copied();
+    let finished = Engine::new(["run", "examples/jira-issues-to-parquet.yaml", "--mock"])
+        .arguments(["--input", "jira_url=https://bakery.atlassian.net"])
+        .folder(place.path())
+        .finish();
+    assert_eq!(finished.status, Some(0), "{}", finished.stderr());
+    for (folder, rows) in [("issues/2025-03", 3), ("worklogs", 1)] {
+        let files: Vec<_> = std::fs::read_dir(place.path().join("out/jira").join(folder)).unwrap().collect();
+        assert_eq!(files.len(), 1, "{folder}: {files:?}");
+        let file = std::fs::File::open(files.into_iter().next().unwrap().unwrap().path()).unwrap();
+        let reader = SerializedFileReader::new(file).unwrap();
+        assert_eq!(reader.metadata().file_metadata().num_rows(), rows, "{folder}");
+    }
+}
+
+#[test]
+fn a_release_on_github_becomes_a_card_in_teams() {
+    let place = copied();
+    let finished = Engine::new(["run", "examples/github-release-to-teams.yaml", "--mock"])
+        .arguments(["--event", "examples/events/release-published.json"])
+        .folder(place.path())
+        .finish();
+    assert_eq!(finished.status, Some(0), "{}", finished.stderr());
+    assert_eq!(finished.stdout(), "{\"tag\":\"v1.2.0\"}\n");
 }
