@@ -136,7 +136,7 @@ const ALONE: i32 = 4;
 /// How much what leads to a next page does, since a single thing has none.
 const LED: i32 = 7;
 /// How much it does that a page is asked for or told of.
-const PAGED: i32 = 3;
+const PAGED: i32 = 4;
 /// How much the words of the operation do, the name of the list, and a path that names what is listed.
 const NAMED: i32 = 2;
 /// How much speaks against one where the path leads to one thing, and where the answer has an id of its own.
@@ -423,6 +423,7 @@ mod tests {
             ("/things", "things", json!({"data": [], "included": [], "links": {}, "jsonapi": {}}), "$.data"),
             ("/things", "things", json!({"value": [], "@odata.nextLink": ""}), "$.value"),
             ("/things?limit&offset", "things", json!({"names": [""], "region": ""}), "$.names"),
+            ("/cars?start&rows", "cars", json!({"a": 1, "b": {}, "c": 1, "d": 1, "listings": []}), "$.listings"),
             (
                 "/users-summary/{instance}",
                 "listUsers",
