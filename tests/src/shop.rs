@@ -9,6 +9,9 @@ use std::time::Duration;
 
 use crate::received::Received;
 
+/// When the shop opened, in seconds since 1970: an order comes each minute from then on.
+const OPENED: u64 = 1_767_225_600;
+
 /// The shop.
 #[derive(Clone, Debug)]
 pub struct Shop {
@@ -53,6 +56,11 @@ impl Shop {
     /// Returns its URL.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Returns when an order came, in seconds since 1970.
+    pub fn time_of(id: u64) -> u64 {
+        OPENED + id * 60
     }
 
     /// Adds orders.
@@ -115,13 +123,15 @@ impl Shop {
             ("GET", "/orders") => {
                 books.pages += 1;
                 let since = parameter("since").and_then(|text| text.parse().ok()).unwrap_or(0);
-                let after: u64 = parameter("cursor").and_then(|text| text.parse().ok()).unwrap_or(since);
-                let last = (after + books.page_size).min(books.orders);
-                let orders: Vec<String> = (after + 1..=last)
-                    .map(|id| format!(r#"{{"id": {id}, "customer": "c{}", "total": "{}.50"}}"#, id % 7, id * 3))
-                    .collect();
-                let next = if last < books.orders { format!("\"{last}\"") } else { "null".to_owned() };
-                ("200 OK", format!(r#"{{"orders": [{}], "next": {next}}}"#, orders.join(", ")))
+                // Both ends of a span belong to it.
+                let minute = |name| Some(parameter(name)?.parse::<u64>().ok()?.saturating_sub(OPENED) / 60);
+                let before = minute("from").map_or(since, |first| first.saturating_sub(1));
+                let orders = minute("to").map_or(books.orders, |last| last.min(books.orders));
+                let after: u64 = parameter("cursor").and_then(|text| text.parse().ok()).unwrap_or(before);
+                let last = (after + books.page_size).min(orders);
+                let page: Vec<String> = (after + 1..=last).map(order).collect();
+                let next = if last < orders { format!("\"{last}\"") } else { "null".to_owned() };
+                ("200 OK", format!(r#"{{"orders": [{}], "next": {next}}}"#, page.join(", ")))
             }
             ("POST", "/pushes") => {
                 let key = request.header("idempotency-key").unwrap_or_default().to_owned();
@@ -141,4 +151,9 @@ impl Shop {
             _ => ("404 Not Found", "{}".to_owned()),
         }
     }
+}
+
+fn order(id: u64) -> String {
+    let (customer, at) = (id % 7, Shop::time_of(id));
+    format!(r#"{{"id": {id}, "customer": "c{customer}", "total": "{}.50", "at": {at}}}"#, id * 3)
 }

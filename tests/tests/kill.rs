@@ -12,8 +12,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use engine_tests::{Dice, Engine, Shop};
-use rusqlite::{Connection, OpenFlags};
+use engine_tests::{Dice, Engine, Shop, ends_within, number, open, texts};
 use tempfile::TempDir;
 
 /// How many orders come for each run.
@@ -23,10 +22,6 @@ const PAGE: u64 = 6;
 
 /// How many orders are pushed at once.
 const AT_ONCE: usize = 3;
-
-fn number(name: &str, default: u64) -> u64 {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
-}
 
 fn spec(shop: &Shop) -> String {
     format!(
@@ -91,21 +86,9 @@ impl Stand {
 
     /// Runs until it is killed after so long, or ends before; tells whether it has ended.
     fn run_for(&mut self, time: Duration) -> bool {
-        let mut child = self.engine().command().stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        let begun = Instant::now();
-        while begun.elapsed() < time {
-            if let Some(status) = child.try_wait().unwrap() {
-                let mut said = String::new();
-                std::io::Read::read_to_string(&mut child.stderr.take().unwrap(), &mut said).unwrap();
-                assert_eq!(status.code(), Some(0), "{said}");
-                return true;
-            }
-            thread::sleep(Duration::from_millis(1));
-        }
-        child.kill().unwrap();
-        child.wait().unwrap();
-        self.kills += 1;
-        false
+        let has_ended = ends_within(self.engine(), time);
+        self.kills += u64::from(!has_ended);
+        has_ended
     }
 
     /// Takes note of what the state says was done, and looks for a cursor that is ahead of its rows.
@@ -173,22 +156,6 @@ impl Stand {
             assert_eq!(texts(&state, &format!("SELECT run FROM {table}")), [""; 0], "{table}");
         }
     }
-}
-
-fn open(path: &Path) -> Option<Connection> {
-    if !path.exists() {
-        return None;
-    }
-    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE).unwrap();
-    connection.busy_timeout(Duration::from_secs(10)).unwrap();
-    Some(connection)
-}
-
-/// Returns the texts of a query; none where the table is not there yet.
-fn texts(connection: &Connection, sql: &str) -> Vec<String> {
-    let Ok(mut statement) = connection.prepare(sql) else { return Vec::new() };
-    let rows = statement.query_map([], |row| row.get(0)).unwrap();
-    rows.map(Result::unwrap).collect()
 }
 
 #[test]

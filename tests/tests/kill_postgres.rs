@@ -12,7 +12,7 @@ use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use engine_tests::{Database, Dice, Engine, Postgres, Shop};
+use engine_tests::{Database, Dice, Engine, Postgres, Shop, number};
 use tempfile::TempDir;
 
 /// How many orders come for each run.
@@ -28,10 +28,6 @@ const PATIENCE: Duration = Duration::from_mins(3);
 
 /// What a run says that a server which is away has ended.
 const AWAY: [&str; 2] = ["can't reach the database", "can't be reached"];
-
-fn number(name: &str, default: u64) -> u64 {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
-}
 
 fn spec(shop: &Shop, database: &Database<'_>) -> String {
     format!(

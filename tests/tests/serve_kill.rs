@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use engine_tests::{Dice, Engine};
+use engine_tests::{Dice, Engine, number};
 use rusqlite::{Connection, OpenFlags};
 
 /// How many send events at once.
@@ -33,10 +33,6 @@ triggers:
 steps:
   - {id: kept, map: {id: "{{ trigger.body.id }}", shop: "{{ trigger.body.shop }}"}, write: {sink: db, table: orders, mode: append}}
 "#;
-
-fn number(name: &str, default: u64) -> u64 {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
-}
 
 fn serve(folder: &Path, port: u16) -> Child {
     let address = format!("127.0.0.1:{port}");

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use engine_tests::{Engine, Postgres};
+use engine_tests::{Engine, Postgres, number};
 
 /// How many send events at once.
 const SENDERS: u64 = 8;
@@ -27,10 +27,6 @@ const EVERY: i64 = 2;
 const PATIENCE: Duration = Duration::from_mins(5);
 
 const KEY: &str = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";
-
-fn number(name: &str, default: u64) -> u64 {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
-}
 
 fn spec(name: &str, url: &str, trigger: &str, row: &str) -> String {
     format!(
