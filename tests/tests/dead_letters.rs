@@ -294,8 +294,11 @@ steps:
   - {id: orders, read: shop.list_orders}
   - id: each
     for_each: orders
-    steps:
-      - {id: ship, call: {endpoint: shop.ship, params: {id: $.id}}, on_error: dead_letter}
+    call: {endpoint: shop.tell, params: {id: $.id}}
+    on_error:
+      action: skip
+      steps:
+        - {id: ship, call: {endpoint: shop.ship, params: {id: $.id}}, on_error: dead_letter}
   - id: routed
     for_each: orders
     map: {number: $.id}
@@ -307,11 +310,11 @@ steps:
     );
     stage.call(&["run", "spec.yaml", "-o", "none"], 3);
     let steps: Vec<_> = stage.list(&[]).iter().map(|one| one["step"].as_str().unwrap().to_owned()).collect();
-    assert_eq!(steps, ["counted", "each/steps/ship", "each/steps/ship", "routed/switch/1"]);
+    assert_eq!(steps, ["counted", "each/on_error/ship", "each/on_error/ship", "routed/switch/1"]);
     stage.accept();
     let (asked, said) = stage.asking(&["dead-letters", "retry", "spec.yaml", "-o", "none"], 3);
     assert_eq!(names(&asked), ["POST /orders/4/ship"]);
-    assert!(said.contains("step `each/steps/ship` is within another"), "{said}");
+    assert!(said.contains("step `each/on_error/ship` is within another"), "{said}");
     assert!(said.contains("step `counted` uses what step `first` gave"), "{said}");
     assert_eq!(stage.list(&[]).len(), 3);
 
@@ -347,4 +350,159 @@ steps:
     let of = |order: i64, line: i64| format!("{{\"line\":{line},\"order\":{order}}}");
     assert_eq!(printed.lines().collect::<Vec<_>>(), [of(2, 1), of(2, 2), of(4, 1), of(4, 2)]);
     assert!(stage.list(&[]).is_empty());
+}
+
+/// Refuses what some steps send, and sends it again: the letters are of a step, and what goes out are the requests that failed, under their keys,
+/// and those of what takes what comes of them.
+#[track_caller]
+fn check_within(steps: &str, step: &str, failed: &[&str], then: &[&str]) {
+    let stage = Stage::set(&format!("{PARTS}{steps}"));
+    std::fs::write(stage.folder.path().join("other.yaml"), format!("{APIS}{OTHER}")).unwrap();
+    let (first, _) = stage.asking(&["run", "spec.yaml", "-o", "none"], 3);
+    let ids = |stage: &Stage| {
+        let letters = stage.list(&[]);
+        assert!(letters.iter().all(|letter| letter["step"] == step), "{letters:?}");
+        letters.iter().map(|letter| letter["id"].as_str().unwrap().to_owned()).collect::<BTreeSet<_>>()
+    };
+    let kept = ids(&stage);
+    let sorted = |asked: &[(String, Option<String>)]| {
+        let mut names: Vec<String> = asked.iter().map(|(name, _)| name.clone()).collect();
+        names.sort_unstable();
+        names
+    };
+    // While they are refused nothing else is sent, and each has one letter.
+    let (again, _) = stage.asking(&["dead-letters", "retry", "spec.yaml", "-o", "none"], 3);
+    assert_eq!(sorted(&again), failed);
+    assert!(again.iter().all(|sent| first.contains(sent)), "{again:?} {first:?}");
+    assert_eq!(ids(&stage), kept);
+    stage.accept();
+    let (again, said) = stage.asking(&["dead-letters", "retry", "spec.yaml", "-o", "none"], 0);
+    let mut all: Vec<&str> = failed.iter().chain(then).copied().collect();
+    all.sort_unstable();
+    assert_eq!(sorted(&again), all, "{said}");
+    let mut resent = again.iter().filter(|(name, _)| failed.contains(&name.as_str()));
+    assert!(resent.all(|sent| first.contains(sent)), "{again:?} {first:?}");
+    assert!(stage.list(&[]).is_empty());
+}
+
+const SHIPS: [&str; 2] = ["POST /orders/2/ship", "POST /orders/4/ship"];
+const TELLS: [&str; 2] = ["POST /orders/2/tell", "POST /orders/4/tell"];
+
+/// An endpoint made of steps.
+const PARTS: &str = "      send:
+        params: {id: {type: integer, required: true}}
+        steps:
+          - {id: ship, call: {endpoint: shop.ship, params: {id: \"{{ params.id }}\"}}, on_error: dead_letter}
+";
+
+/// Another flow.
+const OTHER: &str = r#"
+steps:
+  - {id: one, for_each: ["{{ inputs.greeting }}"], call: {endpoint: shop.ship, params: {id: "{{ item | int }}"}}, on_error: dead_letter}
+"#;
+
+#[test]
+fn what_failed_in_steps_is_sent_again_alone() {
+    check_within(
+        r#"
+steps:
+  - {id: orders, read: shop.list_orders}
+  - id: each
+    for_each: orders
+    map: {number: $.id}
+    steps:
+      - {id: lines, read: {endpoint: shop.list_lines, params: {id: "{{ item.number }}"}}}
+      - {id: ship, call: {endpoint: shop.ship, params: {id: $.number}}, extract: {number: "{{ item.number }}"}, on_error: dead_letter}
+      - {id: told, for_each: ship, call: {endpoint: shop.tell, params: {id: $.number}}}
+"#,
+        "each/steps/ship",
+        &SHIPS,
+        &TELLS,
+    );
+}
+
+#[test]
+fn what_failed_in_steps_within_steps_and_in_a_branch_is_sent_again_alone() {
+    check_within(
+        r#"
+steps:
+  - {id: orders, read: shop.list_orders, map: {number: $.id}}
+  - id: each
+    for_each: orders
+    steps:
+      - id: twice
+        for_each: "{{ [item.number, item.number + 1] }}"
+        map: {id: "{{ item }}"}
+        parallel:
+          - - {id: ship, call: {endpoint: shop.ship, params: {id: $.id}}, on_error: dead_letter}
+          - - {id: lines, read: {endpoint: shop.list_lines, params: {id: "{{ item.id }}"}}}
+"#,
+        "each/steps/twice/parallel/1/ship",
+        &[
+            "POST /orders/2/ship",
+            "POST /orders/2/ship",
+            "POST /orders/4/ship",
+            "POST /orders/4/ship",
+            "POST /orders/6/ship",
+        ],
+        &[],
+    );
+}
+
+#[test]
+fn what_failed_in_a_batch_is_sent_again_alone() {
+    check_within(
+        r#"
+steps:
+  - {id: orders, read: shop.list_orders}
+  - id: each
+    for_each: orders
+    where: item.id < 3
+    steps:
+      - {id: ship, for_each: "{{ [{'id': 2}, {'id': 3}, {'id': 5}] }}", batch: 2, call: {endpoint: shop.ship_all, body: {json: "{{ batch }}"}}, on_error: dead_letter}
+"#,
+        "each/steps/ship",
+        &["POST /ship", "POST /ship"],
+        &[],
+    );
+    check_within(
+        r#"
+steps:
+  - {id: orders, read: shop.list_orders}
+  - id: pairs
+    for_each: orders
+    where: item.id > 1
+    batch: 2
+    steps:
+      - {id: ship, call: {endpoint: shop.ship_all, body: {json: "{{ batch }}"}}, on_error: dead_letter}
+      - {id: lines, read: {endpoint: shop.list_lines, params: {id: 1}}}
+"#,
+        "pairs/steps/ship",
+        &["POST /ship", "POST /ship"],
+        &[],
+    );
+}
+
+#[test]
+fn what_failed_in_another_flow_and_in_an_endpoint_of_steps_is_sent_again_alone() {
+    check_within(
+        r#"
+steps:
+  - {id: orders, read: shop.list_orders}
+  - {id: each, for_each: orders, map: {number: "{{ item.id | string }}"}, flow: {spec: ./other.yaml, inputs: {greeting: "{{ item.number }}"}}}
+"#,
+        "each/one",
+        &SHIPS,
+        &[],
+    );
+    check_within(
+        r"
+steps:
+  - {id: orders, read: shop.list_orders}
+  - {id: each, for_each: orders, map: {number: $.id}, call: {endpoint: shop.send, params: {id: $.number}}}
+",
+        "each/shop.send/ship",
+        &SHIPS,
+        &[],
+    );
 }

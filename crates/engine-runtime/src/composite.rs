@@ -66,9 +66,13 @@ impl CompositeCaller {
             let under = Arc::new(work.item.clone());
             let done = gathered(|out| {
                 let frame = begin(site, call.composite, composite, params.clone(), Some(out), Some(under), answers)?;
-                Ok(frame.again(site.again(&work.item)).claiming(&work.claim).holding(slot.cloned()))
+                Ok(frame.working(site, &work.item).claiming(&work.claim).holding(slot.cloned()))
             })
             .await?;
+            if site.retrying(&work.item).is_some() {
+                // What the call gave was handed on then.
+                return Ok(Done { items: Vec::new(), claim: done.claim });
+            }
             let body = body(composite, &done.items)?;
             let Some(until) = &call.until else { break (body, done.claim) };
             if until.condition.test(&scope.with("response", response(&body)))? {

@@ -10,6 +10,7 @@ use engine_plan::{Block, Items, Source, Step};
 use futures_util::future::join_all;
 use tokio::sync::{mpsc, watch};
 
+use crate::around::Around;
 use crate::book::Rank;
 use crate::claim::Claim;
 use crate::failure::Failure;
@@ -20,8 +21,9 @@ use crate::mapping::StepRecords;
 use crate::outlet::{Delivery, Inlet, Outlet, Printed, WAITING, Watched};
 use crate::pending::Pending;
 use crate::report::{Counts, Status};
-use crate::retry::Retry;
+use crate::retry::{Retry, Retrying};
 use crate::run::RunContext;
+use crate::site::Site;
 use crate::slot::Slot;
 use crate::step::{StepRun, run_step};
 use crate::stop::Stop;
@@ -66,6 +68,8 @@ pub(crate) struct Frame {
     held: Mutex<Claim>,
     /// The part in the work on the item that it runs for. Whoever does that work says how it ended.
     claim: Mutex<Claim>,
+    /// The dead letters that these steps take up again, where they do.
+    retrying: Option<Retrying>,
 }
 
 /// The step that a frame is within.
@@ -86,6 +90,8 @@ struct Above {
     keeps: bool,
     /// What is held while an item is worked on.
     slot: Option<Arc<Slot>>,
+    /// The step and its item, where it is the work on that.
+    work: Option<Around>,
 }
 
 /// How a step ended.
@@ -119,7 +125,8 @@ impl Frame {
             attempt if part != Part::Steps && attempt > 1 => format!("#{attempt}").into(),
             _ => Arc::default(),
         };
-        Self { part: Some(part), again, ..Self::new(Arc::clone(context), steps, base, None, None, stop) }
+        let retrying = context.options.retry.as_ref().map(Retry::at_top);
+        Self { part: Some(part), again, retrying, ..Self::new(Arc::clone(context), steps, base, None, None, stop) }
     }
 
     /// Begins a block that runs within a step, for one item.
@@ -133,6 +140,7 @@ impl Frame {
             depth: self.depth(),
             keeps: self.keeps(),
             slot: self.slot().cloned(),
+            work: None,
         };
         let frame = Self::new(Arc::clone(&self.context), steps, base, Some(item), Some(above), self.stop.child());
         frame.again(Arc::clone(&self.again))
@@ -175,6 +183,7 @@ impl Frame {
             // What an endpoint keeps for the next run it keeps as a whole.
             keeps: endpoint.is_none() && self.keeps(),
             slot: self.slot().cloned(),
+            work: None,
         };
         let frame = Self::new(Arc::clone(context), steps, base, None, Some(above), self.stop.child());
         Ok(frame.again(Arc::clone(&self.again)))
@@ -205,6 +214,7 @@ impl Frame {
             part: None,
             held: Mutex::default(),
             claim: Mutex::default(),
+            retrying: None,
             steps: steps.clone(),
         }
     }
@@ -224,6 +234,25 @@ impl Frame {
     /// Returns a part in the work on the item that it runs for.
     pub(crate) fn claim(&self) -> Claim {
         self.claim.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Says that it is the work of a step on an item: how often that was undone is known.
+    #[must_use]
+    pub(crate) fn working(mut self, site: &Site, item: &Item) -> Self {
+        let (work, again) = (Around::new(site, item), site.again(item));
+        if let Some(above) = &mut self.above {
+            above.work = Some(work);
+        }
+        Self { again, retrying: site.retrying(item), ..self }
+    }
+
+    /// Returns the steps around these and their items, outermost first; none where these are not run for an item of each.
+    pub(crate) fn around(&self) -> Vec<Around> {
+        let above = std::iter::successors(self.above.as_ref(), |above| above.frame.above.as_ref());
+        let around: Option<Vec<Around>> = above.map(|above| above.work.clone()).collect();
+        let mut around = around.unwrap_or_default();
+        around.reverse();
+        around
     }
 
     /// Says for which item it runs, of which its steps know nothing.
@@ -415,8 +444,8 @@ impl Frame {
     }
 
     /// Returns the dead letters that these steps take up again, where they do.
-    pub(crate) fn retry(&self) -> Option<&Retry> {
-        self.context.options.retry.as_ref().filter(|_| self.is_top())
+    pub(crate) fn retrying(&self) -> Option<&Retrying> {
+        self.retrying.as_ref()
     }
 
     /// Tells whether these are the steps of a flow itself, the one that was started or one within it.

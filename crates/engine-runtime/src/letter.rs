@@ -59,6 +59,22 @@ pub(crate) struct Content {
     pub(crate) made: Option<String>,
     /// The record as it came to the step.
     pub(crate) item: KeptItem,
+    /// What the step ran within, outermost first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) within: Vec<KeptWithin>,
+}
+
+/// A step around the one of a letter, and the item that it worked on.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct KeptWithin {
+    /// The address of the step, or of its case.
+    pub(crate) step: String,
+    /// The item as it came to the step: the members of a batch.
+    pub(crate) items: Vec<KeptItem>,
+    pub(crate) is_batch: bool,
+    /// How often what was done for it had been undone.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) again: String,
 }
 
 /// Why it failed.
@@ -195,6 +211,7 @@ impl Letter {
             made,
             item,
             is_reading,
+            within,
             ..
         } = &self.content;
         let error = Value::object([
@@ -211,6 +228,11 @@ impl Letter {
             ])
         });
         let above = std::iter::successors(item.parent.as_deref(), |item| item.parent.as_deref());
+        let around = |within: &KeptWithin| {
+            let items: Vec<Value> = within.items.iter().map(|item| json(&item.current)).collect();
+            let one = items.first().filter(|_| !within.is_batch).cloned();
+            Value::object([("step", Value::from(within.step.as_str())), ("item", one.unwrap_or(Value::list(items)))])
+        };
         Value::object([
             ("id", Value::from(self.id.as_str())),
             ("kept_at", Value::from(self.kept_at.to_string())),
@@ -231,6 +253,7 @@ impl Letter {
             ("taken", json(&item.current)),
             ("original", json(item.original.as_deref().unwrap_or(&item.current))),
             ("parents", Value::list(above.map(|item| json(&item.current)).collect())),
+            ("within", Value::list(within.iter().map(around).collect())),
             ("stream", Value::from(item.stream.as_str())),
         ])
     }

@@ -4,6 +4,7 @@ use engine_expr::{Scope, Value};
 use engine_plan::Plan;
 use engine_source::Span;
 
+use crate::around::Around;
 use crate::failure::Failure;
 use crate::idempotency::idempotency_key;
 use crate::item::Item;
@@ -18,6 +19,8 @@ const MAX_LETTER: usize = 64 << 20;
 /// A record that failed in a step.
 pub(crate) struct Failed<'a> {
     pub(crate) context: &'a RunContext,
+    /// What the step ran within, outermost first.
+    pub(crate) within: Vec<Around>,
     /// The address of the step.
     pub(crate) step: &'a str,
     pub(crate) item: &'a Item,
@@ -61,7 +64,7 @@ impl StoredLetters {
 
     /// Writes down what failed.
     fn content(&self, failed: &Failed<'_>, key: &str) -> Content {
-        let Failed { context, step, item, batch, is_reading, is_whole, failure } = failed;
+        let Failed { context, within, step, item, batch, is_reading, is_whole, failure } = failed;
         let exchange = failure.exchange();
         let before = context.options.retry.as_ref().and_then(|retry| retry.letter(key));
         Content {
@@ -89,6 +92,7 @@ impl StoredLetters {
             is_reading: *is_reading,
             is_whole: *is_whole,
             item: KeptItem::taken(item),
+            within: within.iter().map(Around::kept).collect(),
         }
     }
 }
@@ -103,7 +107,8 @@ impl DeadLetters for StoredLetters {
             let world = context.exchanges.world();
             let key = idempotency_key(&context.key, step, item);
             let label = context.redact(&format!("{}, step {step}: {}", self.flow, item.describe()));
-            let length = length(item);
+            let around = failed.within.iter().flat_map(|around| &*around.items);
+            let length = length(item) + around.map(length).sum::<usize>();
             if length > MAX_LETTER {
                 return Err(too_large(length, failure.span).about(item));
             }

@@ -1,18 +1,25 @@
-//! Sending dead letters again: what failed goes through its step once more, and what comes of it through the steps that take its stream.
+//! Sending dead letters again: what failed goes through its step once more, and what comes of it through the steps that take its stream. Of
+//! the steps around a step only it runs, for the very item.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+mod place;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use engine_plan::{Plan, Step, Target};
-use engine_spec::WriteMode;
+use engine_plan::Plan;
+use engine_request::derive_key;
+use engine_source::Span;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 
+use self::place::{Place, places};
 use crate::claim::Claim;
 use crate::failure::Failure;
-use crate::letter::{InBatch, Letter};
+use crate::idempotency::idempotency_key;
+use crate::item::Item;
+use crate::letter::{InBatch, KeptItem, Letter};
 use crate::outlet::Batch;
 use crate::site::Site;
 use crate::state::{Kind, StateStore};
@@ -23,12 +30,10 @@ use crate::world::World;
 pub struct Retry(Arc<Shared>);
 
 struct Shared {
-    /// The letters of each step, those that go together in one batch.
-    groups: BTreeMap<String, Vec<Vec<Letter>>>,
-    /// The places of letters in `groups`.
-    known: HashMap<String, (String, usize, usize)>,
-    /// The steps that run.
-    running: HashSet<String>,
+    /// What is to be done in the flow itself, whose turn has no name, and in blocks that run for an item.
+    turns: HashMap<String, Turn>,
+    /// The letters, by their ids.
+    letters: HashMap<String, Letter>,
     /// Those that failed again.
     again: Mutex<HashSet<String>>,
     removed: AtomicUsize,
@@ -36,6 +41,39 @@ struct Shared {
     through: UnboundedSender<Option<String>>,
     removing: Mutex<Option<UnboundedReceiver<Option<String>>>>,
 }
+
+/// Steps that run for one item, or for the flow itself: of them only what failed, and what comes of it, is done.
+#[derive(Default)]
+struct Turn {
+    /// What the steps have to do, by their addresses.
+    todo: BTreeMap<String, Vec<Todo>>,
+    /// The addresses of the steps that run.
+    running: HashSet<String>,
+    /// How often what was done for the item had been undone.
+    again: String,
+}
+
+/// Items that a step takes up again together.
+struct Todo {
+    items: Vec<KeptItem>,
+    /// The address of the step in which they are one batch.
+    together: Option<Arc<str>>,
+    at: FailedAt,
+    /// The letters that get through with them.
+    ids: Vec<String>,
+    /// The turn of what failed within the step, where the items themselves did not fail.
+    within: Option<String>,
+}
+
+/// A block of steps, or the flow itself, in which letters are sent again.
+#[derive(Clone)]
+pub(crate) struct Retrying {
+    retry: Retry,
+    turn: Arc<str>,
+}
+
+/// Letters that go together, and where.
+type Group = (Vec<Place>, Vec<Letter>);
 
 /// A letter that can't be sent again, and why.
 #[derive(Debug)]
@@ -50,7 +88,7 @@ pub struct Refused {
 
 impl fmt::Debug for Retry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Retry").field("letters", &self.0.known.len()).finish_non_exhaustive()
+        f.debug_struct("Retry").field("letters", &self.0.letters.len()).finish_non_exhaustive()
     }
 }
 
@@ -58,20 +96,21 @@ impl Retry {
     /// Finds the steps of letters that are all of one run, and gives back those that can't be sent again.
     pub fn new(plan: &Plan, letters: Vec<Letter>) -> (Self, Vec<Refused>) {
         let mut refused = Vec::new();
-        let mut found: BTreeMap<(String, Option<String>, String), Vec<Letter>> = BTreeMap::new();
+        let mut found: BTreeMap<(String, Option<String>, String), Group> = BTreeMap::new();
         for letter in letters {
-            match step_of(plan, letter.step()) {
-                Ok(step) => {
+            match places(plan, &letter) {
+                Ok(places) => {
                     let batch = letter.content().batch.as_ref().map(|batch| batch.key.clone());
                     // What failed alone goes alone.
                     let alone = if batch.is_none() { letter.id.clone() } else { String::new() };
-                    found.entry((step.path.clone(), batch, alone)).or_default().push(letter);
+                    let key = (letter.step().to_owned(), batch, alone);
+                    found.entry(key).or_insert_with(|| (places, Vec::new())).1.push(letter);
                 }
                 Err((message, help)) => refused.push(Refused { letter, message, help }),
             }
         }
-        let mut groups: BTreeMap<String, Vec<Vec<Letter>>> = BTreeMap::new();
-        for ((step, _, _), mut group) in found {
+        let mut groups = Vec::new();
+        for (places, mut group) in found.into_values() {
             group.sort_by_key(|letter| letter.content().batch.as_ref().map(|batch: &InBatch| batch.at));
             let whole = group.first().and_then(|letter| letter.content().batch.as_ref()).map_or(1, |batch| batch.of);
             if group.len() < whole && group.iter().any(|letter| letter.content().is_unknown()) {
@@ -83,24 +122,20 @@ impl Retry {
                 }));
                 continue;
             }
-            groups.entry(step).or_default().push(group);
+            groups.push((places, group));
         }
+        // As they failed; those of whole items first, since what failed within them goes with them.
+        groups.sort_by(|(at, left), (other, right)| at.len().cmp(&other.len()).then(order(left).cmp(&order(right))));
+        let mut turns: HashMap<String, Turn> = HashMap::new();
         let mut known = HashMap::new();
-        for (step, groups) in &mut groups {
-            // As they failed.
-            groups.sort_by(|left, right| order(left).cmp(&order(right)));
-            for (number, group) in groups.iter().enumerate() {
-                for (at, letter) in group.iter().enumerate() {
-                    known.insert(letter.id.clone(), (step.clone(), number, at));
-                }
-            }
+        for (places, group) in groups {
+            add(&mut turns, &places, &group);
+            known.extend(group.into_iter().map(|letter| (letter.id.clone(), letter)));
         }
-        let running = reached(plan, groups.keys()).into_iter().map(|step| step.path.clone()).collect();
         let (through, removing) = unbounded_channel();
         let shared = Shared {
-            groups,
-            known,
-            running,
+            turns,
+            letters: known,
             again: Mutex::default(),
             removed: AtomicUsize::new(0),
             through,
@@ -111,7 +146,7 @@ impl Retry {
 
     /// Returns how many letters are sent again.
     pub fn count(&self) -> usize {
-        self.0.known.len()
+        self.0.letters.len()
     }
 
     /// Returns how many got through, and are kept no longer.
@@ -121,31 +156,12 @@ impl Retry {
 
     /// Returns a letter by its id.
     pub(crate) fn letter(&self, id: &str) -> Option<&Letter> {
-        let (step, group, at) = self.0.known.get(id)?;
-        self.0.groups.get(step)?.get(*group)?.get(*at)
+        self.0.letters.get(id)
     }
 
-    /// Tells whether a step of the flow has anything to do.
-    pub(crate) fn runs(&self, step: &Step) -> bool {
-        self.0.running.contains(&step.path)
-    }
-
-    /// Returns the items of a step's letters that failed at the same point of it.
-    ///
-    /// Each has a claim of its own, so that its letter is kept until all that comes of it is done.
-    pub(crate) fn batches(&self, site: &Site, at: FailedAt) -> Vec<Batch> {
-        let groups = self.0.groups.get(&site.step.path).map(Vec::as_slice).unwrap_or_default();
-        let batch = |group: &Vec<Letter>| {
-            let item = |letter: &Letter| {
-                let content = letter.content();
-                let together = content.batch.is_some().then(|| content.step.as_str().into());
-                content.item.item(site.step.span, together.as_ref())
-            };
-            let (shared, ids) = (self.clone(), group.iter().map(|letter| letter.id.clone()).collect::<Vec<_>>());
-            Batch::new(group.iter().map(item).collect(), Claim::on(move || shared.settled(ids)))
-        };
-        let is_wanted = |group: &&Vec<Letter>| group.iter().all(|letter| FailedAt::of(letter) == at);
-        groups.iter().filter(is_wanted).map(batch).collect()
+    /// Returns what is done in the flow itself.
+    pub(crate) fn at_top(&self) -> Retrying {
+        Retrying { retry: self.clone(), turn: "".into() }
     }
 
     /// Takes note that a letter failed again, and was kept again.
@@ -188,6 +204,49 @@ impl Retry {
     }
 }
 
+impl Retrying {
+    /// Tells whether the step of an address has anything to do.
+    pub(crate) fn runs(&self, address: &str) -> bool {
+        self.turn().is_some_and(|turn| turn.running.contains(address))
+    }
+
+    /// Returns what of the steps within a step is done again for an item, where the item itself did not fail.
+    pub(crate) fn within(&self, site: &Site, item: &Item) -> Option<Self> {
+        let turn = turn_of(&self.turn, site.address(), site.members(item));
+        self.retry.0.turns.contains_key(&turn).then(|| Self { retry: self.retry.clone(), turn: turn.into() })
+    }
+
+    /// Returns how often what was done for the item had been undone.
+    pub(crate) fn again(&self) -> Arc<str> {
+        self.turn().map_or("", |turn| &turn.again).into()
+    }
+
+    /// Returns all letters that are sent again.
+    pub(crate) fn retry(&self) -> &Retry {
+        &self.retry
+    }
+
+    /// Returns the items of a step's letters that failed at the same point of it, and those within which something failed.
+    ///
+    /// Each has a claim of its own, so that its letter is kept until all that comes of it is done.
+    pub(crate) fn batches(&self, site: &Site, at: FailedAt) -> Vec<Batch> {
+        let todo = self.turn().and_then(|turn| turn.todo.get(&**site.address())).map(Vec::as_slice).unwrap_or_default();
+        let batch = |todo: &Todo| {
+            let items = todo.items.iter().map(|item| item.item(site.step.span, todo.together.as_ref())).collect();
+            if todo.ids.is_empty() {
+                return Batch::new(items, Claim::none());
+            }
+            let (retry, ids) = (self.retry.clone(), todo.ids.clone());
+            Batch::new(items, Claim::on(move || retry.settled(ids)))
+        };
+        todo.iter().filter(|todo| todo.at == at).map(batch).collect()
+    }
+
+    fn turn(&self) -> Option<&Turn> {
+        self.retry.0.turns.get(&*self.turn)
+    }
+}
+
 /// At which point of a step something failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FailedAt {
@@ -213,66 +272,54 @@ fn order(group: &[Letter]) -> Option<(jiff::Timestamp, &str)> {
     group.first().map(|letter| (letter.kept_at, letter.id.as_str()))
 }
 
-/// Returns the step of the flow in which a letter's record goes through again; else why there is none, and what to do.
-fn step_of<'p>(plan: &'p Plan, address: &str) -> Result<&'p Arc<Step>, (String, &'static str)> {
-    let found = plan.steps.iter().find(|step| address == step.path || has_case(step, address));
-    let Some(step) = found else {
-        let is_within = address.contains('/');
-        return Err(if is_within {
-            (
-                format!("step `{address}` is within another, and is not run without it"),
-                "put it right by hand, then `drop` it; with `on_error: dead_letter` at the outermost step the whole item is kept, and can be sent again",
-            )
-        } else {
-            (
-                format!("the flow has no step `{address}` any more"),
-                "give the step its name of then, or put it right by hand and `drop` it",
-            )
-        });
-    };
-    for reached in reached(plan, [&step.path]) {
-        if let Some(other) = reached.waits_for.first().and_then(|other| plan.steps.get(*other)) {
-            return Err((
-                format!("step `{}` uses what step `{}` gave, which is not read again", reached.path, other.path),
-                "run the flow again, then `drop` it",
-            ));
+/// Adds letters that go together to what is done again, at their step and in those around it.
+fn add(turns: &mut HashMap<String, Turn>, places: &[Place], group: &[Letter]) {
+    let (Some(first), Some((last, above))) = (group.first(), places.split_last()) else { return };
+    let ids = || group.iter().map(|letter| letter.id.clone()).collect::<Vec<_>>();
+    let mut turn = String::new();
+    for (place, around) in above.iter().zip(&first.content().within) {
+        let inner = turn_of(&turn, &around.step, &made(&around.items));
+        let here = turns.entry(std::mem::take(&mut turn)).or_default();
+        here.running.extend(place.reached.iter().cloned());
+        let todo = here.todo.entry(place.address.clone()).or_default();
+        let is_same = |todo: &&mut Todo| todo.within.as_ref() == Some(&inner);
+        match todo.iter_mut().find(is_same) {
+            // The whole item goes through the step again.
+            Some(whole) if !whole.ids.is_empty() => return whole.ids.extend(ids()),
+            Some(_) => {}
+            None => todo.push(Todo {
+                items: around.items.clone(),
+                together: around.is_batch.then(|| around.step.as_str().into()),
+                at: FailedAt::Item,
+                ids: Vec::new(),
+                within: Some(inner.clone()),
+            }),
         }
-        if replaces(reached) {
-            return Err((
-                format!("step `{}` replaces what is there, and would leave the letters alone", reached.path),
-                "run the flow again, then `drop` it",
-            ));
-        }
+        turns.entry(inner.clone()).or_default().again.clone_from(&around.again);
+        turn = inner;
     }
-    Ok(step)
+    let items: Vec<KeptItem> = group.iter().map(|letter| letter.content().item.clone()).collect();
+    let is_batch = first.content().batch.is_some();
+    let at = FailedAt::of(first);
+    let inner = (at == FailedAt::Item).then(|| turn_of(&turn, first.step(), &made(&items)));
+    let here = turns.entry(turn).or_default();
+    here.running.extend(last.reached.iter().cloned());
+    here.todo.entry(last.address.clone()).or_default().push(Todo {
+        items,
+        together: is_batch.then(|| first.step().into()),
+        at,
+        ids: ids(),
+        within: inner,
+    });
 }
 
-/// Tells whether an address is that of a case of a step, or of a case within one.
-fn has_case(step: &Step, address: &str) -> bool {
-    let mut cases = step.cases().iter();
-    cases.any(|case| address == case.step.path || has_case(&case.step, address))
+/// Names what is done within a step for an item: for the members of a batch.
+fn turn_of(around: &str, address: &str, items: &[Item]) -> String {
+    let mut parts = vec![around.to_owned(), address.to_owned()];
+    parts.extend(items.iter().map(|item| idempotency_key("", "", item)));
+    derive_key(parts.iter().map(String::as_bytes))
 }
 
-/// Returns these steps of the flow, and those that take what comes of them.
-fn reached<'p, 's>(plan: &'p Plan, paths: impl IntoIterator<Item = &'s String>) -> Vec<&'p Arc<Step>> {
-    let paths: HashSet<&String> = paths.into_iter().collect();
-    let mut todo: Vec<usize> =
-        plan.steps.iter().filter(|step| paths.contains(&step.path)).map(|step| step.index).collect();
-    let mut found = BTreeSet::new();
-    while let Some(index) = todo.pop() {
-        if found.insert(index) {
-            todo.extend(plan.steps.get(index).into_iter().flat_map(|step| &step.consumers));
-        }
-    }
-    found.into_iter().filter_map(|index| plan.steps.get(index)).collect()
-}
-
-/// Tells whether a step, or one within it, replaces rows or files.
-fn replaces(step: &Step) -> bool {
-    let mut found = matches!(&step.target, Target::Write(write) if write.mode == Some(WriteMode::Replace));
-    found |= step.cases().iter().any(|case| replaces(&case.step));
-    for block in step.blocks() {
-        block.walk(&mut |step| found |= replaces(step));
-    }
-    found
+fn made(items: &[KeptItem]) -> Vec<Item> {
+    items.iter().map(|item| item.item(Span::default(), None)).collect()
 }

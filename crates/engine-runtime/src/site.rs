@@ -11,6 +11,7 @@ use crate::frame::Frame;
 use crate::idempotency::idempotency_key;
 use crate::item::Item;
 use crate::report::Event;
+use crate::retry::Retrying;
 use crate::run::RunContext;
 use crate::tally::Tally;
 
@@ -88,6 +89,9 @@ impl Site {
     /// Returns how often what is done for an item was undone: nothing where it is done for the first time.
     pub(crate) fn again(&self, item: &Item) -> Arc<str> {
         let before = &self.frame.again;
+        if let Some(retrying) = self.retrying(item) {
+            return retrying.again();
+        }
         if self.on_error.steps.is_empty() {
             return Arc::clone(before);
         }
@@ -126,6 +130,11 @@ impl Site {
             let key = |item: &Item| idempotency_key(&context.key, self.address(), item);
             self.members(item).iter().any(|item| retry.letter(&key(item)).is_some())
         })
+    }
+
+    /// Returns the dead letters of steps within this one that are taken up again for an item, which itself did not fail.
+    pub(crate) fn retrying(&self, item: &Item) -> Option<Retrying> {
+        self.frame.retrying()?.within(self, item)
     }
 
     /// Says something.

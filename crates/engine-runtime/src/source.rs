@@ -15,7 +15,7 @@ use crate::item::{Item, Json, Origin};
 use crate::needs::whole_scope;
 use crate::outlet::{Batch, Delivery, Inlet};
 use crate::read::{AskedOfPages, Pages, Reader};
-use crate::retry::{FailedAt, Retry};
+use crate::retry::{FailedAt, Retrying};
 use crate::sink_reader::SinkReader;
 use crate::site::Site;
 use crate::stage::Errors;
@@ -33,7 +33,7 @@ pub(crate) fn source<'a>(
     concurrency: usize,
     asked: &AskedOfPages<'_>,
 ) -> Batches<'a> {
-    let Some(retry) = site.frame.retry() else { return taken(site, inlet, concurrency, asked) };
+    let Some(retry) = site.frame.retrying() else { return taken(site, inlet, concurrency, asked) };
     let items = letters(site, retry, FailedAt::Item);
     let letters: Batches<'a> = match &site.step.explode {
         Some(parts) => Box::pin(items.chain(apart(site, parts, letters(site, retry, FailedAt::Explode)))),
@@ -49,7 +49,7 @@ pub(crate) fn source<'a>(
 }
 
 /// The items of dead letters that a step takes up again.
-fn letters<'a>(site: &'a Site, retry: &Retry, at: FailedAt) -> Batches<'a> {
+fn letters<'a>(site: &'a Site, retry: &Retrying, at: FailedAt) -> Batches<'a> {
     let stop = &site.frame.stop;
     let batches = stream::iter(retry.batches(site, at));
     Box::pin(batches.map(|batch| if stop.is_stopped() { Err(Failure::interrupted()) } else { Ok(batch) }))
@@ -105,10 +105,10 @@ fn origin(site: &Site) -> Origin {
 
 /// The items of a stream or a list; where dead letters are taken up again, those under which a read failed, and those of a stream.
 fn items_of<'a>(site: &'a Site, items: &'a Items, inlet: Option<Inlet>) -> Batches<'a> {
-    let Some(retry) = site.frame.retry() else { return items_given(site, items, inlet) };
+    let Some(retry) = site.frame.retrying() else { return items_given(site, items, inlet) };
     let letters = letters(site, retry, FailedAt::Read);
     let giver = stream_of(&site.step).and_then(|giver| site.frame.steps.get(giver));
-    if giver.is_some_and(|giver| retry.runs(giver)) {
+    if giver.is_some_and(|giver| retry.runs(&site.frame.address(giver))) {
         Box::pin(letters.chain(items_given(site, items, inlet)))
     } else {
         letters

@@ -49,6 +49,14 @@ pub(crate) async fn run_step(run: StepRun, tally: Arc<Tally>) -> Result<Status, 
 impl StepRun {
     async fn go(self, tally: Arc<Tally>) -> Result<Status, Failure> {
         let Self { frame, step, inlet, outlet } = self;
+        // Of dead letters that are sent again only these and what takes from them have anything to do.
+        if frame.retrying().is_some_and(|retrying| !retrying.runs(&frame.address(&step))) {
+            if let Some(inlet) = inlet {
+                tokio::spawn(pass(inlet));
+            }
+            outlet.end().await;
+            return Ok(Status::Skipped);
+        }
         let base = tokio::select! {
             base = frame.scope_of(&step) => base?,
             () = frame.stop.stopped() => return Ok(Status::Interrupted),
@@ -63,14 +71,6 @@ impl StepRun {
         if let Some(when) = &step.when
             && !when.test(&base)?
         {
-            if let Some(inlet) = inlet {
-                tokio::spawn(pass(inlet));
-            }
-            outlet.end().await;
-            return Ok(Status::Skipped);
-        }
-        // Of dead letters that are sent again only these and what takes from them have anything to do.
-        if frame.retry().is_some_and(|retry| !retry.runs(&step)) {
             if let Some(inlet) = inlet {
                 tokio::spawn(pass(inlet));
             }

@@ -19,7 +19,7 @@ use crate::slot::Slot;
 pub(crate) async fn steps(site: &Site, steps: &Block, work: &Work, slot: Option<&Arc<Slot>>) -> Result<Done, Failure> {
     let base = whole_scope(&work.scope, &work.item)?;
     let frame = site.frame.within(&site.step, steps, base, Arc::new(work.item.clone()));
-    let frame = frame.again(site.again(&work.item)).claiming(&work.claim).holding(slot.cloned());
+    let frame = frame.working(site, &work.item).claiming(&work.claim).holding(slot.cloned());
     if site.is_taken {
         return gathered(|out| Ok(frame.handing_on(Some(out)))).await;
     }
@@ -37,12 +37,11 @@ pub(crate) async fn parallel(
 ) -> Result<Done, Failure> {
     let base = whole_scope(&work.scope, &work.item)?;
     let item = Arc::new(work.item.clone());
-    let again = site.again(&item);
     let frames: Vec<Arc<Frame>> = branches
         .iter()
         .map(|steps| {
             let frame = site.frame.within(&site.step, steps, base.clone(), Arc::clone(&item));
-            Arc::new(frame.again(Arc::clone(&again)).claiming(&work.claim).holding(slot.cloned()))
+            Arc::new(frame.working(site, &work.item).claiming(&work.claim).holding(slot.cloned()))
         })
         .collect();
     let runs = frames.iter().map(|frame| async {

@@ -175,7 +175,8 @@ impl Each {
                 }
                 Err(failure) => failure,
             };
-            if self.errors.again(&failure, &work.scope, &mut tries).await? {
+            let is_tried_whole = self.site.retrying(&work.item).is_none();
+            if is_tried_whole && self.errors.again(&failure, &work.scope, &mut tries).await? {
                 continue;
             }
             if self.site.frame.stop.is_stopped() && failure.is_interruption() {

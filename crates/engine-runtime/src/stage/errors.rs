@@ -98,10 +98,19 @@ impl Errors {
             return Err(failure);
         }
         let failure = failure.about(item);
-        self.undo(item, scope, &failure).await;
+        // Of an item within which only dead letters are taken up again the rest was done: it stays so, and they are still there.
+        let is_around = self.site.retrying(item).is_some();
+        if !is_around {
+            self.undo(item, scope, &failure).await;
+        }
         if failure.is_fatal || self.site.on_error.action == ItemAction::Fail {
             self.site.decides.count(self.site.members(item), |counts, number| counts.failed += number);
             return Err(failure);
+        }
+        if is_around {
+            self.site.decides.count(self.site.members(item), |counts, number| counts.failed += number);
+            self.site.reject(&failure, 1);
+            return Ok(());
         }
         self.leave_out(item, &failure, |counts, number| counts.failed += number).await
     }
@@ -126,7 +135,7 @@ impl Errors {
     /// Keeps an item as a dead letter, or each of a batch, and counts it for the step that says so.
     pub(crate) async fn keep_aside(&self, item: &Item, failure: &Failure, decides: &Tally) -> Result<(), Failure> {
         let context = self.site.context();
-        let (is_reading, is_whole) = (self.is_reading, self.is_whole);
+        let (is_reading, is_whole, within) = (self.is_reading, self.is_whole, self.site.frame.around());
         // It came to the step as it is.
         let as_it_came = (is_reading || is_whole).then(|| Item { taken: None, ..item.clone() });
         let members = as_it_came.as_ref().map_or_else(|| self.site.members(item), std::slice::from_ref);
@@ -134,8 +143,16 @@ impl Errors {
             .then(|| self.site.key(item));
         for (at, member) in members.iter().enumerate() {
             let batch = key.clone().map(|key| InBatch { key, of: members.len(), at });
-            let failed =
-                Failed { context, step: self.site.address(), item: member, batch, is_reading, is_whole, failure };
+            let failed = Failed {
+                context,
+                within: within.clone(),
+                step: self.site.address(),
+                item: member,
+                batch,
+                is_reading,
+                is_whole,
+                failure,
+            };
             context.letters.keep(failed).await?;
             decides.count(std::slice::from_ref(member), |counts, number| counts.dead_lettered += number);
         }

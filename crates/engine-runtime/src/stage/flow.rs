@@ -24,7 +24,7 @@ pub(crate) async fn run(site: &Site, call: &FlowCall, work: &Work, slot: Option<
     let context = Arc::new(prepare(site, call, work)?);
     let (out, inlet) = mpsc::channel(WAITING);
     let frame = site.frame.apart(&site.step, &context, &context.plan.steps, context.base.clone(), None)?;
-    let frame = frame.again(Arc::default()).claiming(&work.claim);
+    let frame = frame.working(site, &work.item).again(Arc::default()).claiming(&work.claim);
     let frame = Arc::new(frame.handing_on(Some(out)).holding(slot.cloned()));
     // What is done at its end is done again when it fails again.
     let end = format!("{} end", context.key);
@@ -72,7 +72,9 @@ fn prepare(site: &Site, call: &FlowCall, work: &Work) -> Result<RunContext, Fail
         }
     }
     let base_urls = outer.options.flow_base_urls.get(&call.plan.path).unwrap_or(&outer.options.base_urls).clone();
-    let options = RunOptions { base_urls, inputs, run_id: None, retry: None, ..outer.options.clone() };
+    // Where only something within it failed, the rest of it was done.
+    let retry = site.retrying(&work.item).map(|retrying| retrying.retry().clone());
+    let options = RunOptions { base_urls, inputs, run_id: None, retry, ..outer.options.clone() };
     let world = outer.exchanges.world();
     let (base, secrets) = base_scope(&call.plan, world, &options, &outer.id).map_err(|findings| {
         let finding = findings.into_iter().find(engine_source::Finding::is_error);

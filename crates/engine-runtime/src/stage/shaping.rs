@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use engine_expr::{DynamicLeaf, Scope, Template, Wanted};
-use engine_plan::Step;
+use engine_plan::{Step, Target};
 use engine_spec::{ItemAction, OnInvalid};
 
 use super::errors::Errors;
@@ -105,9 +105,13 @@ fn shaper(site: &Site) -> Shaper {
     Shaper { vars, filter, mapper, checks, leaves_invalid, leaves_failed, keeps_taken, is_case }
 }
 
-/// Tells whether records that fail in a step after it has mapped them are kept aside, by itself or by a case.
+/// Tells whether records that fail in a step after it has mapped them are kept aside, by itself or by a case, or may be with what fails within.
 fn keeps_aside(site: &Site, step: &Step) -> bool {
-    site.on_error.action == ItemAction::DeadLetter
+    let has_steps = |step: &Step| {
+        matches!(step.target, Target::Steps(_) | Target::Parallel(_) | Target::Flow(_) | Target::Composite(_))
+    };
+    has_steps(step)
+        || site.on_error.action == ItemAction::DeadLetter
         || site.context().options.retry.is_some()
         || step
             .cases()
