@@ -225,7 +225,11 @@ impl Writer {
             let begin = async move {
                 let known = if has_tables(&spec.kind) {
                     writer.write(spec, name.clone(), Vec::new(), Vec::new(), first).await?;
-                    writer.known_to_sink(&name).await?
+                    if writer.context.journal.is_resumed() {
+                        writer.known_to_sink(&name).await?
+                    } else {
+                        Known::default()
+                    }
                 } else {
                     writer.known_to_journal(spec, &name, first).await?
                 };

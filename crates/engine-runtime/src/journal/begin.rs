@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -288,6 +289,7 @@ pub(crate) async fn begin(found: Found, run: &Begin<'_>) -> Result<(Journal, Opt
     }
     let requests = Requests::new(journaling.requests, asked);
     let shared = Arc::new(Shared::new(machine, &commands, Some(kept), acks, requests, stop.clone()));
+    shared.is_resumed.store(found.entry.is_some(), Ordering::Relaxed);
     {
         let machine = shared.machine();
         let waits =

@@ -59,6 +59,8 @@ struct Shared {
     /// What was asked and is not written yet.
     requests: Requests,
     wake: Notify,
+    /// Whether the run was taken up again.
+    is_resumed: AtomicBool,
     /// What was sent before the run was taken up again.
     acks: HashMap<String, Option<Effect>>,
     /// Whether anything is written down as sent: only then is there something to forget with a page.
@@ -264,6 +266,11 @@ impl Journal {
         until
     }
 
+    /// Tells whether the run was taken up again: before one that is new nothing was written.
+    pub(crate) fn is_resumed(&self) -> bool {
+        self.0.is_resumed.load(Ordering::Relaxed)
+    }
+
     /// Returns what a step had written to a place before the run was taken up again.
     pub(crate) fn known(&self, place: &str) -> Arc<KnownOnce> {
         let mut known = self.0.known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -424,6 +431,7 @@ impl Shared {
             buffer: Mutex::default(),
             requests,
             wake: Notify::new(),
+            is_resumed: AtomicBool::new(false),
             has_acks: AtomicBool::new(!acks.is_empty()),
             acks,
             stop,
