@@ -39,7 +39,7 @@ use crate::jsonl_file::{JsonlFile, JsonlSource};
 use crate::open_files::OpenFiles;
 use crate::output::Output;
 use crate::parquet_file::{Budget, ParquetFile, ParquetSource};
-use crate::postgres::{PostgresSource, PostgresTable, Readers};
+use crate::postgres::{Lines, PostgresSource, PostgresTable, Readers};
 use crate::sqlite::{Keeper, SqliteSource, SqliteTable};
 pub use crate::state::{Forget, PostgresState, SqliteState, State, StateKey, open_state};
 
@@ -52,6 +52,7 @@ pub struct Storage {
     handles: Arc<Handles>,
     budget: Arc<Budget>,
     readers: Arc<Readers>,
+    lines: Arc<Lines>,
     /// Databases are opened one after another: to change the journal of one, `SQLite` must have it for itself.
     opening: Mutex<()>,
     /// The databases that stay open, if any do.
@@ -129,7 +130,7 @@ impl Sinks for Storage {
                 Ok(Box::new(table))
             }
             SinkKind::Postgres { url, schema } => {
-                Ok(Box::new(PostgresTable::open(url.expose(), schema.as_deref(), sink, target)?))
+                Ok(Box::new(PostgresTable::open(url.expose(), schema.as_deref(), sink, target, &self.lines)?))
             }
         }
     }
@@ -190,7 +191,9 @@ impl Sinks for Storage {
                 Some(keeper) => keeper.forget(path, run),
                 None => sqlite::forget(path, run),
             },
-            (SinkKind::Postgres { url, schema }, _) => postgres::forget(url.expose(), schema.as_deref(), run),
+            (SinkKind::Postgres { url, schema }, _) => {
+                postgres::forget(url.expose(), schema.as_deref(), run, self.keeper.is_some(), &self.lines)
+            }
             _ => Ok(()),
         }
     }

@@ -593,6 +593,69 @@ fn a_lost_connection_is_made_again_between_pages() {
 }
 
 #[test]
+fn runs_that_come_one_after_another_share_a_session_but_for_one_that_failed() {
+    let it = Fixture::new(server!());
+    it.query("CREATE TABLE t (id bigint UNIQUE, process int DEFAULT pg_backend_pid())");
+    let processes = || it.query("SELECT count(DISTINCT process) FROM t");
+    for id in 1..=3 {
+        it.write(&[&format!(r#"{{"id": {id}}}"#)]).unwrap();
+    }
+    assert_eq!(processes(), "1");
+    it.write(&[r#"{"id": 3}"#]).unwrap_err();
+    it.write(&[r#"{"id": 4}"#]).unwrap();
+    it.storage.forget(&it.spec, &it.target, "run 1").unwrap();
+    it.write(&[r#"{"id": 5}"#]).unwrap();
+    assert_eq!(processes(), "2");
+    // What one has gathered to replace the rows is not seen by the next.
+    let replaced = it.other().replace();
+    for id in 6..9 {
+        replaced.write(&[&format!(r#"{{"id": {id}, "process": 0}}"#)]).unwrap();
+        assert_eq!(it.rows(), format!("{id} 0"));
+    }
+}
+
+#[test]
+fn many_who_write_at_once_share_a_few_sessions() {
+    let it = Fixture::new(server!());
+    it.query("CREATE TABLE t (id bigint, process int DEFAULT pg_backend_pid())");
+    std::thread::scope(|scope| {
+        for id in 0..40 {
+            let it = &it;
+            scope.spawn(move || {
+                let mut sink = it.open().unwrap();
+                for page in 0..5 {
+                    sink.write(&records(&format!(r#"{{"id": {}}}"#, id * 5 + page))).unwrap();
+                }
+                sink.finish().unwrap();
+            });
+        }
+    });
+    assert_eq!(it.query("SELECT count(*), count(DISTINCT id), count(DISTINCT process) <= 16 FROM t"), "200 200 t");
+}
+
+#[test]
+fn runs_go_on_after_the_server_was_started_anew() {
+    let Some(server) = Postgres::own() else { return };
+    let it = Fixture::new(&server);
+    let mut sinks: Vec<_> = (0..6).map(|_| it.open().unwrap()).collect();
+    for sink in &mut sinks {
+        sink.write(&records(r#"{"id": 1}"#)).unwrap();
+    }
+    it.storage.forget(&it.spec, &it.target, "run 1").unwrap();
+    server.kill();
+    server.go();
+    // One that was open before, a new one, and what is forgotten.
+    sinks[0].write(&records(r#"{"id": 2}"#)).unwrap();
+    server.kill();
+    server.go();
+    it.write(&[r#"{"id": 3}"#]).unwrap();
+    server.kill();
+    server.go();
+    it.storage.forget(&it.spec, &it.target, "run 1").unwrap();
+    assert_eq!(it.query("SELECT string_agg(id::text, ' ' ORDER BY id) FROM t WHERE id > 1"), "2 3");
+}
+
+#[test]
 fn what_a_run_has_written_is_kept_with_the_rows_until_it_is_forgotten() {
     let it = Fixture::new(server!());
     let unit = |run: &str, page: &str| Unit {

@@ -17,7 +17,7 @@ const TABLE: &str = "_engine_commits";
 pub(super) async fn keep(session: &mut Session, schema: &str, units: &[Unit]) -> Result<(), Failure> {
     let table = named(schema);
     if !session.keeps_units {
-        make(session.client(), schema, &table).await?;
+        make(session, schema, &table).await?;
         session.keeps_units = true;
     }
     // Whoever asks which units there are waits for those that are about to be committed.
@@ -38,11 +38,12 @@ pub(super) async fn keep(session: &mut Session, schema: &str, units: &[Unit]) ->
     Ok(())
 }
 
-async fn make(client: &Client, schema: &str, table: &str) -> Result<(), Failure> {
-    if !is_there(client, schema).await? {
+async fn make(session: &mut Session, schema: &str, table: &str) -> Result<(), Failure> {
+    if !is_there(session, schema).await? {
         // Of two who make it at once one waits, and finds it made.
-        lock(client).await?;
-        client
+        lock(session).await?;
+        session
+            .client()
             .batch_execute(&format!(
                 "CREATE TABLE IF NOT EXISTS {table} (
                     number bigint GENERATED ALWAYS AS IDENTITY,
@@ -59,17 +60,17 @@ async fn make(client: &Client, schema: &str, table: &str) -> Result<(), Failure>
 }
 
 /// Tells whether units were kept, and so the rows that go with them.
-pub(super) async fn are_kept(client: &Client, schema: &str, units: &[Unit]) -> Result<bool, Failure> {
+pub(super) async fn are_kept(session: &mut Session, schema: &str, units: &[Unit]) -> Result<bool, Failure> {
     if let Some(unit) = units.first() {
-        wait_for_others(client, &unit.run).await?;
+        wait_for_others(session, &unit.run).await?;
     }
-    if !is_there(client, schema).await? {
+    if !is_there(session, schema).await? {
         return Ok(false);
     }
     let sql =
         format!("SELECT 1 FROM {} WHERE run = $1 AND step = $2 AND page = $3 AND items = $4 LIMIT 1", named(schema));
     for unit in units {
-        if client.query_opt(&sql, &[&unit.run, &unit.step, &unit.page, &unit.items]).await?.is_none() {
+        if session.rows(&sql, &[&unit.run, &unit.step, &unit.page, &unit.items]).await?.is_empty() {
             return Ok(false);
         }
     }
@@ -77,13 +78,13 @@ pub(super) async fn are_kept(client: &Client, schema: &str, units: &[Unit]) -> R
 }
 
 /// Returns the units of a step, within a transaction.
-pub(super) async fn of_step(client: &Client, schema: &str, run: &str, step: &str) -> Result<Vec<Unit>, Failure> {
-    wait_for_others(client, run).await?;
-    if !is_there(client, schema).await? {
+pub(super) async fn of_step(session: &mut Session, schema: &str, run: &str, step: &str) -> Result<Vec<Unit>, Failure> {
+    wait_for_others(session, run).await?;
+    if !is_there(session, schema).await? {
         return Ok(Vec::new());
     }
     let sql = format!("SELECT page, items FROM {} WHERE run = $1 AND step = $2 ORDER BY number", named(schema));
-    let rows = client.query(&sql, &[&run, &step]).await?;
+    let rows = session.rows(&sql, &[&run, &step]).await?;
     let unit = |row: tokio_postgres::Row| {
         Ok(Unit { run: run.to_owned(), step: step.to_owned(), page: row.try_get(0)?, items: row.try_get(1)? })
     };
@@ -93,24 +94,26 @@ pub(super) async fn of_step(client: &Client, schema: &str, run: &str, step: &str
 /// Forgets the units of a run, and those that nobody has asked for in 90 days; the table goes with the last of them.
 ///
 /// Where runs come again and again it stays, empty: to make it for each of them would let them wait for each other.
-pub(super) async fn forget(client: &Client, schema: &str, run: &str) -> Result<(), Failure> {
-    if !is_there(client, schema).await? {
+pub(super) async fn forget(session: &mut Session, schema: &str, run: &str, stays: bool) -> Result<(), Failure> {
+    if !is_there(session, schema).await? {
         return Ok(());
     }
     let table = named(schema);
     let old = format!("DELETE FROM {table} WHERE run = $1 OR at < now() - interval '90 days' RETURNING number");
-    let forgotten = match client.query(&old, &[&run]).await.map_err(Failure::from) {
+    let forgotten = match session.rows(&old, &[&run]).await {
         Err(failure) if failure.code() == Some(&SqlState::UNDEFINED_TABLE) => return Ok(()),
         forgotten => forgotten?,
     };
     let numbers = forgotten.iter().map(|row| row.try_get::<_, i64>(0)).collect::<Result<Vec<_>, _>>()?;
     // The table was not made for this run.
-    if numbers.iter().min().is_none_or(|first| *first > 1) {
+    if stays || numbers.iter().min().is_none_or(|first| *first > 1) {
         return Ok(());
     }
-    client.batch_execute("BEGIN").await?;
-    lock(client).await?;
-    if is_there(client, schema).await? && is_empty(client, &table).await? {
+    session.client().batch_execute("BEGIN").await?;
+    lock(session).await?;
+    let is_there = is_there(session, schema).await?;
+    let client = session.client();
+    if is_there && is_empty(client, &table).await? {
         // Whoever writes to it just now is waited for, and may have left something in it.
         client.batch_execute(&format!("LOCK TABLE {table}")).await?;
         if is_empty(client, &table).await? {
@@ -127,8 +130,8 @@ async fn is_empty(client: &Client, table: &str) -> Result<bool, Failure> {
 /// Waits until nobody is about to commit units of a run, until the end of the transaction.
 ///
 /// A server commits what it was asked to, also where the process that asked was killed since, or its connection was lost.
-async fn wait_for_others(client: &Client, run: &str) -> Result<(), Failure> {
-    client.execute("SELECT pg_advisory_xact_lock($1, hashtext($2))", &[&LOCKS, &held(run)]).await?;
+async fn wait_for_others(session: &mut Session, run: &str) -> Result<(), Failure> {
+    session.rows("SELECT pg_advisory_xact_lock($1, hashtext($2))", &[&LOCKS, &held(run)]).await?;
     Ok(())
 }
 
@@ -137,14 +140,14 @@ fn held(run: &str) -> String {
     format!("run {run}")
 }
 
-async fn is_there(client: &Client, schema: &str) -> Result<bool, Failure> {
+async fn is_there(session: &mut Session, schema: &str) -> Result<bool, Failure> {
     let sql = "SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
                WHERE n.nspname = $1::text AND c.relname = $2::text";
-    Ok(client.query_opt(sql, &[&schema, &TABLE]).await?.is_some())
+    Ok(!session.rows(sql, &[&schema, &TABLE]).await?.is_empty())
 }
 
-async fn lock(client: &Client) -> Result<(), Failure> {
-    client.execute("SELECT pg_advisory_xact_lock($1, hashtext($2))", &[&LOCKS, &TABLE]).await?;
+async fn lock(session: &mut Session) -> Result<(), Failure> {
+    session.rows("SELECT pg_advisory_xact_lock($1, hashtext($2))", &[&LOCKS, &TABLE]).await?;
     Ok(())
 }
 

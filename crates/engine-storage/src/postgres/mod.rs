@@ -11,6 +11,8 @@ mod column;
 mod commits;
 mod connection;
 mod failure;
+mod line;
+mod lines;
 mod page;
 mod param;
 mod query;
@@ -19,20 +21,22 @@ mod source;
 mod table;
 mod tls;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use engine_runtime::{ColumnType, Mode, PagePart, Record, RecordSink, SinkError, SinkSpec, SinkTarget, Unit};
-use tokio::runtime::{Builder, Runtime};
 use tokio_postgres::error::SqlState;
 
 pub(crate) use address::Address;
 pub(crate) use connection::Connection;
 pub(crate) use failure::{Failure, Trouble};
+pub(crate) use lines::Lines;
 pub(crate) use session::LOCKS;
 pub(crate) use source::{PostgresSource, Readers};
 
 use crate::kind::Kind;
 use column::Column;
+use lines::Lent;
 use page::{Manner, Page};
 use session::Session;
 use table::{Change, Table, check_name};
@@ -58,8 +62,10 @@ const CONFLICTS: usize = 5;
 
 /// A table of a Postgres database, open for writing.
 pub(crate) struct PostgresTable {
-    /// What drives the connection, on the thread that writes; none only while this is dropped.
-    runtime: Option<Runtime>,
+    lines: Arc<Lines>,
+    url: String,
+    /// The session that has the rows of a table which is replaced.
+    own: Option<Lent>,
     writer: Writer,
 }
 
@@ -70,6 +76,7 @@ impl PostgresTable {
         schema: Option<&str>,
         sink: &SinkSpec,
         target: &SinkTarget,
+        lines: &Arc<Lines>,
     ) -> Result<Self, SinkError> {
         let Some(name) = target.table.clone().filter(|name| !name.is_empty()) else {
             return Err(SinkError::new(format!("a table is missing for sink `{}`", sink.name))
@@ -86,12 +93,7 @@ impl PostgresTable {
         if let Some(schema) = &schema {
             check_name(schema, "schema")?;
         }
-        // The connection lives on the thread that writes at the time: between two pages there is nothing to be done with it.
-        let runtime = Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| SinkError::new(format!("nothing can wait for the database: {error}")))?;
-        let mut writer = Writer {
+        let writer = Writer {
             address,
             schema,
             name: name.clone(),
@@ -104,19 +106,32 @@ impl PostgresTable {
             unique: false,
             rows: 0,
         };
-        let open = runtime.block_on(writer.open());
-        let opened = Self { runtime: Some(runtime), writer };
-        match open {
-            Ok(()) => Ok(opened),
-            Err(failure) => Err(opened.writer.said(failure)),
-        }
+        let mut opened = Self { lines: Arc::clone(lines), url: url.to_owned(), own: None, writer };
+        opened.run(async |writer| writer.open().await.map_err(|stopped| writer.said(stopped)))?;
+        Ok(opened)
     }
 
+    /// Does something with a session; one with which it failed is not used again.
     fn run<T>(&mut self, work: impl AsyncFnOnce(&mut Writer) -> Result<T, SinkError>) -> Result<T, SinkError> {
-        match &self.runtime {
-            Some(runtime) => runtime.block_on(work(&mut self.writer)),
-            None => Err(SinkError::new("the table is closed")),
+        let Self { lines, url, own, writer } = self;
+        let is_replaced = writer.mode == Mode::Replace;
+        let mut lent = match own.take() {
+            Some(own) => own,
+            None if is_replaced => lines.take_own(url, &writer.name)?,
+            None => lines.take(url, &writer.name)?,
+        };
+        let done = lent.run(async |session| {
+            writer.session = session.take();
+            let done = work(writer).await;
+            *session = writer.session.take();
+            done
+        });
+        if is_replaced {
+            *own = Some(lent);
+        } else if done.is_ok() {
+            lent.give_back(&writer.name);
         }
+        done
     }
 }
 
@@ -142,39 +157,46 @@ impl RecordSink for PostgresTable {
     }
 
     fn finish(&mut self) -> Result<(), SinkError> {
-        self.run(async |writer| writer.finish().await)
-    }
-}
-
-impl Drop for PostgresTable {
-    fn drop(&mut self) {
-        // Where a sink is dropped, nobody may wait; the server sees that the connection ends.
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
+        self.run(async |writer| writer.finish().await)?;
+        if let Some(own) = self.own.take() {
+            own.give_back(&self.writer.name);
         }
+        Ok(())
     }
 }
 
-/// Forgets what a run that is done has kept beside its rows.
-pub(crate) fn forget(url: &str, schema: Option<&str>, run: &str) -> Result<(), SinkError> {
+/// Forgets what a run that is done has kept beside its rows; the table of it stays where others come soon.
+pub(crate) fn forget(
+    url: &str,
+    schema: Option<&str>,
+    run: &str,
+    stays: bool,
+    lines: &Arc<Lines>,
+) -> Result<(), SinkError> {
     let address = Address::parse(url)?;
-    let schema = schema.map(str::to_owned).or_else(|| address.schema.clone());
-    let runtime = Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| SinkError::new(format!("nothing can wait for the database: {error}")))?;
-    let forgotten = runtime.block_on(async {
-        let session = Session::new(Connection::open(&address).await?);
+    let named = schema.map(str::to_owned).or_else(|| address.schema.clone());
+    let forget = async |session: &mut Session| {
         // A schema that is not there has nothing to forget in it.
-        let schema = match schema {
-            Some(schema) => schema,
+        let schema = match &named {
+            Some(schema) => schema.clone(),
             None => session.schema(None, false).await?,
         };
-        commits::forget(session.client(), &schema, run).await?;
-        session.close().await;
-        Ok(())
+        commits::forget(session, &schema, run, stays).await
+    };
+    let mut lent = lines.take(url, "")?;
+    let forgotten = lent.run(async |session| {
+        if let Some(known) = session {
+            match forget(known).await {
+                // It may have been lost while nobody used it.
+                Err(Failure::Lost(_)) => {}
+                done => return done,
+            }
+        }
+        forget(session.insert(Session::new(Connection::open(&address).await?))).await
     });
-    forgotten.map_err(|failure: Failure| failure.of(&format!("database `{}`", address.shown())).into())
+    forgotten.map_err(|failure| failure.of(&format!("database `{}`", address.shown())))?;
+    lent.give_back("");
+    Ok(())
 }
 
 /// What a table is written with.
@@ -187,6 +209,7 @@ struct Writer {
     declared: Vec<(String, Kind)>,
     key: Vec<String>,
     mode: Mode,
+    /// The session that it has for now.
     session: Option<Session>,
     /// The table that pages are written to, as it stood when it was last looked at.
     table: Table,
@@ -233,9 +256,16 @@ impl From<SinkError> for Stopped {
 }
 
 impl Writer {
-    /// Connects, and looks at the table.
+    /// Connects where nobody has yet, and looks at the table.
     async fn open(&mut self) -> Result<(), Stopped> {
-        self.connect().await?;
+        match self.session.take() {
+            Some(session) => match self.look(session).await {
+                // It may have been lost while nobody used it; so the server was there, and is worth waiting for.
+                Err(Failure::Lost(_)) => self.reconnect().await?,
+                looked => looked?,
+            },
+            None => self.connect().await?,
+        }
         // A column without a type waits for its first value, and those after it wait with it, to keep their order.
         if self.table.exists || self.declared.iter().all(|(_, kind)| kind.0 != ColumnType::Any) {
             self.declare().await?;
@@ -245,10 +275,14 @@ impl Writer {
 
     async fn connect(&mut self) -> Result<(), Failure> {
         let connection = Connection::open(&self.address).await?;
-        let session = Session::new(connection);
+        self.look(Session::new(connection)).await
+    }
+
+    /// Looks at the table in a session, which is taken if all is well.
+    async fn look(&mut self, mut session: Session) -> Result<(), Failure> {
         let schema = session.schema(self.schema.as_deref(), self.create).await?;
         let mut main = Table::named(&schema, &self.name, &self.name, self.create);
-        main.load(session.client()).await?;
+        main.load(&mut session).await?;
         main.check_existence()?;
         self.table = if self.mode == Mode::Replace { session.stand_in(&main, STAND_IN).await? } else { main };
         self.unique = false;
@@ -348,24 +382,27 @@ impl Writer {
         attempt.looked_again = true;
         // Another run has ended, and with it the table of what runs have written.
         if doubt == Doubt::Ask && failure.code() == Some(&SqlState::UNDEFINED_TABLE) {
-            return self.table.load(session.client()).await.is_ok();
+            return self.table.load(session).await.is_ok();
         }
         let before = self.table.clone();
         let lost_index = failure.code() == Some(&SqlState::INVALID_COLUMN_REFERENCE) && self.unique;
         self.unique = false;
-        self.table.load(session.client()).await.is_ok() && (lost_index || self.table != before)
+        self.table.load(session).await.is_ok() && (lost_index || self.table != before)
     }
 
     /// Gives the table the columns that the mapping declares, and those that are there the room that they need.
     async fn declare(&mut self) -> Result<(), Stopped> {
+        if self.table.exists && self.declarations(&mut self.table.clone())?.is_empty() {
+            return Ok(());
+        }
         self.transact(Doubt::Repeat, async |this, session, _| {
             session.lock(&this.table).await?;
-            this.table.load(session.client()).await?;
+            this.table.load(session).await?;
             let mut planned = this.table.clone();
             let changes = this.declarations(&mut planned)?;
             for change in &changes {
                 if !this.table.apply(session.client(), change).await? {
-                    this.table.load(session.client()).await?;
+                    this.table.load(session).await?;
                     break;
                 }
             }
@@ -458,7 +495,7 @@ impl Writer {
         session: &mut Session,
         attempt: &mut Attempt,
     ) -> Result<(), Stopped> {
-        if attempt.is_doubtful && commits::are_kept(session.client(), self.table.schema(), units).await? {
+        if attempt.is_doubtful && commits::are_kept(session, self.table.schema(), units).await? {
             return Ok(());
         }
         // Rows go on in one `COPY` for as long as they have the same columns, and the server reads them while others are laid out.
@@ -499,7 +536,7 @@ impl Writer {
         session.lock(&self.table).await?;
         // What was planned was planned for the table as it was when nobody else changed it.
         let page = 'changed: loop {
-            self.table.load(session.client()).await?;
+            self.table.load(session).await?;
             let mut table = self.table.clone();
             let page = Page::lay_out(records, &mut table, self.manner(attempt, before))?;
             for change in &page.changes {
@@ -540,9 +577,8 @@ impl Writer {
     /// Returns the units that a step of a run has written.
     async fn units(&mut self, run: &str, step: &str) -> Result<Vec<Unit>, SinkError> {
         let schema = self.table.schema().to_owned();
-        let found = self.transact(Doubt::Repeat, async |_, session, _| {
-            Ok(commits::of_step(session.client(), &schema, run, step).await?)
-        });
+        let found = self
+            .transact(Doubt::Repeat, async |_, session, _| Ok(commits::of_step(session, &schema, run, step).await?));
         found.await.map_err(|failure| self.said(failure))
     }
 
@@ -559,8 +595,9 @@ impl Writer {
         };
         let done: Result<(), Stopped> = done.await;
         done.map_err(|failure| self.said(failure))?;
-        if let Some(session) = self.session.take() {
-            session.close().await;
+        // Whoever has the session next may replace a table too.
+        if let Some(mut session) = self.session.take_if(|_| self.mode == Mode::Replace) {
+            self.session = session.clear().await.is_ok().then_some(session);
         }
         Ok(())
     }
@@ -571,8 +608,8 @@ impl Writer {
         let rows = &self.table;
         let mut table = Table::named(&schema, &self.name, &self.name, self.create);
         session.lock(&table).await?;
+        table.load(session).await?;
         let client = session.client();
-        table.load(client).await?;
         if table.exists {
             client.batch_execute(&format!("DELETE FROM {}", table.sql())).await?;
         }

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 use futures_util::SinkExt;
-use tokio_postgres::{Client, Statement};
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, Row, Statement};
 
 use super::Stopped;
 use super::column::Column;
@@ -16,6 +17,9 @@ use crate::identifier::{quoted, quoted_list};
 
 /// How many bytes go into one message: the server reads some while others are still being sent.
 const CHUNK: usize = 64 * 1024;
+
+/// How many prepared statements a session keeps: it is used for one table after another.
+const STATEMENTS: usize = 128;
 
 /// How many bytes of rows do not wait for those of the next page.
 const ENOUGH: usize = 16 * 1024;
@@ -65,19 +69,19 @@ impl Session {
     }
 
     /// Returns the schema that tables are in; a named one is made where it is not there.
-    pub(super) async fn schema(&self, named: Option<&str>, create: bool) -> Result<String, Failure> {
-        let client = self.client();
+    pub(super) async fn schema(&mut self, named: Option<&str>, create: bool) -> Result<String, Failure> {
         let Some(name) = named else {
-            let current: Option<String> = client.query_one("SELECT current_schema()::text", &[]).await?.try_get(0)?;
+            let found = self.rows("SELECT current_schema()::text", &[]).await?;
+            let current: Option<String> = found.first().and_then(|row| row.try_get(0).ok());
             return current.ok_or_else(|| {
                 Trouble::new("the connection has no schema to find tables in").help("name one: `schema: public`").into()
             });
         };
-        let known = client.query_opt("SELECT 1 FROM pg_namespace WHERE nspname = $1::text", &[&name]).await?;
-        match known {
+        let known = self.rows("SELECT 1 FROM pg_namespace WHERE nspname = $1::text", &[&name]).await?;
+        match known.first() {
             Some(_) => {}
             None if create => {
-                client.batch_execute(&format!("CREATE SCHEMA IF NOT EXISTS {}", quoted(name))).await?;
+                self.client().batch_execute(&format!("CREATE SCHEMA IF NOT EXISTS {}", quoted(name))).await?;
             }
             None => {
                 return Err(Trouble::new(format!(
@@ -106,9 +110,15 @@ impl Session {
     }
 
     /// Waits until nobody else changes a table, until the end of the transaction.
-    pub(super) async fn lock(&self, table: &Table) -> Result<(), Failure> {
-        self.client().execute("SELECT pg_advisory_xact_lock($1, hashtext($2))", &[&LOCKS, &table.sql()]).await?;
+    pub(super) async fn lock(&mut self, table: &Table) -> Result<(), Failure> {
+        self.rows("SELECT pg_advisory_xact_lock($1, hashtext($2))", &[&LOCKS, &table.sql()]).await?;
         Ok(())
+    }
+
+    /// Drops the tables of its own, for whoever has it next.
+    pub(super) async fn clear(&mut self) -> Result<(), Failure> {
+        self.forget();
+        Ok(self.client().batch_execute("DISCARD TEMP").await?)
     }
 
     pub(super) async fn commit(&self) -> Result<(), Stopped> {
@@ -211,9 +221,18 @@ impl Session {
         if let Some(known) = self.statements.get(sql) {
             return Ok(known.clone());
         }
+        if self.statements.len() >= STATEMENTS {
+            self.statements.clear();
+        }
         let statement = self.client().prepare(sql).await?;
         self.statements.insert(sql.to_owned(), statement.clone());
         Ok(statement)
+    }
+
+    /// Returns the rows of a statement that comes again and again.
+    pub(super) async fn rows(&mut self, sql: &str, given: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Failure> {
+        let statement = self.statement(sql).await?;
+        Ok(self.client().query(&statement, given).await?)
     }
 }
 

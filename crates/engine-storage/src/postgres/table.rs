@@ -9,6 +9,7 @@ use tokio_postgres::error::SqlState;
 
 use super::column::{Column, Form, UNTYPED};
 use super::failure::{Failure, Trouble};
+use super::session::Session;
 use crate::identifier::{quoted, quoted_list};
 use crate::kind::Kind;
 use crate::refusal;
@@ -82,8 +83,8 @@ impl Table {
     }
 
     /// Looks at the database again.
-    pub(super) async fn load(&mut self, client: &Client) -> Result<(), Failure> {
-        let rows = client.query(COLUMNS, &[&self.schema, &self.name]).await?;
+    pub(super) async fn load(&mut self, session: &mut Session) -> Result<(), Failure> {
+        let rows = session.rows(COLUMNS, &[&self.schema, &self.name]).await?;
         self.exists = !rows.is_empty();
         self.columns.clear();
         self.positions.clear();
