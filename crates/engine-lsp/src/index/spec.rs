@@ -41,14 +41,19 @@ impl<'a> Walk<'a> {
         let Index { mut occurrences, imports, tested } = self.index;
         let known: Vec<Symbol> = occurrences
             .iter()
-            .filter(|one| one.is_definition && matches!(one.symbol, Symbol::Step(..)))
+            .filter(|one| match one.symbol {
+                Symbol::Step(..) => one.is_definition,
+                // Most are defined in another file than the one whose steps read them.
+                Symbol::Endpoint(..) => true,
+                _ => false,
+            })
             .map(|one| one.symbol.clone())
             .collect();
         for one in &mut occurrences {
             if let Symbol::Step(None, id) = &one.symbol
-                && let Some(step) = known.iter().find(|step| step.name() == id)
+                && let Some(meant) = steps_first(&known, id)
             {
-                one.symbol = step.clone();
+                one.symbol = meant.clone();
             }
         }
         occurrences.sort_by_key(|one| (one.span, !one.is_definition));
@@ -240,6 +245,7 @@ impl<'a> Walk<'a> {
                     }
                 }
                 "rows" => keys.iter().for_each(|one| self.sink_key(&one.key)),
+                "state" => keys.iter().for_each(|one| self.cursor_key(&one.key)),
                 "mock" => keys.iter().for_each(|one| {
                     self.endpoint_key(&one.key);
                     self.data(&one.value);
@@ -262,12 +268,23 @@ impl<'a> Walk<'a> {
                 }
                 "requests" => self.endpoint_key(&one.key),
                 "written" => self.sink_key(&one.key),
+                "state" => self.cursor_key(&one.key),
                 "steps" | "dead_letters" => {
                     let symbol = self.step_named(&one.key.text);
                     self.uses_key(&one.key, symbol);
                 }
                 _ => {}
             }
+        }
+    }
+
+    /// Takes what a cursor is called by: a step, or `API.ENDPOINT`.
+    fn cursor_key(&mut self, key: &Key) {
+        if key.text.contains('.') {
+            self.endpoint_key(key);
+        } else {
+            let symbol = self.step_named(&key.text);
+            self.uses_key(key, symbol);
         }
     }
 
@@ -282,6 +299,12 @@ impl<'a> Walk<'a> {
     fn endpoint_key(&mut self, key: &Key) {
         self.endpoint_text(&key.text, key.span);
     }
+}
+
+/// Returns the step of a name, or the endpoint: where there are no steps, cursors are called by what is read.
+fn steps_first<'s>(known: &'s [Symbol], name: &str) -> Option<&'s Symbol> {
+    let named = |wanted: fn(&Symbol) -> bool| known.iter().find(move |one| wanted(one) && **one.name() == *name);
+    named(|one| matches!(one, Symbol::Step(..))).or_else(|| named(|one| matches!(one, Symbol::Endpoint(..))))
 }
 
 /// Returns a value, or the items of a list.
