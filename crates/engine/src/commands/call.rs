@@ -17,6 +17,7 @@ use engine_runtime::{
     Event, Meaning, MemoryState, Observer, Once, Record, RunOptions, StateStore, Stop, call_once, recipe,
 };
 use engine_source::suggest;
+use tokio::runtime::Runtime;
 
 use super::run::world;
 use crate::arguments::{Call, PrintedAs, ResultFormat};
@@ -50,16 +51,16 @@ pub(super) fn execute(arguments: &Call, terminal: &Terminal) -> Result<Status, F
     let once = once(arguments, &plan)?;
     let mut options =
         RunOptions { inputs: inputs::gather(&arguments.input, &arguments.inputs)?, ..RunOptions::default() };
-    let mocks = mocks(arguments, &plan)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::failed(format!("cannot start: {error}")))?;
+    let mocks = mocks(arguments, &plan, &runtime)?;
     if let Some(mocks) = &mocks {
         mocks.answer_for(&mut options);
     }
     let environment = Variables::load(&arguments.spec)?;
     let wrong = |findings| Failure::Findings(Report::of(&arguments.spec, findings, &plan.sources));
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::failed(format!("cannot start: {error}")))?;
     let state: Arc<dyn StateStore> = match &mocks {
         // What the examples give is not to be taken for a token.
         Some(_) => Arc::new(MemoryState::default()),
@@ -104,7 +105,8 @@ pub(super) fn execute(arguments: &Call, terminal: &Terminal) -> Result<Status, F
 }
 
 /// Serves the examples, where that is asked for.
-fn mocks(arguments: &Call, plan: &Arc<Plan>) -> Result<Option<Mocks>, Failure> {
+fn mocks(arguments: &Call, plan: &Arc<Plan>, runtime: &Runtime) -> Result<Option<Mocks>, Failure> {
+    let _within = runtime.enter();
     let mocks = arguments.mock.then(|| Mocks::start(plan)).transpose();
     mocks.map_err(|error| Failure::failed(format!("cannot serve the examples: {error}")))
 }

@@ -62,7 +62,11 @@ pub(super) fn execute(arguments: &Call, plan: &Plan, terminal: &Terminal) -> Res
         full_refresh: true,
         ..RunOptions::default()
     };
-    let mocks = mocks(arguments, &flow)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::failed(format!("cannot start: {error}")))?;
+    let mocks = mocks(arguments, &flow, &runtime)?;
     if let Some(mocks) = &mocks {
         mocks.answer_for(&mut options);
     }
@@ -71,10 +75,6 @@ pub(super) fn execute(arguments: &Call, plan: &Plan, terminal: &Terminal) -> Res
         ResultFormat::Text => None,
     };
     let shown = Shown { output, log_format: LogFormat::Text, verbose: 0, quiet: false };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::failed(format!("cannot start: {error}")))?;
     let console = Arc::new(Console::new(&arguments.spec, &shown, terminal, Arc::clone(&flow)));
     let begun = Instant::now();
     let report = runtime.block_on(async {
