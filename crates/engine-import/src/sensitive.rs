@@ -240,7 +240,7 @@ pub(crate) fn is_within(text: &str) -> bool {
     false
 }
 
-/// Splits a name into words, without those at its end that say nothing: `X-Hub-Signature-256`, `session_id`.
+/// Splits a name into words, in small letters: `X-Hub-Signature-256` and `sessionId` too.
 fn words(name: &str) -> Vec<String> {
     snake(name).split('_').filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
