@@ -169,6 +169,7 @@ scenarios! {
     incremental_full_refresh
     incremental_of_all_parents
     incremental_other_inputs
+    incremental_sorted_failed
     incremental_token
     incremental_windows
     incremental_windows_at_once

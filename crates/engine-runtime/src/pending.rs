@@ -10,9 +10,10 @@ use engine_spec::WriteMode;
 
 use crate::failure::Failure;
 use crate::frame::{Frame, stream_of};
+use crate::journal::ToKeep;
 use crate::machine::Event;
 use crate::report::Status;
-use crate::state::Kind;
+use crate::state::{Kind, StateError, StateStore};
 
 /// What the reads of a run want to keep.
 #[derive(Default)]
@@ -65,6 +66,25 @@ impl Keeping {
             Kept::Text(text) => members.push(("text", text.as_str().into())),
         }
         Value::object(members).to_json()
+    }
+
+    /// Returns what the store is to keep; nothing where another run has come further since this one began: a cursor goes back only where all is
+    /// read anew, which `goes_back` says.
+    pub(crate) async fn beside(self, state: &dyn StateStore, goes_back: bool) -> Result<Option<ToKeep>, StateError> {
+        let Self { kind, key, label, value, .. } = self;
+        let text = match value {
+            Kept::Cursor(comparing, reached) if reached.is_largest && !goes_back => {
+                let known = state.load(kind, &key).await?.and_then(|bytes| String::from_utf8(bytes).ok());
+                let known = known.map(|cursor| Reached { cursor, is_largest: true });
+                if known.is_some_and(|known| comparing.larger(known, reached.clone()) != reached) {
+                    return Ok(None);
+                }
+                reached.cursor
+            }
+            Kept::Cursor(_, reached) => reached.cursor,
+            Kept::Text(text) => text,
+        };
+        Ok(Some(ToKeep { kind, key, label, value: text.into_bytes() }))
     }
 
     fn read(value: &Value) -> Option<Self> {
@@ -175,28 +195,20 @@ impl Pending {
         let keepings = std::mem::take(&mut *self.keepings.lock().unwrap_or_else(PoisonError::into_inner));
         let held = std::mem::take(&mut *self.held.lock().unwrap_or_else(PoisonError::into_inner));
         let world = frame.context.exchanges.world();
-        for Keeping { step, kind, key, label, value } in keepings {
-            let is_whole = match &value {
+        for keeping in keepings {
+            let step = keeping.step;
+            let is_whole = match &keeping.value {
                 Kept::Cursor(comparing, _) => !(comparing.is_shared() && held.contains(&step)),
                 Kept::Text(_) => true,
             };
             if !is_whole || !is_delivered(frame, step) {
                 continue;
             }
-            let value = match value {
-                // Another run may have come further since this one began: a cursor goes back only where all is read anew.
-                Kept::Cursor(plan, reached) if reached.is_largest && !frame.context.options.full_refresh => {
-                    let known = world.state.load(kind, &key).await.map_err(|error| (step, Failure::from(error)))?;
-                    match known.and_then(|bytes| String::from_utf8(bytes).ok()) {
-                        Some(cursor) => plan.larger(Reached { cursor, is_largest: true }, reached).cursor,
-                        None => reached.cursor,
-                    }
-                }
-                Kept::Cursor(_, reached) => reached.cursor,
-                Kept::Text(text) => text,
-            };
-            let saved = world.state.save(kind, &key, &label, value.as_bytes(), world.clock.now()).await;
-            saved.map_err(|error| (step, Failure::from(error)))?;
+            let kept = keeping.beside(&*world.state, frame.context.options.full_refresh).await;
+            if let Some(ToKeep { kind, key, label, value }) = kept.map_err(|error| (step, Failure::from(error)))? {
+                let saved = world.state.save(kind, &key, &label, &value, world.clock.now()).await;
+                saved.map_err(|error| (step, Failure::from(error)))?;
+            }
         }
         Ok(())
     }
@@ -212,6 +224,16 @@ fn is_delivered(frame: &Frame, step: usize) -> bool {
         && source.consumers.iter().all(|&consumer| is_delivered(frame, consumer))
         // One that its `when` skips has decided by what it knows of this step.
         && users.all(|user| status(user.index) == Some(Status::Skipped) || is_delivered(frame, user.index))
+}
+
+/// Tells whether all that a step hands on has come to its end once its pages are delivered: no step that takes it may be skipped, and nobody asks
+/// for its records later.
+pub(crate) fn ends_by_page(steps: &Block, step: usize) -> bool {
+    let Some(step) = steps.get(step) else { return false };
+    let may_be_skipped = |consumer: usize| steps.get(consumer).is_none_or(|consumer| consumer.when.is_some());
+    !step.kept.all
+        && !step.kept.last
+        && step.consumers.iter().all(|&consumer| !may_be_skipped(consumer) && ends_by_page(steps, consumer))
 }
 
 /// Tells whether rows are replaced by what a step hands on.

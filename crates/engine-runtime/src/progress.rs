@@ -12,7 +12,7 @@ use engine_source::Span;
 
 use crate::ahead::Asker;
 use crate::failure::Failure;
-use crate::pending::{Keeping, Kept, is_replacing, written_hold, written_unmodified};
+use crate::pending::{Keeping, Kept, ends_by_page, is_replacing, written_hold, written_unmodified};
 use crate::recorder::Found;
 use crate::state::Kind;
 use crate::traffic;
@@ -23,6 +23,8 @@ pub(crate) struct Progress {
     /// What tells the read from all others.
     identity: Identity,
     cursor: Option<(Arc<CursorPlan>, Advance)>,
+    /// Whether the cursor is kept with each page that is delivered.
+    is_kept_by_page: bool,
     validators: Option<Validators>,
     /// What every request sends.
     sent: Changes,
@@ -69,6 +71,7 @@ impl Progress {
             step: step.index,
             identity: Identity { key: String::new(), label: String::new() },
             cursor: None,
+            is_kept_by_page: false,
             validators: None,
             sent: Changes::default(),
             after,
@@ -100,6 +103,7 @@ impl Progress {
                 after.is_some() || endpoint.errors.iter().any(|rule| rule.action == Some(ErrorAction::Restart));
             let advance =
                 Advance::new(plan, saved.as_deref(), can_restart, &scope, world.clock.now()).map_err(failure)?;
+            progress.is_kept_by_page = advance.is_sorted() && !plan.is_shared() && may_move_by_page(asker, step);
             progress.cursor = Some((Arc::clone(plan), advance));
             progress.resend();
         }
@@ -214,6 +218,19 @@ impl Progress {
         }
     }
 
+    /// Returns what is to be kept as soon as the pages so far are delivered.
+    pub(crate) fn so_far(&self) -> Option<Keeping> {
+        let (plan, advance) = self.cursor.as_ref().filter(|_| self.is_kept_by_page)?;
+        let Identity { key, label } = &self.identity;
+        let value = Kept::Cursor(plan.comparing(), advance.reached_so_far()?);
+        Some(Keeping { step: self.step, kind: Kind::Cursor, key: key.clone(), label: label.clone(), value })
+    }
+
+    /// Returns what the cursor is kept by.
+    pub(crate) fn key(&self) -> &str {
+        &self.identity.key
+    }
+
     /// Tells whether the next page, of about this many records, would be beyond what the API gives from one beginning.
     pub(crate) fn is_too_deep(&self, count: u64) -> bool {
         match (&self.cursor, self.after) {
@@ -325,6 +342,19 @@ fn may_ask(asker: &Asker<'_>, step: &Step) -> bool {
         && !step.kept.all
         && !step.kept.last
         && (reads_once || !is_replacing(&asker.frame.steps, step.index))
+}
+
+/// Tells whether the cursor of a read may move before its end: whoever begins anew there must miss nothing. Reads under several items may ask for
+/// the same thing and share a cursor, and one that is cut off by its `limit` moves none.
+fn may_move_by_page(asker: &Asker<'_>, step: &Step) -> bool {
+    let reads = step.reads().iter().filter_map(Reading::as_endpoint);
+    let is_read_once = reads.filter(|read| read.endpoint.id() == asker.read.endpoint.id()).count() == 1;
+    keeps(asker)
+        && !asker.context.options.full_refresh
+        && is_read_once
+        && step.for_each().is_none()
+        && asker.read.limit.is_none()
+        && ends_by_page(&asker.frame.steps, step.index)
 }
 
 /// Tells whether a run moves anything on: one that is tried out does not.

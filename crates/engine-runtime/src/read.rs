@@ -370,7 +370,7 @@ impl Reader {
                     self.site.tally.count_of(None, |counts| counts.skipped += 1);
                     return Ok(Passed::Cut);
                 }
-                Some(Outcome::Refused(refusal)) => return self.refused(*refusal, asker, progress).await,
+                Some(Outcome::Refused(refusal)) => return self.refused(*refusal, asker, log, progress).await,
                 Some(Outcome::Stopped) => return Err(Failure::interrupted()),
                 None => return Ok(Passed::Cut),
             };
@@ -472,7 +472,7 @@ impl Reader {
                 let seen = pager.as_mut().map(Pager::take_seen).unwrap_or_default();
                 let is_last = !matches!(then, Then::Page { .. });
                 let position = Position { then, left: *left, progress: progress.position() }.written();
-                log.next(Onward { position, seen, is_last });
+                log.next(Onward { position, seen, is_last, keep: progress.so_far() });
             }
             delivered.settle();
             if let Some(passed) = passed {
@@ -483,11 +483,23 @@ impl Reader {
     }
 
     /// Goes on from where the API refused to, as the spec says.
-    async fn refused(&self, refusal: Refusal, asker: &Asker<'_>, progress: &mut Progress) -> Result<Passed, Failure> {
+    async fn refused(
+        &self,
+        refusal: Refusal,
+        asker: &Asker<'_>,
+        log: Option<&SourceLog>,
+        progress: &mut Progress,
+    ) -> Result<Passed, Failure> {
         let Refusal { failure, meaning } = refusal;
         let done = match meaning {
             Meaning::Restart => progress.restart(),
-            Meaning::Reset => progress.reset(asker).await,
+            Meaning::Reset => {
+                if let Some(log) = log {
+                    // What is forgotten must not come back with a page that is delivered later.
+                    log.keep_nothing(progress.key()).await?;
+                }
+                progress.reset(asker).await
+            }
             Meaning::NotModified if progress.is_unmodified(asker) => {
                 let message = format!("{} has not changed since the last run", asker.read.endpoint.id());
                 self.site.log(&message);

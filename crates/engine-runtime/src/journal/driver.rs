@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::store::{Lease, RunChanges, Standing};
 use super::{Buffer, Shared};
 use crate::machine::Event;
+use crate::pending::Keeping;
 use crate::state::{StateError, StateStore};
 use crate::world::Clock;
 
@@ -57,7 +58,7 @@ impl Driver {
             changes.requests = self.shared.requests.take();
             last = self.clock.now();
             let lease = Lease { holder: self.holder.clone(), now: last, time: LEASE };
-            let done = match self.store.commit_run(&self.run, &lease, changes).await {
+            let done = match self.commit(&lease, changes, std::mem::take(&mut buffer.keepings)).await {
                 Ok(Standing::Held) => Ok(()),
                 Ok(Standing::Cancelled) => {
                     self.cancel();
@@ -82,6 +83,19 @@ impl Driver {
                 return;
             }
         }
+    }
+
+    /// Writes changes, and what is kept for the next runs along with them.
+    async fn commit(
+        &self,
+        lease: &Lease,
+        mut changes: RunChanges,
+        keepings: Vec<Keeping>,
+    ) -> Result<Standing, StateError> {
+        for keeping in keepings {
+            changes.keep.extend(keeping.beside(&*self.store, false).await?);
+        }
+        self.store.commit_run(&self.run, lease, changes).await
     }
 
     /// Waits until there is something to write, or the lease is to be renewed.
@@ -125,6 +139,7 @@ impl Driver {
         changes.delivered.extend(more.changes.delivered);
         changes.records.extend(more.changes.records);
         changes.keep.extend(more.changes.keep);
+        buffer.keepings.extend(more.keepings);
         changes.durable |= more.changes.durable;
         changes.end = more.changes.end.or(changes.end.take());
         changes.steps = more.changes.steps.or(changes.steps.take());

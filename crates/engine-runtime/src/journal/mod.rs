@@ -35,6 +35,7 @@ use crate::counted::Counted;
 use crate::failure::Failure;
 use crate::item::Item;
 use crate::machine::{Command, Event, Machine, PageId, Part, Shape};
+use crate::pending::Keeping;
 use crate::recorder::RecordedExchange;
 use crate::report::{Status, StepReport};
 use crate::sink::{SinkSpec, SinkTarget, Sinks};
@@ -89,6 +90,8 @@ struct Buffer {
     changes: RunChanges,
     /// Events, a line of JSON each.
     events: Vec<u8>,
+    /// What is kept for the next runs along with them, once for each key.
+    keepings: Vec<Keeping>,
     /// Who waits until all of this is written.
     waiting: Vec<oneshot::Sender<Result<(), StateError>>>,
     /// Whether to write at once.
@@ -143,6 +146,11 @@ impl Journal {
 
     /// Takes note of an event, of which the machine then says what is to be done.
     pub(crate) fn event(&self, event: Event) {
+        self.delivered(event, None);
+    }
+
+    /// Takes note of an event, and keeps something for the next runs along with a page that was delivered.
+    pub(crate) fn delivered(&self, event: Event, keep: Option<Keeping>) {
         let shared = &self.0;
         if !self.is_kept() {
             let commands = shared.machine().on(event);
@@ -153,7 +161,7 @@ impl Journal {
         let mut machine = shared.machine();
         let mut buffer = shared.buffer();
         let page = match &event {
-            Event::Delivered { page, .. } if shared.has_acks.load(Ordering::Relaxed) => Some(page.clone()),
+            Event::Delivered { page, .. } => Some(page.clone()),
             _ => None,
         };
         let counts = match &event {
@@ -172,13 +180,30 @@ impl Journal {
         }
         // Only what is not read again is not sent again.
         let is_past = |page: &PageId| machine.source(&page.source).is_some_and(|source| source.ordinal >= page.ordinal);
-        buffer.changes.delivered.extend(page.filter(is_past).map(|page| page.to_string()));
+        if let Some(page) = page.filter(is_past) {
+            if shared.has_acks.load(Ordering::Relaxed) {
+                buffer.changes.delivered.push(page.to_string());
+            }
+            if let Some(keep) = keep {
+                buffer.keepings.retain(|known| known.key != keep.key);
+                buffer.keepings.push(keep);
+            }
+        }
         drop(machine);
         if buffer.events.len() > driver::MUCH {
             buffer.is_urgent = true;
         }
         drop(buffer);
         shared.wake.notify_one();
+    }
+
+    /// Lets nothing be kept under a key that was to be kept along with pages. When this returns, nothing of it is on its way.
+    ///
+    /// # Errors
+    ///
+    /// Fails where the journal can't be written.
+    async fn keep_nothing(&self, key: &str) -> Result<(), Failure> {
+        self.write(|buffer| buffer.keepings.retain(|keeping| keeping.key != key)).await
     }
 
     /// Tells whether requests are kept.

@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Journal;
 use crate::claim::Claim;
+use crate::failure::Failure;
 use crate::machine::{Event, PageId};
+use crate::pending::Keeping;
 
 /// The journal of one source.
 ///
@@ -48,6 +50,8 @@ pub(crate) struct Onward {
     pub(crate) seen: Vec<u64>,
     /// Whether it goes on from a new beginning, or not at all.
     pub(crate) is_last: bool,
+    /// What is kept for the next runs along with the page.
+    pub(crate) keep: Option<Keeping>,
 }
 
 /// Where a source goes on that was read before.
@@ -95,6 +99,20 @@ impl SourceLog {
         }
     }
 
+    /// Lets nothing be kept along with the pages that were given so far: it was not, and is not, when this returns, but for what was before.
+    ///
+    /// # Errors
+    ///
+    /// Fails where the journal can't be written.
+    pub(crate) async fn keep_nothing(&self, key: &str) -> Result<(), Failure> {
+        for page in self.state().pages.values_mut() {
+            if let Some(next) = &mut page.next {
+                next.keep = None;
+            }
+        }
+        self.shared.journal.keep_nothing(key).await
+    }
+
     /// Says that there are no more pages, and what is to be kept for the next runs once all was delivered.
     pub(crate) fn end(&self, keep: Vec<String>) {
         if !keep.is_empty() {
@@ -122,11 +140,11 @@ impl SourceLog {
                 break;
             }
             // A page of which nobody knows what comes after it is read again.
-            let Some(Onward { position: next, seen, is_last }) = first.get_mut().next.take() else { break };
+            let Some(Onward { position: next, seen, is_last, keep }) = first.get_mut().next.take() else { break };
             first.remove();
             state.delivered = ordinal;
             let page = PageId { source: source.clone(), step: step.clone(), ordinal };
-            journal.event(Event::Delivered { page, parent: parent.clone(), next, seen, is_last });
+            journal.delivered(Event::Delivered { page, parent: parent.clone(), next, seen, is_last }, keep);
         }
         if state.delivered == state.given && std::mem::take(&mut state.has_ended) {
             journal.event(Event::SourceEnded {
