@@ -37,7 +37,7 @@ apis:
         records: $.orders
         key: id
         paginate: {{type: cursor, next: $.next}}
-        incremental: {{cursor: $.id, send: query.since, format: integer}}
+        incremental: {{cursor: $.id, send: query.since, format: integer, sorted: true}}
       push:
         request: POST /pushes
         idempotency: {{in: header.Idempotency-Key}}
@@ -61,6 +61,8 @@ steps:
 struct Stand {
     folder: TempDir,
     shop: Shop,
+    /// What a run is told beside its spec.
+    told: Vec<&'static str>,
     /// Keys of which the state said that they were done, with how many pushes had come by then.
     acked: BTreeMap<String, usize>,
     kills: u64,
@@ -73,7 +75,7 @@ impl Stand {
         let folder = tempfile::tempdir().unwrap();
         let shop = Shop::open(PAGE, Duration::from_millis(2));
         fs::write(folder.path().join("orders.yaml"), spec(&shop)).unwrap();
-        Self { folder, shop, acked: BTreeMap::new(), kills: 0, broken_off: 0 }
+        Self { folder, shop, told: Vec::new(), acked: BTreeMap::new(), kills: 0, broken_off: 0 }
     }
 
     fn path(&self, name: &str) -> std::path::PathBuf {
@@ -81,7 +83,8 @@ impl Stand {
     }
 
     fn engine(&self) -> Engine {
-        Engine::new(["run", "orders.yaml", "--output", "none", "--color", "never"]).folder(self.folder.path())
+        let arguments = ["run", "orders.yaml", "--output", "none", "--color", "never"];
+        Engine::new(arguments).arguments(&self.told).folder(self.folder.path())
     }
 
     /// Runs until it is killed after so long, or ends before; tells whether it has ended.
@@ -100,12 +103,44 @@ impl Stand {
         }
         let running = texts(&state, "SELECT id FROM runs WHERE status = 'running'");
         self.broken_off += u64::from(!running.is_empty());
-        let cursor = texts(&state, "SELECT CAST(value AS TEXT) FROM kept WHERE kind = 'cursor'").pop();
-        let cursor: u64 = cursor.map_or(0, |text| text.parse().unwrap());
-        let rows: BTreeSet<u64> = self.ids("orders").into_iter().collect();
-        for id in 1..=cursor {
-            assert!(rows.contains(&id), "the cursor is at {cursor}, and the row of {id} is not there");
+        let cursor = self.cursor();
+        for (place, ids) in self.places() {
+            let there: BTreeSet<u64> = ids.into_iter().collect();
+            let missing: Vec<u64> = (1..=cursor).filter(|id| !there.contains(id)).collect();
+            assert!(missing.is_empty(), "the cursor is at {cursor}, and {place} lacks {missing:?}");
         }
+    }
+
+    /// Returns the last order that the cursor says was read.
+    fn cursor(&self) -> u64 {
+        let Some(state) = open(&self.path(".engine/state.db")) else { return 0 };
+        let cursor = texts(&state, "SELECT CAST(value AS TEXT) FROM kept WHERE kind = 'cursor'").pop();
+        cursor.map_or(0, |text| text.parse().unwrap())
+    }
+
+    /// Returns the orders in each place that they go to.
+    fn places(&self) -> Vec<(&'static str, Vec<u64>)> {
+        let (ids, beside) = self.lines();
+        vec![
+            ("the table", self.ids("orders")),
+            ("the log", self.ids("log")),
+            ("the numbers", self.ids("pushed")),
+            ("the file", ids),
+            ("the file beside", beside),
+            ("the shop", self.shop.applied().into_keys().collect()),
+        ]
+    }
+
+    /// Returns the orders in the file, by the steps that wrote them. Its last line may have broken off.
+    fn lines(&self) -> (Vec<u64>, Vec<u64>) {
+        let text = fs::read_to_string(self.path("out/orders.jsonl")).unwrap_or_default();
+        let (mut ids, mut beside) = (Vec::new(), Vec::new());
+        for line in text.split_inclusive('\n').filter(|line| line.ends_with('\n')) {
+            let record: serde_json::Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}"));
+            let id = record["id"].as_u64().unwrap();
+            if record["by"] == "beside" { beside.push(id) } else { ids.push(id) }
+        }
+        (ids, beside)
     }
 
     fn ids(&self, table: &str) -> Vec<u64> {
@@ -129,13 +164,8 @@ impl Stand {
         for table in ["orders", "log", "pushed"] {
             assert_eq!(counted(self.ids(table)), all, "table {table}");
         }
-        let lines = fs::read_to_string(self.path("out/orders.jsonl")).unwrap();
-        let (mut ids, mut beside) = (Vec::new(), Vec::new());
-        for line in lines.lines() {
-            let record: serde_json::Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}"));
-            let id = record["id"].as_u64().unwrap();
-            if record["by"] == "beside" { beside.push(id) } else { ids.push(id) }
-        }
+        assert!(fs::read_to_string(self.path("out/orders.jsonl")).unwrap().ends_with('\n'), "the file broke off");
+        let (ids, beside) = self.lines();
         assert_eq!((counted(ids), counted(beside)), (all.clone(), all.clone()), "the file");
         assert_eq!(self.shop.applied(), all, "what the shop applied");
         let pushes = self.shop.pushes();
@@ -189,6 +219,34 @@ fn a_run_that_is_killed_anywhere_and_run_again_loses_nothing_and_does_nothing_tw
     );
     // What was counted is part of what the test is for.
     writeln!(std::io::stdout(), "{told}").unwrap();
+}
+
+#[test]
+fn a_sorted_read_that_is_killed_and_begun_anew_goes_on_from_a_page_and_loses_nothing() {
+    let (kills, mut dice) = (number("KILLS", 20), Dice::new(number("KILL_SEED", 13)));
+    let mut stand = Stand::new();
+    stand.told = vec!["--fresh"];
+    stand.shop.order(ORDERS);
+    let begun = Instant::now();
+    assert!(stand.run_for(Duration::from_mins(1)), "the run does not end");
+    let whole = u64::try_from(begun.elapsed().as_millis()).unwrap();
+    let mut moved = 0;
+    while stand.kills < kills {
+        stand.shop.order(ORDERS);
+        let mut cursor = stand.cursor();
+        while !stand.run_for(Duration::from_millis(dice.roll(whole))) {
+            stand.look();
+            let now = stand.cursor();
+            assert!(now >= cursor, "the cursor went back from {cursor} to {now}");
+            moved += u64::from(now > cursor && now < stand.shop.orders());
+            cursor = now;
+        }
+        stand.look();
+        assert_eq!(stand.cursor(), stand.shop.orders(), "the cursor");
+        assert_eq!(stand.ids("orders").len() as u64, stand.shop.orders(), "the table");
+    }
+    assert!(moved > 0, "no run that was killed had moved the cursor");
+    engine_tests::say(&format!("killed {} times, {moved} of them with a cursor in the middle", stand.kills));
 }
 
 #[test]

@@ -43,7 +43,7 @@ apis:
         records: $.orders
         key: id
         paginate: {{type: cursor, next: $.next}}
-        incremental: {{cursor: $.id, send: query.since, format: integer}}
+        incremental: {{cursor: $.id, send: query.since, format: integer, sorted: true}}
       push:
         request: POST /pushes
         idempotency: {{in: header.Idempotency-Key}}
@@ -174,9 +174,10 @@ impl<'a> Stand<'a> {
         }
         let cursor = self.texts("SELECT convert_from(value, 'UTF8') FROM engine.kept WHERE kind = 'cursor'").pop();
         let cursor: u64 = cursor.map_or(0, |text| text.parse().unwrap());
-        let rows: BTreeSet<u64> = self.ids("orders").into_iter().collect();
-        for id in 1..=cursor {
-            assert!(rows.contains(&id), "the cursor is at {cursor}, and the row of {id} is not there");
+        for (place, ids) in [("table", self.ids("orders")), ("log", self.ids("log")), ("numbers", self.ids("pushed"))] {
+            let there: BTreeSet<u64> = ids.into_iter().collect();
+            let missing: Vec<u64> = (1..=cursor).filter(|id| !there.contains(id)).collect();
+            assert!(missing.is_empty(), "the cursor is at {cursor}, and the {place} lacks {missing:?}");
         }
     }
 

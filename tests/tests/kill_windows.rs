@@ -1,4 +1,4 @@
-//! A read whose windows are asked for several at once, that is killed at any moment and run again until it is done: each record is there
+//! A sorted read whose windows are asked for several at once, that is killed at any moment and run again until it is done: each record is there
 //! once, and the cursor is never ahead of what was delivered.
 //!
 //! `KILLS=200` kills so often; `KILL_SEED` picks the moments.
@@ -46,6 +46,7 @@ apis:
           send: query.from
           send_end: query.to
           format: unix
+          sorted: true
       push:
         request: POST /pushes
         idempotency: {{in: header.Idempotency-Key}}
