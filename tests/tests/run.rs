@@ -179,6 +179,7 @@ scenarios! {
     interrupt
     limit
     log_and_fail
+    lookup_within_steps
     lookup_without_a_hit
     mapping_in_full
     mapping_required

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use engine_expr::{DynamicLeaf, Scope, Value};
 use engine_plan::{Call, Expect, Target};
-use engine_request::{Answer, Content, Format, Needs, derive_key};
+use engine_request::{Answer, Content, Format, derive_key};
 
 use crate::asked_of_answers;
 use crate::body::{self, Beside, Download, Staged, Takes, max_body};
@@ -25,7 +25,7 @@ use crate::xml_lists;
 /// Calls the endpoint of one step.
 pub(crate) struct Caller {
     site: Site,
-    extract: Option<(Mapper, Needs)>,
+    extract: Option<Arc<Mapper>>,
     /// What is done with the bodies of the answers.
     takes: Takes,
     /// Whether paths in the call start at the record, which must then be read whole.
@@ -44,13 +44,10 @@ impl Caller {
         for value in call.params.values() {
             value.visit(&mut |leaf| rooted |= matches!(leaf, DynamicLeaf::Path(_)));
         }
+        let extract = site.step.extract.as_ref();
         Self {
             site: site.clone(),
-            extract: site
-                .step
-                .extract
-                .as_ref()
-                .map(|mapping| (Mapper::of_answers(mapping, &*site.frame), asked_of_answers::of_extract(mapping))),
+            extract: extract.map(|mapping| site.context().mappers.of_answers(mapping, &*site.frame)),
             takes,
             rooted,
         }
@@ -261,10 +258,11 @@ impl Caller {
     }
 
     fn extracted(&self, item: &Item, base: &Scope, exchanged: &Exchanged, body: Json) -> Result<Item, Failure> {
-        let Some((extract, needs)) = &self.extract else {
+        let Some(extract) = &self.extract else {
             return Ok(Item { current: body, row: None, ..item.clone() });
         };
-        let origin = Origin { response: Some(exchanged.answer.to_value(needs)), ..Origin::clone(&item.origin) };
+        let origin =
+            Origin { response: Some(exchanged.answer.to_value(extract.answers())), ..Origin::clone(&item.origin) };
         let asking = Item { origin: Arc::new(origin), ..item.clone() };
         let mut out = Vec::new();
         extract.map_text(body.text(), &asking, base, &mut Scratch::default(), &mut out)?;

@@ -34,7 +34,7 @@ const TIMEOUT: Duration = Duration::from_hours(1);
 pub(crate) struct CompositeCaller {
     site: Site,
     call: CompositeCall,
-    extract: Option<Mapper>,
+    extract: Option<Arc<Mapper>>,
     /// Whether paths in the call start at the record.
     rooted: bool,
 }
@@ -46,7 +46,8 @@ impl CompositeCaller {
         for value in call.params.values() {
             value.visit(&mut |leaf| rooted |= matches!(leaf, DynamicLeaf::Path(_)));
         }
-        let extract = site.step.extract.as_ref().map(|mapping| Mapper::of_answers(mapping, &*site.frame));
+        let extract =
+            site.step.extract.as_ref().map(|mapping| site.context().mappers.of_answers(mapping, &*site.frame));
         Self { site: site.clone(), call: call.clone(), extract, rooted }
     }
 

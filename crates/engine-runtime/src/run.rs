@@ -20,6 +20,7 @@ use crate::inputs;
 use crate::journal::{self, Journal, Journaling};
 use crate::letters::{DeadLetters, StoredLetters};
 use crate::machine::{self, Part, Shape};
+use crate::mapping::Mappers;
 use crate::parking::{Parking, awaits};
 use crate::recorder::{RecordedRun, Recorder, Replayed};
 use crate::report::{Event, Observer, RunReport, Status};
@@ -103,6 +104,8 @@ pub(crate) struct RunContext {
     pub(crate) book: Arc<Book>,
     /// The sinks that steps within others write to, for all items.
     pub(crate) writers: Writers,
+    /// The mappings of the steps, compiled.
+    pub(crate) mappers: Mappers,
     /// The files that calls have put into their places.
     pub(crate) placed: Arc<Placed>,
     /// Where records go that failed.
@@ -359,6 +362,7 @@ fn prepare(
         id,
         book: Arc::default(),
         writers: Writers::default(),
+        mappers: Mappers::default(),
         placed: Arc::default(),
         letters,
         hidden,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use engine_expr::{Condition, Dynamic, Members, Scope, Template, Value, Wanted};
+use engine_expr::{Condition, Dynamic, Members, Scope, Template, Value};
 use engine_plan::Schema;
 
 use crate::claim::Claim;
@@ -16,7 +16,7 @@ use crate::needs::Needs;
 pub(crate) struct Shaper {
     pub(crate) vars: Option<Vars>,
     pub(crate) filter: Option<(Condition, Needs)>,
-    pub(crate) mapper: Option<Mapper>,
+    pub(crate) mapper: Option<Arc<Mapper>>,
     pub(crate) checks: Option<Checks>,
     /// Whether a record that `map` or `validate` refuses is left out, whatever becomes of others that fail.
     pub(crate) leaves_invalid: bool,
@@ -88,13 +88,8 @@ impl Shaper {
     pub(crate) fn needs_response(&self) -> bool {
         self.vars.as_ref().is_some_and(|vars| vars.needs.response())
             || self.filter.as_ref().is_some_and(|(_, needs)| needs.response())
-            || self.mapper.as_ref().is_some_and(Mapper::needs_response)
+            || self.mapper.as_ref().is_some_and(|mapper| mapper.needs_response())
             || self.checks.as_ref().is_some_and(|checks| checks.needs.response())
-    }
-
-    /// Returns what the mapping wants of each record.
-    pub(crate) fn wanted(&self) -> Option<&Wanted> {
-        self.mapper.as_ref().map(Mapper::wanted)
     }
 
     /// Shapes a batch; `scopes` has one for each item, or is empty where all see `base`.

@@ -8,6 +8,7 @@ use futures_util::stream::{self, Stream, StreamExt};
 
 use crate::failure::Failure;
 use crate::frame::Frame;
+use crate::mapping::Mapper;
 use crate::outlet::{Inlet, Outlet, pass};
 use crate::read::AskedOfPages;
 use crate::report::Status;
@@ -92,9 +93,9 @@ impl StepRun {
         let mut shaping = Shaping::new(&site);
         let gather = Gather::new(&site)?;
         let mut stage = Stage::new(&site)?;
-        let wanted = shaping.wanted();
+        let mapper = shaping.mapper();
         let response = stage.needs_response() || shaping.needs_response();
-        let asked = AskedOfPages { row: wanted.as_ref(), response };
+        let asked = AskedOfPages { row: mapper.as_deref().map(Mapper::wanted), response };
         let shaped = shaped(&site, source(&site, inlet, concurrency, &asked), &mut shaping);
         match gather {
             Some(gather) => work(&site, gather.stream(shaped), &mut stage, &outlet).await?,

@@ -13,7 +13,7 @@ use crate::failure::Failure;
 /// Gives the records of steps that ran before.
 pub(crate) trait StepRecords {
     /// Returns all records of a step, once it has ended.
-    fn records(&self, step: &str) -> Option<Arc<OnceLock<Value>>>;
+    fn records(&self, step: &str) -> Option<Records>;
 }
 
 pub(super) struct Table {
@@ -28,6 +28,46 @@ pub(super) struct Table {
     index: OnceLock<Result<HashMap<String, String>, EvalError>>,
 }
 
+/// The records of a step, once it has ended.
+type Records = Arc<OnceLock<Value>>;
+
+/// For how long what a mapping has looked up stays right.
+pub(super) enum Lasting {
+    /// It is written in the mapping, or nothing is looked up.
+    Always,
+    /// For a run, as long as these are the records of these steps.
+    Run(Vec<(String, Option<Records>)>),
+    /// For an item: steps may be among those that run for it.
+    Item,
+}
+
+impl Lasting {
+    /// Tells whether what was looked up is still right.
+    pub(super) fn is_right(&self, records: &dyn StepRecords) -> bool {
+        match self {
+            Self::Always => true,
+            Self::Run(steps) => steps.iter().all(|(step, known)| match (known, records.records(step)) {
+                (Some(known), Some(now)) => Arc::ptr_eq(known, &now),
+                _ => false,
+            }),
+            Self::Item => false,
+        }
+    }
+
+    /// Takes what is looked up elsewhere in the mapping into account.
+    pub(super) fn join(&mut self, other: Self) {
+        let both = match (std::mem::replace(self, Self::Item), other) {
+            (Self::Item, _) | (_, Self::Item) => Self::Item,
+            (Self::Always, one) | (one, Self::Always) => one,
+            (Self::Run(mut steps), Self::Run(more)) => {
+                steps.extend(more);
+                Self::Run(steps)
+            }
+        };
+        *self = both;
+    }
+}
+
 /// What to know where something that a lookup is made of is missing.
 const ONCE: &str = "a lookup is loaded once: it sees the vars of the run, not those of the step";
 
@@ -37,7 +77,29 @@ const LOADED: [&str; 5] = ["inputs", "vars", "steps", "run", "trigger"];
 enum Source {
     Value(Dynamic),
     From(Expr),
-    Step { id: String, records: Option<Arc<OnceLock<Value>>> },
+    Step { id: String, records: Option<Records> },
+}
+
+impl Source {
+    fn lasting(&self) -> Lasting {
+        let of = |template: &Template| {
+            let is_of_steps = template.names().iter().any(|name| name.root() == "steps");
+            if is_of_steps { Lasting::Item } else { Lasting::Run(Vec::new()) }
+        };
+        match self {
+            Self::Value(value) => {
+                let mut lasting = Lasting::Always;
+                value.visit(&mut |leaf| match leaf {
+                    DynamicLeaf::Path(_) => {}
+                    DynamicLeaf::Template(template) => lasting.join(of(template)),
+                });
+                lasting
+            }
+            Self::From(Expr::Template(template)) => of(template),
+            Self::From(Expr::Path(_)) => Lasting::Always,
+            Self::Step { id, records } => Lasting::Run(vec![(id.clone(), records.clone())]),
+        }
+    }
 }
 
 impl Compiler<'_> {
@@ -63,6 +125,7 @@ impl Compiler<'_> {
             LookupSource::From(Expr::Template(template)) => foreign_name(template),
             LookupSource::Step(_) => None,
         };
+        self.lasting.join(source.lasting());
         Table {
             foreign,
             source,

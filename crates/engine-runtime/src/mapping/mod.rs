@@ -5,6 +5,7 @@
 
 mod convert;
 mod lookup;
+mod mappers;
 mod output;
 #[cfg(test)]
 mod tests;
@@ -19,18 +20,23 @@ use engine_expr::{
 use engine_source::Span;
 use engine_spec::{EachField, EachList, Field, FieldType, LongField, Mapping};
 
+use crate::asked_of_answers;
 use crate::failure::Failure;
 use crate::item::{Item, Row};
 use crate::needs::Needs;
-use lookup::Table;
+use lookup::{Lasting, Table};
 
 pub(crate) use lookup::StepRecords;
+pub(crate) use mappers::Mappers;
 
 /// A compiled mapping.
 pub(crate) struct Mapper {
     root: Object,
     wanted: Wanted,
     needs: Needs,
+    /// What an `extract` uses of the answer.
+    answers: engine_request::Needs,
+    lasting: Lasting,
 }
 
 /// What a mapping uses again for each record.
@@ -104,28 +110,38 @@ struct Each {
 struct Compiler<'a> {
     wanted: Wanted,
     needs: Needs,
+    lasting: Lasting,
     records: &'a dyn StepRecords,
 }
 
 impl Mapper {
     /// Compiles a checked mapping. Lookups in the records of steps are asked for by name.
     pub(crate) fn new(mapping: &Mapping, records: &dyn StepRecords) -> Self {
-        let Self { root, mut wanted, mut needs } = Self::of_answers(mapping, records);
-        needs.share(&mut wanted);
-        Self { root, wanted, needs }
+        let mut mapper = Self::compile(mapping, records);
+        mapper.needs.share(&mut mapper.wanted);
+        mapper
     }
 
     /// Compiles an `extract`, whose paths are over an answer while `item` is the record: what both name is not the same.
     pub(crate) fn of_answers(mapping: &Mapping, records: &dyn StepRecords) -> Self {
-        let mut compiler = Compiler { wanted: Wanted::new(), needs: Needs::default(), records };
+        Self { answers: asked_of_answers::of_extract(mapping), ..Self::compile(mapping, records) }
+    }
+
+    fn compile(mapping: &Mapping, records: &dyn StepRecords) -> Self {
+        let mut compiler = Compiler::new(records);
         let root = compiler.object(mapping, "");
-        let Compiler { wanted, needs, .. } = compiler;
-        Self { root, wanted, needs }
+        let Compiler { wanted, needs, lasting, .. } = compiler;
+        Self { root, wanted, needs, answers: engine_request::Needs::default(), lasting }
     }
 
     /// Returns what the mapping wants of each record, so that it can be found while a page is cut.
     pub(crate) fn wanted(&self) -> &Wanted {
         &self.wanted
+    }
+
+    /// Returns what an `extract` needs of the answer.
+    pub(crate) fn answers(&self) -> &engine_request::Needs {
+        &self.answers
     }
 
     /// Returns what the mapping needs of the page.
@@ -239,7 +255,11 @@ fn evaluating(path: &str, error: EvalError) -> Failure {
     }
 }
 
-impl Compiler<'_> {
+impl<'a> Compiler<'a> {
+    fn new(records: &'a dyn StepRecords) -> Self {
+        Self { wanted: Wanted::new(), needs: Needs::default(), lasting: Lasting::Always, records }
+    }
+
     fn object(&mut self, mapping: &Mapping, path: &str) -> Object {
         let mut object = Object { spread: None, fields: Vec::new(), span: Span::default() };
         for (name, field) in mapping.fields() {
@@ -363,13 +383,14 @@ impl Compiler<'_> {
             EachList::List(list) => (self.value(list), list.span()),
         };
         // Inside, `$` and `item` are the element: it is read by a pass of its own.
-        let mut inner = Compiler { wanted: Wanted::new(), needs: Needs::default(), records: self.records };
+        let mut inner = Compiler::new(self.records);
         let body = inner.field(&each.map, path);
         let when = inner.condition(each.when.as_ref());
         if let Some(key) = &each.key {
             inner.names(key.names());
         }
         self.needs.add_within(&inner.needs);
+        self.lasting.join(inner.lasting);
         Each { list, span, key: each.key.clone(), when, body, wanted: inner.wanted, needs: inner.needs }
     }
 }

@@ -8,7 +8,7 @@ use engine_expr::{Host, Scope, Secret, Value};
 use engine_source::{Findings, Sources, Tree};
 use engine_spec::Mapping;
 
-use super::{Mapper, Scratch, StepRecords};
+use super::{Mapper, Mappers, Scratch, StepRecords};
 use crate::item::{Item, Json, Origin};
 
 struct Fixed;
@@ -30,14 +30,18 @@ impl StepRecords for Fixed {
     }
 }
 
-fn map(mapping: &str, record: &str) -> Result<String, String> {
+fn read(mapping: &str) -> Mapping {
     let mut sources = Sources::default();
     let id = sources.add("mapping.yaml", mapping);
     let mut findings = Findings::default();
     let tree = Tree::parse(&sources, id, &mut findings).unwrap();
     let mapping: Mapping = engine_spec::read(&tree.root, &mut findings).unwrap();
     assert!(findings.is_empty(), "{findings:?}");
-    let mapper = Mapper::new(&mapping, &Fixed);
+    mapping
+}
+
+fn map(mapping: &str, record: &str) -> Result<String, String> {
+    let mapper = Mapper::new(&read(mapping), &Fixed);
     let object = |json: &str| Value::from_json(json).unwrap();
     let secrets = Value::object([("token", Value::Secret(Secret::new("t0k")))]);
     // The vars of the run, and over them those of the step.
@@ -274,4 +278,41 @@ fn what_is_nested_too_deep_is_no_null() {
             "{mapping}"
         );
     }
+}
+
+/// The records of a step, or none.
+struct Users(Option<Arc<OnceLock<Value>>>);
+
+impl StepRecords for Users {
+    fn records(&self, _: &str) -> Option<Arc<OnceLock<Value>>> {
+        self.0.clone()
+    }
+}
+
+#[test]
+fn a_mapping_is_compiled_once_for_as_long_as_what_it_looks_up_stays() {
+    let of = |mapping: &str| Arc::new(read(mapping));
+    let (users, others) = (Users(Some(Arc::default())), Users(Some(Arc::default())));
+    let run = Mappers::default();
+    let within = run.within();
+    // Whether it is the same for another item, for one for which the step has other records, and for another run of the flow.
+    for (mapping, expected) in [
+        ("{id: $.id, both: '{{ item.a }} {{ item.b }}'}", [true, true, true]),
+        ("{name: {from: $.id, lookup: {in: {a: one}}}}", [true, true, true]),
+        ("{name: {from: $.id, lookup: {in: '{{ inputs.names }}'}}}", [true, true, false]),
+        ("{name: {from: $.id, lookup: {in: {a: '{{ vars.one }}'}}}}", [true, true, false]),
+        ("{all: {each: $.ids, map: {from: $, lookup: {in: '{{ inputs.names }}'}}}}", [true, true, false]),
+        ("{name: {from: $.id, lookup: {in: steps.users, key: $.id, value: $.name}}}", [true, false, false]),
+        ("{name: {from: $.id, lookup: {in: '{{ steps.rates.item.rates }}'}}}", [false, false, false]),
+    ] {
+        let mapping = of(mapping);
+        let first = run.of_records(&mapping, &users);
+        let again =
+            [run.of_records(&mapping, &users), run.of_records(&mapping, &others), within.of_records(&mapping, &users)];
+        assert_eq!(again.map(|mapper| Arc::ptr_eq(&first, &mapper)), expected, "{mapping:?}");
+        assert!(!Arc::ptr_eq(&first, &run.of_answers(&mapping, &users)), "{mapping:?}");
+    }
+    let none = Users(None);
+    let mapping = of("{name: {from: $.id, lookup: {in: steps.users, key: $.id}}}");
+    assert!(!Arc::ptr_eq(&run.of_records(&mapping, &none), &run.of_records(&mapping, &none)));
 }

@@ -101,6 +101,7 @@ fn prepare(site: &Site, call: &FlowCall, work: &Work) -> Result<RunContext, Fail
         placed: Arc::clone(&outer.placed),
         letters: Arc::clone(&outer.letters),
         writers: Writers::default(),
+        mappers: outer.mappers.within(),
         hidden: outer.hidden.clone(),
         started_at: outer.started_at,
         journal: outer.journal.clone(),

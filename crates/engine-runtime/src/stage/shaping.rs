@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use engine_expr::{DynamicLeaf, Scope, Template, Wanted};
+use engine_expr::{DynamicLeaf, Scope, Template};
 use engine_plan::{Step, Target};
 use engine_spec::{ItemAction, OnInvalid};
 
@@ -29,9 +29,9 @@ impl Shaping {
         Self { site: site.clone(), shaper: shaper(site), errors: Errors::new(site), scratch: Scratch::default() }
     }
 
-    /// Returns what the mapping wants of each record.
-    pub(crate) fn wanted(&self) -> Option<Wanted> {
-        self.shaper.wanted().cloned()
+    /// Returns what maps each record.
+    pub(crate) fn mapper(&self) -> Option<Arc<Mapper>> {
+        self.shaper.mapper.clone()
     }
 
     /// Tells whether an expression here asks for the page as `response`.
@@ -85,7 +85,7 @@ fn shaper(site: &Site) -> Shaper {
         Vars { values, needs }
     });
     let filter = step.filter.as_ref().map(|condition| (condition.clone(), Needs::of(condition.names())));
-    let mapper = step.map.as_ref().map(|mapping| Mapper::new(mapping, &*site.frame));
+    let mapper = step.map.as_ref().map(|mapping| site.context().mappers.of_records(mapping, &*site.frame));
     let checks = step.validate.as_ref().map(|validate| {
         let mut needs = Needs::default();
         for rule in &validate.rules {

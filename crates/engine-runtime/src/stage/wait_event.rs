@@ -15,7 +15,7 @@ use crate::awaited::{self, Arrival, Waiter};
 use crate::failure::Failure;
 use crate::item::{Item, Json, Origin};
 use crate::journal::Effect;
-use crate::mapping::{Mapper, Scratch};
+use crate::mapping::Scratch;
 use crate::needs::whole_scope;
 use crate::report::{Event, WaitingFor};
 use crate::site::Site;
@@ -187,7 +187,7 @@ impl Waiting<'_> {
     /// Makes the item that goes on.
     fn handed_on(&self, trigger: &Value) -> Result<Item, Failure> {
         let Some(extract) = &self.site.step.extract else { return Ok(self.item.clone()) };
-        let extract = Mapper::of_answers(extract, &*self.site.frame);
+        let extract = self.site.context().mappers.of_answers(extract, &*self.site.frame);
         let body = Json::of(trigger.get("body").unwrap_or(&Value::Null));
         let asking = Item { origin: Arc::new(Origin::clone(&self.item.origin)), ..self.item.clone() };
         let base = self.base.with("trigger", trigger.clone());
