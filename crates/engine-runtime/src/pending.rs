@@ -195,6 +195,7 @@ impl Pending {
         let keepings = std::mem::take(&mut *self.keepings.lock().unwrap_or_else(PoisonError::into_inner));
         let held = std::mem::take(&mut *self.held.lock().unwrap_or_else(PoisonError::into_inner));
         let world = frame.context.exchanges.world();
+        frame.context.journal.keepings_written().await;
         for keeping in keepings {
             let step = keeping.step;
             let is_whole = match &keeping.value {

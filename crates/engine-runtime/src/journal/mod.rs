@@ -66,6 +66,8 @@ struct Shared {
     acks: HashMap<String, Option<Effect>>,
     /// Whether anything is written down as sent: only then is there something to forget with a page.
     has_acks: AtomicBool,
+    /// Whether anything is kept for the next runs along with pages.
+    keeps_by_page: AtomicBool,
     /// Ends the run where it can't be journaled any more, or somebody wants it to end.
     stop: Stop,
     failed: Mutex<Option<StateError>>,
@@ -187,6 +189,7 @@ impl Journal {
             if let Some(keep) = keep {
                 buffer.keepings.retain(|known| known.key != keep.key);
                 buffer.keepings.push(keep);
+                shared.keeps_by_page.store(true, Ordering::Relaxed);
             }
         }
         drop(machine);
@@ -204,6 +207,14 @@ impl Journal {
     /// Fails where the journal can't be written.
     async fn keep_nothing(&self, key: &str) -> Result<(), Failure> {
         self.write(|buffer| buffer.keepings.retain(|keeping| keeping.key != key)).await
+    }
+
+    /// Returns when nothing that is kept along with pages is on its way any more: it must not come after what is kept at the end.
+    pub(crate) async fn keepings_written(&self) {
+        if self.0.keeps_by_page.load(Ordering::Relaxed) {
+            // Where the journal can't be written, nothing is on its way either, and the run ends with that.
+            _ = self.flush().await;
+        }
     }
 
     /// Tells whether requests are kept.
@@ -458,6 +469,7 @@ impl Shared {
             wake: Notify::new(),
             is_resumed: AtomicBool::new(false),
             has_acks: AtomicBool::new(!acks.is_empty()),
+            keeps_by_page: AtomicBool::new(false),
             acks,
             stop,
             failed: Mutex::default(),
