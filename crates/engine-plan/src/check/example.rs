@@ -12,14 +12,7 @@ use crate::catalog::EndpointEntry;
 impl<'a> Checker<'a> {
     /// Warns of paths of a mapping that the examples do not have, where they have a member that is all but the same.
     pub(super) fn paths_in_examples(&mut self, map: Option<&'a MapUse>, endpoints: &[&'a EndpointEntry<'a>]) {
-        let mapping: &'a Mapping = match map {
-            Some(MapUse::Inline(mapping)) => mapping,
-            Some(MapUse::Named(name)) => match self.spec.mappings.get(name.as_str()) {
-                Some(mapping) => mapping,
-                None => return,
-            },
-            None => return,
-        };
+        let Some(mapping) = self.mapping_of(map) else { return };
         let mut known = BTreeSet::new();
         for entry in endpoints {
             let Some(members) = members(entry) else { return };

@@ -2,7 +2,7 @@
 
 use engine_request::KeyMember;
 use engine_source::{Finding, certain, similar};
-use engine_spec::{MapUse, Mapping, Write};
+use engine_spec::{MapUse, Write};
 
 use super::Checker;
 
@@ -15,14 +15,7 @@ const LISTED: usize = 8;
 impl<'a> Checker<'a> {
     /// Says which members of a key the step's own `map` does not make; without them no record can be written.
     pub(super) fn key_is_made(&mut self, write: &'a Write, map: Option<&'a MapUse>) {
-        let mapping: &'a Mapping = match map {
-            Some(MapUse::Inline(mapping)) => mapping,
-            Some(MapUse::Named(name)) => match self.spec.mappings.get(name.as_str()) {
-                Some(mapping) => mapping,
-                None => return,
-            },
-            None => return,
-        };
+        let Some(mapping) = self.mapping_of(map) else { return };
         let made: Vec<&str> = mapping.fields().iter().map(|(name, _)| &*name.value).collect();
         if made.contains(&REST) {
             return;

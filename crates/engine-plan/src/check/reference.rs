@@ -2,7 +2,7 @@
 
 use engine_expr::Dynamic;
 use engine_source::{Finding, Map, Span, Spanned, certain, similar, suggest};
-use engine_spec::{EndpointPattern, EndpointRef, Mapping, Name, Sink};
+use engine_spec::{EndpointPattern, EndpointRef, MapUse, Mapping, Name, Sink};
 use std::sync::Arc;
 
 use super::Checker;
@@ -189,6 +189,14 @@ impl<'a> Checker<'a> {
             );
         }
         mapping
+    }
+
+    /// Returns the mapping of a step, if it has one and that is there.
+    pub(super) fn mapping_of(&self, map: Option<&'a MapUse>) -> Option<&'a Mapping> {
+        match map? {
+            MapUse::Inline(mapping) => Some(mapping),
+            MapUse::Named(name) => self.spec.mappings.get(name.as_str()),
+        }
     }
 
     /// Returns the sink of this name, or says that there is none.
