@@ -2,8 +2,13 @@
 //!
 //! A document says neither, so signs for the one are weighed against signs for the other. Knows nothing of how pages follow each other.
 
+mod envelope;
+mod paged;
+
 use serde_json::Value;
 
+use self::envelope::is_envelope;
+use self::paged::Paged;
 use super::answer::member;
 use super::document::Document;
 use super::operation::Operation;
@@ -36,100 +41,6 @@ const LISTS: [&str; 12] = [
 
 /// The members in which an answer is wrapped.
 const WRAPPERS: [&str; 3] = ["_embedded", "response", "d"];
-
-/// What an answer says about itself, squeezed: neither records nor a part of a resource.
-const ENVELOPE: [&str; 13] = [
-    "meta",
-    "metadata",
-    "link",
-    "links",
-    "jsonapi",
-    "included",
-    "error",
-    "errors",
-    "warning",
-    "warnings",
-    "etag",
-    "expand",
-    "odatacontext",
-];
-
-/// The same, where it is a text, a number or a flag.
-const SCALARS: [&str; 27] = [
-    "object",
-    "kind",
-    "ok",
-    "success",
-    "status",
-    "statuscode",
-    "code",
-    "message",
-    "self",
-    "selflink",
-    "href",
-    "url",
-    "uri",
-    "requestid",
-    "count",
-    "limit",
-    "pages",
-    "results",
-    "size",
-    "first",
-    "last",
-    "start",
-    "end",
-    "startposition",
-    "endposition",
-    "from",
-    "to",
-];
-
-/// What only one page of several says of itself, squeezed.
-const PAGE: [&str; 14] = [
-    "page",
-    "pagenumber",
-    "pagesize",
-    "perpage",
-    "pagecount",
-    "lastpage",
-    "offset",
-    "skip",
-    "startat",
-    "startindex",
-    "islast",
-    "totalpages",
-    "maxresults",
-    "resultsetsize",
-];
-
-/// What leads from one page to the next, squeezed.
-const LEADS: [&str; 24] = [
-    "next",
-    "nextpage",
-    "nexttoken",
-    "nextpagetoken",
-    "nextcursor",
-    "nextpagecursor",
-    "nextlink",
-    "nexturl",
-    "nextpageurl",
-    "nexturi",
-    "nextpageuri",
-    "nexthref",
-    "nextmarker",
-    "nextoffset",
-    "odatanextlink",
-    "hasmore",
-    "hasnext",
-    "hasnextpage",
-    "cursor",
-    "continuationtoken",
-    "istruncated",
-    "pagination",
-    "paging",
-    "pageinfo",
-];
 
 /// How much speaks for a list where nothing but it is in the answer.
 const ALONE: i32 = 4;
@@ -210,7 +121,8 @@ impl Asked {
         members: &[(&'d str, &'d Value)],
         around: &[(&'d str, &'d Value)],
     ) -> Found<'d> {
-        let told = members.iter().chain(around).map(|(name, it)| paged(document, name, it)).max().unwrap_or(Paged::No);
+        let told =
+            members.iter().chain(around).map(|(name, it)| Paged::of(document, name, it)).max().unwrap_or(Paged::No);
         let is_paged = self.is_paged || told != Paged::No;
         let lists: Vec<_> = members
             .iter()
@@ -277,53 +189,6 @@ impl Asked {
             || Some(&name) == self.parameter.as_ref()
             || of_noun()
     }
-}
-
-/// What a member of an answer says of pages.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Paged {
-    /// Nothing.
-    No,
-    /// That this is one of several.
-    One,
-    /// What leads to the next one.
-    Leads,
-}
-
-fn paged<'d>(document: &Document<'d>, name: &str, schema: &'d Value) -> Paged {
-    let name = squeezed(name);
-    if document.kind(schema) == Some("array") {
-        return Paged::No;
-    }
-    if matches!(name.as_str(), "meta" | "metadata" | "link" | "links" | "responsemetadata") {
-        let within = document.properties(schema);
-        return within.iter().map(|(name, it)| paged(document, name, it)).max().unwrap_or(Paged::No);
-    }
-    let counts = |what: &str| {
-        matches!(what, "count" | "results" | "items" | "elements" | "records" | "rows" | "pages" | "hits" | "setsize")
-    };
-    if LEADS.contains(&name.as_str()) {
-        Paged::Leads
-    } else if PAGE.contains(&name.as_str()) || name.strip_prefix("total").is_some_and(counts) {
-        Paged::One
-    } else {
-        Paged::No
-    }
-}
-
-/// Tells whether a member is about the answer.
-fn is_envelope<'d>(document: &Document<'d>, name: &str, schema: &'d Value) -> bool {
-    let kind = document.kind(schema);
-    let is_scalar = !matches!(kind, Some("object" | "array"));
-    let is_paged = paged(document, name, schema) != Paged::No;
-    let name = squeezed(name);
-    is_paged
-        || ENVELOPE.contains(&name.as_str())
-        || name == "responsemetadata"
-        || name.starts_with("prev") && kind != Some("array")
-        || is_scalar && (SCALARS.contains(&name.as_str()) || name.ends_with("count"))
-        // A total with a fraction is an amount.
-        || name == "total" && is_scalar && kind != Some("number")
 }
 
 /// Tells whether a name is that of a list: `list_orders`, `Orders_ListByShop`, `users.search`, `get_all_orders`.
