@@ -352,11 +352,11 @@ steps:
     assert!(stage.list(&[]).is_empty());
 }
 
-/// Refuses what some steps send, and sends it again: the letters are of a step, and what goes out are the requests that failed, under their keys,
+/// Refuses what some steps after `orders` send, and sends it again: the letters are of a step, and what goes out are the requests that failed, under their keys,
 /// and those of what takes what comes of them.
 #[track_caller]
 fn check_within(steps: &str, step: &str, failed: &[&str], then: &[&str]) {
-    let stage = Stage::set(&format!("{PARTS}{steps}"));
+    let stage = Stage::set(&format!("{PARTS}\nsteps:\n  - {{id: orders, read: shop.list_orders}}{steps}"));
     std::fs::write(stage.folder.path().join("other.yaml"), format!("{APIS}{OTHER}")).unwrap();
     let (first, _) = stage.asking(&["run", "spec.yaml", "-o", "none"], 3);
     let ids = |stage: &Stage| {
@@ -405,8 +405,6 @@ steps:
 fn what_failed_in_steps_is_sent_again_alone() {
     check_within(
         r#"
-steps:
-  - {id: orders, read: shop.list_orders}
   - id: each
     for_each: orders
     map: {number: $.id}
@@ -425,10 +423,9 @@ steps:
 fn what_failed_in_steps_within_steps_and_in_a_branch_is_sent_again_alone() {
     check_within(
         r#"
-steps:
-  - {id: orders, read: shop.list_orders, map: {number: $.id}}
+  - {id: numbered, for_each: orders, map: {number: $.id}}
   - id: each
-    for_each: orders
+    for_each: numbered
     steps:
       - id: twice
         for_each: "{{ [item.number, item.number + 1] }}"
@@ -453,8 +450,6 @@ steps:
 fn what_failed_in_a_batch_is_sent_again_alone() {
     check_within(
         r#"
-steps:
-  - {id: orders, read: shop.list_orders}
   - id: each
     for_each: orders
     where: item.id < 3
@@ -467,8 +462,6 @@ steps:
     );
     check_within(
         r#"
-steps:
-  - {id: orders, read: shop.list_orders}
   - id: pairs
     for_each: orders
     where: item.id > 1
@@ -487,8 +480,6 @@ steps:
 fn what_failed_in_another_flow_and_in_an_endpoint_of_steps_is_sent_again_alone() {
     check_within(
         r#"
-steps:
-  - {id: orders, read: shop.list_orders}
   - {id: each, for_each: orders, map: {number: "{{ item.id | string }}"}, flow: {spec: ./other.yaml, inputs: {greeting: "{{ item.number }}"}}}
 "#,
         "each/one",
@@ -497,8 +488,6 @@ steps:
     );
     check_within(
         r"
-steps:
-  - {id: orders, read: shop.list_orders}
   - {id: each, for_each: orders, map: {number: $.id}, call: {endpoint: shop.send, params: {id: $.number}}}
 ",
         "each/shop.send/ship",
