@@ -19,6 +19,7 @@ mod hidden;
 mod killing;
 mod knob;
 mod listener;
+mod orders;
 mod part;
 mod person;
 #[cfg(unix)]
@@ -49,6 +50,7 @@ pub use fault::{Group, table};
 pub use hidden::shown_forms;
 pub use killing::ends_within;
 pub use knob::number;
+pub use orders::{OrderSpec, Orders};
 pub use person::Person;
 #[cfg(unix)]
 pub use postgres::{Database, Postgres};

@@ -4,7 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 #![cfg(target_os = "linux")]
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
@@ -12,55 +12,25 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use engine_tests::{Dice, Engine, Shop, ends_within, number, open, texts};
-use tempfile::TempDir;
+use engine_tests::{Dice, Engine, OrderSpec, Orders, ends_within, number, open, texts};
 
 /// How many orders come for each run.
 const ORDERS: u64 = 120;
 
-const PAGE: u64 = 6;
+/// What is kept of an order.
+const MAP: &str = "{id: {from: $.id, type: integer}, customer: $.customer, total: {from: $.total, type: decimal}}";
 
-/// How many orders are pushed at once.
-const AT_ONCE: usize = 3;
-
-fn spec(shop: &Shop) -> String {
-    format!(
-        r#"# Orders are read, kept, and pushed to another system.
-version: 1
-name: orders
-apis:
-  shop:
-    base_url: {url}
-    endpoints:
-      list_orders:
-        request: GET /orders
-        records: $.orders
-        key: id
-        paginate: {{type: cursor, next: $.next}}
-        incremental: {{cursor: $.id, send: query.since, format: integer, sorted: true}}
-      push:
-        request: POST /pushes
-        idempotency: {{in: header.Idempotency-Key}}
-sinks:
-  db: {{type: sqlite, path: out/orders.db}}
-  lines: {{type: jsonl, path: out/orders.jsonl}}
-steps:
-  - {{id: orders, read: shop.list_orders, map: {{id: {{from: $.id, type: integer}}, customer: $.customer, total: {{from: $.total, type: decimal}}}}}}
-  - {{id: table, for_each: orders, write: {{sink: db, table: orders, key: [id]}}}}
-  - {{id: log, for_each: orders, write: {{sink: db, table: log, mode: append}}}}
-  - {{id: file, for_each: orders, write: lines}}
-  - {{id: beside, for_each: orders, map: {{id: "{{{{ item.id }}}}", by: beside}}, write: lines}}
-  - {{id: pushed, for_each: orders, call: {{endpoint: shop.push, body: {{json: {{order: "{{{{ item.id }}}}"}}}}}}, concurrency: {AT_ONCE}, extract: {{id: "{{{{ item.id }}}}", number: $.number}}}}
-  - {{id: numbers, for_each: pushed, write: {{sink: db, table: pushed, mode: append}}}}
-"#,
-        url = shop.url()
-    )
-}
+const SPEC: OrderSpec<'static> = OrderSpec {
+    inputs: "",
+    incremental: "{cursor: $.id, send: query.since, format: integer, sorted: true}",
+    map: MAP,
+    database: "{type: sqlite, path: out/orders.db}",
+    beside: r#"  - {id: beside, for_each: orders, map: {id: "{{ item.id }}", by: beside}, write: lines}"#,
+};
 
 /// A flow, what it reads and writes, and what was seen of it so far.
 struct Stand {
-    folder: TempDir,
-    shop: Shop,
+    orders: Orders,
     /// What a run is told beside its spec.
     told: Vec<&'static str>,
     /// Keys of which the state said that they were done, with how many pushes had come by then.
@@ -72,19 +42,12 @@ struct Stand {
 
 impl Stand {
     fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let shop = Shop::open(PAGE, Duration::from_millis(2));
-        fs::write(folder.path().join("orders.yaml"), spec(&shop)).unwrap();
-        Self { folder, shop, told: Vec::new(), acked: BTreeMap::new(), kills: 0, broken_off: 0 }
-    }
-
-    fn path(&self, name: &str) -> std::path::PathBuf {
-        self.folder.path().join(name)
+        Self { orders: Orders::set(SPEC), told: Vec::new(), acked: BTreeMap::new(), kills: 0, broken_off: 0 }
     }
 
     fn engine(&self) -> Engine {
         let arguments = ["run", "orders.yaml", "--output", "none", "--color", "never"];
-        Engine::new(arguments).arguments(&self.told).folder(self.folder.path())
+        Engine::new(arguments).arguments(&self.told).folder(self.orders.folder())
     }
 
     /// Runs until it is killed after so long, or ends before; tells whether it has ended.
@@ -96,92 +59,53 @@ impl Stand {
 
     /// Takes note of what the state says was done, and looks for a cursor that is ahead of its rows.
     fn look(&mut self) {
-        let pushes = self.shop.pushes();
-        let Some(state) = open(&self.path(".engine/state.db")) else { return };
+        let pushes = self.orders.shop.pushes();
+        let Some(state) = open(&self.orders.path(".engine/state.db")) else { return };
         for key in texts(&state, "SELECT key FROM acks WHERE effect IS NOT NULL") {
             self.acked.entry(key).or_insert(pushes.len());
         }
         let running = texts(&state, "SELECT id FROM runs WHERE status = 'running'");
         self.broken_off += u64::from(!running.is_empty());
-        let cursor = self.cursor();
-        for (place, ids) in self.places() {
-            let there: BTreeSet<u64> = ids.into_iter().collect();
-            let missing: Vec<u64> = (1..=cursor).filter(|id| !there.contains(id)).collect();
-            assert!(missing.is_empty(), "the cursor is at {cursor}, and {place} lacks {missing:?}");
-        }
+        self.orders.check_cursor(self.cursor(), &self.places());
     }
 
     /// Returns the last order that the cursor says was read.
     fn cursor(&self) -> u64 {
-        let Some(state) = open(&self.path(".engine/state.db")) else { return 0 };
-        let cursor = texts(&state, "SELECT CAST(value AS TEXT) FROM kept WHERE kind = 'cursor'").pop();
-        cursor.map_or(0, |text| text.parse().unwrap())
+        self.orders.cursor().unwrap_or_default()
     }
 
     /// Returns the orders in each place that they go to.
-    fn places(&self) -> Vec<(&'static str, Vec<u64>)> {
-        let (ids, beside) = self.lines();
-        vec![
-            ("the table", self.ids("orders")),
-            ("the log", self.ids("log")),
-            ("the numbers", self.ids("pushed")),
-            ("the file", ids),
-            ("the file beside", beside),
-            ("the shop", self.shop.applied().into_keys().collect()),
+    fn places(&self) -> [(&'static str, Vec<u64>); 5] {
+        let ids = |table| self.orders.ids(table);
+        let (own, beside) = (self.orders.lines(None), self.orders.lines(Some("beside")));
+        [
+            ("table", ids("orders")),
+            ("log", ids("log")),
+            ("numbers", ids("pushed")),
+            ("file", own),
+            ("lines beside", beside),
         ]
-    }
-
-    /// Returns the orders in the file, by the steps that wrote them. Its last line may have broken off.
-    fn lines(&self) -> (Vec<u64>, Vec<u64>) {
-        let text = fs::read_to_string(self.path("out/orders.jsonl")).unwrap_or_default();
-        let (mut ids, mut beside) = (Vec::new(), Vec::new());
-        for line in text.split_inclusive('\n').filter(|line| line.ends_with('\n')) {
-            let record: serde_json::Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}"));
-            let id = record["id"].as_u64().unwrap();
-            if record["by"] == "beside" { beside.push(id) } else { ids.push(id) }
-        }
-        (ids, beside)
-    }
-
-    fn ids(&self, table: &str) -> Vec<u64> {
-        let Some(database) = open(&self.path("out/orders.db")) else { return Vec::new() };
-        texts(&database, &format!("SELECT CAST(id AS TEXT) FROM {table}"))
-            .iter()
-            .map(|id| id.parse().unwrap())
-            .collect()
     }
 
     /// Checks that all orders are everywhere, each once.
     fn check(&self) {
-        let all: BTreeMap<u64, u64> = (1..=self.shop.orders()).map(|id| (id, 1)).collect();
-        let counted = |ids: Vec<u64>| {
-            let mut counts: BTreeMap<u64, u64> = BTreeMap::new();
-            for id in ids {
-                *counts.entry(id).or_default() += 1;
-            }
-            counts
-        };
-        for table in ["orders", "log", "pushed"] {
-            assert_eq!(counted(self.ids(table)), all, "table {table}");
-        }
-        assert!(fs::read_to_string(self.path("out/orders.jsonl")).unwrap().ends_with('\n'), "the file broke off");
-        let (ids, beside) = self.lines();
-        assert_eq!((counted(ids), counted(beside)), (all.clone(), all.clone()), "the file");
-        assert_eq!(self.shop.applied(), all, "what the shop applied");
-        let pushes = self.shop.pushes();
+        let all = self.orders.once();
+        assert!(self.orders.is_whole(), "the file broke off");
+        self.orders.check(&all, &self.places());
+        self.orders.check_applied(&all);
+        let pushes = self.orders.shop.pushes();
         for (key, count) in &self.acked {
             let later = pushes.iter().skip(*count).filter(|(pushed, _)| pushed == key).count();
             assert_eq!(later, 0, "{key} was sent again after it was known to be done");
         }
-        let keys: HashSet<&str> = pushes.iter().map(|(key, _)| key.as_str()).collect();
-        let again = pushes.len() - keys.len();
-        let most = usize::try_from(self.broken_off).unwrap() * AT_ONCE;
+        let again = self.orders.pushed_again();
+        let most = usize::try_from(self.broken_off).unwrap() * Orders::AT_ONCE;
         assert!(again <= most, "{again} orders were sent again after {} kills", self.broken_off);
         // Nothing of the runs is left but their names; one that is killed at its very end may leave what the database has of it.
-        let database = open(&self.path("out/orders.db")).unwrap();
+        let database = open(&self.orders.path("out/orders.db")).unwrap();
         let left = texts(&database, "SELECT DISTINCT run FROM _engine_commits").len();
         assert!(left <= usize::try_from(self.kills).unwrap() / 20 + 1, "{left} runs are left in the database");
-        let state = open(&self.path(".engine/state.db")).unwrap();
+        let state = open(&self.orders.path(".engine/state.db")).unwrap();
         for table in ["journal", "snapshots", "acks", "records"] {
             assert_eq!(texts(&state, &format!("SELECT run FROM {table}")), [""; 0], "{table}");
         }
@@ -194,14 +118,14 @@ fn a_run_that_is_killed_anywhere_and_run_again_loses_nothing_and_does_nothing_tw
     let mut dice = Dice::new(seed);
     let mut stand = Stand::new();
     // How long a run takes that nobody kills.
-    stand.shop.order(ORDERS);
+    stand.orders.shop.order(ORDERS);
     let begun = Instant::now();
     assert!(stand.run_for(Duration::from_mins(1)), "the run does not end");
     let whole = u64::try_from(begun.elapsed().as_millis()).unwrap();
     stand.check();
     let mut runs = 1;
     while stand.kills < kills {
-        stand.shop.order(ORDERS);
+        stand.orders.shop.order(ORDERS);
         while !stand.run_for(Duration::from_millis(dice.roll(whole))) {
             stand.look();
         }
@@ -209,13 +133,13 @@ fn a_run_that_is_killed_anywhere_and_run_again_loses_nothing_and_does_nothing_tw
         stand.check();
         runs += 1;
     }
-    let sent = stand.shop.pushes().len();
+    let sent = stand.orders.shop.pushes().len();
     let told = format!(
         "killed {} times, {} of them under way, in {runs} runs of {whole} ms; {} orders, {sent} pushes, {} pages",
         stand.kills,
         stand.broken_off,
-        stand.shop.orders(),
-        stand.shop.pages()
+        stand.orders.shop.orders(),
+        stand.orders.shop.pages()
     );
     // What was counted is part of what the test is for.
     writeln!(std::io::stdout(), "{told}").unwrap();
@@ -226,24 +150,24 @@ fn a_sorted_read_that_is_killed_and_begun_anew_goes_on_from_a_page_and_loses_not
     let (kills, mut dice) = (number("KILLS", 20), Dice::new(number("KILL_SEED", 13)));
     let mut stand = Stand::new();
     stand.told = vec!["--fresh"];
-    stand.shop.order(ORDERS);
+    stand.orders.shop.order(ORDERS);
     let begun = Instant::now();
     assert!(stand.run_for(Duration::from_mins(1)), "the run does not end");
     let whole = u64::try_from(begun.elapsed().as_millis()).unwrap();
     let mut moved = 0;
     while stand.kills < kills {
-        stand.shop.order(ORDERS);
+        stand.orders.shop.order(ORDERS);
         let mut cursor = stand.cursor();
         while !stand.run_for(Duration::from_millis(dice.roll(whole))) {
             stand.look();
             let now = stand.cursor();
             assert!(now >= cursor, "the cursor went back from {cursor} to {now}");
-            moved += u64::from(now > cursor && now < stand.shop.orders());
+            moved += u64::from(now > cursor && now < stand.orders.shop.orders());
             cursor = now;
         }
         stand.look();
-        assert_eq!(stand.cursor(), stand.shop.orders(), "the cursor");
-        assert_eq!(stand.ids("orders").len() as u64, stand.shop.orders(), "the table");
+        assert_eq!(stand.cursor(), stand.orders.shop.orders(), "the cursor");
+        assert_eq!(stand.orders.ids("orders").len() as u64, stand.orders.shop.orders(), "the table");
     }
     assert!(moved > 0, "no run that was killed had moved the cursor");
     engine_tests::say(&format!("killed {} times, {moved} of them with a cursor in the middle", stand.kills));
@@ -252,7 +176,7 @@ fn a_sorted_read_that_is_killed_and_begun_anew_goes_on_from_a_page_and_loses_not
 #[test]
 fn a_disk_that_is_full_is_an_error_and_nothing_is_lost() {
     let mut stand = Stand::new();
-    stand.shop.order(ORDERS);
+    stand.orders.shop.order(ORDERS);
     let mut failures = 0;
     // From one that has no room for anything to one that has room for all.
     for blocks in [8, 48, 96, 128, 160, 200, 260, 330] {
@@ -312,15 +236,15 @@ impl Drop for Disk {
 /// Lets a disk at a place of the stand be full again and again, until there is room; every run but the last says what to do.
 fn fill(place: &str) {
     let mut stand = Stand::new();
-    let spec = fs::read_to_string(stand.path("orders.yaml")).unwrap();
-    let Some(disk) = Disk::at(&stand.path(place), 16_384) else {
+    let spec = fs::read_to_string(stand.orders.path("orders.yaml")).unwrap();
+    let Some(disk) = Disk::at(&stand.orders.path(place), 16_384) else {
         let may = Command::new("id").arg("-u").output().is_ok_and(|told| told.stdout == b"0\n");
         assert!(!(may && std::env::var_os("CI").is_some()), "no file system could be mounted, as root");
         engine_tests::say("skipped: this user may mount no file system");
         return;
     };
-    fs::write(stand.path("orders.yaml"), spec).unwrap();
-    stand.shop.order(ORDERS);
+    fs::write(stand.orders.path("orders.yaml"), spec).unwrap();
+    stand.orders.shop.order(ORDERS);
     let mut failures = 0;
     for kilobytes in [0, 4, 16, 40, 64, 100, 140, 180, 220] {
         disk.leave(kilobytes * 1024);
@@ -362,13 +286,13 @@ fn a_disk_of_the_state_that_is_full_loses_nothing() {
 #[test]
 fn a_run_that_is_cancelled_ends_and_goes_on_only_when_it_is_named() {
     let mut stand = Stand::new();
-    stand.shop.order(20_000);
+    stand.orders.shop.order(20_000);
     let mut child = stand.engine().command().stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let runs = |arguments: &[&str]| Engine::new(["runs"]).arguments(arguments).folder(stand.folder.path()).finish();
+    let runs = |arguments: &[&str]| Engine::new(["runs"]).arguments(arguments).folder(stand.orders.folder()).finish();
     let listed =
         || -> Vec<serde_json::Value> { serde_json::from_str(&runs(&["list", "--format", "json"]).stdout()).unwrap() };
     let begun = Instant::now();
-    while stand.shop.pushes().is_empty() {
+    while stand.orders.shop.pushes().is_empty() {
         assert!(begun.elapsed() < Duration::from_mins(1), "nothing is pushed");
         thread::sleep(Duration::from_millis(5));
     }
@@ -377,11 +301,11 @@ fn a_run_that_is_cancelled_ends_and_goes_on_only_when_it_is_named() {
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert_eq!(listed()[0]["status"], "cancelled");
     assert_eq!(runs(&["cancel", &id]).status, Some(1));
-    let pushed = stand.shop.pushes().len();
+    let pushed = stand.orders.shop.pushes().len();
     // The shop has no more orders than that, so that the rest is soon read.
-    assert!(u64::try_from(pushed).unwrap() < stand.shop.orders());
-    let seen: HashSet<String> = stand.shop.pushes().into_iter().map(|(key, _)| key).collect();
+    assert!(u64::try_from(pushed).unwrap() < stand.orders.shop.orders());
+    let seen: HashSet<String> = stand.orders.shop.pushes().into_iter().map(|(key, _)| key).collect();
     stand.run_for(Duration::from_millis(1500));
-    let of_another_run = stand.shop.pushes().iter().skip(pushed).filter(|(key, _)| !seen.contains(key)).count();
+    let of_another_run = stand.orders.shop.pushes().iter().skip(pushed).filter(|(key, _)| !seen.contains(key)).count();
     assert!(of_another_run > 0, "a cancelled run was gone on with, though nobody named it");
 }

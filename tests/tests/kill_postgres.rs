@@ -5,23 +5,16 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 #![cfg(target_os = "linux")]
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::fs;
+use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use engine_tests::{Database, Dice, Engine, Postgres, Shop, number};
-use tempfile::TempDir;
+use engine_tests::{Database, Dice, Engine, OrderSpec, Orders, Postgres, number};
 
 /// How many orders come for each run.
 const ORDERS: u64 = 90;
-
-const PAGE: u64 = 6;
-
-/// How many orders are pushed at once.
-const AT_ONCE: usize = 3;
 
 /// How long a run may take in all, with those that go on with it.
 const PATIENCE: Duration = Duration::from_mins(3);
@@ -29,38 +22,14 @@ const PATIENCE: Duration = Duration::from_mins(3);
 /// What a run says that a server which is away has ended.
 const AWAY: [&str; 2] = ["can't reach the database", "can't be reached"];
 
-fn spec(shop: &Shop, database: &Database<'_>) -> String {
-    format!(
-        r#"# Orders are read, kept, and pushed to another system.
-version: 1
-name: orders
-apis:
-  shop:
-    base_url: {shop}
-    endpoints:
-      list_orders:
-        request: GET /orders
-        records: $.orders
-        key: id
-        paginate: {{type: cursor, next: $.next}}
-        incremental: {{cursor: $.id, send: query.since, format: integer, sorted: true}}
-      push:
-        request: POST /pushes
-        idempotency: {{in: header.Idempotency-Key}}
-sinks:
-  db: {{type: postgres, url: "{database}"}}
-  lines: {{type: jsonl, path: out/orders.jsonl}}
-steps:
-  - {{id: orders, read: shop.list_orders, map: {{id: {{from: $.id, type: integer}}, customer: $.customer, total: {{from: $.total, type: decimal}}}}}}
-  - {{id: table, for_each: orders, write: {{sink: db, table: orders, key: [id]}}}}
-  - {{id: log, for_each: orders, write: {{sink: db, table: log, mode: append}}}}
-  - {{id: file, for_each: orders, write: lines}}
-  - {{id: pushed, for_each: orders, call: {{endpoint: shop.push, body: {{json: {{order: "{{{{ item.id }}}}"}}}}}}, concurrency: {AT_ONCE}, extract: {{id: "{{{{ item.id }}}}", number: $.number}}}}
-  - {{id: numbers, for_each: pushed, write: {{sink: db, table: pushed, mode: append}}}}
-"#,
-        shop = shop.url(),
-        database = database.url()
-    )
+fn spec(database: &str) -> OrderSpec<'_> {
+    OrderSpec {
+        inputs: "",
+        incremental: "{cursor: $.id, send: query.since, format: integer, sorted: true}",
+        map: "{id: {from: $.id, type: integer}, customer: $.customer, total: {from: $.total, type: decimal}}",
+        database,
+        beside: "",
+    }
 }
 
 /// How a process ended.
@@ -87,8 +56,7 @@ struct Told {
 
 /// A flow, what it reads and writes, and what was seen of it so far.
 struct Stand<'a> {
-    folder: TempDir,
-    shop: Shop,
+    orders: Orders,
     server: &'a Postgres,
     database: Database<'a>,
     dice: Dice,
@@ -99,17 +67,15 @@ struct Stand<'a> {
 
 impl<'a> Stand<'a> {
     fn new(server: &'a Postgres) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let shop = Shop::open(PAGE, Duration::from_millis(2));
         let database = server.database();
-        fs::write(folder.path().join("orders.yaml"), spec(&shop, &database)).unwrap();
+        let orders = Orders::set(spec(&format!("{{type: postgres, url: \"{}\"}}", database.url())));
         let dice = Dice::new(number("KILL_SEED", 7));
-        Self { folder, shop, server, database, dice, acked: BTreeMap::new(), told: Told::default() }
+        Self { orders, server, database, dice, acked: BTreeMap::new(), told: Told::default() }
     }
 
     fn engine(&self) -> Engine {
         let arguments = ["run", "orders.yaml", "--output", "none", "--color", "never", "--state"];
-        Engine::new(arguments).argument(self.database.url()).folder(self.folder.path())
+        Engine::new(arguments).argument(self.database.url()).folder(self.orders.folder())
     }
 
     /// Runs once: `kill` says after how long the process is killed if it has not ended, `restart` after how long the server dies, and for how long
@@ -168,17 +134,19 @@ impl<'a> Stand<'a> {
 
     /// Takes note of what the state says was done, and looks for a cursor that is ahead of its rows.
     fn look(&mut self) {
-        let pushes = self.shop.pushes().len();
+        let pushes = self.orders.shop.pushes().len();
         for key in self.texts("SELECT key FROM engine.acks WHERE effect IS NOT NULL") {
             self.acked.entry(key).or_insert(pushes);
         }
         let cursor = self.texts("SELECT convert_from(value, 'UTF8') FROM engine.kept WHERE kind = 'cursor'").pop();
         let cursor: u64 = cursor.map_or(0, |text| text.parse().unwrap());
-        for (place, ids) in [("table", self.ids("orders")), ("log", self.ids("log")), ("numbers", self.ids("pushed"))] {
-            let there: BTreeSet<u64> = ids.into_iter().collect();
-            let missing: Vec<u64> = (1..=cursor).filter(|id| !there.contains(id)).collect();
-            assert!(missing.is_empty(), "the cursor is at {cursor}, and the {place} lacks {missing:?}");
-        }
+        self.orders.check_cursor(cursor, &self.places());
+    }
+
+    /// Returns the orders in each place that they go to.
+    fn places(&self) -> [(&'static str, Vec<u64>); 4] {
+        let ids = |table| self.ids(table);
+        [("table", ids("orders")), ("log", ids("log")), ("numbers", ids("pushed")), ("file", self.orders.lines(None))]
     }
 
     /// Returns the texts of a query; none where the table is not there yet.
@@ -196,32 +164,17 @@ impl<'a> Stand<'a> {
 
     /// Checks that all orders are everywhere, each once.
     fn check(&self) {
-        let all: BTreeMap<u64, u64> = (1..=self.shop.orders()).map(|id| (id, 1)).collect();
-        let counted = |ids: Vec<u64>| {
-            let mut counts: BTreeMap<u64, u64> = BTreeMap::new();
-            for id in ids {
-                *counts.entry(id).or_default() += 1;
-            }
-            counts
-        };
-        for table in ["orders", "log", "pushed"] {
-            assert_eq!(counted(self.ids(table)), all, "table {table}");
-        }
-        let lines = fs::read_to_string(self.folder.path().join("out/orders.jsonl")).unwrap();
-        let ids = lines.lines().map(|line| {
-            let record: serde_json::Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}"));
-            record["id"].as_u64().unwrap()
-        });
-        assert_eq!(counted(ids.collect()), all, "the file");
-        assert_eq!(self.shop.applied(), all, "what the shop applied");
-        let pushes = self.shop.pushes();
+        let all = self.orders.once();
+        assert!(self.orders.is_whole(), "the file broke off");
+        self.orders.check(&all, &self.places());
+        self.orders.check_applied(&all);
+        let pushes = self.orders.shop.pushes();
         for (key, count) in &self.acked {
             let later = pushes.iter().skip(*count).filter(|(pushed, _)| pushed == key).count();
             assert_eq!(later, 0, "{key} was sent again after it was known to be done");
         }
-        let keys: HashSet<&str> = pushes.iter().map(|(key, _)| key.as_str()).collect();
-        let again = pushes.len() - keys.len();
-        let most = usize::try_from(self.told.kills + self.told.failures).unwrap() * AT_ONCE;
+        let again = self.orders.pushed_again();
+        let most = usize::try_from(self.told.kills + self.told.failures).unwrap() * Orders::AT_ONCE;
         assert!(again <= most, "{again} orders were sent again: {:?}", self.told);
         for table in ["journal", "snapshots", "acks", "records"] {
             assert_eq!(self.texts(&format!("SELECT run FROM engine.{table}")), [""; 0], "{table}");
@@ -230,7 +183,7 @@ impl<'a> Stand<'a> {
 
     /// Lets orders come and runs, with what `trouble` makes of it, until all is done; then checks.
     fn through(&mut self, trouble: impl Fn(&mut Dice) -> (Option<Duration>, Option<(Duration, Duration)>)) {
-        self.shop.order(ORDERS);
+        self.orders.shop.order(ORDERS);
         self.told.runs += 1;
         loop {
             let (kill, restart) = trouble(&mut self.dice);
@@ -243,7 +196,7 @@ impl<'a> Stand<'a> {
 
     /// Returns how long a run takes, in milliseconds, which nobody troubles.
     fn whole(&mut self) -> u64 {
-        self.shop.order(ORDERS);
+        self.orders.shop.order(ORDERS);
         let begun = Instant::now();
         assert_eq!(self.run(None, None), End::Done);
         self.check();
@@ -253,7 +206,7 @@ impl<'a> Stand<'a> {
 
     /// What was counted is part of what the test is for.
     fn tell(&self, whole: u64) {
-        let (orders, pushes) = (self.shop.orders(), self.shop.pushes().len());
+        let (orders, pushes) = (self.orders.shop.orders(), self.orders.shop.pushes().len());
         engine_tests::say(&format!("{:?}; {orders} orders, {pushes} pushes, a run takes {whole} ms", self.told));
     }
 }
