@@ -11,6 +11,8 @@ mod memory;
 mod request;
 mod source_log;
 mod store;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
