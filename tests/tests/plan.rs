@@ -95,7 +95,10 @@ fn tells_programs_the_same() {
     let plan = json_of(&finished);
     assert_eq!(plan["flow"], "orders-to-erp");
     assert_eq!(plan["starts"][0]["next"].as_array().unwrap().len(), 3);
-    assert_eq!(plan["steps"][0]["reads"][0]["request"]["query"], json!({"status": "any", "limit": 250}));
+    assert_eq!(
+        plan["steps"][0]["reads"][0]["request"]["query"],
+        json!({"status": "any", "limit": 250, "since": "2025-01-01T00:00:00Z"})
+    );
     assert_eq!(plan["steps"][0]["spooled"], true);
     assert_eq!(plan["steps"][1]["for_each"], "orders");
     let endpoints = plan["endpoints"].as_array().unwrap();
@@ -285,4 +288,16 @@ fn tells_how_far_runs_before_came() {
     assert_eq!(plan["state"]["cursors"][0]["value"], "2025-03-02T10:00:00Z");
     let text = call(&["plan", "shop.yaml"]).stdout();
     assert!(text.contains("goes on from 2025-03-02T10:00:00Z"), "{text}");
+    // The request that is shown is the one that is sent, by a probe and by the next run.
+    assert!(text.contains("/orders?since=2025-03-02T10:00:00Z\n"), "{text}");
+    let last = |arguments: &[&str]| {
+        let before = api.received().len();
+        let done = call(arguments);
+        assert_eq!(done.status, Some(0), "{}", done.stderr());
+        api.received()[before].target().replace("%3A", ":")
+    };
+    for arguments in [&["plan", "shop.yaml", "--probe"][..], &["run", "shop.yaml", "--quiet"]] {
+        let sent = last(arguments);
+        assert!(sent.contains("since=2025-03-02T10:00:00Z"), "{arguments:?}: {sent}");
+    }
 }

@@ -30,9 +30,9 @@ use crate::compiler::Compiler;
 
 pub use check::{COUNTS, GivenName, STEP_MEMBERS, Scope, given_names};
 pub use describe::{
-    CaseDescription, CompositeDescription, Description, EndpointDescription, FieldDescription, Fill, Provenance,
-    ReadDescription, RequestDescription, SettingDescription, SinkDescription, StepBlock, StepDescription,
-    TargetDescription,
+    Beginning, Beginnings, CaseDescription, CompositeDescription, Description, EndpointDescription, FieldDescription,
+    Fill, Provenance, ReadDescription, RequestDescription, SettingDescription, SinkDescription, StepBlock,
+    StepDescription, TargetDescription,
 };
 pub use files::{Disk, Files};
 pub use load::{beside, normal};

@@ -97,7 +97,7 @@ pub use crate::journal::{
 pub use crate::known::{HowGiven, Known, KnownInput, KnownSecret, known};
 pub use crate::letter::Letter;
 pub use crate::login::{ApiLogin, logins};
-pub use crate::once::{Called, Hop, Meaning, Once, Recipe, Shown, call_once, recipe};
+pub use crate::once::{Called, Hop, Meaning, Once, ReadOf, Recipe, Shown, call_once, next_reads, recipe};
 pub use crate::parking::Parking;
 pub use crate::record::Record;
 pub use crate::recorder::{Found, RecordedExchange, RecordedRun, Recorder, Recorders, Replayed};

@@ -1,5 +1,6 @@
 //! One request of one endpoint, outside of any flow: for who tries an API out.
 
+mod next_read;
 mod recipe;
 
 use std::collections::BTreeMap;
@@ -8,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use engine_expr::{Dynamic, Scope, Setting, Slots, Template, Value};
-use engine_plan::{Endpoint, Plan};
+use engine_plan::{Endpoint, Plan, Read, Reading};
 use engine_request::{
     Advance, Answer, Auth, Body, Changes, CursorPlan, Draft, ErrorAction, ErrorRule, ErrorRules, Format, Last, Next,
     Page, Pager, Pagination, Prepared, QueryValue, Retry,
@@ -16,6 +17,7 @@ use engine_request::{
 use engine_source::{Finding, Findings, Map, Span, Spanned};
 use jiff::Timestamp;
 
+pub use self::next_read::next_reads;
 pub use self::recipe::{Recipe, recipe};
 use crate::body::Takes;
 use crate::exchange::{Asked, Exchanged, Exchanges, Outcome};
@@ -24,6 +26,7 @@ use crate::graphql;
 use crate::hidden::Hidden;
 use crate::page::PageReader;
 use crate::params::params_of;
+use crate::progress;
 use crate::record::Record;
 use crate::report::{Event, Observer};
 use crate::run::{RunOptions, base_scope};
@@ -49,6 +52,17 @@ pub struct Once {
     pub body: Option<String>,
     /// Which of its pages is shown, from 1; those before it are asked for too. 0 is the first as well.
     pub page: u64,
+    /// The read that asks as the next run will, from the cursor that is kept; its params and query come before those here.
+    pub read: Option<ReadOf>,
+}
+
+/// A read of a flow.
+#[derive(Clone, Debug)]
+pub struct ReadOf {
+    /// The address of the step.
+    pub step: String,
+    /// Its number among the reads of the step.
+    pub number: usize,
 }
 
 /// A request as it may be shown.
@@ -165,6 +179,8 @@ struct Call {
     /// The endpoint as the spec has it.
     original: Arc<Endpoint>,
     cursor: Option<Arc<CursorPlan>>,
+    /// The address of the step whose read it is, and that read.
+    read: Option<(String, Read)>,
 }
 
 impl Call {
@@ -176,6 +192,9 @@ impl Call {
                 Span::default(),
             ));
         };
+        let read = once.read.as_ref().and_then(|of| Some((of.step.clone(), read_of(plan, of)?)));
+        // A read may page otherwise than its endpoint, and be incremental otherwise.
+        let original = read.as_ref().map_or(original, |(_, read)| &read.endpoint);
         let mut endpoint = Endpoint::clone(original);
         // What is refused is looked at, not sent again; only a token is renewed.
         endpoint.errors.retain(|rule| rule.action == Some(ErrorAction::RefreshAuth));
@@ -198,8 +217,20 @@ impl Call {
         }
         let cursor = endpoint.incremental.as_ref();
         let cursor = cursor.map(|it| Arc::new(CursorPlan::new(it, endpoint.key.as_ref(), endpoint.span)));
-        Ok(Self { plan, endpoint, original: Arc::clone(original), cursor })
+        let original = Arc::clone(original);
+        Ok(Self { plan, endpoint, original, cursor, read })
     }
+}
+
+/// Finds a read of the flow.
+fn read_of(plan: &Plan, of: &ReadOf) -> Option<Read> {
+    let mut found = None;
+    plan.walk(&mut |step| {
+        if step.path == of.step {
+            found = step.reads().get(of.number).and_then(Reading::as_endpoint).cloned();
+        }
+    });
+    found
 }
 
 /// Where a call is made.
@@ -230,7 +261,7 @@ struct Makings {
 }
 
 impl Site<'_> {
-    fn makings(&self, once: &Once, reader: Option<&PageReader>) -> Result<Makings, Failure> {
+    fn makings(&self, once: &Once, reader: Option<&PageReader>, saved: Option<&str>) -> Result<Makings, Failure> {
         let endpoint = &self.call.endpoint;
         let given = |name: &String, value: &Value| {
             (Spanned::new(Arc::from(name.as_str()), Span::default()), Dynamic::literal(value.clone(), Span::default()))
@@ -241,17 +272,16 @@ impl Site<'_> {
             let failure = Failure::new("unknown-param", text, endpoint.span);
             return Err(Failure { help, ..failure });
         }
-        let params = once.params.iter().map(|(name, value)| given(name, value)).collect();
-        let params = params_of(&endpoint.params, &params, self.base, endpoint.span)?;
+        let mut given: Map<Dynamic> = once.params.iter().map(|(name, value)| given(name, value)).collect();
+        for (name, value) in self.call.read.iter().flat_map(|(_, read)| &read.params) {
+            given.insert(name.clone(), value.clone());
+        }
+        let params = params_of(&endpoint.params, &given, self.base, endpoint.span)?;
         let mut scope = self.base.with("params", params.clone());
         let mut sent = Changes::default();
         if let Some(cursor) = &self.call.cursor {
-            let advance = Advance::new(cursor, None, false, &scope, self.world.clock.now());
-            let advance = advance.map_err(|error| Failure {
-                range: error.range,
-                help: error.help,
-                ..Failure::new(error.code, error.message, error.span)
-            })?;
+            let advance = Advance::new(cursor, saved, false, &scope, self.world.clock.now());
+            let advance = advance.map_err(progress::failure)?;
             sent = advance.changes();
             scope = scope.with("window", advance.window());
         }
@@ -286,6 +316,7 @@ impl Site<'_> {
     fn draft(&self, makings: &Makings, scope: &Scope) -> Result<Draft, Failure> {
         let endpoint = &self.call.endpoint;
         let mut draft = self.exchanges.draft(endpoint, scope)?;
+        self.of_read(&mut draft)?;
         makings.sent.apply(&mut draft)?;
         makings.first.apply(&mut draft)?;
         draft.set_query(&makings.query, scope)?;
@@ -301,30 +332,44 @@ impl Site<'_> {
         Ok(draft)
     }
 
+    /// Puts in what the read says over its endpoint.
+    fn of_read(&self, draft: &mut Draft) -> Result<(), Failure> {
+        if let Some((_, read)) = &self.call.read {
+            draft.set_query(&read.query, self.base)?;
+            draft.set_headers(&read.headers, self.base)?;
+        }
+        Ok(())
+    }
+
     async fn send(&self, once: &Once) -> Result<Called, Failure> {
         let endpoint = &self.call.endpoint;
         let lists = Arc::new(xml_lists::of(&self.call.plan, endpoint));
         let reader = endpoint.records.is_some().then(|| PageReader::new(endpoint, None, None, Arc::clone(&lists)));
-        let mut makings = self.makings(once, reader.as_ref())?;
         let takes = match (&reader, endpoint.response.format) {
             (_, Some(Format::Binary)) => Takes::File,
             // What is shown has to be whole.
             _ => Takes::Lists(lists),
         };
         let tally = Arc::new(Tally::new("call", Arc::clone(&self.observer)));
+        let asked = Asked {
+            endpoint,
+            scope: self.base,
+            tally: &tally,
+            stop: &self.stop,
+            span: endpoint.span,
+            place: "",
+            has_key: endpoint.idempotency.is_some(),
+            takes: &takes,
+            without: &[],
+            once: None,
+        };
+        let saved = match &self.call.read {
+            Some(_) => self.saved(&self.exchanges.with_auth(&asked).await?).await?,
+            None => None,
+        };
+        let mut makings = self.makings(once, reader.as_ref(), saved.as_deref())?;
         for number in 1.. {
-            let asked = Asked {
-                endpoint,
-                scope: &makings.scope,
-                tally: &tally,
-                stop: &self.stop,
-                span: endpoint.span,
-                place: "",
-                has_key: endpoint.idempotency.is_some(),
-                takes: &takes,
-                without: &[],
-                once: None,
-            };
+            let asked = Asked { scope: &makings.scope, ..asked };
             let (outcome, scope) = self.exchanges.send(&asked, |scope| self.draft(&makings, scope).map(Some)).await?;
             let exchanged = match outcome {
                 Some(Outcome::Answer(exchanged)) => exchanged,

@@ -12,6 +12,7 @@ use engine_source::Span;
 
 use crate::ahead::Asker;
 use crate::failure::Failure;
+use crate::hidden::Hidden;
 use crate::pending::{Keeping, Kept, ends_by_page, is_replacing, written_hold, written_unmodified};
 use crate::recorder::Found;
 use crate::state::Kind;
@@ -33,9 +34,22 @@ pub(crate) struct Progress {
 }
 
 /// What tells a read from others.
-struct Identity {
-    key: String,
+pub(crate) struct Identity {
+    pub(crate) key: String,
     label: String,
+}
+
+/// What a read is told from others by.
+pub(crate) struct Reads<'a> {
+    pub(crate) flow: &'a str,
+    /// The address of the step.
+    pub(crate) step: &'a str,
+    pub(crate) endpoint: &'a Endpoint,
+    pub(crate) base: &'a Scope,
+    pub(crate) params: &'a Value,
+    /// Whether all items that it is read for share what is kept.
+    pub(crate) is_shared: bool,
+    pub(crate) hidden: &'a Hidden,
 }
 
 /// What the first page is known by.
@@ -365,33 +379,47 @@ fn keeps(asker: &Asker<'_>) -> bool {
 /// Makes what tells a read from others, by what it sends: without the cursor, without proofs of who is asking, and without what is another thing
 /// each time.
 async fn identity(asker: &Asker<'_>, plan: Option<&Arc<CursorPlan>>) -> Result<Identity, Failure> {
-    let (context, read) = (asker.context, asker.read);
-    let endpoint: &Endpoint = &read.endpoint;
-    let (flow, id) = (context.plan.name.as_str(), endpoint.id());
-    let is_shared = plan.is_some_and(|plan| plan.is_shared());
     let window = plan.map(|plan| plan.placeholder()).unwrap_or_default();
     let base = asker.base.with("window", window);
     let nothing = Changes::default();
-    let mut parts = vec![flow.to_owned(), asker.tally.step().to_string(), id.clone()];
     let drafts = (asker.prepared(&base, &nothing, &nothing).await, asker.prepared(&base, &nothing, &nothing).await);
-    if let (Ok(one), Ok(other)) = drafts {
-        if is_shared {
-            parts.extend(["all".to_owned(), one.url.origin().ascii_serialization()]);
-        } else {
-            parts.extend(stable_parts(&one, &other));
-        }
-    } else {
-        // A template that takes no other start than a real one: what it is made of has to do.
-        let inputs = asker.base.get("inputs").map(Value::to_json).unwrap_or_default();
-        let params = if is_shared { String::new() } else { asker.params.to_json() };
-        parts.extend([inputs, params].map(|text| context.redact(&text)));
-    }
-    let params = match asker.params.as_object() {
-        Some(members) if !is_shared && members.names().next().is_some() => format!(" {}", asker.params.to_json()),
-        _ => String::new(),
+    let reads = Reads {
+        flow: &asker.context.plan.name,
+        step: asker.tally.step(),
+        endpoint: &asker.read.endpoint,
+        base: asker.base,
+        params: asker.params,
+        is_shared: plan.is_some_and(|plan| plan.is_shared()),
+        hidden: &asker.context.hidden,
     };
-    let label = context.redact(&format!("{flow}, step {}: {id}{params}", asker.tally.step()));
-    Ok(Identity { key: derive_key(parts.iter().map(String::as_bytes)), label })
+    Ok(reads.identity(drafts))
+}
+
+impl Reads<'_> {
+    /// Makes what tells the read from others, of two requests that were made for it.
+    pub(crate) fn identity(&self, drafts: (Result<Prepared, Failure>, Result<Prepared, Failure>)) -> Identity {
+        let Self { flow, step, endpoint, base, params, is_shared, hidden } = *self;
+        let id = endpoint.id();
+        let mut parts = vec![flow.to_owned(), step.to_owned(), id.clone()];
+        if let (Ok(one), Ok(other)) = drafts {
+            if is_shared {
+                parts.extend(["all".to_owned(), one.url.origin().ascii_serialization()]);
+            } else {
+                parts.extend(stable_parts(&one, &other));
+            }
+        } else {
+            // A template that takes no other start than a real one: what it is made of has to do.
+            let inputs = base.get("inputs").map(Value::to_json).unwrap_or_default();
+            let params = if is_shared { String::new() } else { params.to_json() };
+            parts.extend([inputs, params].map(|text| hidden.redact(&text)));
+        }
+        let params = match params.as_object() {
+            Some(members) if !is_shared && members.names().next().is_some() => format!(" {}", params.to_json()),
+            _ => String::new(),
+        };
+        let label = hidden.redact(&format!("{flow}, step {step}: {id}{params}"));
+        Identity { key: derive_key(parts.iter().map(String::as_bytes)), label }
+    }
 }
 
 /// Returns what is the same in two requests that were made for the same thing, without their secrets.
@@ -413,7 +441,7 @@ fn stable_parts(one: &Prepared, other: &Prepared) -> Vec<String> {
     parts
 }
 
-fn failure(error: AdvanceError) -> Failure {
+pub(crate) fn failure(error: AdvanceError) -> Failure {
     Failure { range: error.range, help: error.help, ..Failure::new(error.code, error.message, error.span) }
 }
 

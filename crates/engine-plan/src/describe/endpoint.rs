@@ -119,7 +119,13 @@ impl Describer<'_> {
     /// Describes an endpoint.
     pub(super) fn endpoint(&self, endpoint: &Endpoint) -> EndpointDescription {
         let id = endpoint.id();
-        let nothing = Uses { params: &Map::default(), query: &Map::default(), headers: &Map::default(), body: None };
+        let nothing = Uses {
+            params: &Map::default(),
+            query: &Map::default(),
+            headers: &Map::default(),
+            body: None,
+            beginning: None,
+        };
         let params = endpoint.params.iter().map(|(name, param)| {
             let kind = param.kind.as_str();
             match &param.default {

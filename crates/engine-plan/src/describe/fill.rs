@@ -6,6 +6,8 @@ use engine_expr::{Dynamic, DynamicKind, Scope, Template, Value};
 use engine_source::Span;
 use serde_json::{Map, Value as Json};
 
+use super::beginning::{Beginning, Beginnings};
+
 /// What stands where a secret would.
 const SECRET: &str = "***";
 
@@ -23,12 +25,15 @@ pub struct Fill {
     scope: Scope,
     /// What the endpoint's params are, known or as they are written.
     params: BTreeMap<String, Json>,
+    /// Whether `window` is known: of a read whose beginning is.
+    knows_window: bool,
+    beginnings: Beginnings,
 }
 
 impl Fill {
     /// Fills in from these names: of `inputs` and `vars` those members that are known.
     pub fn new(scope: Scope) -> Self {
-        Self { scope, params: BTreeMap::new() }
+        Self { scope, params: BTreeMap::new(), knows_window: false, beginnings: Beginnings::default() }
     }
 
     /// Knows the vars of a plan too: those whose values do not depend on when it runs.
@@ -47,9 +52,25 @@ impl Fill {
         fill
     }
 
+    /// Knows what reads begin with, too.
+    #[must_use]
+    pub fn with_beginnings(self, beginnings: Beginnings) -> Self {
+        Self { beginnings, ..self }
+    }
+
+    /// Returns what a read of a flow begins with, if that is known.
+    pub(super) fn beginning(&self, flow: &str, step: &str, number: usize) -> Option<&Beginning> {
+        self.beginnings.get(flow, step, number)
+    }
+
     /// Knows the params of an endpoint, too.
     pub(super) fn with_params(&self, params: BTreeMap<String, Json>) -> Self {
-        Self { scope: self.scope.clone(), params }
+        Self { params, ..self.clone() }
+    }
+
+    /// Knows the window of a read, too.
+    pub(super) fn with_window(&self, window: Value) -> Self {
+        Self { scope: self.scope.with("window", window), knows_window: true, ..self.clone() }
     }
 
     /// Returns a template's text.
@@ -131,7 +152,7 @@ impl Fill {
         if template.is_secret() {
             return Some(Json::from(SECRET));
         }
-        let is_known = |name: &str| KNOWN.contains(&name);
+        let is_known = |name: &str| KNOWN.contains(&name) || (name == "window" && self.knows_window);
         if template.names().iter().any(|name| !is_known(name.root()))
             || (template.names().is_empty() && !template.is_constant())
             || FICKLE.iter().any(|name| text.contains(&format!("{name}(")))

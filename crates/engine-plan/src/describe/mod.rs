@@ -1,6 +1,7 @@
 //! What a plan would do, as data: each step with its source, shape and target, each endpoint with what holds for it and where that is
 //! written. Says it of the checked plan, so that it is what runs; the places come from the tree that the plan was made of.
 
+mod beginning;
 mod endpoint;
 mod fill;
 mod flat;
@@ -11,6 +12,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
+pub use beginning::{Beginning, Beginnings};
 pub use endpoint::{EndpointDescription, Provenance, SettingDescription};
 pub use fill::Fill;
 pub use request::RequestDescription;

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use engine_expr::Dynamic;
-use engine_request::{Body, Part, QueryValue};
+use engine_request::{Body, Part, QueryValue, Target};
 use engine_source::Map;
 use serde::Serialize;
 use serde_json::Value as Json;
 
 use super::Describer;
-use super::fill::{Fill, shown};
+use super::beginning::Beginning;
+use super::fill::{Fill, shown, to_json};
 use super::flat;
 use crate::plan::Endpoint;
 
@@ -37,6 +38,7 @@ pub(super) struct Uses<'a> {
     pub(super) query: &'a Map<QueryValue>,
     pub(super) headers: &'a Map<QueryValue>,
     pub(super) body: Option<&'a Body>,
+    pub(super) beginning: Option<&'a Beginning>,
 }
 
 /// Words in the names of headers whose values are not shown, whoever wrote them.
@@ -45,8 +47,14 @@ const PRIVATE: [&str; 7] = ["authorization", "cookie", "token", "secret", "api-k
 impl Describer<'_> {
     /// Describes the request of an endpoint.
     pub(super) fn request(&self, endpoint: &Endpoint, uses: &Uses<'_>) -> RequestDescription {
-        let params = self.params(endpoint, uses.params);
+        let mut params = self.params(endpoint, uses.params);
+        for (place, value) in uses.beginning.iter().flat_map(|beginning| beginning.sent.places()) {
+            if let Target::Params(name) | Target::Path(name) = place.target() {
+                params.insert(name.to_string(), to_json(value));
+            }
+        }
         let fill = self.fill.with_params(params.clone());
+        let fill = uses.beginning.map_or(fill.clone(), |beginning| fill.with_window(beginning.window.clone()));
         let mut query = values(&endpoint.query, &fill);
         query.extend(values(uses.query, self.fill));
         let mut headers = values(&endpoint.headers, &fill);
@@ -63,13 +71,17 @@ impl Describer<'_> {
             Some(body) => Some(flat::json(body, self.fill)),
             None => endpoint.body.as_ref().map(|body| flat::json(body, &fill)),
         };
-        RequestDescription {
+        let mut request = RequestDescription {
             method: endpoint.request.method().as_str().to_owned(),
             url: url(endpoint, &params, &fill),
             query,
             headers,
             body,
+        };
+        if let Some(beginning) = uses.beginning {
+            beginning.put(&mut request);
         }
+        request
     }
 
     /// Returns the params of an endpoint, known or as they are written.

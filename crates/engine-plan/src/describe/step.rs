@@ -7,6 +7,7 @@ use engine_spec::{BatchSize, ItemAction, Mapping, OnInvalid, WriteMode};
 use serde::Serialize;
 use serde_json::Value as Json;
 
+use super::beginning::Beginning;
 use super::endpoint::shown;
 use super::request::{RequestDescription, Uses};
 use super::{Describer, flat};
@@ -177,7 +178,7 @@ impl Describer<'_> {
             at: self.merged.place(step.span),
             when: step.when.as_ref().map(|when| when.text().to_owned()),
             for_each: step.for_each().map(|items| self.items(items, &name)),
-            reads: step.reads().iter().map(|reading| self.reading(reading)).collect(),
+            reads: step.reads().iter().enumerate().map(|(number, it)| self.reading(step, number, it)).collect(),
             reads_sink: self.sink_read(step),
             explode: step.explode.as_ref().map(|explode| explode.text().to_owned()),
             vars: self.named(&step.vars),
@@ -270,16 +271,16 @@ impl Describer<'_> {
         }
     }
 
-    fn reading(&self, reading: &Reading) -> ReadDescription {
+    fn reading(&self, step: &Step, number: usize, reading: &Reading) -> ReadDescription {
         match reading {
-            Reading::Endpoint(read) => self.read(read),
+            Reading::Endpoint(read) => self.read(read, self.fill.beginning(&self.plan.name, &step.path, number)),
             Reading::Composite(read) => self.composite_read(read),
         }
     }
 
-    fn read(&self, read: &Read) -> ReadDescription {
+    fn read(&self, read: &Read, beginning: Option<&Beginning>) -> ReadDescription {
         let endpoint = &read.endpoint;
-        let uses = Uses { params: &read.params, query: &read.query, headers: &read.headers, body: None };
+        let uses = Uses { params: &read.params, query: &read.query, headers: &read.headers, body: None, beginning };
         ReadDescription {
             endpoint: endpoint.id(),
             made_of_steps: false,
@@ -324,8 +325,13 @@ impl Describer<'_> {
         match &step.target {
             Target::None => None,
             Target::Call(call) => {
-                let uses =
-                    Uses { params: &call.params, query: &call.query, headers: &call.headers, body: call.body.as_ref() };
+                let uses = Uses {
+                    params: &call.params,
+                    query: &call.query,
+                    headers: &call.headers,
+                    body: call.body.as_ref(),
+                    beginning: None,
+                };
                 Some(self.call(&call.endpoint, &uses, call.until.as_ref()))
             }
             Target::Composite(call) => {

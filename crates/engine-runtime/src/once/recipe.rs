@@ -114,7 +114,7 @@ impl Site<'_> {
         let endpoint = &self.call.endpoint;
         let lists = Arc::new(xml_lists::of(&self.call.plan, endpoint));
         let reader = endpoint.records.is_some().then(|| PageReader::new(endpoint, None, None, lists));
-        let makings = self.makings(once, reader.as_ref())?;
+        let makings = self.makings(once, reader.as_ref(), None)?;
         let mut scope = makings.scope.clone();
         let proofs = self.exchanges.all_proofs(endpoint, &scope)?;
         let (mut options, mut notes) = (Vec::new(), Vec::new());

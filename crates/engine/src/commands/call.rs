@@ -157,6 +157,7 @@ fn once(arguments: &Call, plan: &Plan) -> Result<Once, Failure> {
             .collect::<Result<_, _>>()?,
         body: arguments.body.as_deref().map(read).transpose()?,
         page: arguments.page.unwrap_or(1),
+        read: None,
     })
 }
 

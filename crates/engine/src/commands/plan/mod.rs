@@ -15,7 +15,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use engine_plan::{Disk, Fill, Merged};
-use engine_runtime::{Known, RunOptions, known};
+use engine_runtime::{Known, RunOptions, known, next_reads};
 
 pub(super) use self::kept::without_password;
 use self::outlook::Outlook;
@@ -62,7 +62,7 @@ pub(super) fn execute(arguments: &Plan, terminal: &Terminal) -> Result<Status, F
         if known.findings.has_errors() {
             return Err(Failure::Findings(Report::of(spec, known.findings, &plan.sources)));
         }
-        let fill = fill(&plan, &known);
+        let fill = fill(&plan, &known).with_beginnings(next_reads(&plan, &world, &known).await);
         let description = plan.describe(&merged, &fill);
         if let Some(format) = arguments.graph {
             print(graph::draw(&description, format))?;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use engine_expr::Value as Known;
 use engine_plan::{Description, FieldDescription, Plan, ReadDescription, StepDescription};
-use engine_runtime::{Event, Meaning, Observer, Once, Record, RunOptions, Stop, World, call_once};
+use engine_runtime::{Event, Meaning, Observer, Once, ReadOf, Record, RunOptions, Stop, World, call_once};
 use serde_json::{Value, json};
 
 /// What the first page of a read says.
@@ -34,10 +34,11 @@ pub(super) async fn probe(
 ) -> Vec<Probe> {
     let mut probes = Vec::new();
     for step in &description.steps {
-        for read in step.reads.iter().filter(|read| !read.made_of_steps) {
+        for (number, read) in step.reads.iter().enumerate().filter(|(_, read)| !read.made_of_steps) {
             let once = match (&read.request, known_params(step, read)) {
-                (Some(request), Some(params)) if request.method == "GET" => {
-                    Once { endpoint: read.endpoint.clone(), params, ..Once::default() }
+                (Some(request), Some(_)) if request.method == "GET" => {
+                    let of = ReadOf { step: step.path.clone(), number };
+                    Once { endpoint: read.endpoint.clone(), read: Some(of), ..Once::default() }
                 }
                 _ => continue,
             };
