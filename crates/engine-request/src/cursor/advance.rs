@@ -14,6 +14,7 @@ use jiff::Timestamp;
 
 use super::advance_error::AdvanceError;
 use super::comparing::Comparing;
+use super::lacking::Lacking;
 use super::repeats::{Known, Repeats};
 use super::slices::Slices;
 use super::watermark::{CursorForm, Watermark};
@@ -74,6 +75,8 @@ pub struct Advance {
     /// How many records came, and how many of them had a value.
     seen: u64,
     valued: u64,
+    /// What the first record that had none has instead.
+    lacking: Option<Lacking>,
     was_reset: bool,
 }
 
@@ -240,6 +243,7 @@ impl Advance {
             slots: Slots::default(),
             seen: 0,
             valued: 0,
+            lacking: None,
             was_reset: false,
             plan: Arc::clone(plan),
         };
@@ -409,6 +413,9 @@ impl Advance {
         })?;
         let Some(mark) = mark else {
             self.pass.unordered.get_or_insert_with(|| format!("a record has no `{}`", path.text()));
+            if self.seen == 1 {
+                self.lacking = Value::from_json(json).ok().and_then(|record| Lacking::of(path, &record));
+            }
             return Ok(true);
         };
         self.valued += 1;
@@ -632,11 +639,12 @@ impl Advance {
         Ok(match &self.plan.cursor {
             Cursor::Record { path, .. } => {
                 if self.seen > 0 && self.valued == 0 {
-                    return Err(AdvanceError::value(
-                        format!("no record has the cursor `{}`", path.text()),
-                        self.plan.span,
-                    )
-                    .help("give the path of a member of the records, which begins at the record: `$.updated_at`"));
+                    let has = self.lacking.as_ref().map(|lacking| format!(": {}", lacking.has)).unwrap_or_default();
+                    let message = format!("no record has the cursor `{}`{has}", path.text());
+                    let close = self.lacking.as_ref().and_then(|lacking| lacking.help.clone());
+                    let help = "give the path of a member of the records, which begins at the record: `$.updated_at`";
+                    let help = close.unwrap_or_else(|| help.to_owned());
+                    return Err(AdvanceError::value(message, self.plan.span).help(help));
                 }
                 self.moved(self.largest.as_ref()).and_then(|mark| reached(mark.value(), true))
             }

@@ -3,6 +3,7 @@
 mod advance;
 mod advance_error;
 mod comparing;
+mod lacking;
 mod repeats;
 mod slices;
 mod watermark;
