@@ -47,7 +47,7 @@ impl<'a> Checker<'a> {
                         self.cron(cron);
                     }
                     if let Some(timezone) = timezone {
-                        self.timezone(timezone);
+                        self.timezone(timezone, every.as_ref().filter(|_| cron.is_none()));
                     }
                     self.setting(every.as_ref(), &names);
                     self.every(every.as_ref());
@@ -463,9 +463,16 @@ impl<'a> Checker<'a> {
         );
     }
 
-    fn timezone(&mut self, timezone: &Text) {
+    fn timezone(&mut self, timezone: &Text, every: Option<&Setting<Period>>) {
         let database = jiff::tz::db();
         if database.get(timezone).is_ok() {
+            if every.is_some() {
+                self.findings.push(
+                    Finding::warning("unused-timezone", "`timezone` changes nothing beside `every`")
+                        .label(timezone.span(), "not needed")
+                        .help("take it away, or say the hours by `cron`, such as `cron: \"0 6 * * *\"`"),
+                );
+            }
             return;
         }
         let known: Vec<String> = database.available().map(|name| name.to_string()).collect();

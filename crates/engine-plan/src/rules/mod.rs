@@ -105,6 +105,7 @@ pub static RULES: &[Rule] = &[
     rule!("unused-mapping", Warning, Reading, "a mapping that no step uses"),
     rule!("unreachable-case", Error, Reading, "a case of a `switch` that no item comes to"),
     rule!("unused-concurrency", Warning, Reading, "a `concurrency` where nothing waits"),
+    rule!("unused-timezone", Warning, Reading, "a `timezone` of a schedule that has no hours"),
     rule!("paginated-call", Warning, Reading, "a call of an endpoint that has pages"),
     rule!(
         "retry-without-key",
