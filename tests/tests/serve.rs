@@ -286,7 +286,13 @@ fn what_is_missing_or_wrong_is_told_of_all_flows_at_once_and_nothing_starts() {
     check(&[], &["secret `ALPHA` is not given", "secret `BETA` is not given", "2 errors in 2 files"]);
     stage.write("a.yaml", &flow("same", EACH_SECOND, 1));
     stage.write("b.yaml", &flow("same", EACH_SECOND, 1));
-    check(&[], &["another flow is called `same` too", "a.yaml`", "b.yaml`"]);
+    check(&[], &["another flow is called `same` too", "a.yaml`", "b.yaml`", "b.yaml:2:7"]);
+    // What else is wrong hides none of them.
+    stage.write("a.yaml", &needs("same", "ALPHA"));
+    stage.write("c.yaml", &flow("same", EACH_SECOND, 1));
+    let said = ["secret `ALPHA` is not given", "b.yaml:2:7", "c.yaml:2:7", "3 errors in 3 files"];
+    check(&[], &said);
+    fs::remove_file(stage.spec("c.yaml")).unwrap();
     let hook = |path: &str| format!("{{type: webhook, path: '{path}', verify: {{type: bearer, secret: x}}}}");
     stage.write("a.yaml", &flow("a", &hook("/orders/{id}"), 1));
     stage.write("b.yaml", &flow("b", &hook("/orders/{number}"), 1));

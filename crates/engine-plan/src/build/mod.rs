@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use engine_source::{Node, Span};
-use engine_spec::{EndpointRef, JsonSchemaSource, MapUse, Mapping, Spec};
+use engine_spec::{EndpointRef, JsonSchemaSource, MapUse, Mapping, Spec, Text};
 
 use crate::catalog::{Catalog, EndpointEntry};
 use crate::check::{At, Checked, StepUse};
@@ -76,6 +76,7 @@ pub(crate) fn build(
     let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
     Some(Plan {
         name: spec.name.as_ref().map(|name| name.as_str().to_owned()).or(stem).unwrap_or_default(),
+        name_span: spec.name.as_ref().map(Text::span).unwrap_or_default(),
         description: spec.description.clone(),
         path: path.to_path_buf(),
         sources: Arc::default(),

@@ -42,6 +42,8 @@ pub use wait::Wait;
 pub struct Plan {
     /// The name of the flow; that of its file if it has none.
     pub name: String,
+    /// Where that is written; nowhere if it is that of its file.
+    pub name_span: Span,
     /// What it does, for people.
     pub description: Option<String>,
     /// The file that it was compiled from.

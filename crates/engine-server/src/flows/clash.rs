@@ -2,38 +2,52 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
+use engine_plan::Plan;
 use engine_source::{Finding, Span};
 
-use super::Flow;
+/// A flow that gets in the way of one before it.
+pub(super) struct Clash {
+    /// Its file.
+    pub(super) file: PathBuf,
+    /// The file of the one before it.
+    pub(super) other: PathBuf,
+    /// What is wrong.
+    pub(super) finding: Finding,
+}
 
-/// Finds the first flow, in the order in which they come, that gets in the way of one before it.
-pub(super) fn find<'a>(flows: impl IntoIterator<Item = &'a Arc<Flow>>) -> Option<(PathBuf, PathBuf, Finding)> {
+/// Finds the flows, in the order in which they come, that get in the way of one before them.
+pub(super) fn find<'a>(flows: impl IntoIterator<Item = (&'a Path, &'a Plan)>) -> Vec<Clash> {
     let mut names: HashMap<&str, &Path> = HashMap::new();
     let mut paths: HashMap<(String, String), (&Path, &str)> = HashMap::new();
-    for flow in flows {
-        if let Some(other) = names.insert(flow.name(), &flow.file) {
-            let (first, second) = (other.display(), flow.file.display());
+    let mut found = Vec::new();
+    let mut clash = |file: &Path, other: &Path, finding| {
+        found.push(Clash { file: file.to_owned(), other: other.to_owned(), finding });
+    };
+    for (file, plan) in flows {
+        if let Some(other) = names.insert(&plan.name, file) {
+            let (first, second) = (other.display(), file.display());
             let message =
-                format!("another flow is called `{}` too: `{second}` has one, and so has `{first}`", flow.name());
+                format!("another flow is called `{}` too: `{second}` has one, and so has `{first}`", plan.name);
             let finding = Finding::error("serve-clash", message).help("give one of them another `name`");
-            return Some((flow.file.clone(), other.to_owned(), finding));
+            clash(file, other, at(finding, plan.name_span));
+            // Its webhooks are those of the other, if it is a copy.
+            continue;
         }
-        for trigger in &flow.plan.triggers {
+        for trigger in &plan.triggers {
             let Some(webhook) = trigger.webhook() else { continue };
             for method in trigger.methods() {
                 let key = (method.to_string(), shape(&webhook.path));
-                let Some((other, path)) = paths.insert(key, (&flow.file, webhook.path.as_str())) else { continue };
-                let there = if other == flow.file { "this file".to_owned() } else { format!("`{}`", other.display()) };
+                let Some((other, path)) = paths.insert(key, (file, webhook.path.as_str())) else { continue };
+                let there = if other == file { "this file".to_owned() } else { format!("`{}`", other.display()) };
                 let path = if path == webhook.path.as_str() { String::new() } else { format!(", as `{path}`") };
                 let message = format!("another webhook takes `{method} {}` too: one of {there}{path}", webhook.path);
                 let finding = Finding::error("serve-clash", message).help("give one of them another `path`");
-                return Some((flow.file.clone(), other.to_owned(), at(finding, webhook.path.span())));
+                clash(file, other, at(finding, webhook.path.span()));
             }
         }
     }
-    None
+    found
 }
 
 fn at(finding: Finding, span: Span) -> Finding {

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use engine_plan::Plan;
 use engine_source::{Finding, Findings};
 
-use super::{Broken, Flow, FlowSet, Ground, Loaded, Outcome, Specs, Stamp, clash};
+use super::clash::{self, Clash};
+use super::{Broken, Flow, FlowSet, Ground, Loaded, Outcome, Specs, Stamp};
 
 /// The specs on disk, and the flows that came of them.
 pub struct Shelf {
@@ -72,8 +74,12 @@ impl Shelf {
         let files = specs.files().map_err(OpenError::Lost)?;
         let mut shelf = Self { specs, ground, files: BTreeMap::new(), moving: BTreeMap::new(), trouble: None };
         let mut broken = Vec::new();
+        let mut plans = Vec::new();
         for loaded in shelf.specs.load(&files) {
             let Loaded { file, seen, outcome } = loaded;
+            if let Outcome::Flow(candidate) = &outcome {
+                plans.push((file.clone(), Arc::clone(&candidate.plan)));
+            }
             let flow = match shelf.next(&file, outcome) {
                 Next::Flow(flow) => Some(flow),
                 Next::Library => None,
@@ -84,9 +90,15 @@ impl Shelf {
             };
             shelf.files.insert(file, File { seen, flow, clashes: false });
         }
-        if let Some((file, _, finding)) = clash::find(shelf.flows()) {
-            broken.extend(shelf.files.get(&file).and_then(|it| it.flow.as_ref()).map(|flow| refused(flow, [finding])));
+        // One that lacks a secret is in the way of others as well: all is told at once.
+        for Clash { file, finding, .. } in clash::find(plans.iter().map(|(file, plan)| (file.as_path(), &**plan))) {
+            if let Some(known) = broken.iter_mut().find(|known| known.file == file) {
+                known.findings.push(finding);
+            } else if let Some((_, plan)) = plans.iter().find(|(known, _)| *known == file) {
+                broken.push(refused(&file, plan, [finding]));
+            }
         }
+        broken.sort_by(|left, right| left.file.cmp(&right.file));
         if !broken.is_empty() {
             return Err(OpenError::Broken(broken));
         }
@@ -188,7 +200,9 @@ impl Shelf {
 
     /// Takes back what gets in the way of others: those that were there before stay, and all of them went together.
     fn part(&mut self, before: &BTreeMap<PathBuf, Arc<Flow>>, changes: &mut Changes) {
-        while let Some((second, first, finding)) = clash::find(self.flows()) {
+        let clash =
+            |shelf: &Self| clash::find(shelf.flows().map(|flow| (flow.file.as_path(), &*flow.plan))).into_iter().next();
+        while let Some(Clash { file: second, other: first, finding }) = clash(self) {
             let index = |file: &PathBuf| changes.loaded.iter().position(|flow| flow.file == *file);
             // What was served before comes before what is new.
             let mut files = [second, first];
@@ -199,7 +213,7 @@ impl Shelf {
             let old = before.get(&file).cloned();
             // What it would have replaced is there still.
             changes.removed.retain(|removed| removed.file != file);
-            changes.refused.push((refused(&flow, [finding]), old.is_some()));
+            changes.refused.push((refused(&flow.file, &flow.plan, [finding]), old.is_some()));
             if let Some(known) = self.files.get_mut(&file) {
                 known.flow = old;
                 known.clashes = true;
@@ -223,7 +237,7 @@ impl Shelf {
     }
 }
 
-fn refused(flow: &Flow, findings: impl IntoIterator<Item = Finding>) -> Broken {
+fn refused(file: &Path, plan: &Plan, findings: impl IntoIterator<Item = Finding>) -> Broken {
     let findings = Findings::from_iter(findings);
-    Broken { file: flow.file.clone(), findings, sources: Arc::clone(&flow.plan.sources) }
+    Broken { file: file.to_owned(), findings, sources: Arc::clone(&plan.sources) }
 }
