@@ -59,7 +59,15 @@ impl Checker<'_> {
     fn all(&mut self, expected: &Expectation, name: Span) {
         let Expectation { status, error, requests, records, steps, written, dead_letters, state, answered, waits } =
             expected;
-        self.status(*status, error.as_deref(), name);
+        if self.status(*status, error.as_deref(), name) {
+            let answered = answered.as_ref().map(OneOrMany::as_slice);
+            self.answered(answered, name);
+            // What came of it follows from the failure, and would hide it.
+            let single = [requests.is_some(), records.is_some(), waits.is_some()];
+            let single = single.into_iter().filter(|is_there| *is_there).count();
+            self.leave_out(single + steps.len() + written.len() + dead_letters.len() + state.len());
+            return;
+        }
         if let Some(requests) = requests {
             self.requests(requests);
         }
@@ -120,7 +128,15 @@ impl Checker<'_> {
         self.value("what events are answered", &["answered"], &expected, Some(&actual));
     }
 
-    fn status(&mut self, wanted: Option<TestStatus>, error: Option<&str>, name: Span) {
+    /// Says with the failure of the run how many other expectations were not looked at.
+    fn leave_out(&mut self, count: usize) {
+        let Some(finding) = self.findings.first_mut().filter(|_| count > 0) else { return };
+        let (were, noun) = if count == 1 { ("was", "expectation") } else { ("were", "expectations") };
+        _ = write!(finding.message, "\n{count} {noun} {were} not looked at, as the run failed");
+    }
+
+    /// Holds how the run ended; tells whether it failed, and nobody expects it.
+    fn status(&mut self, wanted: Option<TestStatus>, error: Option<&str>, name: Span) -> bool {
         let is = |status: Status| self.facts.reports.iter().any(|report| report.status == status);
         let status = match () {
             () if is(Status::Failed) || is(Status::Interrupted) => TestStatus::Failed,
@@ -140,7 +156,7 @@ impl Checker<'_> {
                 self.findings
                     .push(Finding::error(FAILED, format!("test `{}`: the run failed", self.name)).label(name, ""));
             }
-            return;
+            return true;
         }
         if let Some(wanted) = wanted.filter(|wanted| *wanted != status) {
             let (wanted, is) = (word(wanted), word(status));
@@ -164,6 +180,7 @@ impl Checker<'_> {
             let place = self.place(&["error"]);
             self.findings.push(Finding::error(FAILED, message).label(place, "is said by no error"));
         }
+        false
     }
 
     fn step(&mut self, id: &str, expected: &StepExpectation) {
