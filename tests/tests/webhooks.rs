@@ -424,6 +424,32 @@ fn what_stripe_delivers_arrives_and_runs() {
 }
 
 #[test]
+fn what_vendors_say_beside_their_signatures_is_sent_by_hand() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("event.json");
+    let spec = folder.path().join("hooks.yaml");
+    let check = |vendor: &str, body: &str, arguments: &[&str], expected: &[&str]| {
+        let verify = format!("{{type: {vendor}, secret: '{{{{ inputs.key }}}}'}}");
+        let text = format!(
+            "version: 1\ninputs: {{key: {{type: string, default: k}}}}\ntriggers: [{{type: webhook, path: /hook, verify: {verify}}}]\nsteps: [{{log: taken}}]\n"
+        );
+        fs::write(&spec, text).unwrap();
+        fs::write(&file, body).unwrap();
+        let engine = Engine::new(["webhook", "send", "--print", "--file"]).argument(&file).arguments(arguments);
+        let finished = engine.argument(&spec).finish();
+        let printed = format!("{}{}", finished.stdout(), finished.stderr()).to_lowercase();
+        assert_eq!(finished.status, Some(0), "{printed}");
+        for header in expected {
+            assert!(printed.contains(header), "{header}: {printed}");
+        }
+    };
+    let order = r#"{"id": 1, "financial_status": "paid", "line_items": []}"#;
+    check("shopify", order, &["--id", "one"], &["x-shopify-topic: orders/create", "x-shopify-webhook-id: one"]);
+    check("shopify", order, &["--header", "X-Shopify-Topic: orders/paid"], &["x-shopify-topic: orders/paid"]);
+    check("github", r#"{"issue": {}}"#, &["--id", "one"], &["x-github-event: issues", "x-github-delivery: one"]);
+}
+
+#[test]
 fn an_event_is_signed_and_sent_by_hand() {
     let serving = senders();
     let folder = tempfile::tempdir().unwrap();
