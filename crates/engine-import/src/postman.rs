@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::exchange::{self, Auth, Exchange};
 use crate::name::{snake, variable};
 use crate::posted::Posted;
-use crate::sensitive::{Judgement, judge};
+use crate::sensitive::{Judgement, is_secret, judge};
 use crate::spec::{EndpointDraft, SpecDraft};
 use crate::{ImportError, Notes, Options};
 
@@ -154,11 +154,11 @@ fn auth(auth: Option<&Value>) -> Option<Auth> {
     })
 }
 
-/// Makes inputs of the variables that are used, and writes them as templates.
+/// Makes inputs of the variables that are used, secrets of those that are, and writes them as templates.
 fn inputs(spec: &mut SpecDraft, variables: &[(String, Option<String>)]) {
-    let mut used = Map::new();
+    let (mut used, mut secrets) = (Map::new(), Map::new());
     let api = spec.api.clone();
-    let mut put = |text: &str| -> String {
+    let mut put = |text: &str, is_url: bool| -> String {
         let mut out = String::new();
         let mut rest = text;
         while let Some((before, after)) = rest.split_once("{{") {
@@ -171,8 +171,18 @@ fn inputs(spec: &mut SpecDraft, variables: &[(String, Option<String>)]) {
             } else {
                 let input = snake(bare.trim_start_matches('$'));
                 let value = variables.iter().find(|(known, _)| known == bare).and_then(|(_, value)| value.clone());
+                let value = value.filter(|value| !value.is_empty());
+                let is_secret =
+                    is_secret(bare) || value.as_ref().is_some_and(|it| judge(bare, it) == Judgement::Secret);
+                // Where the API is, everybody may see.
+                if is_secret && !is_url {
+                    secrets.insert(input.clone(), json!({"env": variable(&api, &input)}));
+                    _ = write!(out, "{{{{ secrets.{input} }}}}");
+                    rest = after;
+                    continue;
+                }
                 let mut declared = json!({"type": "string", "env": variable(&api, &input)});
-                match value.filter(|value| !value.is_empty() && judge(bare, value) == Judgement::Plain) {
+                match value.filter(|value| judge(bare, value) == Judgement::Plain) {
                     Some(value) => declared["default"] = crate::spec::literal(&json!(value)),
                     None => declared["required"] = json!(true),
                 }
@@ -184,7 +194,7 @@ fn inputs(spec: &mut SpecDraft, variables: &[(String, Option<String>)]) {
         out + rest
     };
     let base_url = std::mem::take(&mut spec.base_url);
-    spec.base_url = put(&base_url);
+    spec.base_url = put(&base_url, true);
     if let Some(rest) = spec.base_url.strip_prefix("https://{{").or_else(|| spec.base_url.strip_prefix("http://{{")) {
         spec.base_url = format!("{{{{{rest}");
     }
@@ -192,17 +202,20 @@ fn inputs(spec: &mut SpecDraft, variables: &[(String, Option<String>)]) {
         for value in
             endpoint.query.values_mut().chain(endpoint.headers.values_mut()).chain(endpoint.params.values_mut())
         {
-            each(value, &mut put);
+            each(value, &mut |text| put(text, false));
         }
         inline(endpoint);
     }
     spec.inputs.extend(used);
+    spec.secrets.extend(secrets);
 }
 
-/// Puts defaults that need an input where they are used: a param's default is the same for all runs.
+/// Puts defaults that need an input or a secret where they are used: a param's default is the same for all runs.
 fn inline(endpoint: &mut EndpointDraft) {
-    let needs_input =
-        |declared: &Value| declared.get("default").is_some_and(|it| it.to_string().contains("{{ inputs."));
+    let needs_input = |declared: &Value| {
+        let default = declared.get("default").map(ToString::to_string).unwrap_or_default();
+        default.contains("{{ inputs.") || default.contains("{{ secrets.")
+    };
     let names: Vec<String> =
         endpoint.params.iter().filter(|(_, it)| needs_input(it)).map(|(name, _)| name.clone()).collect();
     for name in names {
