@@ -14,6 +14,9 @@ const DEPTH: usize = 4;
 /// How many members an object has that is made of a schema.
 const MEMBERS: usize = 12;
 
+/// How many of them one has in a list where the example ends.
+const ENDING_MEMBERS: usize = 6;
+
 /// Returns an example of a body.
 pub(super) fn of(answer: &Answer<'_>) -> Option<Value> {
     let document = answer.document;
@@ -35,8 +38,37 @@ pub(super) fn of(answer: &Answer<'_>) -> Option<Value> {
     if answer.schema.is_null() || answer.response().is_some() {
         return None;
     }
-    let made = made(document, answer.schema, 0)?;
-    (made.is_object() || made.is_array()).then_some(made).filter(|made| fits(&made))
+    let made = |ending| made(document, answer.schema, Depth { at: 0, in_list: false, ending });
+    let is_one = |made: &Value| (made.is_object() || made.is_array()) && fits(&made);
+    // One that is too long with the members of all that is in lists may do without them.
+    made(Ending::Members).filter(is_one).or_else(|| made(Ending::Empty).filter(is_one))
+}
+
+/// How deep an example is, and how it ends.
+#[derive(Clone, Copy)]
+struct Depth {
+    at: usize,
+    in_list: bool,
+    ending: Ending,
+}
+
+/// What an object in a list has where an example ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// The members that have no members themselves.
+    Members,
+    /// Nothing.
+    Empty,
+}
+
+impl Depth {
+    fn below(self) -> Self {
+        Self { at: self.at + 1, in_list: false, ..self }
+    }
+
+    fn of_items(self) -> Self {
+        Self { in_list: true, ..self.below() }
+    }
 }
 
 fn is_like<'d>(document: &Document<'d>, schema: &'d Value, value: &Value) -> bool {
@@ -61,7 +93,7 @@ fn has(value: &Value, path: &str) -> bool {
 }
 
 /// Makes an example of a schema.
-fn made<'d>(document: &Document<'d>, schema: &'d Value, depth: usize) -> Option<Value> {
+fn made<'d>(document: &Document<'d>, schema: &'d Value, depth: Depth) -> Option<Value> {
     let schema = document.look(schema);
     for name in ["example", "default", "const"] {
         if let Some(value) = schema.get(name).filter(|value| !value.is_null() && value.to_string().len() < 400) {
@@ -78,21 +110,15 @@ fn made<'d>(document: &Document<'d>, schema: &'d Value, depth: usize) -> Option<
     }
     let text = |name: &str| schema.get(name).and_then(Value::as_str).unwrap_or_default();
     match document.kind(schema)? {
-        "object" if depth >= DEPTH => Some(json!({})),
-        "object" => {
-            let mut members = Map::new();
-            for (name, property) in document.properties(schema).into_iter().take(MEMBERS) {
-                if let Some(value) =
-                    named(name, document.kind(property)).or_else(|| made(document, property, depth + 1))
-                {
-                    members.insert(name.to_owned(), value);
-                }
-            }
-            Some(Value::Object(members))
+        "object" if depth.at >= DEPTH && depth.in_list && depth.ending == Ending::Members => {
+            let is_plain = |property| !matches!(document.kind(property), Some("object" | "array"));
+            Some(object(document, schema, depth, ENDING_MEMBERS, is_plain))
         }
-        "array" if depth >= DEPTH => Some(json!([])),
+        "object" if depth.at >= DEPTH => Some(json!({})),
+        "object" => Some(object(document, schema, depth, MEMBERS, |_| true)),
+        "array" if depth.at >= DEPTH => Some(json!([])),
         "array" => Some(Value::Array(
-            document.items(schema).and_then(|items| made(document, items, depth + 1)).into_iter().collect(),
+            document.items(schema).and_then(|items| made(document, items, depth.of_items())).into_iter().collect(),
         )),
         "integer" => {
             Some(schema.get("minimum").and_then(Value::as_i64).filter(|it| *it > 1).map_or(json!(1), |it| json!(it)))
@@ -110,6 +136,23 @@ fn made<'d>(document: &Document<'d>, schema: &'d Value, depth: usize) -> Option<
         })),
         _ => None,
     }
+}
+
+/// Makes an object with the first members of a schema that are wanted.
+fn object<'d>(
+    document: &Document<'d>,
+    schema: &'d Value,
+    depth: Depth,
+    most: usize,
+    is_wanted: impl Fn(&'d Value) -> bool,
+) -> Value {
+    let mut members = Map::new();
+    let properties = document.properties(schema).into_iter().filter(|(_, property)| is_wanted(property));
+    for (name, property) in properties.take(most) {
+        let value = named(name, document.kind(property)).or_else(|| made(document, property, depth.below()));
+        members.extend(value.map(|value| (name.to_owned(), value)));
+    }
+    Value::Object(members)
 }
 
 /// What speaks of a next page speaks of none, or the mock would go on for ever.
