@@ -15,6 +15,15 @@ const HEAD: &str = "\
 Specs of systems that integrations often connect, ready to be imported by a flow: `imports: [../specs/stripe.yaml]`. Each says on its first lines which variables it wants, has a link to the vendor's page for
 each endpoint, examples that `--mock` serves, and tests that run offline (`engine test specs`).
 
+They are files in the folder `specs/` of this repository. Neither the binary nor the [image](how-to-docker.md) nor the archive of `packaging/archive.sh` has them: copy those that you need from a clone into your own `specs/`, each with its
+tests. None imports another, so one file is all, and it is yours to change.
+
+```sh,skip=installs
+mkdir -p specs && cp CLONE/specs/stripe.yaml CLONE/specs/stripe.test.yaml specs/
+```
+
+A description that is newer or has more endpoints is made from the vendor's own document by [`engine import openapi`](importing.md).
+
 This page is written by a test, of the specs themselves (`UPDATE=1 cargo test -p engine-tests --test catalogue`).
 
 ";
