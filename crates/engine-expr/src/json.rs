@@ -213,15 +213,7 @@ impl<'a> Scanner<'a> {
         let mut at = start;
         self.is_escaped = false;
         loop {
-            // Eight bytes at a time, as long as none of them means anything.
-            while let Some(word) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
-                let marks = special(u64::from_le_bytes(*word));
-                if marks != 0 {
-                    at += marks.trailing_zeros() as usize / 8;
-                    break;
-                }
-                at += 8;
-            }
+            at = next_special(bytes, at);
             match bytes.get(at) {
                 Some(b'"') => {
                     self.at = at + 1;
@@ -408,6 +400,21 @@ impl<'a> Scanner<'a> {
     }
 }
 
+/// Finds where the next byte is, from a place on, that means something within a string: eight at a time, and one at a time at the end.
+///
+/// A byte that means nothing may be found where fewer than eight are left.
+#[inline]
+fn next_special(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(word) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
+        let marks = special(u64::from_le_bytes(*word));
+        if marks != 0 {
+            return at + marks.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
+    at
+}
+
 /// Marks, by the high bit of its byte, the first of eight bytes that is a quote, a backslash or a control character. Bytes above that one
 /// may be marked wrongly; zero says that there is none.
 fn special(word: u64) -> u64 {
@@ -424,8 +431,11 @@ fn special(word: u64) -> u64 {
 pub fn write_string(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
     let bytes = text.as_bytes();
-    let mut from = 0;
-    for (at, &byte) in bytes.iter().enumerate() {
+    let (mut from, mut next) = (0, 0);
+    loop {
+        let at = next_special(bytes, next);
+        let Some(&byte) = bytes.get(at) else { break };
+        next = at + 1;
         let escape: &[u8] = match byte {
             b'"' => b"\\\"",
             b'\\' => b"\\\\",

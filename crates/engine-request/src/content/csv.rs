@@ -214,9 +214,16 @@ impl CsvReader {
     fn split(&mut self, text: &[u8], is_all: bool) -> Result<Option<End>, CsvError> {
         let (delimiter, quote) = (self.rules.delimiter, self.rules.quote);
         self.fields.clear();
-        let (mut at, mut lines) = (0, 1);
+        let mut at = 0;
+        let mut is_quoted = false;
+        // Only a quoted field may go on over lines.
+        let end = |at: usize, after: usize, is_quoted: bool| {
+            let breaks = if is_quoted { line_breaks(text.get(..at).unwrap_or_default()) } else { 0 };
+            Ok(Some(End { length: at + after, lines: 1 + breaks }))
+        };
         loop {
             if text.get(at) == Some(&quote) {
+                is_quoted = true;
                 let start = at + 1;
                 let (mut from, mut has_doubled) = (start, false);
                 let close = loop {
@@ -234,28 +241,27 @@ impl CsvReader {
                         Some(found) => break found,
                     }
                 };
-                lines += line_breaks(text.get(start..close).unwrap_or_default());
                 self.fields.push(Field { range: start..close, has_doubled });
                 at = close + 1;
             } else {
                 let rest = text.get(at..).unwrap_or_default();
-                let end = match memchr3(delimiter, b'\n', b'\r', rest) {
+                let close = match memchr3(delimiter, b'\n', b'\r', rest) {
                     Some(found) => at + found,
                     None if is_all => text.len(),
                     None => return Ok(None),
                 };
-                self.fields.push(Field { range: at..end, has_doubled: false });
-                at = end;
+                self.fields.push(Field { range: at..close, has_doubled: false });
+                at = close;
             }
             match text.get(at) {
                 Some(&byte) if byte == delimiter => at += 1,
-                Some(b'\n') => return Ok(Some(End { length: at + 1, lines })),
+                Some(b'\n') => return end(at, 1, is_quoted),
                 Some(b'\r') => match text.get(at + 1) {
-                    Some(b'\n') => return Ok(Some(End { length: at + 2, lines })),
+                    Some(b'\n') => return end(at, 2, is_quoted),
                     None if !is_all => return Ok(None),
-                    _ => return Ok(Some(End { length: at + 1, lines })),
+                    _ => return end(at, 1, is_quoted),
                 },
-                None => return Ok(Some(End { length: at, lines })),
+                None => return end(at, 0, is_quoted),
                 Some(_) => {
                     let message = "has more after the quote that closes a field".to_owned();
                     return Err(CsvError { line: self.line, message });
