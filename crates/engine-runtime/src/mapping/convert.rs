@@ -20,9 +20,32 @@ pub(super) fn convert(text: &str, kind: FieldType, format: Option<&str>, out: &m
         }
         (FieldType::Number | FieldType::Decimal, b'-' | b'0'..=b'9') => out.extend_from_slice(text.as_bytes()),
         (FieldType::Boolean, b't' | b'f') => out.extend_from_slice(text.as_bytes()),
+        // A file with rows of fields has numbers as texts.
+        (FieldType::Integer | FieldType::Number | FieldType::Decimal, b'"') => match quoted_number(text, kind) {
+            Some(digits) => out.extend_from_slice(digits.as_bytes()),
+            None => return slow(text, kind, format, out),
+        },
         _ => return slow(text, kind, format, out),
     }
     Ok(())
+}
+
+/// Returns the number between the quotes of a text, if it is written there as JSON writes it.
+fn quoted_number(text: &str, kind: FieldType) -> Option<&str> {
+    let digits = text.strip_prefix('"')?.strip_suffix('"')?;
+    let is_it = match kind {
+        FieldType::Integer => is_plain_integer(digits),
+        _ => !digits.contains(char::is_whitespace) && is_json_number(digits),
+    };
+    is_it.then_some(digits)
+}
+
+/// Tells whether a text is a whole number as JSON writes it, and short enough to be one of 64 bits.
+fn is_plain_integer(text: &str) -> bool {
+    const LONGEST: usize = 18;
+    let digits = text.strip_prefix('-').unwrap_or(text).as_bytes();
+    let is_canonical = digits.first().is_some_and(|first| *first != b'0') && digits.len() <= LONGEST;
+    is_canonical && digits.iter().all(u8::is_ascii_digit)
 }
 
 fn slow(text: &str, kind: FieldType, format: Option<&str>, out: &mut Vec<u8>) -> Result<(), String> {
@@ -114,6 +137,16 @@ mod tests {
         check("5", FieldType::Integer, Ok("5"));
         check("5.0", FieldType::Integer, Ok("5"));
         check("\"7\"", FieldType::Integer, Ok("7"));
+        check("\"-7\"", FieldType::Integer, Ok("-7"));
+        check("\"0\"", FieldType::Integer, Ok("0"));
+        check("\"007\"", FieldType::Integer, Ok("7"));
+        check("\" 7 \"", FieldType::Integer, Ok("7"));
+        check("\"\"", FieldType::Integer, Err("is \"\", not a whole number"));
+        check("\"-\"", FieldType::Integer, Err("is \"-\", not a whole number"));
+        check("\" 1.50\\n\"", FieldType::Decimal, Ok("1.50"));
+        check("\"1.50 \"", FieldType::Decimal, Ok("1.50"));
+        check("\"-0.5e3\"", FieldType::Number, Ok("-0.5e3"));
+        check("\"1.\"", FieldType::Decimal, Ok("1"));
         check("\"123456789012345678901234567890123\"", FieldType::Integer, Ok("123456789012345678901234567890123"));
         check(
             "\"-0123456789012345678901234567890123.0\"",
