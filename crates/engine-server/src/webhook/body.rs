@@ -1,21 +1,31 @@
 //! What the body of an event is: JSON, a form, XML or a text, as its content type says.
 
+use std::borrow::Cow;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use engine_expr::{Members, Value};
+use engine_expr::{Members, Scanner, Value};
 use engine_request::{Content, charset_of_content_type, charset_of_xml};
 
 /// The body of an event.
-pub(super) struct EventBody {
+pub(super) struct EventBody<'b> {
     /// Its text; bytes that are no text are in base64.
-    pub(super) raw: String,
-    /// What it is, or why it is not what its content type says.
-    pub(super) value: Result<Value, String>,
+    pub(super) raw: Cow<'b, str>,
+    read: Read,
 }
 
-impl EventBody {
+/// What a body is.
+enum Read {
+    /// JSON, which is read where somebody asks.
+    Json,
+    Value(Value),
+    /// Why it is not what its content type says.
+    Problem(String),
+}
+
+impl<'b> EventBody<'b> {
     /// Reads a body.
-    pub(super) fn read(bytes: &[u8], content_type: Option<&str>) -> Self {
+    pub(super) fn read(bytes: &'b [u8], content_type: Option<&str>) -> Self {
         let said = content_type.unwrap_or_default();
         let kind = said.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         let content = Content::said_by(said);
@@ -26,10 +36,10 @@ impl EventBody {
             _ => charset_of_content_type(said),
         };
         let (text, wrong) = match (std::str::from_utf8(bytes), charset) {
-            (Ok(text), None) => (Some(text.to_owned()), None),
+            (Ok(text), None) => (Some(Cow::Borrowed(text)), None),
             (_, Some(charset)) => {
                 let (text, _, _) = charset.decode(bytes);
-                (Some(text.into_owned()), None)
+                (Some(text), None)
             }
             (Err(error), None) => (None, Some(engine_request::not_utf8(error.valid_up_to()))),
         };
@@ -40,15 +50,47 @@ impl EventBody {
                 }
                 _ => Ok(Value::Null),
             };
-            return Self { raw: STANDARD.encode(bytes), value };
+            return Self { raw: STANDARD.encode(bytes).into(), read: value.into() };
         };
+        if matches!(content, Content::Json) && is_json(&text) {
+            return Self { raw: text, read: Read::Json };
+        }
         let value = if kind == "application/x-www-form-urlencoded" {
             Ok(form(&text))
         } else {
             content.value(text.as_bytes()).map_err(|error| error.to_string())
         };
-        Self { raw: text, value }
+        Self { raw: text, read: value.into() }
     }
+
+    /// Returns what it is; null where it is not what its content type says.
+    pub(super) fn value(&self) -> Value {
+        match &self.read {
+            Read::Json => Value::from_json(&self.raw).unwrap_or_default(),
+            Read::Value(value) => value.clone(),
+            Read::Problem(_) => Value::Null,
+        }
+    }
+
+    /// Returns why it is not what its content type says, if it is not.
+    pub(super) fn problem(&self) -> Option<&str> {
+        match &self.read {
+            Read::Problem(problem) => Some(problem),
+            Read::Json | Read::Value(_) => None,
+        }
+    }
+}
+
+impl From<Result<Value, String>> for Read {
+    fn from(value: Result<Value, String>) -> Self {
+        value.map_or_else(Self::Problem, Self::Value)
+    }
+}
+
+/// Tells whether a text is JSON.
+fn is_json(text: &str) -> bool {
+    let mut scanner = Scanner::new(text);
+    scanner.skip().is_ok() && scanner.end().is_ok()
 }
 
 /// Reads a form: an object of texts, of lists of texts where a name is there more than once.
@@ -82,7 +124,7 @@ mod tests {
 
     fn check(bytes: &[u8], content_type: &str, expected: &str) {
         let body = EventBody::read(bytes, Some(content_type).filter(|said| !said.is_empty()));
-        let value = body.value.map_or_else(|error| error, |value| value.to_json());
+        let value = body.problem().map_or_else(|| body.value().to_json(), str::to_owned);
         assert_eq!(value, expected, "{content_type}");
     }
 
@@ -109,7 +151,7 @@ mod tests {
             "is not JSON: a control character must be escaped in a JSON string at byte 6",
         );
         let deep = "[".repeat(100_000);
-        assert!(EventBody::read(deep.as_bytes(), Some("application/json")).value.is_err());
+        assert!(EventBody::read(deep.as_bytes(), Some("application/json")).problem().is_some());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use axum::response::Response;
 use engine_expr::{Scope, Value};
-use engine_spec::trigger::{Challenge, WebhookTrigger};
+use engine_spec::trigger::Challenge;
 use http::{HeaderName, HeaderValue, StatusCode};
 
 use super::answer;
@@ -12,8 +12,7 @@ use super::hook::value_at;
 const MOST: usize = 4096;
 
 /// Answers a handshake; nothing where it is none.
-pub(super) fn answer(spec: &WebhookTrigger, event: &Value, scope: &Scope) -> Option<Response> {
-    let challenge = spec.challenge.as_ref()?;
+pub(super) fn answer(challenge: &Challenge, event: &Value, scope: &Scope) -> Option<Response> {
     // Most requests are no handshake, and have nothing of one: what fails is none either.
     let value = value_at(challenge.from(), event, scope).ok().flatten()?;
     if let Challenge::Into(long) = challenge {

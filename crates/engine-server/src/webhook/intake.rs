@@ -1,7 +1,7 @@
 //! The way of a request: found, read, verified, told from those before, kept, and only then answered.
 
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use axum::extract::Request;
@@ -162,14 +162,14 @@ impl Intake {
         let event = Event::new(&came);
         let seen = event.plain();
         for verifier in awaited.verifiers()? {
-            if let Err(refusal) = self.proved(&verifier, &awaited.flow, &came, &seen).await {
+            if let Err(refusal) = self.proved(&verifier, &awaited.flow, &came, &|| seen.clone()).await {
                 let reason = awaited.flow.given.redactor.redact(&refusal.to_string());
                 let flow = awaited.flow.name();
                 self.server.log.notice(Notice::EventRefused { flow, trigger: "wait", reason: &reason });
                 return Err(unauthorized());
             }
         }
-        if let Some(problem) = &event.problem {
+        if let Some(problem) = event.problem() {
             return Err(Problem::new(StatusCode::BAD_REQUEST, format!("the body {problem}")));
         }
         let raw = seen.get("body_raw").and_then(Value::as_str).unwrap_or_default();
@@ -190,16 +190,21 @@ impl Intake {
             return Err(Problem::new(StatusCode::NOT_FOUND, "there is nothing at this path"));
         };
         let event = Event::new(came);
-        let seen = event.for_templates(hook);
-        let scope = hook.flow.given.scope.with("trigger", seen.clone());
-        let scope = scope.rooted(seen.get("body").cloned().unwrap_or_default());
-        if let Some(response) = challenge::answer(spec, &seen, &scope) {
+        // Made where somebody asks: most events are only kept.
+        let seen = LazyLock::new(|| event.for_templates(hook));
+        let scope = LazyLock::new(|| {
+            let scope = hook.flow.given.scope.with("trigger", seen.clone());
+            scope.rooted(seen.get("body").cloned().unwrap_or_default())
+        });
+        if let Some(challenge) = &spec.challenge
+            && let Some(response) = challenge::answer(challenge, &seen, &scope)
+        {
             return Ok(response);
         }
         if !hook.takes(method) {
             return Err(not_allowed(&allowed(&[(Arc::clone(hook), Vec::new())])));
         }
-        self.verified(hook, came, &seen).await?;
+        self.verified(hook, came, &|| seen.clone()).await?;
         if let Some(rate) = hook.ready.rate {
             let key = format!("{} {}", hook.flow.name(), hook.address);
             self.rates.take(&key, rate, came.now).map_err(|wait| {
@@ -207,7 +212,7 @@ impl Intake {
                 Problem::later(StatusCode::TOO_MANY_REQUESTS, "there are too many events: come again later", seconds)
             })?;
         }
-        if let Some(problem) = &event.problem {
+        if let Some(problem) = event.problem() {
             return Err(Problem::new(StatusCode::BAD_REQUEST, format!("the body {problem}")));
         }
         let failed = |what: &str, error: &EvalError| {
@@ -219,7 +224,7 @@ impl Intake {
         if let Some(filter) = &spec.filter
             && !filter.test(&scope).map_err(|error| failed("`where`", &error))?
         {
-            return respond(spec, &scope).map_err(|error| failed("`respond`", &error));
+            return respond(spec, || &scope).map_err(|error| failed("`respond`", &error));
         }
         let text_at = |place, what: &str| {
             let value = value_at(place, &seen, &scope).map_err(|error| failed(what, &error))?;
@@ -232,7 +237,7 @@ impl Intake {
         let key = by.map(|by| text_at(by, "`dedupe`")).transpose()?.flatten();
         let partition = spec.partition.as_ref().map(|place| text_at(place, "`partition`")).transpose()?.flatten();
         // What is said before the event is kept fails before it is.
-        let answered = (!hook.waits()).then(|| respond(spec, &scope)).transpose();
+        let answered = (!hook.waits()).then(|| respond(spec, || &scope)).transpose();
         let answered = answered.map_err(|error| failed("`respond`", &error))?;
         let new = NewEvent {
             id: self.new_id(came.now),
@@ -268,7 +273,7 @@ impl Intake {
     }
 
     /// Fails where the sender does not prove who it is; it is not told why.
-    async fn verified(&self, hook: &Hook, came: &Came<'_>, event: &Value) -> Result<(), Problem> {
+    async fn verified(&self, hook: &Hook, came: &Came<'_>, event: &(dyn Fn() -> Value + Sync)) -> Result<(), Problem> {
         let Some(verifier) = &hook.ready.verifier else { return Ok(()) };
         self.proved(verifier, &hook.flow, came, event).await.map_err(|refusal| {
             self.refused(hook, &hook.flow.given.redactor.redact(&refusal.to_string()));
@@ -277,14 +282,14 @@ impl Intake {
     }
 
     /// Fails where a sender does not prove who it is.
-    async fn proved(&self, verifier: &Verifier, flow: &Flow, came: &Came<'_>, event: &Value) -> Result<(), Refusal> {
-        let delivery = Delivery {
-            headers: came.headers,
-            query: came.query,
-            body: came.body,
-            now: came.now,
-            event: &|| event.clone(),
-        };
+    async fn proved(
+        &self,
+        verifier: &Verifier,
+        flow: &Flow,
+        came: &Came<'_>,
+        event: &(dyn Fn() -> Value + Sync),
+    ) -> Result<(), Refusal> {
+        let delivery = Delivery { headers: came.headers, query: came.query, body: came.body, now: came.now, event };
         let mut keys = None;
         if let Some(url) = verifier.jwks_url() {
             let id = verifier.key_id(&delivery);
@@ -331,7 +336,8 @@ impl Intake {
         let known = |status| answer::of_value(status, Some(&Value::object([("event", Value::from(id))])));
         match endings::wait(&self.server, watch, id, hook.ready.timeout).await {
             Ending::Done { steps } => {
-                match hook.spec().map(|spec| respond(spec, &scope.with("steps", steps.clone()))) {
+                let scope = scope.with("steps", steps.clone());
+                match hook.spec().map(|spec| respond(spec, || &scope)) {
                     Some(Ok(response)) => response,
                     // Nothing is known here of the steps of a run that another process has run, or that was done before.
                     _ if steps.is_null() => known(StatusCode::OK),
@@ -404,8 +410,9 @@ fn allowed(found: &[Match]) -> String {
 }
 
 /// Makes the answer that the spec says.
-fn respond(spec: &trigger::WebhookTrigger, scope: &Scope) -> Result<Response, EvalError> {
+fn respond<'s>(spec: &trigger::WebhookTrigger, scope: impl FnOnce() -> &'s Scope) -> Result<Response, EvalError> {
     let Some(respond) = &spec.respond else { return Ok(answer::of_value(StatusCode::OK, None)) };
+    let scope = scope();
     let status = respond.status.as_ref().map(|status| status.resolve(scope)).transpose()?;
     let status = status.and_then(|status: Status| StatusCode::from_u16(status.code()).ok()).unwrap_or(StatusCode::OK);
     let body = respond.body.as_ref().map(|body| body.evaluate(scope)).transpose()?.flatten();
