@@ -35,7 +35,18 @@ impl Database {
             // What was written so far need not wait for the disk, and this has to.
             self.end_batch()?;
         }
+        // The first need not be told from others that would stay: each page that is changed within a savepoint is copied.
+        let is_first = self.batch.open.is_none();
         self.begin_batch(durable)?;
+        if is_first {
+            return work(&self.connection).inspect_err(|_| {
+                self.batch.open = None;
+                if !self.connection.is_autocommit() {
+                    // Where even that fails, the next one to begin says so.
+                    _ = run(&self.connection, "ROLLBACK");
+                }
+            });
+        }
         run(&self.connection, "SAVEPOINT job")?;
         match work(&self.connection) {
             Ok(done) => {

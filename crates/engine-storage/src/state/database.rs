@@ -16,8 +16,11 @@ use crate::patience;
 /// How long to wait for another process that writes.
 const BUSY: Duration = Duration::from_secs(10);
 
+/// The size of a page of a new database, in bytes: some events, each of which is written as a whole.
+const PAGE: u32 = 8192;
+
 /// How many pages the log has before they are brought into the file, which lets whoever writes wait: 16 MB.
-const LOG: u32 = 4000;
+const LOG: u32 = 2000;
 
 /// How many statements are kept prepared: all that there are.
 const STATEMENTS: usize = 128;
@@ -195,6 +198,8 @@ fn prepare(connection: &mut Connection, path: &Path) -> Result<(), Unfit> {
     let _: i64 = connection.query_row("PRAGMA schema_version", [], |row| row.get(0))?;
     let mode: String = connection.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
     if mode != "wal" && !connection.is_readonly("main")? {
+        // One that is there keeps its own.
+        connection.pragma_update(None, "page_size", PAGE)?;
         let _: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
     }
     connection.pragma_update(None, "synchronous", "FULL")?;
