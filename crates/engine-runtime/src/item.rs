@@ -111,7 +111,7 @@ impl Json {
 
     /// Returns it as the sinks take it.
     pub(crate) fn record(&self) -> Record {
-        Record::Raw(self.text.as_bytes().clone())
+        Record::Raw(self.text.clone())
     }
 }
 

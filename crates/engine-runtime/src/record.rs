@@ -1,6 +1,6 @@
 //! One record on its way from a source to a target.
 
-use bytes::Bytes;
+use bytestring::ByteString;
 use engine_expr::{JsonError, Scanner, Value};
 
 /// A record: its JSON as it was sliced from a page or written by a mapping, or a value.
@@ -8,8 +8,8 @@ use engine_expr::{JsonError, Scanner, Value};
 /// Most records are only passed on, so they stay text until something needs their members.
 #[derive(Clone, Debug)]
 pub enum Record {
-    /// One JSON value in UTF-8, blanks and line breaks between its tokens as the source wrote them.
-    Raw(Bytes),
+    /// One JSON value, blanks and line breaks between its tokens as the source wrote them.
+    Raw(ByteString),
     /// A value.
     Value(Value),
 }
@@ -19,10 +19,10 @@ impl Record {
     ///
     /// # Errors
     ///
-    /// Fails where the bytes are not one JSON value.
+    /// Fails where the text is not one JSON value.
     pub fn to_value(&self) -> Result<Value, JsonError> {
         match self {
-            Self::Raw(bytes) => Value::from_json(json_text(bytes)?),
+            Self::Raw(text) => Value::from_json(text),
             Self::Value(value) => Ok(value.clone()),
         }
     }
@@ -31,21 +31,9 @@ impl Record {
     pub fn write_json(&self, out: &mut Vec<u8>) {
         match self {
             // A line break within a string is escaped, so one in the text stands between two tokens.
-            Self::Raw(bytes) if memchr::memchr2(b'\n', b'\r', bytes).is_some() => write_compact(bytes, out),
-            Self::Raw(bytes) => out.extend_from_slice(bytes),
+            Self::Raw(text) if memchr::memchr2(b'\n', b'\r', text.as_bytes()).is_some() => write_compact(text, out),
+            Self::Raw(text) => out.extend_from_slice(text.as_bytes()),
             Self::Value(value) => value.write_json(out),
-        }
-    }
-
-    /// Returns the JSON text, if the record is one.
-    ///
-    /// # Errors
-    ///
-    /// Fails where the bytes are not UTF-8.
-    pub fn as_text(&self) -> Result<Option<&str>, JsonError> {
-        match self {
-            Self::Raw(bytes) => json_text(bytes).map(Some),
-            Self::Value(_) => Ok(None),
         }
     }
 }
@@ -56,14 +44,9 @@ impl From<Value> for Record {
     }
 }
 
-fn json_text(bytes: &Bytes) -> Result<&str, JsonError> {
-    std::str::from_utf8(bytes)
-        .map_err(|error| JsonError { message: "the record is not UTF-8", at: error.valid_up_to() })
-}
-
 /// Copies JSON without the blanks between its tokens.
-fn write_compact(json: &[u8], out: &mut Vec<u8>) {
-    let text = std::str::from_utf8(json).unwrap_or_default();
+fn write_compact(text: &str, out: &mut Vec<u8>) {
+    let json = text.as_bytes();
     let mut at = 0;
     while let Some(byte) = json.get(at) {
         let end = match byte {
@@ -92,7 +75,7 @@ mod tests {
 
     fn written(json: &'static str) -> String {
         let mut out = Vec::new();
-        Record::Raw(Bytes::from_static(json.as_bytes())).write_json(&mut out);
+        Record::Raw(ByteString::from_static(json)).write_json(&mut out);
         String::from_utf8(out).unwrap()
     }
 
@@ -111,7 +94,7 @@ mod tests {
 
     #[test]
     fn says_where_a_record_is_no_json() {
-        assert_eq!(Record::Raw(Bytes::from_static(b"{\"a\":\xFF}")).to_value().unwrap_err().at, 5);
-        assert!(Record::Raw(Bytes::from_static(b"{\"a\":")).to_value().is_err());
+        assert_eq!(Record::Raw(ByteString::from_static("{\"a\":?}")).to_value().unwrap_err().at, 5);
+        assert!(Record::Raw(ByteString::from_static("{\"a\":")).to_value().is_err());
     }
 }

@@ -10,7 +10,6 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::thread;
 
-use bytestring::ByteString;
 use engine_expr::Template;
 use engine_plan::{Plan, SinkRead, SinkRecords, Source, Target};
 use engine_source::Span;
@@ -140,7 +139,10 @@ impl SinkReader {
             let mut items = Vec::with_capacity(records.len());
             for record in records.into_iter().take(usize::try_from(left).unwrap_or(usize::MAX)) {
                 number += 1;
-                let json = json(record, number, &shown, span)?;
+                let json = match record {
+                    Record::Value(value) => Json::of(&value),
+                    Record::Raw(text) => Json::new(text),
+                };
                 let origin = if seen.is_new(json.text()) { &told } else { &alike };
                 items.push(Item::new(json, parent.cloned(), Arc::clone(origin), number));
             }
@@ -264,14 +266,4 @@ fn broken_off(span: Span) -> Failure {
 
 fn unreadable(error: SinkError, span: Span) -> Failure {
     Failure { help: error.help, ..Failure::new("sink-unreadable", error.message, span) }
-}
-
-fn json(record: Record, number: u64, shown: &str, span: Span) -> Result<Json, Failure> {
-    match record {
-        Record::Value(value) => Ok(Json::of(&value)),
-        Record::Raw(bytes) => match ByteString::try_from(bytes) {
-            Ok(text) => Ok(Json::new(text)),
-            Err(_) => Err(Failure::new("sink-unreadable", format!("row {number} of {shown} is not UTF-8"), span)),
-        },
-    }
 }

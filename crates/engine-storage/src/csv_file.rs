@@ -250,6 +250,6 @@ impl RecordSource for CsvSource {
             }
         }
         self.text.drain(..at);
-        Ok(page.into_records())
+        page.into_records()
     }
 }

@@ -104,6 +104,6 @@ impl RecordSource for JsonlSource {
         while !page.is_full() && self.line(page.text())? {
             page.end();
         }
-        Ok(page.into_records())
+        page.into_records()
     }
 }

@@ -1,7 +1,8 @@
 //! Records that are read together: JSON texts in one buffer.
 
 use bytes::Bytes;
-use engine_runtime::Record;
+use bytestring::ByteString;
+use engine_runtime::{Record, SinkError};
 
 /// How many records go together.
 const MOST: usize = 1000;
@@ -34,9 +35,19 @@ impl RecordPage {
     }
 
     /// Returns the records.
-    pub(crate) fn into_records(self) -> Vec<Record> {
-        let text = Bytes::from(self.text);
+    ///
+    /// # Errors
+    ///
+    /// Fails where they are not UTF-8.
+    pub(crate) fn into_records(self) -> Result<Vec<Record>, SinkError> {
+        // It is looked at once, and not again for each record.
+        let text = ByteString::try_from(Bytes::from(self.text))
+            .map_err(|error| SinkError::new(format!("what was read is not UTF-8: {error}")))?;
         let mut start = 0;
-        self.ends.into_iter().map(|end| Record::Raw(text.slice(std::mem::replace(&mut start, end)..end))).collect()
+        let records = self.ends.into_iter().map(|end| {
+            let record = text.get(std::mem::replace(&mut start, end)..end).unwrap_or_default();
+            Record::Raw(text.slice_ref(record))
+        });
+        Ok(records.collect())
     }
 }

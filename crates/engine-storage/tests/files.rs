@@ -3,7 +3,6 @@
 
 use std::path::PathBuf;
 
-use bytes::Bytes;
 use engine_expr::Value;
 use engine_runtime::{
     Column, ColumnType, FileCompression, Mode, Record, RecordSink, SinkError, SinkKind, SinkSpec, SinkTarget, Sinks,
@@ -76,7 +75,7 @@ impl Fixture {
 }
 
 fn records(page: &[&str]) -> Vec<Record> {
-    page.iter().map(|text| Record::Raw(Bytes::copy_from_slice(text.as_bytes()))).collect()
+    page.iter().map(|text| Record::Raw((*text).into())).collect()
 }
 
 #[test]

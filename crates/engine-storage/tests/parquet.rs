@@ -4,7 +4,6 @@
 use std::fs::File;
 use std::path::PathBuf;
 
-use bytes::Bytes;
 use engine_runtime::{
     Column, ColumnType, Mode, ParquetCompression, Record, RecordSink, SinkError, SinkKind, SinkSpec, SinkTarget, Sinks,
 };
@@ -89,7 +88,7 @@ impl Fixture {
 }
 
 fn records(page: &[&str]) -> Vec<Record> {
-    page.iter().map(|text| Record::Raw(Bytes::copy_from_slice(text.as_bytes()))).collect()
+    page.iter().map(|text| Record::Raw((*text).into())).collect()
 }
 
 const ALL: &[(&str, ColumnType)] = &[

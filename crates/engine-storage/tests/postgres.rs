@@ -2,7 +2,6 @@
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use bytes::Bytes;
 use engine_expr::Secret;
 use engine_runtime::{
     Column, ColumnType, Mode, PagePart, Record, RecordSink, SinkError, SinkKind, SinkSpec, SinkTarget, Sinks, Unit,
@@ -98,7 +97,7 @@ impl<'a> Fixture<'a> {
 }
 
 fn records(lines: &str) -> Vec<Record> {
-    lines.lines().map(|line| Record::Raw(Bytes::copy_from_slice(line.trim().as_bytes()))).collect()
+    lines.lines().map(|line| Record::Raw(line.trim().into())).collect()
 }
 
 /// Leaves the test where there is no server.
@@ -511,6 +510,20 @@ fn a_member_that_comes_twice_counts_once() {
     let it = Fixture::new(server!());
     it.write(&[r#"{"id": 1, "id": 2}"#, r#"{"id": 3, "id": 4}"#]).unwrap();
     assert_eq!(it.rows(), "2\n4");
+}
+
+#[test]
+fn members_come_in_any_order_after_those_that_came_in_that_of_the_columns() {
+    let it = Fixture::new(server!());
+    it.query("CREATE TABLE t (id bigint, a text, b text DEFAULT 'new')");
+    it.write(&["{\"id\": 1, \"a\": \"x\", \"b\": \"y\"}\n{\"id\": 2, \"a\": \"x\\t\", \"b\": null}\n{\"id\": 3, \"a\": 4, \"b\": \"z\"}
+                 {\"id\": 4, \"b\": \"y\", \"a\": \"x\"}\n{\"id\": 5, \"a\": \"x\"}\n{\"id\": 6, \"a\": \"x\", \"b\": \"y\", \"c\": 1}
+                 {\"id\": 7, \"a\": \"x\", \"b\": \"y\", \"b\": \"last\"}\n{\"id\": 8, \"a\": \"x\", \"b\": \"y\", \"c\": 2}"])
+        .unwrap();
+    assert_eq!(
+        it.rows(),
+        "1 x y null\n2 x\t null null\n3 4 z null\n4 x y null\n5 x new null\n6 x y 1\n7 x last null\n8 x y 2"
+    );
 }
 
 #[test]

@@ -5,7 +5,6 @@ use std::fs;
 use std::io::Write as _;
 use std::path::PathBuf;
 
-use bytes::Bytes;
 use engine_expr::{Secret, Value};
 use engine_runtime::{
     Column, ColumnType, FileCompression, Held, Mode, ParquetCompression, Record, RecordSource, SinkError, SinkKind,
@@ -91,7 +90,7 @@ impl Fixture {
 }
 
 fn records(lines: &[&str]) -> Vec<Record> {
-    lines.iter().map(|line| Record::Raw(Bytes::copy_from_slice(line.as_bytes()))).collect()
+    lines.iter().map(|line| Record::Raw((*line).into())).collect()
 }
 
 fn rest(source: &mut dyn RecordSource) -> Result<Vec<String>, SinkError> {

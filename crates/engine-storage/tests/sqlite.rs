@@ -3,7 +3,6 @@
 
 use std::path::PathBuf;
 
-use bytes::Bytes;
 use engine_expr::Value;
 use engine_runtime::{
     Column, ColumnType, Mode, PagePart, Record, RecordSink, SinkError, SinkKind, SinkSpec, SinkTarget, Sinks,
@@ -95,7 +94,7 @@ impl Fixture {
 }
 
 fn records(lines: &str) -> Vec<Record> {
-    lines.lines().map(|line| Record::Raw(Bytes::copy_from_slice(line.trim().as_bytes()))).collect()
+    lines.lines().map(|line| Record::Raw(line.trim().into())).collect()
 }
 
 #[test]
@@ -565,8 +564,7 @@ fn values_are_written_as_texts_are() {
     let it = Fixture::new();
     let text = r#"{"a":1,"b":1.50,"c":"x","d":true,"e":[1,{"f":2.0}],"g":null}"#;
     let mut sink = it.open().unwrap();
-    sink.write(&[Record::Raw(Bytes::from_static(text.as_bytes())), Record::Value(Value::from_json(text).unwrap())])
-        .unwrap();
+    sink.write(&[Record::Raw(text.into()), Record::Value(Value::from_json(text).unwrap())]).unwrap();
     sink.finish().unwrap();
     assert_eq!(it.query("SELECT count(*) FROM (SELECT DISTINCT * FROM t)"), "1");
 }

@@ -67,7 +67,7 @@ impl RecordSource for ParquetSource {
             }
             page.end();
         }
-        Ok(page.into_records())
+        page.into_records()
     }
 }
 

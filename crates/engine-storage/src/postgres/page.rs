@@ -79,6 +79,9 @@ impl Page {
             nulls: Vec::new(),
             shapes: HashMap::new(),
             present: Vec::new(),
+            latest: None,
+            declared: Vec::new(),
+            is_straight: manner.key.is_empty(),
             seen: HashMap::new(),
             key_fields: Vec::new(),
             key: Vec::new(),
@@ -139,6 +142,12 @@ struct Layout<'a, 'r> {
     shapes: HashMap<Vec<usize>, usize>,
     /// The shape of the record at hand.
     present: Vec<usize>,
+    /// The part of the record before.
+    latest: Option<usize>,
+    /// What the mapping declares of each field.
+    declared: Vec<Option<Kind>>,
+    /// Whether records are tried as those that have all fields in their order.
+    is_straight: bool,
     /// Where the latest row of each key is: its part, and its place there.
     seen: HashMap<Vec<u8>, (usize, usize)>,
     key_fields: Vec<usize>,
@@ -148,6 +157,19 @@ struct Layout<'a, 'r> {
 
 impl<'r> Layout<'_, 'r> {
     fn add(&mut self, record: &'r Record, at: usize) -> Result<(), SinkError> {
+        let begin = self.page.text.len();
+        if self.is_straight && !self.page.fields.is_empty() {
+            if self.write_straight(record)? {
+                let count = self.page.fields.len();
+                self.present.clear();
+                self.present.extend((0..count).filter(|field| self.page.is_filled[*field]));
+                let row = Row { record: at, range: begin..self.page.text.len(), fields: count, values: count };
+                self.page.text.push(b'\n');
+                self.put(row);
+                return Ok(());
+            }
+            self.is_straight = false;
+        }
         self.read(record)?;
         self.check_key()?;
         if self.table.columns().is_empty() {
@@ -156,7 +178,7 @@ impl<'r> Layout<'_, 'r> {
                 return Err(refusal::without_members());
             }
         }
-        let (begin, mut values) = (self.page.text.len(), 0);
+        let mut values = 0;
         for field in 0..self.page.fields.len() {
             if self.page.is_filled[field] && self.cells[field].is_none() {
                 continue;
@@ -164,13 +186,42 @@ impl<'r> Layout<'_, 'r> {
             if values > 0 {
                 self.page.text.push(b'\t');
             }
-            self.write(field)?;
+            match self.cells[field].take() {
+                Some(cell) => {
+                    self.write(field, &cell)?;
+                    self.cells[field] = Some(cell);
+                }
+                None => self.page.text.extend_from_slice(NULL),
+            }
             values += 1;
         }
         let row = Row { record: at, range: begin..self.page.text.len(), fields: self.page.fields.len(), values };
         self.page.text.push(b'\n');
         self.place(row);
         Ok(())
+    }
+
+    /// Writes a record that has all fields, in their order; else nothing of it is written.
+    fn write_straight(&mut self, record: &'r Record) -> Result<bool, SinkError> {
+        let (begin, count) = (self.page.text.len(), self.page.fields.len());
+        let (mut next, mut is_straight) = (0, true);
+        each_member(record, |name, cell| {
+            let column = self.page.fields.get(next).and_then(|at| self.table.columns().get(*at));
+            is_straight &= column.is_some_and(|column| *column.name == *name);
+            if is_straight {
+                if next > 0 {
+                    self.page.text.push(b'\t');
+                }
+                self.write(next, &cell)?;
+                next += 1;
+            }
+            Ok(())
+        })?;
+        is_straight &= next == count;
+        if !is_straight {
+            self.page.text.truncate(begin);
+        }
+        Ok(is_straight)
     }
 
     /// Takes a record apart, into the fields there are and those that its new members need.
@@ -209,9 +260,12 @@ impl<'r> Layout<'_, 'r> {
         }
         // An update leaves what a record does not have as it is, filled or not.
         let is_filled = self.manner.key.is_empty() && self.table.columns().get(column).is_some_and(|it| it.is_filled);
+        let (name, all) = (self.table.columns().get(column).map(|column| &column.name), self.manner.declared);
         *self.field_of[column].get_or_insert_with(|| {
+            let declared = all.iter().find(|it| Some(&it.0) == name).map(|it| it.1);
             self.page.fields.push(column);
             self.page.is_filled.push(is_filled);
+            self.declared.push(declared);
             self.cells.push(None);
             self.page.fields.len() - 1
         })
@@ -269,21 +323,16 @@ impl<'r> Layout<'_, 'r> {
     }
 
     /// Writes the value of a field; a column that nobody declared is widened where it has to be.
-    fn write(&mut self, field: usize) -> Result<(), SinkError> {
-        let Some(cell) = &self.cells[field] else {
-            self.page.text.extend_from_slice(NULL);
-            return Ok(());
-        };
+    fn write(&mut self, field: usize, cell: &Cell<'_>) -> Result<(), SinkError> {
         let at = self.page.fields[field];
         loop {
             let column = &self.table.columns()[at];
             let begin = self.page.text.len();
-            let known = self.manner.declared.get(at).filter(|it| it.0 == column.name);
-            let declared = known.or_else(|| self.manner.declared.iter().find(|it| it.0 == column.name));
+            let declared = self.declared[field];
             let kind = column.kind();
             let fit = match column.form {
                 Form::Untyped if *cell != Cell::Null => Fit::Misfit,
-                _ => column.write(cell, declared.is_some_and(|it| it.1 == kind), &mut self.page.text),
+                _ => column.write(cell, declared == Some(kind), &mut self.page.text),
             };
             match fit {
                 Fit::Written => {
@@ -305,8 +354,7 @@ impl<'r> Layout<'_, 'r> {
                 }
                 Fit::Misfit => {}
             }
-            let typed =
-                declared.map(|it| it.1).filter(|kind| kind.0 != ColumnType::Any && column.form != Form::Untyped);
+            let typed = declared.filter(|kind| kind.0 != ColumnType::Any && column.form != Form::Untyped);
             let wider = match (column.form, Kind::of(cell)) {
                 (Form::Untyped, of) => of,
                 (_, of) => of.and_then(|of| kind.widened_to(of)).filter(|wider| *wider != kind),
@@ -333,7 +381,15 @@ impl<'r> Layout<'_, 'r> {
         // To append, only what the database fills makes a difference: anything else that a record does not have is null.
         let tells = |field: &usize| self.cells[*field].is_some() && (!is_append || self.page.is_filled[*field]);
         self.present.extend((0..self.cells.len()).filter(tells));
-        let latest = if self.manner.one_by_one { None } else { self.shapes.get(&self.present).copied() };
+        self.put(row);
+    }
+
+    /// Puts a row of the shape at hand to those that it is written with.
+    fn put(&mut self, row: Row) {
+        // Mostly a record has the members of the one before.
+        let alike = self.latest.filter(|part| self.page.parts[*part].present == self.present);
+        let latest =
+            if self.manner.one_by_one { None } else { alike.or_else(|| self.shapes.get(&self.present).copied()) };
         let seen = if self.manner.key.is_empty() { None } else { self.seen.get(&self.key).copied() };
         let part = match (latest, seen) {
             (Some(latest), Some((part, at))) if latest == part => {
@@ -349,6 +405,7 @@ impl<'r> Layout<'_, 'r> {
                 part
             }
         };
+        self.latest = Some(part);
         let rows = &mut self.page.parts[part].rows;
         rows.push(row);
         if !self.manner.key.is_empty() {

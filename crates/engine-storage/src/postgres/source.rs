@@ -260,7 +260,7 @@ impl RecordSource for PostgresSource {
             page.end();
         }
         self.count = (BYTES / (page.text().len() / rows.len()).max(1)).clamp(1, MOST);
-        Ok(page.into_records())
+        page.into_records()
     }
 }
 

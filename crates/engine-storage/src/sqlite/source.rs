@@ -183,7 +183,7 @@ impl Reading {
             number += 1;
             self.write(row, number, &columns, page.text())?;
             page.end();
-            if page.is_full() && sender.send(Ok(std::mem::take(&mut page).into_records())).is_err() {
+            if page.is_full() && sender.send(Ok(std::mem::take(&mut page).into_records()?)).is_err() {
                 return Ok(());
             }
         }
@@ -193,7 +193,7 @@ impl Reading {
         if !self.connection.is_autocommit() {
             _ = self.connection.execute_batch("ROLLBACK");
         }
-        let rest = page.into_records();
+        let rest = page.into_records()?;
         if !rest.is_empty() {
             _ = sender.send(Ok(rest));
         }
