@@ -161,14 +161,14 @@ fn the_catalogue_is_current() {
         serde_yaml::from_value(document("tests/catalogue/proofs.yaml")).unwrap();
     let specs: Vec<Spec> = names().iter().map(|name| spec(name)).collect();
     let mut page = String::from(HEAD);
-    page.push_str("| spec | API | auth | endpoints | reads | writes | incremental | webhooks | tests |\n");
-    page.push_str("|---|---|---|---|---|---|---|---|---|\n");
+    page.push_str("| spec: API | auth | endpoints | reads | writes | incremental | webhooks | tests |\n");
+    page.push_str("|---|---|---|---|---|---|---|---|\n");
     for Spec { name, apis, tests } in &specs {
         for (at, Api { name: api, auth, reads, writes, incremental, webhooks }) in apis.iter().enumerate() {
             let tests = if at == 0 { tests.to_string() } else { String::new() };
             _ = writeln!(
                 page,
-                "| `specs/{name}.yaml` | `{api}` | {} | {} | {reads} | {writes} | {incremental} | {} | {tests} |",
+                "| `{name}`: `{api}` | {} | {} | {reads} | {writes} | {incremental} | {} | {tests} |",
                 or_dash(auth),
                 reads + writes,
                 or_dash(webhooks)
