@@ -167,6 +167,7 @@ scenarios! {
     incremental_failed
     incremental_for_each
     incremental_full_refresh
+    incremental_into_a_new_table
     incremental_of_all_parents
     incremental_other_inputs
     incremental_sorted_failed

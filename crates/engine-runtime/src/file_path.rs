@@ -80,6 +80,11 @@ impl FilePath {
         self.per_item
     }
 
+    /// Returns it as it is written.
+    pub(crate) fn written(&self) -> &str {
+        self.template.text()
+    }
+
     /// Returns the names that it uses.
     pub(crate) fn names(&self) -> &[NameUse] {
         self.template.names()

@@ -57,6 +57,8 @@ pub(crate) struct Origin {
     pub(crate) together: Option<Arc<str>>,
     /// The page that they came from, where it is journaled.
     pub(crate) page: Option<Arc<PageId>>,
+    /// The cursor of the run before that the read went on from, as people read it.
+    pub(crate) went_on_from: Option<Arc<str>>,
 }
 
 /// JSON text that is known to be well-formed.

@@ -20,6 +20,7 @@ mod exchange;
 mod failure;
 mod file_path;
 mod frame;
+mod gap;
 mod given;
 mod graphql;
 mod hidden;

@@ -26,6 +26,8 @@ pub(crate) struct Progress {
     cursor: Option<(Arc<CursorPlan>, Advance)>,
     /// Whether the cursor is kept with each page that is delivered.
     is_kept_by_page: bool,
+    /// The cursor that the run before has kept, as people read it.
+    went_on_from: Option<Arc<str>>,
     validators: Option<Validators>,
     /// What every request sends.
     sent: Changes,
@@ -86,6 +88,7 @@ impl Progress {
             identity: Identity { key: String::new(), label: String::new() },
             cursor: None,
             is_kept_by_page: false,
+            went_on_from: None,
             validators: None,
             sent: Changes::default(),
             after,
@@ -106,6 +109,7 @@ impl Progress {
                 None
             } else {
                 let known = world.state.load(Kind::Cursor, &progress.identity.key).await?;
+                progress.went_on_from = known.as_deref().and_then(|bytes| shown(bytes, &context.hidden));
                 known.or_else(|| context.options.cursor(asker.tally.step(), &endpoint.id()))
             };
             let saved = saved.and_then(|bytes| String::from_utf8(bytes).ok());
@@ -180,6 +184,11 @@ impl Progress {
             Some((_, advance)) => base.with("window", advance.window()),
             None => base.clone(),
         }
+    }
+
+    /// Returns the cursor of the run before that it went on from, as people read it.
+    pub(crate) fn went_on_from(&self) -> Option<&Arc<str>> {
+        self.went_on_from.as_ref()
     }
 
     /// Returns what every request sends.
@@ -293,6 +302,7 @@ impl Progress {
             asker.context.exchanges.world().state.remove(Kind::Cursor, &self.identity.key).await?;
         }
         reset.map_err(failure)?;
+        self.went_on_from = None;
         self.resend();
         Ok(())
     }
@@ -443,6 +453,12 @@ fn stable_parts(one: &Prepared, other: &Prepared) -> Vec<String> {
 
 pub(crate) fn failure(error: AdvanceError) -> Failure {
     Failure { range: error.range, help: error.help, ..Failure::new(error.code, error.message, error.span) }
+}
+
+/// Returns a cursor that was kept, as people read it.
+fn shown(bytes: &[u8], hidden: &Hidden) -> Option<Arc<str>> {
+    let value = Value::from_json(std::str::from_utf8(bytes).ok()?).ok()?;
+    Some(hidden.redact(&value.text().map_or_else(|| value.to_json(), Into::into)).into())
 }
 
 /// Makes ready the cursors of the reads of a step.

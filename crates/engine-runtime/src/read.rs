@@ -414,6 +414,7 @@ impl Reader {
                 is_keyed: endpoint.key.is_some(),
                 place: read.span,
                 under: self.site.frame.under.clone(),
+                went_on_from: progress.went_on_from().cloned(),
                 ..Origin::default()
             });
             let count = records.len();

@@ -123,6 +123,11 @@ pub trait RecordSink: Send {
         Ok(())
     }
 
+    /// Tells whether nothing was there when it was opened: no such table, no file or an empty one.
+    fn is_new(&self) -> bool {
+        false
+    }
+
     /// Returns the units that a step of a run has written here.
     fn units(&mut self, run: &str, step: &str) -> Result<Vec<Unit>, SinkError> {
         _ = (run, step);

@@ -15,12 +15,14 @@ use tokio::runtime::Handle;
 use crate::claim::Claim;
 use crate::failure::Failure;
 use crate::file_path::FilePath;
+use crate::gap;
 use crate::item::Item;
 use crate::journal::KnownOnce;
 use crate::machine::{Event, WrittenUnit};
 use crate::mapping::Scratch;
 use crate::needs::Needs;
 use crate::record::Record;
+use crate::report;
 use crate::run::RunContext;
 use crate::shape::Shaped;
 use crate::sink::{
@@ -482,8 +484,9 @@ impl Writer {
         if let Some(target) = target.as_ref().filter(|target| target.mode == Mode::Append && has_tables(&spec.kind)) {
             self.context.journal.writes_to(spec, target);
         }
+        let may_lack = target.as_ref().is_some_and(|target| gap::may_be(&self.step, self.path.as_ref(), spec, target));
         let sinks = Arc::clone(&self.context.sinks);
-        let spec = spec.clone();
+        let (spec, name) = (spec.clone(), spec.name.clone());
         // Sinks block: they have a thread, and the next page is fetched meanwhile.
         let done = tokio::task::spawn_blocking(move || {
             let mut sink = match (sink, target) {
@@ -496,6 +499,10 @@ impl Writer {
         .await;
         match done {
             Ok(Ok(sink)) => {
+                if let Some(cursor) = first.and_then(gap::went_on_from).filter(|_| may_lack && sink.is_new()) {
+                    let message = gap::message(&name, &table, cursor);
+                    self.context.observer.event(report::Event::Note { message });
+                }
                 self.open.insert(table, sink);
                 Ok(())
             }

@@ -52,7 +52,8 @@ impl OpenFiles {
         {
             return Ok(writer);
         }
-        let writer = FileWriter::new(make()?);
+        let is_new = path.metadata().map_or(true, |file| file.len() == 0);
+        let writer = FileWriter::new(make()?, is_new);
         if known.files.len() >= known.bound {
             known.files.retain(|_, open| open.file.strong_count() > 0);
             known.bound = known.files.len() * 2 + 16;

@@ -28,14 +28,15 @@ pub(crate) struct SharedFile {
 pub(crate) struct FileWriter {
     /// The file, until the step finishes.
     shared: Option<Arc<SharedFile>>,
+    is_new: bool,
 }
 
 impl FileWriter {
-    /// Makes the first writer of a file.
-    pub(crate) fn new(file: Box<dyn PageFile>) -> Self {
+    /// Makes the first writer of a file; `is_new` tells whether nothing was in it.
+    pub(crate) fn new(file: Box<dyn PageFile>, is_new: bool) -> Self {
         let shared =
             SharedFile { file: Mutex::new(file), writers: AtomicUsize::new(1), finished: AtomicBool::new(false) };
-        Self { shared: Some(Arc::new(shared)) }
+        Self { shared: Some(Arc::new(shared)), is_new }
     }
 
     /// Returns where others find the file as long as it is open.
@@ -60,11 +61,15 @@ impl FileWriter {
         // Whoever was the last may have gone meanwhile.
         let more = |writers| if writers == 0 { None } else { Some(writers + 1) };
         let joined = shared.writers.fetch_update(Ordering::SeqCst, Ordering::SeqCst, more).is_ok();
-        Ok(joined.then_some(Self { shared: Some(shared) }))
+        Ok(joined.then_some(Self { shared: Some(shared), is_new: false }))
     }
 }
 
 impl RecordSink for FileWriter {
+    fn is_new(&self) -> bool {
+        self.is_new
+    }
+
     fn write(&mut self, records: &[Record]) -> Result<(), SinkError> {
         match &self.shared {
             Some(shared) => shared.file().write(records),

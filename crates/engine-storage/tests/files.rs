@@ -79,6 +79,18 @@ fn records(page: &[&str]) -> Vec<Record> {
 }
 
 #[test]
+fn tells_whether_there_was_a_file_before() {
+    let fixture = Fixture::new(JSONL);
+    let mut sink = fixture.open().unwrap();
+    assert!(sink.is_new());
+    sink.write(&records(&[r#"{"id": 1}"#])).unwrap();
+    assert!(sink.is_new());
+    sink.finish().unwrap();
+    drop(sink);
+    assert!(!fixture.open().unwrap().is_new());
+}
+
+#[test]
 fn lines_are_appended() {
     let it = Fixture::new(JSONL);
     it.write(&[&[r#"{"a": 1.50}"#, "{\n \"b\": \"é\\n\"\n}"], &["[1]"]]).unwrap();

@@ -111,6 +111,18 @@ macro_rules! server {
 }
 
 #[test]
+fn tells_whether_there_was_a_table_before() {
+    let fixture = Fixture::new(server!());
+    let mut sink = fixture.open().unwrap();
+    assert!(sink.is_new());
+    sink.write(&records(r#"{"id": 1}"#)).unwrap();
+    assert!(sink.is_new());
+    sink.finish().unwrap();
+    drop(sink);
+    assert!(!fixture.open().unwrap().is_new());
+}
+
+#[test]
 fn makes_a_table_from_what_the_records_have() {
     let it = Fixture::new(server!());
     it.write(&[r#"{"id": 1, "name": "Zoë ✓", "price": 19.90, "paid": true, "lines": [{"sku": "A"}], "note": null}

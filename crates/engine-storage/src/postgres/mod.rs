@@ -105,6 +105,7 @@ impl PostgresTable {
             table: Table::named("", &name, &name, sink.create),
             unique: false,
             rows: 0,
+            is_new: None,
         };
         let mut opened = Self { lines: Arc::clone(lines), url: url.to_owned(), own: None, writer };
         opened.run(async |writer| writer.open().await.map_err(|stopped| writer.said(stopped)))?;
@@ -136,6 +137,10 @@ impl PostgresTable {
 }
 
 impl RecordSink for PostgresTable {
+    fn is_new(&self) -> bool {
+        self.writer.is_new == Some(true)
+    }
+
     fn write(&mut self, records: &[Record]) -> Result<(), SinkError> {
         self.write_pages(records, &[PagePart { records: records.len(), units: Vec::new() }])
     }
@@ -216,6 +221,8 @@ struct Writer {
     /// Whether it is known that no two rows can have one key.
     unique: bool,
     rows: u64,
+    /// Whether there was no table when it was first looked at.
+    is_new: Option<bool>,
 }
 
 /// Why a page was not written.
@@ -284,6 +291,7 @@ impl Writer {
         let mut main = Table::named(&schema, &self.name, &self.name, self.create);
         main.load(&mut session).await?;
         main.check_existence()?;
+        self.is_new.get_or_insert(!main.exists);
         self.table = if self.mode == Mode::Replace { session.stand_in(&main, STAND_IN).await? } else { main };
         self.unique = false;
         self.session = Some(session);

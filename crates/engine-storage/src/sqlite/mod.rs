@@ -53,6 +53,8 @@ pub(crate) struct SqliteTable {
     /// The version of the database's schema that `table` stands for.
     version: i64,
     rows: u64,
+    /// Whether there was no table when it was opened.
+    is_new: bool,
 }
 
 impl SqliteTable {
@@ -74,6 +76,7 @@ impl SqliteTable {
         let connection = connect(path, sink.create, pragmas)?;
         let mut main = Table::load(&connection, MAIN, &name, sink.create)?;
         main.check_existence()?;
+        let is_new = !main.exists();
         if let (Mode::Upsert, [key]) = (target.mode, target.key.as_slice())
             && target.columns.iter().any(|column| column.name == *key && column.kind == ColumnType::Integer)
         {
@@ -92,6 +95,7 @@ impl SqliteTable {
             unique: false,
             version: 0,
             rows: 0,
+            is_new,
         };
         // A column without a type waits for its first value, and those after it wait with it, to keep their order.
         if open.table.exists() || open.declared.iter().all(|(_, kind)| kind.0 != ColumnType::Any) {
@@ -225,6 +229,10 @@ impl SqliteTable {
 }
 
 impl RecordSink for SqliteTable {
+    fn is_new(&self) -> bool {
+        self.is_new
+    }
+
     fn write(&mut self, records: &[Record]) -> Result<(), SinkError> {
         self.pages(records, &[PagePart { records: records.len(), units: Vec::new() }])
     }
