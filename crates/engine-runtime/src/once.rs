@@ -8,7 +8,7 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use engine_expr::{Dynamic, Scope, Setting, Slots, Template, Value};
+use engine_expr::{Dynamic, EvalError, Members, Scope, Setting, Slots, Template, Value};
 use engine_plan::{Endpoint, Plan, Read, Reading};
 use engine_request::{
     Advance, Answer, Auth, Body, Changes, CursorPlan, Draft, ErrorAction, ErrorRule, ErrorRules, Format, Last, Next,
@@ -242,6 +242,29 @@ struct Site<'a> {
     hidden: &'a Hidden,
     observer: Arc<dyn Observer>,
     stop: Stop,
+}
+
+impl<'a> Site<'a> {
+    /// Makes one at which nobody looks and that nothing stops: nothing is sent there.
+    fn unwatched(
+        call: &'a Call,
+        exchanges: &'a Exchanges,
+        world: &'a World,
+        base: &'a Scope,
+        hidden: &'a Hidden,
+    ) -> Self {
+        Self { call, exchanges, world, base, hidden, observer: Arc::new(Nobody), stop: Stop::new() }
+    }
+}
+
+/// Adds the vars of a plan to what is known, each of which sees those before it.
+fn with_vars(scope: &Scope, plan: &Plan) -> Result<Scope, EvalError> {
+    let mut vars = Members::new();
+    for (name, value) in &plan.vars {
+        let so_far = scope.with("vars", Value::Object(Arc::new(vars.clone())));
+        vars.insert(Arc::clone(&name.value), value.evaluate(&so_far)?.unwrap_or_default());
+    }
+    Ok(scope.with("vars", Value::Object(Arc::new(vars))))
 }
 
 /// What a request is made of.

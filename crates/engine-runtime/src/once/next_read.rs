@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use engine_expr::{Members, Scope, Value};
+use engine_expr::{Scope, Value};
 use engine_plan::{Beginning, Beginnings, Plan, Reading};
 use engine_request::Prepared;
 use engine_source::Findings;
 
-use super::{Call, Nobody, Once, ReadOf, Site};
+use super::{Call, Once, ReadOf, Site, with_vars};
 use crate::exchange::Exchanges;
 use crate::failure::Failure;
 use crate::hidden::Hidden;
@@ -17,7 +17,6 @@ use crate::progress::Reads;
 use crate::run::RunOptions;
 use crate::secrets::SecretsFrom;
 use crate::state::Kind;
-use crate::stop::Stop;
 use crate::world::World;
 
 /// Finds what each incremental read of a flow will begin with, where that depends on nothing that only a run knows.
@@ -50,26 +49,12 @@ fn reading_id(reading: &Reading) -> String {
 
 /// Finds what one read will begin with; nothing where a login would have to tell.
 async fn beginning(plan: &Arc<Plan>, world: &World, known: &Known, once: &Once) -> Result<Option<Beginning>, Failure> {
-    let mut scope = known.scope.with("secrets", secrets(plan, world, known));
-    let mut vars = Members::new();
-    for (name, value) in &plan.vars {
-        let so_far = scope.with("vars", Value::Object(Arc::new(vars.clone())));
-        vars.insert(Arc::clone(&name.value), value.evaluate(&so_far)?.unwrap_or_default());
-    }
-    scope = scope.with("vars", Value::Object(Arc::new(vars)));
+    let scope = with_vars(&known.scope.with("secrets", secrets(plan, world, known)), plan)?;
     let hidden = Hidden::default();
     let call = Call::new(plan, once)?;
     let options = RunOptions { offline: true, ..RunOptions::default() };
     let exchanges = Exchanges::new(&call.plan, world, &options, &scope, hidden.clone())?;
-    let site = Site {
-        call: &call,
-        exchanges: &exchanges,
-        world,
-        base: &scope,
-        hidden: &hidden,
-        observer: Arc::new(Nobody),
-        stop: Stop::new(),
-    };
+    let site = Site::unwatched(&call, &exchanges, world, &scope, &hidden);
     if exchanges.all_proofs(&call.endpoint, &scope)?.iter().any(|proof| proof.auth.keeps().next().is_some()) {
         return Ok(None);
     }

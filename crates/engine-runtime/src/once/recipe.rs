@@ -2,19 +2,18 @@
 
 use std::sync::Arc;
 
-use engine_expr::{Members, Secret, Value};
+use engine_expr::{Secret, Value};
 use engine_plan::Plan;
 use engine_request::{Auth, Authenticate, Held, Token};
 use engine_source::Findings;
 
-use super::{Call, Nobody, Once, Shown, Site, headers, told};
+use super::{Call, Once, Shown, Site, headers, told, with_vars};
 use crate::exchange::Exchanges;
 use crate::failure::Failure;
 use crate::hidden::Hidden;
 use crate::page::PageReader;
 use crate::run::RunOptions;
 use crate::state::MemoryState;
-use crate::stop::Stop;
 use crate::world::World;
 use crate::xml_lists;
 
@@ -54,26 +53,12 @@ pub fn recipe(plan: &Arc<Plan>, world: &World, options: &RunOptions, once: &Once
         (Arc::clone(&name.value), Value::from(variables.mark(&variable, &what)))
     });
     let secrets: Vec<_> = secrets.collect();
-    let mut scope = known.scope.with("secrets", Value::object(secrets));
-    let mut vars = Members::new();
-    for (name, value) in &plan.vars {
-        let so_far = scope.with("vars", Value::Object(Arc::new(vars.clone())));
-        let value = value.evaluate(&so_far).map_err(|error| told(&Failure::from(error), plan, &hidden))?;
-        vars.insert(Arc::clone(&name.value), value.unwrap_or_default());
-    }
-    scope = scope.with("vars", Value::Object(Arc::new(vars)));
     let fail = |failure: Failure| told(&failure, plan, &hidden);
+    let scope =
+        with_vars(&known.scope.with("secrets", Value::object(secrets)), plan).map_err(|error| fail(error.into()))?;
     let call = Call::new(plan, once).map_err(fail)?;
     let exchanges = Exchanges::new(&call.plan, world, options, &scope, hidden.clone()).map_err(fail)?;
-    let site = Site {
-        call: &call,
-        exchanges: &exchanges,
-        world,
-        base: &scope,
-        hidden: &hidden,
-        observer: Arc::new(Nobody),
-        stop: Stop::new(),
-    };
+    let site = Site::unwatched(&call, &exchanges, world, &scope, &hidden);
     site.recipe(once, &mut variables).map_err(fail)
 }
 
