@@ -3,8 +3,8 @@
 //! The table is beside those that are written, and gone when no run needs it.
 
 use engine_runtime::Unit;
-use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, Statement};
 
 use super::failure::Failure;
 use super::session::{LOCKS, Session};
@@ -13,29 +13,35 @@ use crate::identifier::quoted;
 /// The table, which runs of all flows share.
 const TABLE: &str = "_engine_commits";
 
-/// Keeps units of one run, within the transaction that writes their rows.
-pub(super) async fn keep(session: &mut Session, schema: &str, units: &[Unit]) -> Result<(), Failure> {
-    let table = named(schema);
-    if !session.keeps_units {
-        make(session, schema, &table).await?;
-        session.keeps_units = true;
+/// How units are kept.
+pub(super) struct Keeper(Statement);
+
+impl Keeper {
+    /// Prepares it within the transaction that writes their rows: while rows are under way, the server is asked nothing else.
+    pub(super) async fn new(session: &mut Session, schema: &str) -> Result<Self, Failure> {
+        let table = named(schema);
+        if !session.keeps_units {
+            session.begin().await?;
+            make(session, schema, &table).await?;
+            session.keeps_units = true;
+        }
+        let keep = format!(
+            "INSERT INTO {table} (run, step, page, items)
+             SELECT unit.run, unit.step, unit.page, unit.items
+             FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[]) WITH ORDINALITY
+                  AS unit (run, step, page, items, place)
+             ORDER BY unit.place"
+        );
+        Ok(Self(session.statement(&keep).await?))
     }
-    // Whoever asks which units there are waits for those that are about to be committed.
-    let keep = format!(
-        "WITH held AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared($5, hashtext($6)))
-         INSERT INTO {table} (run, step, page, items)
-         SELECT unit.run, unit.step, unit.page, unit.items
-         FROM held, unnest($1::text[], $2::text[], $3::text[], $4::bytea[]) WITH ORDINALITY
-              AS unit (run, step, page, items, place)
-         ORDER BY unit.place"
-    );
-    let Some(first) = units.first() else { return Ok(()) };
-    let statement = session.statement(&keep).await?;
-    let texts = |text: fn(&Unit) -> &str| units.iter().map(text).collect::<Vec<&str>>();
-    let (runs, steps, pages) = (texts(|unit| &unit.run), texts(|unit| &unit.step), texts(|unit| &unit.page));
-    let items: Vec<&[u8]> = units.iter().map(|unit| unit.items.as_slice()).collect();
-    session.client().execute(&statement, &[&runs, &steps, &pages, &items, &LOCKS, &held(&first.run)]).await?;
-    Ok(())
+
+    /// Keeps units, within a transaction that holds the lock of their run.
+    pub(super) async fn keep(&self, client: &Client, units: &[Unit]) -> Result<u64, tokio_postgres::Error> {
+        let texts = |text: fn(&Unit) -> &str| units.iter().map(text).collect::<Vec<&str>>();
+        let (runs, steps, pages) = (texts(|unit| &unit.run), texts(|unit| &unit.step), texts(|unit| &unit.page));
+        let items: Vec<&[u8]> = units.iter().map(|unit| unit.items.as_slice()).collect();
+        client.execute(&self.0, &[&runs, &steps, &pages, &items]).await
+    }
 }
 
 async fn make(session: &mut Session, schema: &str, table: &str) -> Result<(), Failure> {
@@ -135,8 +141,8 @@ async fn wait_for_others(session: &mut Session, run: &str) -> Result<(), Failure
     Ok(())
 }
 
-/// Names the lock that all hold who commit units of a run.
-fn held(run: &str) -> String {
+/// Names the lock that all hold who write units of a run: whoever asks which there are waits for those that are about to be committed.
+pub(super) fn held(run: &str) -> String {
     format!("run {run}")
 }
 

@@ -25,6 +25,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine_runtime::{ColumnType, Mode, PagePart, Record, RecordSink, SinkError, SinkSpec, SinkTarget, Unit};
+use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
 pub(crate) use address::Address;
@@ -304,6 +305,19 @@ impl Writer {
         doubt: Doubt,
         work: impl AsyncFn(&mut Self, &mut Session, &mut Attempt) -> Result<T, Stopped>,
     ) -> Result<T, Stopped> {
+        self.transact_open(doubt, async |this: &mut Self, session: &mut Session, attempt: &mut Attempt| {
+            session.begin().await?;
+            work(this, session, attempt).await
+        })
+        .await
+    }
+
+    /// Does something in a transaction that begins when it says so, or with the first rows that it sends.
+    async fn transact_open<T>(
+        &mut self,
+        doubt: Doubt,
+        work: impl AsyncFn(&mut Self, &mut Session, &mut Attempt) -> Result<T, Stopped>,
+    ) -> Result<T, Stopped> {
         let mut attempt = Attempt::default();
         loop {
             let Some(mut session) = self.session.take() else {
@@ -312,7 +326,7 @@ impl Writer {
             };
             let (table, unique) = (self.table.clone(), self.unique);
             let done = async {
-                session.client().batch_execute("BEGIN").await?;
+                session.open();
                 let done = work(self, &mut session, &mut attempt).await?;
                 session.commit().await?;
                 Ok(done)
@@ -489,7 +503,7 @@ impl Writer {
         let work = async |this: &mut Self, session: &mut Session, attempt: &mut Attempt| {
             this.write_all(records, pages, &units, session, attempt).await
         };
-        self.transact(doubt, work).await?;
+        self.transact_open(doubt, work).await?;
         self.rows += records.len() as u64;
         Ok(())
     }
@@ -503,9 +517,18 @@ impl Writer {
         session: &mut Session,
         attempt: &mut Attempt,
     ) -> Result<(), Stopped> {
-        if attempt.is_doubtful && commits::are_kept(session, self.table.schema(), units).await? {
-            return Ok(());
+        if attempt.is_doubtful {
+            session.begin().await?;
+            if commits::are_kept(session, self.table.schema(), units).await? {
+                return Ok(());
+            }
+        } else if let Some(unit) = units.first() {
+            session.hold(commits::held(&unit.run));
         }
+        let keeper = match units {
+            [] => None,
+            _ => Some(commits::Keeper::new(session, self.table.schema()).await?),
+        };
         // Rows go on in one `COPY` for as long as they have the same columns, and the server reads them while others are laid out.
         let (mut under_way, mut parts, mut before) = (None, 0, 0);
         for part in pages {
@@ -513,7 +536,11 @@ impl Writer {
             let manner = self.manner(attempt, before);
             let mut table = self.table.clone();
             let mut page = Page::lay_out(own, &mut table, manner)?;
-            if !page.changes.is_empty() || !(self.key.is_empty() || self.unique) {
+            let is_ready = page.changes.is_empty() && (self.key.is_empty() || self.unique);
+            if !(is_ready && self.key.is_empty() && page.is_copied()) {
+                session.begin().await?;
+            }
+            if !is_ready {
                 let ended = session::end(&mut under_way).await;
                 ended.map_err(|refusal| self.of_row(refusal, attempt))?;
                 page = self.change_for(own, before, session, attempt).await?;
@@ -526,11 +553,19 @@ impl Writer {
             written.map_err(|refusal| self.of_row(refusal, attempt))?;
             before += part.records;
         }
-        session::end(&mut under_way).await.map_err(|refusal| self.of_row(refusal, attempt))?;
-        if !units.is_empty() {
-            commits::keep(session, self.table.schema(), units).await?;
-        }
-        Ok(())
+        let Some(keeper) = keeper else {
+            return Ok(session::end(&mut under_way).await.map_err(|refusal| self.of_row(refusal, attempt))?);
+        };
+        let Some(copying) = under_way else {
+            session.begin().await?;
+            keeper.keep(session.client(), units).await?;
+            return Ok(());
+        };
+        let keep = async |client: &Client| keeper.keep(client, units).await;
+        session.commit_with(copying, keep).await.map_err(|refusal| match refusal {
+            (_, Failure::Lost(why)) => Stopped::Doubtful(why),
+            refusal => Stopped::Undone(self.of_row(refusal, attempt)),
+        })
     }
 
     /// Makes of the table what a page needs, and lays it out.

@@ -109,6 +109,11 @@ impl Page {
         out.push(b'\n');
     }
 
+    /// Tells whether each row has a value, so that all can be copied.
+    pub(super) fn is_copied(&self) -> bool {
+        self.parts.iter().all(|part| !part.present.is_empty())
+    }
+
     /// Gives the text of all rows away, if they are written together just as they are.
     pub(super) fn take_text(&mut self) -> Option<Vec<u8>> {
         let is_even = match self.parts.as_slice() {

@@ -33,6 +33,9 @@ const PART: &str = "\"part of the page\"";
 /// The first half of the number of our locks, `engi` in ASCII: nobody changes a table while another does.
 pub(crate) const LOCKS: i32 = 0x656e_6769;
 
+/// Takes a lock that others may hold too, until the end of the transaction.
+const HOLD: &str = "SELECT pg_advisory_xact_lock_shared($1, hashtext($2))";
+
 /// A session of a database.
 pub(super) struct Session {
     connection: Connection,
@@ -42,6 +45,20 @@ pub(super) struct Session {
     waiting: Option<String>,
     /// Whether the table is there that keeps what runs have written.
     pub(super) keeps_units: bool,
+    /// How far the transaction is.
+    phase: Phase,
+}
+
+/// How far a transaction is.
+#[derive(Debug, PartialEq, Eq)]
+enum Phase {
+    /// It begins with what is done first in it; held from then on is the lock of what a run writes, if one is named.
+    Due {
+        held: Option<String>,
+    },
+    Begun,
+    /// There is none, or none any more.
+    Over,
 }
 
 /// Why rows were not taken; and of which record and column the database says it, if it does.
@@ -49,7 +66,7 @@ pub(super) type Refusal = (Option<(usize, Option<String>)>, Failure);
 
 impl Session {
     pub(super) fn new(connection: Connection) -> Self {
-        Self { connection, statements: HashMap::new(), waiting: None, keeps_units: false }
+        Self { connection, statements: HashMap::new(), waiting: None, keeps_units: false, phase: Phase::Over }
     }
 
     pub(super) fn client(&self) -> &Client {
@@ -121,11 +138,51 @@ impl Session {
         Ok(self.client().batch_execute("DISCARD TEMP").await?)
     }
 
-    pub(super) async fn commit(&self) -> Result<(), Stopped> {
+    /// Lets a transaction begin with what is done next.
+    pub(super) fn open(&mut self) {
+        self.phase = Phase::Due { held: None };
+    }
+
+    /// Names the lock that the transaction holds from its beginning on, beside others who hold it too.
+    pub(super) fn hold(&mut self, lock: String) {
+        if let Phase::Due { held } = &mut self.phase {
+            *held = Some(lock);
+        }
+    }
+
+    /// Begins the transaction, if it has not begun.
+    pub(super) async fn begin(&mut self) -> Result<(), Failure> {
+        let Phase::Due { held } = std::mem::replace(&mut self.phase, Phase::Begun) else { return Ok(()) };
+        self.client().batch_execute("BEGIN").await?;
+        if let Some(held) = held {
+            self.rows(HOLD, &[&LOCKS, &held]).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn commit(&mut self) -> Result<(), Stopped> {
+        if std::mem::replace(&mut self.phase, Phase::Over) != Phase::Begun {
+            return Ok(());
+        }
         self.client().batch_execute("COMMIT").await.map_err(|error| match Failure::from(error) {
             Failure::Lost(why) => Stopped::Doubtful(why),
             failure => Stopped::Undone(failure),
         })
+    }
+
+    /// Ends the rows that are under way, does one thing more, and commits: all of it is sent at once, and the server does nothing of it after
+    /// something that it refuses. Where the connection is lost meanwhile, nobody knows whether it was committed.
+    pub(super) async fn commit_with<T>(
+        &mut self,
+        copying: Copying,
+        more: impl AsyncFnOnce(&Client) -> Result<T, tokio_postgres::Error>,
+    ) -> Result<(), Refusal> {
+        self.phase = Phase::Over;
+        let client = self.client();
+        let (ended, more, committed) = tokio::join!(copying.end(), more(client), client.batch_execute("COMMIT"));
+        ended?;
+        let done = more.and(committed);
+        done.map_err(|error| (None, error.into()))
     }
 
     /// Adds the rows of a page to a table, on with those that are under way if they have the same columns. `before` is how many records came
@@ -247,9 +304,23 @@ pub(super) struct Copying {
 }
 
 impl Copying {
+    /// Begins, and the transaction with it if that has not begun: it is known to have before the server is told that the rows are all.
     async fn begin(session: &mut Session, sql: String) -> Result<Self, Failure> {
         let statement = session.statement(&sql).await?;
-        let sink = session.client().copy_in(&statement).await?;
+        let phase = std::mem::replace(&mut session.phase, Phase::Begun);
+        let sink = match phase {
+            Phase::Due { held: None } => {
+                let client = session.client();
+                tokio::try_join!(client.batch_execute("BEGIN"), client.copy_in(&statement))?.1
+            }
+            Phase::Due { held: Some(lock) } => {
+                let hold = session.statement(HOLD).await?;
+                let (client, given): (_, [&(dyn ToSql + Sync); 2]) = (session.client(), [&LOCKS, &lock]);
+                let begun = client.batch_execute("BEGIN");
+                tokio::try_join!(begun, client.execute(&hold, &given), client.copy_in(&statement))?.2
+            }
+            Phase::Begun | Phase::Over => session.client().copy_in(&statement).await?,
+        };
         Ok(Self { sql, sink: Box::pin(sink), text: Vec::with_capacity(CHUNK + CHUNK / 4), rows: Vec::new() })
     }
 
