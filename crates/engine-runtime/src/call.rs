@@ -10,7 +10,7 @@ use crate::asked_of_answers;
 use crate::body::{self, Beside, Download, Staged, Takes, max_body};
 use crate::exchange::{Asked, Exchanged, Outcome, is_read_only};
 use crate::failure::Failure;
-use crate::item::{Item, Json, Origin};
+use crate::item::{Item, Json, Located, Origin};
 use crate::journal::Effect;
 use crate::mapping::{Mapper, Scratch};
 use crate::needs::whole_scope;
@@ -87,7 +87,11 @@ impl Caller {
 
     /// Hands on what was handed on before the run was taken up again.
     fn again(&self, item: &Item, records: &[String]) -> Vec<Item> {
-        let of = |item: &Item, record: &String| Item { current: Json::copy(record), row: None, ..item.clone() };
+        let of = |item: &Item, record: &String| Item {
+            current: Json::copy(record),
+            located: Located::Nowhere,
+            ..item.clone()
+        };
         match (&self.site.step.results, records) {
             (None, [record]) => vec![of(item, record)],
             _ => self.site.members(item).iter().zip(records).map(|(member, record)| of(member, record)).collect(),
@@ -259,14 +263,14 @@ impl Caller {
 
     fn extracted(&self, item: &Item, base: &Scope, exchanged: &Exchanged, body: Json) -> Result<Item, Failure> {
         let Some(extract) = &self.extract else {
-            return Ok(Item { current: body, row: None, ..item.clone() });
+            return Ok(Item { current: body, located: Located::Nowhere, ..item.clone() });
         };
         let origin =
             Origin { response: Some(exchanged.answer.to_value(extract.answers())), ..Origin::clone(&item.origin) };
         let asking = Item { origin: Arc::new(origin), ..item.clone() };
         let mut out = Vec::new();
         extract.map_text(body.text(), &asking, base, &mut Scratch::default(), &mut out)?;
-        Ok(Item { current: Json::written(out), row: None, ..item.clone() })
+        Ok(Item { current: Json::written(out), located: Located::Nowhere, ..item.clone() })
     }
 }
 

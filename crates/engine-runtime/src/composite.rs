@@ -14,7 +14,7 @@ use self::cursor::Cursor;
 use crate::claim::Claim;
 use crate::failure::Failure;
 use crate::frame::Frame;
-use crate::item::{Item, Json, Origin};
+use crate::item::{Item, Json, Located, Origin};
 use crate::mapping::{Mapper, Scratch};
 use crate::needs::whole_scope;
 use crate::outlet::{Batch, Delivery, WAITING};
@@ -96,7 +96,7 @@ impl CompositeCaller {
             }
         };
         site.tally.count(site.members(&work.item), |counts, number| counts.sent += number);
-        Ok(Done { items: vec![Item { current, row: None, ..work.item.clone() }], claim })
+        Ok(Done { items: vec![Item { current, located: Located::Nowhere, ..work.item.clone() }], claim })
     }
 
     fn check(&self, composite: &Composite, scope: &Scope, body: &Value) -> Result<(), Failure> {

@@ -8,6 +8,7 @@ use engine_expr::{JsonError, Value};
 use engine_source::Span;
 
 use crate::failure::Failure;
+use crate::fields::Fields;
 use crate::machine::PageId;
 use crate::record::Record;
 
@@ -26,8 +27,19 @@ pub(crate) struct Item {
     pub(crate) number: u64,
     /// The record as it came to the step that keeps it if it fails, where the step has changed it.
     pub(crate) taken: Option<Arc<Json>>,
-    /// What the step's mapping wants of the record, as long as the record is as its page had it.
-    pub(crate) row: Option<Row>,
+    /// What of the record as it is now need not be looked for.
+    pub(crate) located: Located,
+}
+
+/// Where parts of a record are, as far as it is known.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Located {
+    #[default]
+    Nowhere,
+    /// What the step's mapping wants of it, as long as it is as its page had it.
+    Wanted(Row),
+    /// Its members.
+    Members(Fields),
 }
 
 /// Where items came from: one page of a read, or a list of the spec.
@@ -110,11 +122,6 @@ impl Json {
         let value = self.value()?;
         Ok(self.kept.get_or_init(|| Box::new(value)))
     }
-
-    /// Returns it as the sinks take it.
-    pub(crate) fn record(&self) -> Record {
-        Record::Raw(self.text.clone())
-    }
 }
 
 /// Takes JSON that was written by us: it is made of texts, so it is one.
@@ -160,7 +167,15 @@ impl Row {
 impl Item {
     /// Makes the item of a source.
     pub(crate) fn new(json: Json, parent: Option<Arc<Self>>, origin: Arc<Origin>, number: u64) -> Self {
-        Self { current: json.clone(), original: json, parent, origin, number, taken: None, row: None }
+        Self { current: json.clone(), original: json, parent, origin, number, taken: None, located: Located::Nowhere }
+    }
+
+    /// Returns the record as the sinks take it.
+    pub(crate) fn record(&self) -> Record {
+        match &self.located {
+            Located::Members(fields) => Record::Fields(fields.clone()),
+            Located::Nowhere | Located::Wanted(_) => Record::Raw(self.current.text.clone()),
+        }
     }
 
     /// Returns the records that it stands for: those of a batch, else itself.
@@ -178,6 +193,12 @@ impl Item {
             next = item.parent.as_deref().or(item.origin.under.as_deref());
         }
         None
+    }
+
+    /// Tells whether another came from the same page, or from none as this.
+    pub(crate) fn is_of_page_of(&self, other: &Self) -> bool {
+        let parent = |item: &Self| item.parent.as_ref().map(Arc::as_ptr);
+        (Arc::ptr_eq(&self.origin, &other.origin) && parent(self) == parent(other)) || self.page() == other.page()
     }
 
     /// Says which record it is, as messages do.

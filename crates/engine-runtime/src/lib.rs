@@ -18,6 +18,7 @@ mod counted;
 mod credentials;
 mod exchange;
 mod failure;
+mod fields;
 mod file_path;
 mod frame;
 mod gap;
@@ -86,6 +87,7 @@ mod xml_lists;
 pub use engine_spec::sink::{FileCompression, ParquetCompression};
 
 pub use crate::checkup::{ApiPlace, Checkup, Proved, SinkPlace};
+pub use crate::fields::{FieldPage, Fields};
 pub use crate::given::{Given, given};
 pub use crate::hidden::Hidden;
 pub use crate::inbox::{
@@ -107,8 +109,8 @@ pub use crate::results::Results;
 pub use crate::retry::{Refused, Retry};
 pub use crate::run::{RunOptions, run};
 pub use crate::sink::{
-    Column, ColumnType, Extent, Held, Mode, PagePart, RecordSink, RecordSource, SinkError, SinkKind, SinkQuery,
-    SinkRows, SinkSpec, SinkTarget, Sinks, Unit,
+    Column, ColumnType, Extent, Held, LaidOut, Layout, Mode, PagePart, RecordSink, RecordSource, SinkError, SinkKind,
+    SinkQuery, SinkRows, SinkSpec, SinkTarget, Sinks, Unit,
 };
 pub use crate::state::{Entry, Kind, MemoryState, StateError, StateStore};
 pub use crate::stop::Stop;

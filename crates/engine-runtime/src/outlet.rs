@@ -132,7 +132,7 @@ impl Outlet {
 }
 
 fn records(items: &[Item]) -> Vec<Record> {
-    items.iter().map(|item| item.current.record()).collect()
+    items.iter().map(Item::record).collect()
 }
 
 /// Lets a stream pass that nobody needs: what is in it counts as delivered.

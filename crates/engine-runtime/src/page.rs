@@ -17,7 +17,7 @@ use crate::asked_of_answers;
 use crate::body::{Beside, Large, LargeError, Part, Takes, kind, not_as_expected};
 use crate::complaint::Complaint;
 use crate::failure::Failure;
-use crate::item::{Json, Row, Rows};
+use crate::item::{Json, Located, Row, Rows};
 
 /// How the pages of an endpoint are read, made once per plan.
 pub(crate) struct PageReader {
@@ -418,14 +418,14 @@ impl Records {
         }
     }
 
-    /// Returns the records with their rows, at most `limit` of them.
-    pub(crate) fn into_json(self, limit: usize) -> impl Iterator<Item = (Json, Option<Row>)> {
+    /// Returns the records with where their parts are, at most `limit` of them.
+    pub(crate) fn into_json(self, limit: usize) -> impl Iterator<Item = (Json, Located)> {
         let Self { body, ranges, values, rows, large: _ } = self;
         let sliced = ranges.into_iter().enumerate().map(move |(at, range)| {
             let json = Json::new(body.slice_ref(body.get(range).unwrap_or_default()));
-            (json, rows.as_ref().map(|rows| Row::new(rows, at)))
+            (json, rows.as_ref().map_or(Located::Nowhere, |rows| Located::Wanted(Row::new(rows, at))))
         });
-        sliced.chain(values.into_iter().map(|value| (value, None))).take(limit)
+        sliced.chain(values.into_iter().map(|value| (value, Located::Nowhere))).take(limit)
     }
 }
 

@@ -432,11 +432,11 @@ impl Reader {
                 let part = part.map_err(told)?;
                 let most = part.len().min(taken - seen);
                 let mut items = Vec::with_capacity(usize::try_from(most).unwrap_or(0));
-                for (json, row) in part.into_json(usize::try_from(taken - seen).unwrap_or(usize::MAX)) {
+                for (json, located) in part.into_json(usize::try_from(taken - seen).unwrap_or(usize::MAX)) {
                     seen += 1;
                     if *left > 0 && progress.keep(json.text()).map_err(told)? {
                         *left -= 1;
-                        items.push(Item { row, ..Item::new(json, parent.cloned(), Arc::clone(&origin), seen) });
+                        items.push(Item { located, ..Item::new(json, parent.cloned(), Arc::clone(&origin), seen) });
                     }
                 }
                 if sender.send(Paged::Page(Batch::new(items, delivered.clone()))).await.is_err() {

@@ -3,6 +3,8 @@
 use bytestring::ByteString;
 use engine_expr::{JsonError, Scanner, Value};
 
+use crate::fields::Fields;
+
 /// A record: its JSON as it was sliced from a page or written by a mapping, or a value.
 ///
 /// Most records are only passed on, so they stay text until something needs their members.
@@ -12,6 +14,8 @@ pub enum Record {
     Raw(ByteString),
     /// A value.
     Value(Value),
+    /// An object of which it is known where the values of its members are.
+    Fields(Fields),
 }
 
 impl Record {
@@ -24,16 +28,22 @@ impl Record {
         match self {
             Self::Raw(text) => Value::from_json(text),
             Self::Value(value) => Ok(value.clone()),
+            Self::Fields(fields) => Value::from_json(fields.text()),
         }
     }
 
     /// Appends the record as JSON that holds no line break.
     pub fn write_json(&self, out: &mut Vec<u8>) {
-        match self {
-            // A line break within a string is escaped, so one in the text stands between two tokens.
-            Self::Raw(text) if memchr::memchr2(b'\n', b'\r', text.as_bytes()).is_some() => write_compact(text, out),
-            Self::Raw(text) => out.extend_from_slice(text.as_bytes()),
-            Self::Value(value) => value.write_json(out),
+        let text = match self {
+            Self::Raw(text) => text,
+            Self::Fields(fields) => fields.text(),
+            Self::Value(value) => return value.write_json(out),
+        };
+        // A line break within a string is escaped, so one in the text stands between two tokens.
+        if memchr::memchr2(b'\n', b'\r', text.as_bytes()).is_some() {
+            write_compact(text, out);
+        } else {
+            out.extend_from_slice(text.as_bytes());
         }
     }
 }

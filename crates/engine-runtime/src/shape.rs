@@ -1,5 +1,6 @@
 //! Shaping the records of a step: `vars`, `where`, `map`, `validate`. Pure work on one batch after another.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use engine_expr::{Condition, Dynamic, Members, Scope, Template, Value};
@@ -7,9 +8,11 @@ use engine_plan::Schema;
 
 use crate::claim::Claim;
 use crate::failure::Failure;
-use crate::item::{Item, Json, text_of};
+use crate::fields::FieldPage;
+use crate::item::{Item, Json, Located, text_of};
 use crate::mapping::{Mapper, Scratch};
 use crate::needs::Needs;
+use crate::sink::LaidOut;
 
 /// What a step does with each record before its target.
 #[derive(Default)]
@@ -24,6 +27,8 @@ pub(crate) struct Shaper {
     pub(crate) leaves_failed: bool,
     /// Whether the record is kept as it came, for when it fails after it was mapped.
     pub(crate) keeps_taken: bool,
+    /// Whether it is kept where the members of what is mapped are.
+    pub(crate) keeps_fields: bool,
     /// Whether this is a case, in the place of the step to which the record came.
     pub(crate) is_case: bool,
 }
@@ -54,6 +59,8 @@ pub(crate) struct Shaped {
     pub(crate) refused: Vec<(Item, Failure)>,
     /// Those that failed, and why; where such records are not left out, the first of them, and none after it was shaped.
     pub(crate) failed: Vec<(Item, Failure)>,
+    /// These records as the sink sends them, if it lays records out beforehand.
+    pub(crate) laid_out: Option<LaidOut>,
     /// The part in the work on the pages that all these came from.
     pub(crate) claim: Claim,
 }
@@ -93,19 +100,22 @@ impl Shaper {
     }
 
     /// Shapes a batch; `scopes` has one for each item, or is empty where all see `base`.
-    pub(crate) fn shape(&self, items: Vec<Item>, scopes: &[Scope], base: &Scope, scratch: &mut Scratch) -> Shaped {
-        let mut shaped = Shaped { items: Vec::with_capacity(items.len()), ..Shaped::default() };
+    pub(crate) fn shape(&self, mut items: Vec<Item>, scopes: &[Scope], base: &Scope, scratch: &mut Scratch) -> Shaped {
+        let mut shaped = Shaped::default();
         // A batch is about as large as the one before.
         let mut buffer = Vec::with_capacity(if self.mapper.is_some() { scratch.length } else { 0 });
         let mut ranges = Vec::with_capacity(items.len());
-        for (at, mut item) in items.into_iter().enumerate() {
+        let width = self.mapper.as_deref().and_then(|mapper| self.names(mapper)).map_or(0, |names| names.len());
+        let mut values = Vec::with_capacity(items.len() * width);
+        // Which records go on: most often all of them, and none has to be moved.
+        let mut goes_on = vec![false; items.len()];
+        for (at, (item, goes_on)) in items.iter_mut().zip(&mut goes_on).enumerate() {
             let base = scopes.get(at).unwrap_or(base);
             let own;
-            let kept = match self.prepare(&item, base, scratch) {
+            let kept = match self.prepare(item, base, scratch) {
                 Ok(prepared) => prepared,
                 Err(failure) => {
-                    let failure = failure.about(&item);
-                    shaped.failed.push((self.unshaped(item), failure));
+                    shaped.failed.push((self.unshaped(item), failure.about(item)));
                     if self.leaves_failed {
                         continue;
                     }
@@ -123,10 +133,11 @@ impl Shaper {
                     &own
                 }
             };
-            let start = buffer.len();
-            if let Err(failure) = self.make(&item, scope, scratch, &mut buffer) {
-                let failure = failure.about(&item);
+            let (start, begin) = (buffer.len(), values.len());
+            if let Err(failure) = self.make(item, scope, scratch, &mut buffer, &mut values) {
+                let failure = failure.about(item);
                 buffer.truncate(start);
+                values.truncate(begin);
                 if self.leaves_invalid {
                     shaped.refused.push((self.unshaped(item), failure));
                     continue;
@@ -138,29 +149,51 @@ impl Shaper {
                 break;
             }
             ranges.push(start..buffer.len());
-            item = self.unshaped(item);
-            item.row = None;
+            if !self.is_case {
+                item.taken = None;
+            }
+            if matches!(item.located, Located::Wanted(_)) {
+                item.located = Located::Nowhere;
+            }
             if self.keeps_taken && item.taken.is_none() {
                 item.taken = Some(Arc::new(item.current.clone()));
             }
-            shaped.items.push(item);
+            *goes_on = true;
             if self.vars.is_some() || !scopes.is_empty() {
                 shaped.scopes.push(scope.clone());
             }
         }
-        if self.mapper.is_some() {
+        if ranges.len() < items.len() {
+            let mut goes_on = goes_on.into_iter();
+            items.retain(|_| goes_on.next() == Some(true));
+        }
+        shaped.items = items;
+        if let Some(mapper) = &self.mapper {
             scratch.length = buffer.len() + buffer.len() / 8;
             let buffer = text_of(buffer);
-            for (item, range) in shaped.items.iter_mut().zip(ranges) {
-                item.current = Json::new(buffer.slice_ref(buffer.get(range).unwrap_or_default()));
+            for (item, range) in shaped.items.iter_mut().zip(&ranges) {
+                item.current = Json::new(buffer.slice_ref(buffer.get(range.clone()).unwrap_or_default()));
+                item.located = Located::Nowhere;
+            }
+            if let Some(names) = self.names(mapper) {
+                let names = Arc::clone(names);
+                let page = FieldPage { names, text: buffer, objects: ranges, values };
+                for (item, fields) in shaped.items.iter_mut().zip(page.into_objects()) {
+                    item.located = Located::Members(fields);
+                }
             }
         }
         shaped
     }
 
+    /// Returns the members that the mapping writes, where it is asked for where each of them is.
+    fn names<'m>(&self, mapper: &'m Mapper) -> Option<&'m Arc<[Arc<str>]>> {
+        mapper.names().filter(|_| self.keeps_fields)
+    }
+
     /// Returns a record as it came.
-    fn unshaped(&self, item: Item) -> Item {
-        Item { taken: item.taken.filter(|_| self.is_case), ..item }
+    fn unshaped(&self, item: &Item) -> Item {
+        Item { taken: item.taken.clone().filter(|_| self.is_case), ..item.clone() }
     }
 
     /// Computes the vars of one record, and tells whether it is kept.
@@ -179,10 +212,18 @@ impl Shaper {
     }
 
     /// Maps and checks one record.
-    fn make(&self, item: &Item, scope: &Scope, scratch: &mut Scratch, buffer: &mut Vec<u8>) -> Result<(), Failure> {
+    fn make(
+        &self,
+        item: &Item,
+        scope: &Scope,
+        scratch: &mut Scratch,
+        buffer: &mut Vec<u8>,
+        values: &mut Vec<Range<usize>>,
+    ) -> Result<(), Failure> {
         let start = buffer.len();
         if let Some(mapper) = &self.mapper {
-            mapper.map(item, scope, scratch, buffer)?;
+            let values = self.names(mapper).map(|_| values);
+            mapper.map(item, scope, scratch, buffer, values)?;
         }
         let Some(checks) = &self.checks else { return Ok(()) };
         if self.mapper.is_none() {
@@ -190,7 +231,7 @@ impl Shaper {
         }
         let mapped = Item {
             current: Json::written(buffer.get(start..).unwrap_or_default().to_vec()),
-            row: None,
+            located: Located::Nowhere,
             ..item.clone()
         };
         checks.check(&mapped, scope, scratch)

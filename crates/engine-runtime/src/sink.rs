@@ -2,7 +2,10 @@
 //!
 //! The executor evaluates everything that a spec says about a sink, so that whoever writes records needs neither templates nor scopes.
 
+use std::any::Any;
+use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use engine_expr::{Secret, Value};
 use engine_spec::sink::{FileCompression, ParquetCompression};
@@ -63,6 +66,33 @@ pub struct PagePart {
     pub units: Vec<Unit>,
 }
 
+/// Lays records out as a sink sends them, on whichever thread, while the sink still writes others.
+pub trait Layout: Send + Sync {
+    /// Lays a page out; nothing where that has to wait until it is written.
+    fn lay_out(&self, records: &[Record]) -> Option<LaidOut>;
+}
+
+/// A page, laid out: only the sink knows how.
+pub struct LaidOut(Box<dyn Any + Send>);
+
+impl LaidOut {
+    /// Takes what a sink has laid out.
+    pub fn new(page: impl Any + Send) -> Self {
+        Self(Box::new(page))
+    }
+
+    /// Returns what the sink has laid out, if it is of this kind.
+    pub fn into_page<T: Any>(self) -> Option<Box<T>> {
+        self.0.downcast().ok()
+    }
+}
+
+impl fmt::Debug for LaidOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LaidOut").finish_non_exhaustive()
+    }
+}
+
 /// A page of a file, by which it is found there again.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Extent {
@@ -121,6 +151,22 @@ pub trait RecordSink: Send {
             }
         }
         Ok(())
+    }
+
+    /// Returns what lays records out for it, if that can be done while it writes others.
+    fn layout(&self) -> Option<Arc<dyn Layout>> {
+        None
+    }
+
+    /// Writes pages that have come together, as [`write_pages`](Self::write_pages) does, some of which its [`layout`](Self::layout) may have laid out.
+    fn write_laid_out(
+        &mut self,
+        records: &[Record],
+        pages: &[PagePart],
+        laid_out: Vec<Option<LaidOut>>,
+    ) -> Result<(), SinkError> {
+        drop(laid_out);
+        self.write_pages(records, pages)
     }
 
     /// Tells whether nothing was there when it was opened: no such table, no file or an empty one.

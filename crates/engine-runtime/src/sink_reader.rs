@@ -19,7 +19,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::claim::Claim;
 use crate::failure::Failure;
 use crate::file_path::FilePath;
-use crate::item::{Item, Json, Origin};
+use crate::item::{Item, Json, Located, Origin};
 use crate::needs::whole_scope;
 use crate::outlet::Batch;
 use crate::read::{Paged, Pages};
@@ -139,12 +139,13 @@ impl SinkReader {
             let mut items = Vec::with_capacity(records.len());
             for record in records.into_iter().take(usize::try_from(left).unwrap_or(usize::MAX)) {
                 number += 1;
-                let json = match record {
-                    Record::Value(value) => Json::of(&value),
-                    Record::Raw(text) => Json::new(text),
+                let (json, located) = match record {
+                    Record::Value(value) => (Json::of(&value), Located::Nowhere),
+                    Record::Raw(text) => (Json::new(text), Located::Nowhere),
+                    Record::Fields(fields) => (Json::new(fields.shared()), Located::Members(fields)),
                 };
                 let origin = if seen.is_new(json.text()) { &told } else { &alike };
-                items.push(Item::new(json, parent.cloned(), Arc::clone(origin), number));
+                items.push(Item { located, ..Item::new(json, parent.cloned(), Arc::clone(origin), number) });
             }
             left -= items.len() as u64;
             if sender.send(Paged::Page(Batch::new(items, claim.clone()))).await.is_err() {

@@ -11,7 +11,7 @@ use futures_util::stream::{self, Stream, StreamExt};
 use crate::claim::Claim;
 use crate::failure::Failure;
 use crate::frame::stream_of;
-use crate::item::{Item, Json, Origin};
+use crate::item::{Item, Json, Located, Origin};
 use crate::needs::whole_scope;
 use crate::outlet::{Batch, Delivery, Inlet};
 use crate::read::{AskedOfPages, Pages, Reader};
@@ -87,7 +87,7 @@ fn taken<'a>(site: &'a Site, inlet: Option<Inlet>, concurrency: usize, asked: &A
 /// The one item of a step without a source: that of the steps around it, at the top the event's body, or an empty one.
 fn once(site: &Site) -> Item {
     if let Some(item) = &site.frame.item {
-        return Item { row: None, ..Item::clone(item) };
+        return Item { located: Located::Nowhere, ..Item::clone(item) };
     }
     let body = site.frame.event().map_or_else(|| "{}".to_owned(), |body| body.to_json());
     Item::new(Json::copy(&body), None, Arc::new(origin(site)), 1)
@@ -229,7 +229,7 @@ async fn exploded(
             is_part: true,
             ..Origin::default()
         });
-        let parent = Arc::new(Item { row: None, ..item.clone() });
+        let parent = Arc::new(Item { located: Located::Nowhere, ..item.clone() });
         for (value, number) in found.iter().zip(1..) {
             items.push(Item::new(Json::of(value), Some(Arc::clone(&parent)), Arc::clone(&origin), number));
             if items.len() == LIST_BATCH {

@@ -60,11 +60,7 @@ impl Tally {
         }
         self.add(|counts| change(counts, items.len() as u64));
         let Some(counted) = &self.counted else { return };
-        let is_of_one = |one: Option<&PageId>, next: Option<&PageId>| match (one, next) {
-            (Some(one), Some(next)) => std::ptr::eq(one, next) || one == next,
-            (one, next) => one.is_none() && next.is_none(),
-        };
-        for same in items.chunk_by(|one, next| is_of_one(one.page(), next.page())) {
+        for same in items.chunk_by(Item::is_of_page_of) {
             if let Some(page) = same.first().and_then(Item::page) {
                 counted.add(Some(page), &self.step, |counts| change(counts, same.len() as u64));
             }

@@ -26,11 +26,13 @@ use crate::report;
 use crate::run::RunContext;
 use crate::shape::Shaped;
 use crate::sink::{
-    Column, ColumnType, Extent, Mode, PagePart, RecordSink, SinkError, SinkKind, SinkSpec, SinkTarget, Unit,
+    Column, ColumnType, Extent, LaidOut, Layout, Mode, PagePart, RecordSink, SinkError, SinkKind, SinkSpec, SinkTarget,
+    Unit,
 };
 use crate::sink_kind::evaluated;
 use crate::site::Site;
 use crate::stage::Done;
+use crate::writing::Room;
 use crate::written::{Known, text_of, units_of};
 
 /// Writes to the targets of one step, each opened when its first record comes.
@@ -105,33 +107,42 @@ impl Writer {
         self.needs.response()
     }
 
-    /// Tells whether batches that have come together may be written together: a table takes all of them in one transaction.
-    pub(crate) fn joins(&self) -> bool {
-        self.spec.as_ref().is_some_and(|spec| has_tables(&spec.kind)) && !self.context.options.dry_run
+    /// Returns how much may come together to be written together: a table takes all of it in one transaction.
+    pub(crate) fn room(&self) -> Option<Room> {
+        match &self.spec.as_ref()?.kind {
+            _ if self.context.options.dry_run => None,
+            SinkKind::Postgres { .. } => Some(Room::FAR),
+            SinkKind::Sqlite { .. } => Some(Room::NEAR),
+            SinkKind::Jsonl { .. } | SinkKind::Csv { .. } | SinkKind::Parquet { .. } => None,
+        }
     }
 
     /// Writes batches that have come together and hands each on.
     pub(crate) async fn take_all(&mut self, site: &Site, batches: Vec<Shaped>) -> Result<Vec<Done>, Failure> {
-        if batches.len() < 2 || !self.joins() {
+        if batches.len() < 2 || self.room().is_none() {
             let mut done = Vec::with_capacity(batches.len());
             for batch in batches {
                 done.push(self.take(site, batch).await?);
             }
             return Ok(done);
         }
-        let mut all = Shaped::default();
-        let mut parts = Vec::with_capacity(batches.len());
-        for Shaped { items, scopes, claim, .. } in batches {
+        let count = batches.iter().map(|batch| batch.items.len()).sum();
+        let mut all = Shaped { items: Vec::with_capacity(count), ..Shaped::default() };
+        let (mut parts, mut laid_out) = (Vec::with_capacity(batches.len()), Vec::with_capacity(batches.len()));
+        for Shaped { items, scopes, claim, laid_out: own, .. } in batches {
             if !scopes.is_empty() {
                 all.scopes.resize_with(all.items.len(), || site.base.clone());
                 all.scopes.extend(scopes);
             }
             parts.push((items.len(), claim.clone()));
+            if !items.is_empty() {
+                laid_out.push(own);
+            }
             all.items.extend(items);
             all.claim.join(claim);
         }
         let counts: Vec<usize> = parts.iter().map(|(count, _)| *count).collect();
-        let Done { items, claim } = self.take_parts(site, all, &counts).await?;
+        let Done { items, claim } = self.take_parts(site, all, &counts, laid_out).await?;
         claim.settle();
         let mut items = items.into_iter();
         let part = |(count, claim)| Done { items: items.by_ref().take(count).collect(), claim };
@@ -139,13 +150,27 @@ impl Writer {
     }
 
     /// Writes a batch and hands it on.
-    pub(crate) async fn take(&mut self, site: &Site, batch: Shaped) -> Result<Done, Failure> {
-        let count = batch.items.len();
-        self.take_parts(site, batch, &[count]).await
+    pub(crate) async fn take(&mut self, site: &Site, mut batch: Shaped) -> Result<Done, Failure> {
+        let (count, laid_out) = (batch.items.len(), batch.laid_out.take());
+        self.take_parts(site, batch, &[count], vec![laid_out]).await
     }
 
-    /// Writes a batch, which is several of so many items that have come together.
-    async fn take_parts(&mut self, site: &Site, batch: Shaped, counts: &[usize]) -> Result<Done, Failure> {
+    /// Returns what lays records out for the target, where there is one for all of them.
+    pub(crate) fn layout(&self) -> Option<Arc<dyn Layout>> {
+        match self.order.as_slice() {
+            [only] => self.open.get(only)?.layout(),
+            _ => None,
+        }
+    }
+
+    /// Writes a batch, which is several of so many items that have come together. Those that are not empty may be laid out.
+    async fn take_parts(
+        &mut self,
+        site: &Site,
+        batch: Shaped,
+        counts: &[usize],
+        mut laid_out: Vec<Option<LaidOut>>,
+    ) -> Result<Done, Failure> {
         let Shaped { items, scopes, claim, .. } = batch;
         // A step that runs for each of many items sees other names each time.
         self.base = site.base.clone();
@@ -155,7 +180,7 @@ impl Writer {
         }
         let Some(spec) = self.spec.clone() else {
             // A `stdout` sink prints.
-            let records: Vec<Record> = items.iter().map(|item| item.current.record()).collect();
+            let records: Vec<Record> = items.iter().map(Item::record).collect();
             self.context.observer.records(None, &records).map_err(|error| {
                 Failure::new("output-failed", format!("the records cannot be printed: {error}"), self.step.span)
             })?;
@@ -164,16 +189,17 @@ impl Writer {
         };
         let is_journaled = self.is_journaled(&spec, &items);
         for (place, members) in self.places(&items, &scopes, &spec)? {
+            // What goes to several places is laid out there.
+            let laid_out = if members.len() == items.len() { std::mem::take(&mut laid_out) } else { Vec::new() };
             if is_journaled {
                 let pages = pages_of(&members, counts);
                 let pages: Vec<Vec<&Item>> =
                     pages.map(|page| page.iter().filter_map(|at| items.get(*at)).collect()).collect();
-                self.write_once(&spec, place, &pages).await?;
+                self.write_once(&spec, place, &pages, laid_out).await?;
                 count_sent(site, &items, &members);
                 continue;
             }
-            let records: Vec<Record> =
-                members.iter().filter_map(|at| items.get(*at)).map(|item| item.current.record()).collect();
+            let records: Vec<Record> = members.iter().filter_map(|at| items.get(*at)).map(Item::record).collect();
             let count = records.len();
             if self.context.options.dry_run {
                 let to = match &spec.kind {
@@ -218,7 +244,13 @@ impl Writer {
     }
 
     /// Writes what was not written before the run was taken up again, along with what it is known by.
-    async fn write_once(&mut self, spec: &SinkSpec, place: String, pages: &[Vec<&Item>]) -> Result<(), Failure> {
+    async fn write_once(
+        &mut self,
+        spec: &SinkSpec,
+        place: String,
+        pages: &[Vec<&Item>],
+        mut laid_out: Vec<Option<LaidOut>>,
+    ) -> Result<(), Failure> {
         let first = pages.iter().flatten().next().copied();
         if !self.open.contains_key(&place) {
             // What is asked for once was not written since.
@@ -243,8 +275,12 @@ impl Writer {
             }
             self.known.insert(place.clone(), known);
         }
-        let pages = self.fresh(&place, pages);
-        let records: Vec<Record> = pages.iter().flatten().map(|item| item.current.record()).collect();
+        let fresh = self.fresh(&place, pages);
+        if fresh.iter().zip(pages).any(|(fresh, page)| fresh.len() != page.len()) {
+            laid_out.clear();
+        }
+        let pages = fresh;
+        let records: Vec<Record> = pages.iter().flatten().map(|item| item.record()).collect();
         if records.is_empty() {
             return Ok(());
         }
@@ -263,7 +299,7 @@ impl Writer {
                 units: units_of(page.iter().copied(), &self.turn).into_iter().map(unit).collect(),
             })
             .collect();
-        self.with_sink(&place, move |sink| sink.write_pages(&records, &parts)).await
+        self.with_sink(&place, move |sink| sink.write_laid_out(&records, &parts, laid_out)).await
     }
 
     /// Leaves out what was written before the run was taken up again.

@@ -8,9 +8,11 @@ use tokio::sync::Mutex as AsyncMutex;
 use crate::failure::Failure;
 use crate::frame::Frame;
 use crate::shape::Shaped;
+use crate::sink::Layout;
 use crate::site::Site;
 use crate::stage::Done;
 use crate::write::Writer;
+use crate::writing::Room;
 
 /// What steps within others write to, by their addresses.
 #[derive(Default)]
@@ -79,9 +81,14 @@ impl SharedWriter {
         self.writer.lock().await.take(site, shaped).await
     }
 
-    /// Tells whether batches that have come together are written together.
-    pub(crate) async fn joins(&self) -> bool {
-        self.writer.lock().await.joins()
+    /// Returns how much may come together and is written together; nothing where each batch is written by itself.
+    pub(crate) async fn room(&self) -> Option<Room> {
+        self.writer.lock().await.room()
+    }
+
+    /// Returns what lays records out while others are written, if the sink that is written to has such a thing.
+    pub(crate) async fn layout(&self) -> Option<Arc<dyn Layout>> {
+        self.writer.lock().await.layout()
     }
 
     /// Writes batches that have come together, and hands each on.

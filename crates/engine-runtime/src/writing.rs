@@ -5,16 +5,29 @@ use std::pin::pin;
 use futures_util::stream::{Stream, StreamExt};
 
 use crate::failure::Failure;
+use crate::item::Item;
 use crate::outlet::Outlet;
+use crate::record::Record;
 use crate::shape::Shaped;
+use crate::sink::Layout;
 use crate::site::Site;
 use crate::writers::SharedWriter;
 
-/// How many items may wait while others are written.
-const ITEMS: usize = 4_000;
+/// What may wait while others are written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Room {
+    items: usize,
+    /// How many bytes of what their sources gave.
+    bytes: usize,
+}
 
-/// How many bytes of what their sources gave may wait while others are written.
-const BYTES: usize = 1 << 19;
+impl Room {
+    /// Where a transaction costs little.
+    pub(crate) const NEAR: Self = Self { items: 4_000, bytes: 1 << 19 };
+
+    /// Where each takes a few ways to a server and back.
+    pub(crate) const FAR: Self = Self { items: 8_000, bytes: 1 << 20 };
+}
 
 /// Batches that wait to be written.
 #[derive(Default)]
@@ -32,7 +45,7 @@ pub(crate) async fn stream(
     outlet: &Outlet,
 ) -> Result<(), Failure> {
     let mut shaped = pin!(shaped);
-    let joins = writer.joins().await;
+    let room = writer.room().await;
     let mut waiting = Waiting::default();
     let mut end = None;
     loop {
@@ -43,12 +56,16 @@ pub(crate) async fn stream(
             }
             continue;
         }
+        let layout = writer.layout().await;
         let mut under_way = pin!(writer.take_all(site, std::mem::take(&mut waiting).batches));
         let written = loop {
             tokio::select! {
                 biased;
                 written = &mut under_way => break written?,
-                next = shaped.next(), if end.is_none() && waiting.has_room(joins) => end = waiting.take(next),
+                next = shaped.next(), if end.is_none() && waiting.has_room(room) => {
+                    end = waiting.take(next);
+                    waiting.lay_out(layout.as_deref());
+                }
             }
         };
         for done in written {
@@ -78,7 +95,16 @@ impl Waiting {
         }
     }
 
-    fn has_room(&self, joins: bool) -> bool {
-        self.batches.is_empty() || (joins && self.items < ITEMS && self.bytes < BYTES)
+    /// Lays out what came last.
+    fn lay_out(&mut self, layout: Option<&dyn Layout>) {
+        if let (Some(layout), Some(batch)) = (layout, self.batches.last_mut()) {
+            let records: Vec<Record> = batch.items.iter().map(Item::record).collect();
+            batch.laid_out = layout.lay_out(&records);
+        }
+    }
+
+    fn has_room(&self, room: Option<Room>) -> bool {
+        let fits = |room: Room| self.items < room.items && self.bytes < room.bytes;
+        self.batches.is_empty() || room.is_some_and(fits)
     }
 }

@@ -7,7 +7,7 @@ use base64::prelude::{BASE64_STANDARD_NO_PAD, Engine};
 use foldhash::quality::FixedState;
 
 use crate::item::Item;
-use crate::machine::WrittenUnit;
+use crate::machine::{PageId, WrittenUnit};
 use crate::sink::Unit;
 
 /// The items that were written, by the pages that they came from.
@@ -47,7 +47,7 @@ impl Known {
         if self.pages.is_empty() {
             return false;
         }
-        let Some(known) = self.pages.get_mut(&page_of(item)) else { return false };
+        let Some(known) = self.pages.get_mut(&name_of(item.page())) else { return false };
         match known.get_mut(&mark(item, turn)) {
             Some(count) if *count > 0 => {
                 *count -= 1;
@@ -64,13 +64,14 @@ impl Known {
 /// were undone.
 pub(crate) fn units_of<'a>(items: impl Iterator<Item = &'a Item>, turn: &str) -> Vec<(String, Vec<u8>)> {
     let mut units: Vec<(String, Vec<u8>)> = Vec::new();
+    let mut latest: Option<&Item> = None;
     for item in items {
-        let page = page_of(item);
         let mark = mark(item, turn).to_le_bytes();
         match units.last_mut() {
-            Some((last, marks)) if *last == page => marks.extend(mark),
-            _ => units.push((page, mark.to_vec())),
+            Some((_, marks)) if latest.is_some_and(|latest| latest.is_of_page_of(item)) => marks.extend(mark),
+            _ => units.push((name_of(item.page()), mark.to_vec())),
         }
+        latest = Some(item);
     }
     units
 }
@@ -83,8 +84,8 @@ pub(crate) fn text_of(items: &[u8]) -> String {
 /// The page of what belongs to none.
 const NONE: &str = "*";
 
-fn page_of(item: &Item) -> String {
-    item.page().map_or_else(|| NONE.to_owned(), ToString::to_string)
+fn name_of(page: Option<&PageId>) -> String {
+    page.map_or_else(|| NONE.to_owned(), ToString::to_string)
 }
 
 /// Returns what an item is known by: what it was, and the items that it is under.
@@ -112,7 +113,6 @@ mod tests {
 
     use super::*;
     use crate::item::{Json, Origin};
-    use crate::machine::PageId;
 
     fn item(json: &str, ordinal: u64) -> Item {
         let page = PageId { source: "orders/0".to_owned(), step: "orders".to_owned(), ordinal };

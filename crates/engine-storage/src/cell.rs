@@ -29,6 +29,19 @@ impl<'a> Cell<'a> {
         })
     }
 
+    /// Reads the value of a field, which is known to be well-formed.
+    pub(crate) fn of_field(json: &'a str) -> Result<Self, SinkError> {
+        Ok(match json.as_bytes().first() {
+            Some(b'"') => match json.get(1..json.len().saturating_sub(1)) {
+                Some(inside) if memchr::memchr(b'\\', inside.as_bytes()).is_none() => Self::Text(inside.into()),
+                _ => Self::Text(Scanner::new(json).string().map_err(|error| broken(&error))?),
+            },
+            Some(b'-' | b'0'..=b'9') => Self::Number(json.into()),
+            Some(b'{' | b'[') => Self::Json(json.into()),
+            _ => Self::scan(&mut Scanner::new(json)).map_err(|error| broken(&error))?,
+        })
+    }
+
     fn of(value: &'a Value) -> Self {
         match value {
             Value::Null => Self::Null,
@@ -58,6 +71,10 @@ impl<'a> Cell<'a> {
     }
 }
 
+fn broken(error: &JsonError) -> SinkError {
+    SinkError::new(format!("the record is not JSON: {error}"))
+}
+
 /// Goes over the members of a record, in order; a name may come twice.
 ///
 /// # Errors
@@ -67,7 +84,6 @@ pub(crate) fn each_member<'a>(
     record: &'a Record,
     mut member: impl FnMut(Cow<'a, str>, Cell<'a>) -> Result<(), SinkError>,
 ) -> Result<(), SinkError> {
-    let broken = |error: &JsonError| SinkError::new(format!("the record is not JSON: {error}"));
     let no_object = |what: &str| {
         SinkError::new(format!("the record is {what}, and only an object has members that can be written into columns"))
             .help("make an object of it: `map: {value: $}`")
@@ -77,6 +93,9 @@ pub(crate) fn each_member<'a>(
             members.iter().try_for_each(|(name, value)| member(Cow::Borrowed(name), Cell::of(value)))
         }
         Record::Value(other) => Err(no_object(other.a_kind())),
+        Record::Fields(fields) => {
+            fields.members().try_for_each(|(name, value)| member(Cow::Borrowed(name), Cell::of_field(value)?))
+        }
         Record::Raw(text) => {
             let mut scanner = Scanner::new(text);
             match scanner.start().map_err(|error| broken(&error))? {
@@ -107,6 +126,10 @@ pub(crate) fn each_member<'a>(
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+    use std::sync::Arc;
+
+    use engine_runtime::FieldPage;
+
     use super::*;
 
     fn members(record: &Record) -> Vec<(String, Cell<'_>)> {
@@ -126,6 +149,16 @@ mod tests {
         let value = Record::Value(Value::from_json(text).unwrap());
         assert_eq!(members(&raw), members(&value));
         assert_eq!(members(&raw)[0].1, Cell::Number("1.50".into()));
+        let written = |text: &str| {
+            let names = members(&raw).iter().map(|(name, _)| Arc::from(&**name)).collect();
+            let values = ["1.50", "\"x\\ty\"", "null", "true", "{\"f\":[1,2.0]}", "[]"].map(|value| {
+                let at = text.find(&format!(":{value}")).unwrap() + 1;
+                at..at + value.len()
+            });
+            let objects = std::iter::once(0..text.len()).collect();
+            FieldPage { names, text: text.into(), objects, values: values.into() }.into_objects().next().unwrap()
+        };
+        assert_eq!(members(&raw), members(&Record::Fields(written(text))));
     }
 
     #[test]

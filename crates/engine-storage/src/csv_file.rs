@@ -9,7 +9,7 @@ use engine_runtime::{Column, Extent, Record, RecordSink, RecordSource, SinkError
 use crate::cell::{Cell, each_member};
 use crate::input::{Input, LONGEST, too_long};
 use crate::output::{Intend, Output};
-use crate::record_page::RecordPage;
+use crate::record_page::{RecordPage, Size};
 use crate::shared_file::PageFile;
 
 /// A file with rows of fields.
@@ -187,12 +187,14 @@ pub(crate) struct CsvSource {
     /// The beginning of a character, the rest of which is still to come.
     tail: Vec<u8>,
     is_all: bool,
+    /// What the page before took.
+    size: Size,
 }
 
 impl CsvSource {
     pub(crate) fn new(input: Input, delimiter: u8, header: bool) -> Self {
         let reader = CsvReader::new(&CsvRules::of_file(delimiter, header));
-        Self { input, reader, text: String::new(), tail: Vec::new(), is_all: false }
+        Self { input, reader, text: String::new(), tail: Vec::new(), is_all: false, size: Size::default() }
     }
 
     /// Reads more of the file.
@@ -227,15 +229,19 @@ impl CsvSource {
 
 impl RecordSource for CsvSource {
     fn next_page(&mut self) -> Result<Vec<Record>, SinkError> {
-        let mut page = RecordPage::default();
+        let mut page = RecordPage::like(self.size);
         let mut at = 0;
         while !page.is_full() {
             let rest = self.text.get(at..).unwrap_or_default();
             if rest.is_empty() && self.is_all {
                 break;
             }
-            let step =
-                if rest.is_empty() { Ok(CsvStep::More) } else { self.reader.read(rest, self.is_all, page.text()) };
+            let step = if rest.is_empty() {
+                Ok(CsvStep::More)
+            } else {
+                let (text, values) = page.fields();
+                self.reader.read(rest, self.is_all, text, values)
+            };
             match step {
                 Ok(CsvStep::Record(read)) => {
                     page.end();
@@ -250,6 +256,7 @@ impl RecordSource for CsvSource {
             }
         }
         self.text.drain(..at);
-        page.into_records()
+        self.size = page.size();
+        page.into_fields(self.reader.names().cloned().unwrap_or_default())
     }
 }

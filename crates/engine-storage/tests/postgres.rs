@@ -275,6 +275,36 @@ fn pages_that_have_come_together_are_written_up_to_the_one_at_fault() {
 }
 
 #[test]
+fn pages_that_were_laid_out_beforehand_are_written_as_any_others() {
+    let it = Fixture::new(server!());
+    let mut sink = it.open().unwrap();
+    assert!(sink.layout().is_none(), "there is no table yet");
+    let part = |count| [PagePart { records: count, units: Vec::new() }];
+    sink.write(&records(r#"{"id": 1, "name": "a"}"#)).unwrap();
+    let (two, three) =
+        (records("{\"id\": 2, \"name\": \"b\\tc\"}\n{\"name\": \"d\"}"), records(r#"{"id": 3, "name": "e"}"#));
+    let layout = sink.layout().unwrap();
+    let (laid_two, laid_three) = (layout.lay_out(&two), layout.lay_out(&three));
+    assert!(laid_two.is_some() && laid_three.is_some());
+    // What needs another table is laid out when it is written.
+    assert!(layout.lay_out(&records(r#"{"id": 4, "new": true}"#)).is_none());
+    assert!(layout.lay_out(&records(r#"{"id": "x"}"#)).is_none());
+    assert!(layout.lay_out(&records("{\"id\": 4}\n5")).is_none());
+    sink.write_laid_out(&two, &part(2), vec![laid_two]).unwrap();
+    // The table has changed since.
+    it.query("ALTER TABLE t ADD COLUMN note text DEFAULT 'none'; ALTER TABLE t ALTER COLUMN id TYPE text");
+    sink.write(&records(r#"{"id": "y", "kind": "k"}"#)).unwrap();
+    sink.write_laid_out(&three, &part(1), vec![laid_three]).unwrap();
+    // One fewer than there are pages, as where nothing was laid out.
+    sink.write_laid_out(&records(r#"{"id": "z"}"#), &part(1), Vec::new()).unwrap();
+    assert_eq!(
+        it.query("SELECT coalesce(id, '-'), coalesce(name, '-'), note, coalesce(kind, '-') FROM t ORDER BY 1, 2"),
+        "- d none -\n1 a none -\n2 b\tc none -\n3 e none -\ny - none k\nz - none -"
+    );
+    assert!(it.other().upsert(&["id"]).open().unwrap().layout().is_none());
+}
+
+#[test]
 fn what_the_database_refuses_is_told_with_its_row_and_column() {
     let it = Fixture::new(server!());
     it.query("CREATE TABLE t (id uuid, n smallint, c varchar(3) CHECK (c <> 'bad'))");

@@ -139,6 +139,20 @@ impl Wanted {
         self.slots
     }
 
+    /// Returns the member that each slot is, if all of them are members of the record itself and nothing else is wanted.
+    pub fn members(&self) -> Option<Box<[Arc<str>]>> {
+        let is_plain = |branch: &Branch| !branch.list && branch.indexes.is_empty();
+        if !is_plain(&self.root) || self.root.slot.is_some() || self.item.is_some() {
+            return None;
+        }
+        let mut members: Vec<Option<Arc<str>>> = vec![None; self.slots];
+        for (name, branch) in &self.root.names {
+            let slot = branch.slot.filter(|_| is_plain(branch) && branch.names.is_empty())?;
+            *members.get_mut(slot)? = Some(Arc::clone(&name.text));
+        }
+        members.into_iter().collect()
+    }
+
     /// Tells whether nothing is wanted.
     pub fn is_empty(&self) -> bool {
         self.slots == 0 && self.lists == 0
@@ -420,6 +434,23 @@ mod tests {
         let found: Vec<&str> = rows.iter().map(|range| text.get(range.clone()).unwrap()).collect();
         assert_eq!((a, b), (0, 1));
         assert_eq!(found, ["1", "\"x\"", "", "", "[2]", "null"]);
+    }
+
+    #[test]
+    fn tells_which_members_it_wants_if_it_wants_nothing_else() {
+        let members = |paths: &[&str]| {
+            let mut wanted = Wanted::new();
+            for path in paths {
+                let path = super::super::JsonPath::new(*path, engine_source::Span::default());
+                wanted.add(path.singular().unwrap()).unwrap();
+            }
+            wanted.members().map(|members| members.join(" "))
+        };
+        assert_eq!(members(&["$.b", "$.a", "$.b"]).as_deref(), Some("b a"));
+        assert_eq!(members(&[]).as_deref(), Some(""));
+        for paths in [&["$.a", "$"][..], &["$.a.b"], &["$.a", "$.a.b"], &["$[0]"]] {
+            assert_eq!(members(paths), None, "{paths:?}");
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 use std::ops::Range;
+use std::sync::Arc;
 
 use engine_expr::{EvalError, Scope, write_string};
 use memchr::{memchr, memchr2, memchr3};
@@ -100,17 +101,25 @@ pub enum CsvStep {
 #[derive(Debug)]
 pub struct CsvReader {
     rules: CsvRules,
-    /// The names, as members of a JSON object begin: `"name":`.
-    columns: Option<Vec<Vec<u8>>>,
+    columns: Option<Columns>,
     /// The line at which the text begins.
     line: u64,
     skip: u64,
     fields: Vec<Field>,
 }
 
+/// The columns of a text.
+#[derive(Debug)]
+struct Columns {
+    names: Arc<[Arc<str>]>,
+    /// The names, as members of a JSON object begin: `"name":`.
+    members: Vec<Vec<u8>>,
+}
+
 #[derive(Clone, Debug)]
 struct Field {
     range: Range<usize>,
+    is_quoted: bool,
     /// Whether it has quotes that are written twice.
     has_doubled: bool,
 }
@@ -127,7 +136,7 @@ impl CsvReader {
     /// Begins at the first line.
     pub fn new(rules: &CsvRules) -> Self {
         let columns = match &rules.header {
-            Header::Names(names) => Some(names.iter().map(|name| member(name)).collect()),
+            Header::Names(names) => Some(Columns::new(names.iter().cloned())),
             _ => None,
         };
         Self { columns, line: 1, skip: rules.skip, fields: Vec::new(), rules: rules.clone() }
@@ -138,6 +147,11 @@ impl CsvReader {
         self.columns.is_some()
     }
 
+    /// Returns the names of the columns, once they are known.
+    pub fn names(&self) -> Option<&Arc<[Arc<str>]>> {
+        self.columns.as_ref().map(|columns| &columns.names)
+    }
+
     /// Returns the line of the next row.
     pub fn line(&self) -> u64 {
         self.line
@@ -145,13 +159,19 @@ impl CsvReader {
 
     /// Reads the first row of a text that begins where the one before ended; `is_all` says that nothing comes after it.
     ///
-    /// A record is appended to `out` as a JSON object of texts.
+    /// A record is appended to `out` as a JSON object of texts, and to `values` where in it the value of each column is.
     ///
     /// # Errors
     ///
     /// Fails with a row that has another number of fields than there are columns, with a quote that is not closed or in the wrong place,
     /// and with a header in which a name comes twice.
-    pub fn read(&mut self, text: &str, is_all: bool, out: &mut Vec<u8>) -> Result<CsvStep, CsvError> {
+    pub fn read(
+        &mut self,
+        text: &str,
+        is_all: bool,
+        out: &mut Vec<u8>,
+        values: &mut Vec<Range<usize>>,
+    ) -> Result<CsvStep, CsvError> {
         let bytes = text.as_bytes();
         if self.skip > 0 || matches!(bytes.first(), Some(b'\n' | b'\r')) {
             let Some(length) = line_length(bytes, is_all) else { return Ok(CsvStep::More) };
@@ -167,7 +187,8 @@ impl CsvReader {
         }
         let columns = self
             .columns
-            .get_or_insert_with(|| (1..=self.fields.len()).map(|number| member(&format!("column_{number}"))).collect());
+            .get_or_insert_with(|| Columns::new((1..=self.fields.len()).map(|number| format!("column_{number}"))));
+        let columns = &columns.members;
         if columns.len() != self.fields.len() {
             let count = self.fields.len();
             let message = format!(
@@ -177,6 +198,7 @@ impl CsvReader {
             );
             return Err(CsvError { line: self.line, message });
         }
+        let is_plain = is_plain(text.get(..end.length).unwrap_or_default(), &self.fields, self.rules.quote);
         out.push(b'{');
         for (at, (column, field)) in columns.iter().zip(&self.fields).enumerate() {
             if at > 0 {
@@ -184,11 +206,17 @@ impl CsvReader {
             }
             out.extend_from_slice(column);
             let raw = text.get(field.range.clone()).unwrap_or_default();
-            if field.has_doubled {
+            let begin = out.len();
+            if is_plain {
+                out.push(b'"');
+                out.extend_from_slice(raw.as_bytes());
+                out.push(b'"');
+            } else if field.has_doubled {
                 write_string(&once(raw, self.rules.quote), out);
             } else {
                 write_string(raw, out);
             }
+            values.push(begin..out.len());
         }
         out.push(b'}');
         self.line += end.lines;
@@ -201,12 +229,12 @@ impl CsvReader {
         for field in &self.fields {
             let raw = text.get(field.range.clone()).unwrap_or_default();
             let name = if field.has_doubled { once(raw, self.rules.quote) } else { raw.to_owned() };
-            columns.push(member(&name));
             if !known.insert(name.clone()) {
                 return Err(CsvError { line: self.line, message: format!("names the column `{name}` twice") });
             }
+            columns.push(name);
         }
-        self.columns = Some(columns);
+        self.columns = Some(Columns::new(columns.into_iter()));
         Ok(())
     }
 
@@ -241,7 +269,7 @@ impl CsvReader {
                         Some(found) => break found,
                     }
                 };
-                self.fields.push(Field { range: start..close, has_doubled });
+                self.fields.push(Field { range: start..close, is_quoted: true, has_doubled });
                 at = close + 1;
             } else {
                 let rest = text.get(at..).unwrap_or_default();
@@ -250,7 +278,7 @@ impl CsvReader {
                     None if is_all => text.len(),
                     None => return Ok(None),
                 };
-                self.fields.push(Field { range: at..close, has_doubled: false });
+                self.fields.push(Field { range: at..close, is_quoted: false, has_doubled: false });
                 at = close;
             }
             match text.get(at) {
@@ -273,6 +301,30 @@ impl CsvReader {
             }
         }
     }
+}
+
+impl Columns {
+    fn new(names: impl Iterator<Item = String>) -> Self {
+        let names: Arc<[Arc<str>]> = names.map(Arc::from).collect();
+        let members = names.iter().map(|name| member(name)).collect();
+        Self { names, members }
+    }
+}
+
+/// Tells whether no field of a row has a character that is escaped in JSON: looked for in the whole row at once.
+fn is_plain(row: &str, fields: &[Field], quote: u8) -> bool {
+    let end = fields.last().map_or(0, |field| field.range.end);
+    let row = row.as_bytes().get(..end).unwrap_or_default();
+    let (quotes, others) = row.iter().fold((0_usize, 0_u8), |(quotes, others), byte| {
+        (quotes + usize::from(*byte == b'"'), others | u8::from(*byte < 0x20) | u8::from(*byte == b'\\'))
+    });
+    if others != 0 || fields.iter().any(|field| field.has_doubled) {
+        return false;
+    }
+    // The quote that closes the last field is behind its end.
+    let around = 2 * fields.iter().filter(|field| field.is_quoted).count();
+    let around = around - usize::from(fields.last().is_some_and(|field| field.is_quoted));
+    quotes == if quote == b'"' { around } else { 0 }
 }
 
 /// Returns the length of the first line, its end too.
@@ -328,14 +380,15 @@ fn member(name: &str) -> Vec<u8> {
 pub(super) fn to_json(text: &str, rules: &CsvRules) -> Result<String, CsvError> {
     let mut reader = CsvReader::new(rules);
     let mut out = Vec::with_capacity(text.len() * 2);
-    let (mut rest, mut is_first) = (text, true);
+    let (mut rest, mut is_first, mut values) = (text, true, Vec::new());
     out.push(b'[');
     while !rest.is_empty() {
         let before = out.len();
         if !is_first {
             out.push(b',');
         }
-        let read = match reader.read(rest, true, &mut out)? {
+        values.clear();
+        let read = match reader.read(rest, true, &mut out, &mut values)? {
             CsvStep::Record(read) => {
                 is_first = false;
                 read
@@ -386,6 +439,9 @@ mod tests {
         check("{}", "a,\"b \"\"q\"\"\"\n\"1,\n2\",\"\"\"\"\n", r#"[{"a":"1,\n2","b \"q\"":"\""}]"#);
         check("{}", "a,b\n5\" pipe,\"\"\n", r#"[{"a":"5\" pipe","b":""}]"#);
         check("{delimiter: \";\", quote: \"'\"}", "a;b\n'x;y';\"z\"", r#"[{"a":"x;y","b":"\"z\""}]"#);
+        check("{}", "a,b\n\"x\"y\",1\n", "line 2 has more after the quote that closes a field");
+        check("{}", "a,b\nx\"y\",\"1\"\n", r#"[{"a":"x\"y\"","b":"1"}]"#);
+        check("{}", "a,b\n\\,\"\t\"\n", r#"[{"a":"\\","b":"\t"}]"#);
         check("{}", "a,b\n\"1,2\n", "line 2 has a quote that is never closed: the text may be cut off");
         check("{}", "a\n\"1\"2\n", "line 2 has more after the quote that closes a field");
     }
@@ -435,8 +491,8 @@ mod tests {
                 if at == text.len() {
                     break Ok(records);
                 }
-                let mut out = Vec::new();
-                match reader.read(text.get(at..end).unwrap(), end == text.len(), &mut out) {
+                let (mut out, mut values) = (Vec::new(), Vec::new());
+                match reader.read(text.get(at..end).unwrap(), end == text.len(), &mut out, &mut values) {
                     Ok(CsvStep::Record(read)) => {
                         records.push(String::from_utf8(out).unwrap());
                         at += read;

@@ -208,20 +208,20 @@ fn run(
         }
         Kind::Rows(rules) => {
             let mut reader = CsvReader::new(rules);
-            let mut record = Vec::new();
+            let (mut record, mut values) = (Vec::new(), Vec::new());
             walk(&mut source, &mut |text, is_all| {
                 record.clear();
-                Ok(
-                    match reader.read(text, is_all, &mut record).map_err(|error| LargeError::Line(error.to_string()))? {
-                        CsvStep::Record(read) => {
-                            let text = std::str::from_utf8(&record).map_err(io::Error::other)?;
-                            see(Cut::Record(text))?;
-                            Some(read)
-                        }
-                        CsvStep::Passed(read) => Some(read),
-                        CsvStep::More => None,
-                    },
-                )
+                values.clear();
+                let step = reader.read(text, is_all, &mut record, &mut values);
+                Ok(match step.map_err(|error| LargeError::Line(error.to_string()))? {
+                    CsvStep::Record(read) => {
+                        let text = std::str::from_utf8(&record).map_err(io::Error::other)?;
+                        see(Cut::Record(text))?;
+                        Some(read)
+                    }
+                    CsvStep::Passed(read) => Some(read),
+                    CsvStep::More => None,
+                })
             })?;
             Ok("[]".to_owned())
         }

@@ -32,7 +32,8 @@ pub(super) fn convert(text: &str, kind: FieldType, format: Option<&str>, out: &m
 
 /// Returns the number between the quotes of a text, if it is written there as JSON writes it.
 fn quoted_number(text: &str, kind: FieldType) -> Option<&str> {
-    let digits = text.strip_prefix('"')?.strip_suffix('"')?;
+    let [b'"', .., b'"'] = text.as_bytes() else { return None };
+    let digits = text.get(1..text.len() - 1)?;
     let is_it = match kind {
         FieldType::Integer => is_plain_integer(digits),
         _ => !digits.contains(char::is_whitespace) && is_json_number(digits),
@@ -43,7 +44,10 @@ fn quoted_number(text: &str, kind: FieldType) -> Option<&str> {
 /// Tells whether a text is a whole number as JSON writes it, and short enough to be one of 64 bits.
 fn is_plain_integer(text: &str) -> bool {
     const LONGEST: usize = 18;
-    let digits = text.strip_prefix('-').unwrap_or(text).as_bytes();
+    let digits = match text.as_bytes() {
+        [b'-', digits @ ..] => digits,
+        digits => digits,
+    };
     let is_canonical = digits.first().is_some_and(|first| *first != b'0') && digits.len() <= LONGEST;
     is_canonical && digits.iter().all(u8::is_ascii_digit)
 }

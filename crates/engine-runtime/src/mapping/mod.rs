@@ -7,10 +7,12 @@ mod convert;
 mod lookup;
 mod mappers;
 mod output;
+mod places;
 #[cfg(test)]
 mod tests;
 
 use std::cell::OnceCell;
+use std::ops::Range;
 use std::sync::Arc;
 
 use engine_expr::{
@@ -22,9 +24,11 @@ use engine_spec::{EachField, EachList, Field, FieldType, LongField, Mapping};
 
 use crate::asked_of_answers;
 use crate::failure::Failure;
-use crate::item::{Item, Row};
+use crate::fields::Fields;
+use crate::item::{Item, Located, Row};
 use crate::needs::Needs;
 use lookup::{Lasting, Table};
+use places::Places;
 
 pub(crate) use lookup::StepRecords;
 pub(crate) use mappers::Mappers;
@@ -32,6 +36,10 @@ pub(crate) use mappers::Mappers;
 /// A compiled mapping.
 pub(crate) struct Mapper {
     root: Object,
+    /// The members that it writes, where these are known.
+    names: Option<Arc<[Arc<str>]>>,
+    /// The member that each slot is, if all of them are members of the record itself.
+    members: Option<Box<[Arc<str>]>>,
     wanted: Wanted,
     needs: Needs,
     /// What an `extract` uses of the answer.
@@ -44,6 +52,7 @@ pub(crate) struct Mapper {
 pub(crate) struct Scratch {
     slots: Slots,
     names: Slots,
+    places: Places,
     /// How many bytes the records of a batch may come to.
     pub(crate) length: usize,
 }
@@ -119,6 +128,7 @@ impl Mapper {
     pub(crate) fn new(mapping: &Mapping, records: &dyn StepRecords) -> Self {
         let mut mapper = Self::compile(mapping, records);
         mapper.needs.share(&mut mapper.wanted);
+        mapper.members = mapper.wanted.members();
         mapper
     }
 
@@ -131,12 +141,18 @@ impl Mapper {
         let mut compiler = Compiler::new(records);
         let root = compiler.object(mapping, "");
         let Compiler { wanted, needs, lasting, .. } = compiler;
-        Self { root, wanted, needs, answers: engine_request::Needs::default(), lasting }
+        let names = root.spread.is_none().then(|| root.fields.iter().map(|field| Arc::clone(&field.name)).collect());
+        Self { root, names, members: None, wanted, needs, answers: engine_request::Needs::default(), lasting }
     }
 
     /// Returns what the mapping wants of each record, so that it can be found while a page is cut.
     pub(crate) fn wanted(&self) -> &Wanted {
         &self.wanted
+    }
+
+    /// Returns the members that it writes, in order, unless the record says which.
+    pub(crate) fn names(&self) -> Option<&Arc<[Arc<str>]>> {
+        self.names.as_ref()
     }
 
     /// Returns what an `extract` needs of the answer.
@@ -149,18 +165,28 @@ impl Mapper {
         self.needs.response()
     }
 
-    /// Maps an item's record and appends the result as JSON.
+    /// Maps an item's record and appends the result as JSON; to `values`, where each of its [`names`](Self::names) has its value.
     pub(crate) fn map(
         &self,
         item: &Item,
         base: &Scope,
         scratch: &mut Scratch,
         out: &mut Vec<u8>,
+        values: Option<&mut Vec<Range<usize>>>,
     ) -> Result<(), Failure> {
-        match &item.row {
-            Some(row) => self.run(item.current.text(), Found::Row(row), item, base, &mut scratch.names, out),
-            None => self.map_text(item.current.text(), item, base, scratch, out),
-        }
+        let text = item.current.text();
+        let found = match (&item.located, &self.members) {
+            (Located::Wanted(row), _) => Found::Row(row),
+            (Located::Members(fields), Some(members)) => {
+                scratch.places.look_for(members, fields.names());
+                Found::Fields(fields, &scratch.places)
+            }
+            _ => {
+                self.fill(text, item, &mut scratch.slots)?;
+                Found::Slots(&scratch.slots, text)
+            }
+        };
+        self.run(found, item, base, &mut scratch.names, out, values)
     }
 
     /// Maps a text other than the item's own record, as `extract` does with an answer's body.
@@ -172,23 +198,33 @@ impl Mapper {
         scratch: &mut Scratch,
         out: &mut Vec<u8>,
     ) -> Result<(), Failure> {
-        if !self.wanted.is_empty() {
-            self.wanted.fill(text, &mut scratch.slots).map_err(|error| item.unreadable(&error))?;
+        self.fill(text, item, &mut scratch.slots)?;
+        self.run(Found::Slots(&scratch.slots, text), item, base, &mut scratch.names, out, None)
+    }
+
+    /// Finds what is wanted in a text.
+    fn fill(&self, text: &str, item: &Item, slots: &mut Slots) -> Result<(), Failure> {
+        if self.wanted.is_empty() {
+            return Ok(());
         }
-        self.run(text, Found::Slots(&scratch.slots, text), item, base, &mut scratch.names, out)
+        self.wanted.fill(text, slots).map_err(|error| item.unreadable(&error))
     }
 
     fn run(
         &self,
-        text: &str,
         found: Found<'_>,
         item: &Item,
         base: &Scope,
         names: &mut Slots,
         out: &mut Vec<u8>,
+        mut values: Option<&mut Vec<Range<usize>>>,
     ) -> Result<(), Failure> {
+        let text = match found {
+            Found::Slots(_, text) => text,
+            Found::Row(_) | Found::Fields(..) => item.current.text(),
+        };
         let source = Source { text, item, base, above: None, value: OnceCell::new() };
-        let mark = out.len();
+        let (mark, begin) = (out.len(), values.as_ref().map_or(0, |values| values.len()));
         let own;
         let scope = if self.needs.is_nothing() {
             base
@@ -197,14 +233,29 @@ impl Mapper {
             &own
         };
         let mut run = Run { source: &source, scope, found };
-        if self.root.write(&mut run, out).is_ok() {
+        if self.write(&mut run, out, values.as_deref_mut()).is_ok() {
             return Ok(());
         }
         // Once more with all there is, so that the message can say what the record has.
         out.truncate(mark);
+        if let Some(values) = &mut values {
+            values.truncate(begin);
+        }
         let scope = crate::needs::whole_scope(base, item)?;
         let mut run = Run { source: &source, scope: &scope, found };
-        self.root.write(&mut run, out).map(drop)
+        self.write(&mut run, out, values)
+    }
+
+    fn write(
+        &self,
+        run: &mut Run<'_>,
+        out: &mut Vec<u8>,
+        values: Option<&mut Vec<Range<usize>>>,
+    ) -> Result<(), Failure> {
+        match values {
+            Some(values) => self.root.write_members(run, out, |range| values.push(range)),
+            None => self.root.write(run, out).map(drop),
+        }
     }
 }
 
@@ -215,6 +266,8 @@ enum Found<'a> {
     Slots(&'a Slots, &'a str),
     /// In the page that the record was cut from.
     Row(&'a Row),
+    /// Among the members of the record.
+    Fields(&'a Fields, &'a Places),
 }
 
 impl<'a> Found<'a> {
@@ -222,6 +275,7 @@ impl<'a> Found<'a> {
         match self {
             Self::Slots(slots, text) => slots.get(slot, text),
             Self::Row(row) => row.get(slot),
+            Self::Fields(fields, places) => fields.get(places.of(slot)?),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::HashSet;
+use std::ops::Range;
 use std::sync::Arc;
 
 use engine_expr::{Members, Scanner, Scope, Slots, Start, Template, Value, write_string};
@@ -14,9 +15,19 @@ use crate::failure::Failure;
 impl Object {
     /// Writes the object.
     pub(super) fn write(&self, run: &mut Run<'_>, out: &mut Vec<u8>) -> Result<bool, Failure> {
-        if let Some(spread) = &self.spread {
-            return self.write_spread(spread, run, out);
+        match &self.spread {
+            Some(spread) => self.write_spread(spread, run, out),
+            None => self.write_members(run, out, |_| {}).map(|()| true),
         }
+    }
+
+    /// Writes the object without its `"*"`, and tells where the value of each member is; an empty range where there is none.
+    pub(super) fn write_members(
+        &self,
+        run: &mut Run<'_>,
+        out: &mut Vec<u8>,
+        mut value: impl FnMut(Range<usize>),
+    ) -> Result<(), Failure> {
         out.push(b'{');
         let mut first = true;
         for member in &self.fields {
@@ -25,14 +36,17 @@ impl Object {
                 out.push(b',');
             }
             out.extend_from_slice(&member.prefix);
+            let begin = out.len();
             if member.write(run, out)? {
                 first = false;
+                value(begin..out.len());
             } else {
                 out.truncate(mark);
+                value(0..0);
             }
         }
         out.push(b'}');
-        Ok(true)
+        Ok(())
     }
 
     /// Writes the object with the members of others first: a field of the same name takes their place.

@@ -4,12 +4,13 @@
 
 use std::sync::{Arc, OnceLock};
 
-use engine_expr::{Host, Scope, Secret, Value};
+use engine_expr::{Host, Scanner, Scope, Secret, Start, Value};
 use engine_source::{Findings, Sources, Tree};
 use engine_spec::Mapping;
 
 use super::{Mapper, Mappers, Scratch, StepRecords};
-use crate::item::{Item, Json, Origin};
+use crate::fields::{FieldPage, Fields};
+use crate::item::{Item, Json, Located, Origin};
 
 struct Fixed;
 
@@ -55,14 +56,62 @@ fn map(mapping: &str, record: &str) -> Result<String, String> {
     };
     let record = Value::from_json(record).map_or_else(|_| record.to_owned(), |value| value.to_json());
     let item = above(&record, Some(above(r#"{"id": "p"}"#, Some(above(r#"{"id": "pp"}"#, None)))));
-    let mut out = Vec::new();
     let mut scratch = Scratch::default();
     // Twice, since what is used again must not remember the first record.
-    mapper.map(&item, &base, &mut scratch, &mut out).map_err(|failure| failure.message)?;
-    let first = String::from_utf8(std::mem::take(&mut out)).unwrap();
-    mapper.map(&item, &base, &mut scratch, &mut out).map_err(|failure| failure.message)?;
-    assert_eq!(first, String::from_utf8(out).unwrap());
-    Ok(first)
+    let first = mapped(&mapper, &item, &base, &mut scratch);
+    assert_eq!(first, mapped(&mapper, &item, &base, &mut scratch));
+    if let Some(fields) = members_of(&record) {
+        let located = Item { located: Located::Members(fields), ..item };
+        assert_eq!(first, mapped(&mapper, &located, &base, &mut scratch), "members that are known to be somewhere");
+    }
+    first
+}
+
+fn mapped(mapper: &Mapper, item: &Item, base: &Scope, scratch: &mut Scratch) -> Result<String, String> {
+    let (mut out, mut values) = (Vec::new(), Vec::new());
+    let kept = mapper.names().map(|_| &mut values);
+    mapper.map(item, base, scratch, &mut out, kept).map_err(|failure| failure.message)?;
+    let text = String::from_utf8(out).unwrap();
+    if let Some(names) = mapper.names() {
+        let page = FieldPage {
+            names: Arc::clone(names),
+            text: text.as_str().into(),
+            objects: std::iter::once(0..text.len()).collect(),
+            values,
+        };
+        let object = Value::from_json(&text).unwrap();
+        let expected: Vec<(&str, &Value)> =
+            object.as_object().unwrap().iter().map(|(name, value)| (&**name, value)).collect();
+        let fields = page.into_objects().next().unwrap();
+        let told: Vec<(&str, Value)> =
+            fields.members().map(|(name, value)| (name, Value::from_json(value).unwrap())).collect();
+        let told: Vec<(&str, &Value)> = told.iter().map(|(name, value)| (*name, value)).collect();
+        assert_eq!(told, expected, "where the values are");
+    }
+    Ok(text)
+}
+
+/// Tells where the members of a record are; nothing where it is no object, or has a name twice.
+fn members_of(record: &str) -> Option<Fields> {
+    let mut scanner = Scanner::new(record);
+    let (mut names, mut values) = (Vec::<Arc<str>>::new(), Vec::new());
+    if scanner.start() != Ok(Start::Object) {
+        return None;
+    }
+    let members = scanner.object(|scanner, name| {
+        scanner.start()?;
+        let begin = scanner.at();
+        scanner.skip()?;
+        names.push(name.into());
+        values.push(begin..scanner.at());
+        Ok(())
+    });
+    members.ok()?;
+    if names.iter().enumerate().any(|(at, name)| names.iter().take(at).any(|known| known == name)) {
+        return None;
+    }
+    let objects = std::iter::once(0..record.len()).collect();
+    FieldPage { names: names.into(), text: record.into(), objects, values }.into_objects().next()
 }
 
 fn check(mapping: &str, record: &str, expected: Result<&str, &str>) {

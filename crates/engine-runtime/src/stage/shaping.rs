@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use engine_expr::{DynamicLeaf, Scope, Template};
 use engine_plan::{Step, Target};
-use engine_spec::{ItemAction, OnInvalid};
+use engine_spec::{ItemAction, OnInvalid, Sink};
 
 use super::errors::Errors;
 use crate::claim::Claim;
@@ -101,8 +101,17 @@ fn shaper(site: &Site) -> Shaper {
     let leaves_invalid = step.validate.as_ref().is_some_and(|validate| validate.on_invalid != OnInvalid::Fail);
     let leaves_failed = site.on_error.action != ItemAction::Fail;
     let keeps_taken = mapper.is_some() && keeps_aside(site, step);
+    let keeps_fields = matches!(&step.target, Target::Write(write) if has_columns(&write.sink.sink));
     let is_case = !site.frame.steps.iter().any(|own| own.uid == step.uid);
-    Shaper { vars, filter, mapper, checks, leaves_invalid, leaves_failed, keeps_taken, is_case }
+    Shaper { vars, filter, mapper, checks, leaves_invalid, leaves_failed, keeps_taken, keeps_fields, is_case }
+}
+
+/// Tells whether a sink takes records apart.
+fn has_columns(sink: &Sink) -> bool {
+    match sink {
+        Sink::Csv(_) | Sink::Parquet(_) | Sink::Sqlite(_) | Sink::Postgres(_) => true,
+        Sink::Stdout(_) | Sink::Jsonl(_) => false,
+    }
 }
 
 /// Tells whether records that fail in a step after it has mapped them are kept aside, by itself or by a case, or may be with what fails within.

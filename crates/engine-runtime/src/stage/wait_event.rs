@@ -13,7 +13,7 @@ use super::each::Work;
 use super::{Done, unclaimed};
 use crate::awaited::{self, Arrival, Waiter};
 use crate::failure::Failure;
-use crate::item::{Item, Json, Origin};
+use crate::item::{Item, Json, Located, Origin};
 use crate::journal::Effect;
 use crate::mapping::Scratch;
 use crate::needs::whole_scope;
@@ -66,7 +66,7 @@ pub(super) async fn wait(
     }
     let key = site.key(&work.item);
     if let Some(Effect::HandedOn(records)) = context.journal.acked(&key) {
-        let of = |record: &String| Item { current: Json::copy(record), row: None, ..work.item.clone() };
+        let of = |record: &String| Item { current: Json::copy(record), located: Located::Nowhere, ..work.item.clone() };
         return Ok(unclaimed(records.iter().map(of).collect()));
     }
     let scope = whole_scope(&work.scope, &work.item)?;
@@ -193,7 +193,7 @@ impl Waiting<'_> {
         let base = self.base.with("trigger", trigger.clone());
         let mut out = Vec::new();
         extract.map_text(body.text(), &asking, &base, &mut Scratch::default(), &mut out)?;
-        Ok(Item { current: Json::written(out), row: None, ..self.item.clone() })
+        Ok(Item { current: Json::written(out), located: Located::Nowhere, ..self.item.clone() })
     }
 }
 

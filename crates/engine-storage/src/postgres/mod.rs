@@ -11,6 +11,7 @@ mod column;
 mod commits;
 mod connection;
 mod failure;
+mod layout;
 mod line;
 mod lines;
 mod page;
@@ -24,7 +25,9 @@ mod tls;
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine_runtime::{ColumnType, Mode, PagePart, Record, RecordSink, SinkError, SinkSpec, SinkTarget, Unit};
+use engine_runtime::{
+    ColumnType, LaidOut, Layout, Mode, PagePart, Record, RecordSink, SinkError, SinkSpec, SinkTarget, Unit,
+};
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
@@ -37,6 +40,7 @@ pub(crate) use source::{PostgresSource, Readers};
 
 use crate::kind::Kind;
 use column::Column;
+use layout::RowLayout;
 use lines::Lent;
 use page::{Manner, Page};
 use session::Session;
@@ -107,6 +111,7 @@ impl PostgresTable {
             unique: false,
             rows: 0,
             is_new: None,
+            laid_out: Vec::new(),
         };
         let mut opened = Self { lines: Arc::clone(lines), url: url.to_owned(), own: None, writer };
         opened.run(async |writer| writer.open().await.map_err(|stopped| writer.said(stopped)))?;
@@ -156,6 +161,22 @@ impl RecordSink for PostgresTable {
 
     fn write_pages(&mut self, records: &[Record], pages: &[PagePart]) -> Result<(), SinkError> {
         self.run(async |writer| writer.write(records, pages).await)
+    }
+
+    fn layout(&self) -> Option<Arc<dyn Layout>> {
+        RowLayout::of(&self.writer).map(|layout| Arc::new(layout) as Arc<dyn Layout>)
+    }
+
+    fn write_laid_out(
+        &mut self,
+        records: &[Record],
+        pages: &[PagePart],
+        laid_out: Vec<Option<LaidOut>>,
+    ) -> Result<(), SinkError> {
+        self.writer.laid_out = laid_out;
+        let written = self.write_pages(records, pages);
+        self.writer.laid_out.clear();
+        written
     }
 
     fn units(&mut self, run: &str, step: &str) -> Result<Vec<Unit>, SinkError> {
@@ -224,6 +245,8 @@ struct Writer {
     rows: u64,
     /// Whether there was no table when it was first looked at.
     is_new: Option<bool>,
+    /// The pages at hand, as far as they were laid out beforehand.
+    laid_out: Vec<Option<LaidOut>>,
 }
 
 /// Why a page was not written.
@@ -475,6 +498,7 @@ impl Writer {
             return Err(self.said(stopped));
         }
         // Where one of the pages is at fault, those before it are written without it.
+        self.laid_out.clear();
         let mut rest = records;
         for page in pages {
             let (own, after) = rest.split_at_checked(page.records).unwrap_or((rest, &[]));
@@ -531,11 +555,13 @@ impl Writer {
         };
         // Rows go on in one `COPY` for as long as they have the same columns, and the server reads them while others are laid out.
         let (mut under_way, mut parts, mut before) = (None, 0, 0);
-        for part in pages {
+        for (at, part) in pages.iter().enumerate() {
             let own = records.get(before..before + part.records).unwrap_or_default();
-            let manner = self.manner(attempt, before);
-            let mut table = self.table.clone();
-            let mut page = Page::lay_out(own, &mut table, manner)?;
+            let laid_out = self.laid_out.get_mut(at).and_then(Option::take);
+            let mut page = match laid_out.and_then(|page| layout::page_for(page, &self.table)) {
+                Some(page) => page,
+                None => Page::lay_out(own, &mut self.table.clone(), self.manner(attempt, before))?,
+            };
             let is_ready = page.changes.is_empty() && (self.key.is_empty() || self.unique);
             if !(is_ready && self.key.is_empty() && page.is_copied()) {
                 session.begin().await?;

@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::Arc;
 
-use engine_runtime::{ColumnType, Record, SinkError};
+use engine_runtime::{ColumnType, Fields, Record, SinkError};
 
 use super::column::{Column, Fit, Form, NULL};
 use super::table::{Change, Table};
@@ -72,7 +73,7 @@ impl Page {
                 fields: Vec::new(),
                 is_filled: Vec::new(),
                 parts: Vec::new(),
-                text: Vec::new(),
+                text: Vec::with_capacity(records.iter().map(length).sum()),
             },
             field_of: Vec::new(),
             cells: Vec::new(),
@@ -82,6 +83,8 @@ impl Page {
             latest: None,
             declared: Vec::new(),
             is_straight: manner.key.is_empty(),
+            straight_part: None,
+            straight: None,
             seen: HashMap::new(),
             key_fields: Vec::new(),
             key: Vec::new(),
@@ -124,6 +127,15 @@ impl Page {
     }
 }
 
+/// Returns how long a row may be.
+fn length(record: &Record) -> usize {
+    match record {
+        Record::Fields(fields) => fields.text().len(),
+        Record::Raw(text) => text.len(),
+        Record::Value(_) => 0,
+    }
+}
+
 impl Manner<'_> {
     /// Says of which row something is.
     pub(super) fn at_row(&self, at: usize, error: SinkError) -> SinkError {
@@ -153,6 +165,10 @@ struct Layout<'a, 'r> {
     declared: Vec<Option<Kind>>,
     /// Whether records are tried as those that have all fields in their order.
     is_straight: bool,
+    /// The part of those.
+    straight_part: Option<usize>,
+    /// The names of members that are known to be those of the fields, in their order.
+    straight: Option<&'r Arc<[Arc<str>]>>,
     /// Where the latest row of each key is: its part, and its place there.
     seen: HashMap<Vec<u8>, (usize, usize)>,
     key_fields: Vec<usize>,
@@ -166,11 +182,16 @@ impl<'r> Layout<'_, 'r> {
         if self.is_straight && !self.page.fields.is_empty() {
             if self.write_straight(record)? {
                 let count = self.page.fields.len();
-                self.present.clear();
-                self.present.extend((0..count).filter(|field| self.page.is_filled[*field]));
                 let row = Row { record: at, range: begin..self.page.text.len(), fields: count, values: count };
                 self.page.text.push(b'\n');
-                self.put(row);
+                if let Some(part) = self.straight_part {
+                    self.page.parts[part].rows.push(row);
+                } else {
+                    self.present.clear();
+                    self.present.extend((0..count).filter(|field| self.page.is_filled[*field]));
+                    self.put(row);
+                    self.straight_part = self.latest;
+                }
                 return Ok(());
             }
             self.is_straight = false;
@@ -209,6 +230,12 @@ impl<'r> Layout<'_, 'r> {
     /// Writes a record that has all fields, in their order; else nothing of it is written.
     fn write_straight(&mut self, record: &'r Record) -> Result<bool, SinkError> {
         let (begin, count) = (self.page.text.len(), self.page.fields.len());
+        let names = if let Record::Fields(fields) = record { Some(fields.names()) } else { None };
+        if let (Record::Fields(fields), Some(known)) = (record, self.straight)
+            && Arc::ptr_eq(known, fields.names())
+        {
+            return self.write_fields(fields);
+        }
         let (mut next, mut is_straight) = (0, true);
         each_member(record, |name, cell| {
             let column = self.page.fields.get(next).and_then(|at| self.table.columns().get(*at));
@@ -223,10 +250,28 @@ impl<'r> Layout<'_, 'r> {
             Ok(())
         })?;
         is_straight &= next == count;
-        if !is_straight {
+        if is_straight {
+            self.straight = names.filter(|names| names.len() == count);
+        } else {
             self.page.text.truncate(begin);
         }
         Ok(is_straight)
+    }
+
+    /// Writes a record of which it is known that its members are the fields; nothing of it, where one is missing.
+    fn write_fields(&mut self, fields: &'r Fields) -> Result<bool, SinkError> {
+        let begin = self.page.text.len();
+        for (field, value) in fields.values().enumerate() {
+            let Some(value) = value else {
+                self.page.text.truncate(begin);
+                return Ok(false);
+            };
+            if field > 0 {
+                self.page.text.push(b'\t');
+            }
+            self.write(field, &Cell::of_field(value)?)?;
+        }
+        Ok(true)
     }
 
     /// Takes a record apart, into the fields there are and those that its new members need.
