@@ -1,6 +1,7 @@
 //! An event as it is kept: what came with it is sealed, and what it is known by can't be read.
 
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use engine_runtime::{EventKind, EventStatus, NewEvent, Put, StateError, StoredEvent};
 use jiff::Timestamp;
@@ -30,6 +31,34 @@ pub(super) struct SealedEvent {
 pub(super) struct Pending {
     pub(super) events: Vec<SealedEvent>,
     pub(super) told: tokio::sync::oneshot::Sender<Result<Vec<Put>, StateError>>,
+}
+
+/// The events that wait for the thread that has the database.
+#[derive(Default)]
+pub(super) struct Line(Mutex<Waiting>);
+
+#[derive(Default)]
+struct Waiting {
+    pending: Vec<Pending>,
+    /// Whether the thread knows that there are some.
+    is_known: bool,
+}
+
+impl Line {
+    /// Takes events in; tells whether the thread has to be told of them.
+    pub(super) fn add(&self, pending: Pending) -> bool {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.pending.push(pending);
+        !std::mem::replace(&mut waiting.is_known, true)
+    }
+
+    /// Puts all that wait at the end of a batch. Where nobody does, who comes next has to tell the thread.
+    pub(super) fn take(&self, batch: &mut Vec<Pending>) -> bool {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.is_known = !waiting.pending.is_empty();
+        batch.append(&mut waiting.pending);
+        waiting.is_known
+    }
 }
 
 /// Seals an event.

@@ -1,6 +1,6 @@
 //! The events of a state in a file: what came with them is sealed before it comes to the database, and opened behind it.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use engine_runtime::{
     BoxFuture, EventCount, EventFilter, EventKind, EventStore, Lease, NewEvent, Outcome, Put, Standing, StateError,
@@ -19,28 +19,33 @@ impl EventStore for SqliteState {
             let cipher = self.cipher()?;
             let events = events.into_iter().map(|event| event::seal(&cipher, event)).collect::<Result<_, _>>()?;
             let (told, answer) = oneshot::channel();
-            let is_first = {
-                let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
-                pending.push(Pending { events, told });
-                pending.len() == 1
-            };
-            if is_first {
-                // Whoever comes before the thread gets to it comes along, and all are on disk by one commit.
-                let (pending, path) = (Arc::clone(&self.pending), self.path.clone());
+            if self.line.add(Pending { events, told }) {
+                // Whoever comes before the thread is through with them comes along, and all are on disk by one commit.
+                let (line, path) = (Arc::clone(&self.line), self.path.clone());
                 let (mark, place) = (cipher.mark.clone(), self.key.place());
                 let flush = move |files: &mut Files| {
-                    let batch = std::mem::take(&mut *pending.lock().unwrap_or_else(PoisonError::into_inner));
+                    let mut batch = Vec::new();
                     let put = (|| {
                         let database = files.made()?;
                         if database.mark()?.is_some_and(|known| known != mark) {
                             return Err(wrong_key(&path, &place));
                         }
-                        database.put_events(batch.iter().flat_map(|pending| &pending.events), &mark)
+                        database.put_events(&line, &mut batch, &mark)
                     })();
+                    if put.is_err() {
+                        // All who wait are told.
+                        while line.take(&mut batch) {}
+                    }
                     (batch, put)
                 };
                 // It is done whether or not somebody waits for this.
-                self.begin(|worker| worker.begin(flush, |(batch, put), committed| tell(batch, committed.and(put))))?;
+                let begun =
+                    self.begin(|worker| worker.begin(flush, |(batch, put), committed| tell(batch, committed.and(put))));
+                if let Err(error) = begun {
+                    let mut batch = Vec::new();
+                    while self.line.take(&mut batch) {}
+                    tell(batch, Err(error));
+                }
             }
             answer.await.unwrap_or_else(|_| Err(StateError::new("the thread of the state broke off")))
         })

@@ -1,33 +1,58 @@
 //! The events of a state, as SQL. Knows nothing of encryption.
 //!
-//! An event that is held is due again when its lease is over: so who takes events needs one index, in the order in which they are due.
+//! An event that is held is due again when its lease is over: so one index, of what has not ended, is enough for who takes events and for who
+//! counts them.
 
 use engine_runtime::{
-    EventCount, EventFilter, EventKind, Lease, Outcome, Put, Standing, StateError, StoredEvent, Wanted,
+    EventCount, EventFilter, EventKind, EventStatus, Lease, Outcome, Put, Standing, StateError, StoredEvent, Wanted,
 };
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row as SqlRow, params};
 
 use super::database::{Database, damaged, failed, keep_mark};
-use super::event::{self, Columns, Row, SealedEvent};
+use super::event::{self, Columns, Line, Pending, Row};
+use super::event_keeper::EventKeeper;
 
 /// The columns of an event, in the order in which [`columns`] takes them.
 const COLUMNS: &str =
     "id, flow, came_by, kind, received_at, due_at, status, failures, error, holder, ended_at, part IS NOT NULL";
 
+const COUNT: &str =
+    "SELECT flow, status, count(*), min(received_at) FROM events WHERE ended_at IS NULL GROUP BY flow, status
+     UNION ALL
+     SELECT flow, status, count(*), min(received_at) FROM events WHERE ended_at IS NOT NULL AND status = 'dead'
+     GROUP BY flow, status
+     ORDER BY 1, 2";
+
+const NEXT_FLOW: &str = "SELECT flow FROM events WHERE ended_at IS NULL AND flow > ?1 ORDER BY flow LIMIT 1";
+
+const DUE: &str = "SELECT due_at, seq FROM events WHERE ended_at IS NULL AND flow = ?1 AND status = ?2 AND ready = 1
+     AND due_at <= ?3 ORDER BY due_at, seq LIMIT ?4";
+
 /// How many events are forgotten at once.
 const FORGOTTEN: u32 = 500;
 
 impl Database {
-    /// Keeps events, all in one commit; `mark` tells with which key they are sealed.
-    pub(super) fn put_events<'a>(
+    /// Keeps the events of all who wait, in one commit, and gathers who that is; `mark` tells with which key they are sealed.
+    pub(super) fn put_events(
         &mut self,
-        events: impl Iterator<Item = &'a SealedEvent>,
+        line: &Line,
+        batch: &mut Vec<Pending>,
         mark: &str,
     ) -> Result<Vec<Put>, StateError> {
         let put = self.write(true, |connection| {
             keep_mark(connection, mark)?;
-            events.map(|event| put(connection, event)).collect::<rusqlite::Result<Vec<_>>>()
+            let mut keeper = EventKeeper::new(connection)?;
+            let mut put = Vec::new();
+            loop {
+                let before = batch.len();
+                if !line.take(batch) {
+                    return Ok(put);
+                }
+                for event in batch.iter().skip(before).flat_map(|pending| &pending.events) {
+                    put.push(keeper.keep(event)?);
+                }
+            }
         });
         put.map_err(|error| failed(self.path(), &error))
     }
@@ -104,10 +129,12 @@ impl Database {
     /// Lists the flows that have events of a kind which have not ended.
     pub(super) fn open_flows(&mut self, kind: EventKind) -> Result<Vec<String>, StateError> {
         let list = |connection: &Connection| {
-            let mut statement = connection.prepare_cached(
-                "SELECT DISTINCT flow FROM events WHERE ended_at IS NULL AND kind = ?1 ORDER BY flow",
-            )?;
-            statement.query_map([kind.as_str()], |row| row.get(0))?.collect::<rusqlite::Result<Vec<_>>>()
+            // The kind is written out: there is an index of what schedules start, and it is found by nothing else.
+            let mut statement = connection.prepare_cached(&format!(
+                "SELECT DISTINCT flow FROM events WHERE ended_at IS NULL AND kind = '{}' ORDER BY flow",
+                kind.as_str()
+            ))?;
+            statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Vec<_>>>()
         };
         list(self.connection()).map_err(|error| failed(self.path(), &error))
     }
@@ -115,12 +142,7 @@ impl Database {
     /// Counts the events that are not done.
     pub(super) fn count_events(&mut self) -> Result<Vec<EventCount>, StateError> {
         let count = |connection: &Connection| {
-            let mut statement = connection.prepare_cached(
-                "SELECT flow, status, count(*), min(received_at) FROM events WHERE ended_at IS NULL GROUP BY flow, status
-                 UNION ALL
-                 SELECT flow, status, count(*), min(received_at) FROM events WHERE status = 'dead' GROUP BY flow, status
-                 ORDER BY 1, 2",
-            )?;
+            let mut statement = connection.prepare_cached(COUNT)?;
             let rows = statement.query_map([], |row| {
                 let (flow, status): (String, String) = (row.get(0)?, row.get(1)?);
                 Ok((flow, status, row.get::<_, i64>(2)?, row.get::<_, i64>(3)?))
@@ -221,53 +243,10 @@ impl Database {
     }
 }
 
-fn put(connection: &Connection, event: &SealedEvent) -> rusqlite::Result<Put> {
-    if let Some((key, until)) = &event.key {
-        let kept = connection
-            .prepare_cached(
-                "INSERT INTO event_keys (key, event, until) VALUES (?1, ?2, ?3)
-                 ON CONFLICT DO UPDATE SET event = excluded.event, until = excluded.until
-                 WHERE until <= ?4 OR event = excluded.event",
-            )?
-            .execute(params![key, event.id, until.as_microsecond(), event.received_at.as_microsecond()])?;
-        if kept == 0 {
-            let event = connection
-                .prepare_cached("SELECT event FROM event_keys WHERE key = ?1")?
-                .query_row([key], |row| row.get(0))?;
-            return Ok(Put::Known { event });
-        }
-    }
-    connection
-        .prepare_cached(
-            "INSERT INTO events (id, flow, came_by, kind, part, ready, received_at, due_at, status, failures, content)
-             VALUES (?1, ?2, ?3, ?4, ?5,
-                 ?5 IS NULL OR NOT EXISTS (SELECT 1 FROM events WHERE flow = ?2 AND part = ?5 AND ended_at IS NULL),
-                 ?6, ?7, 'waiting', 0, ?8)
-             ON CONFLICT (id) DO NOTHING",
-        )?
-        .execute(params![
-            event.id,
-            event.flow,
-            event.trigger,
-            event.kind.as_str(),
-            event.part,
-            event.received_at.as_microsecond(),
-            event.due_at.as_microsecond(),
-            event.content
-        ])?;
-    Ok(Put::Kept)
-}
-
 /// Returns which events are to be taken: those of flows that have fewer under way first, then the oldest.
 fn chosen(connection: &Connection, wanted: &Wanted) -> rusqlite::Result<Vec<i64>> {
     // From flow to flow, however many events each of them has.
-    let mut next = connection.prepare_cached(
-        "SELECT flow FROM events WHERE ended_at IS NULL AND ready = 1 AND flow > ?1 ORDER BY flow LIMIT 1",
-    )?;
-    let mut due = connection.prepare_cached(
-        "SELECT due_at, seq FROM events WHERE ended_at IS NULL AND ready = 1 AND flow = ?1 AND due_at <= ?2
-         ORDER BY due_at, seq LIMIT ?3",
-    )?;
+    let (mut next, mut due) = (connection.prepare_cached(NEXT_FLOW)?, connection.prepare_cached(DUE)?);
     let mut chosen: Vec<(u32, i64, i64)> = Vec::new();
     // As many as are wanted of flows that have none under way: none can come before those.
     let mut first = 0;
@@ -284,11 +263,16 @@ fn chosen(connection: &Connection, wanted: &Wanted) -> rusqlite::Result<Vec<i64>
             break;
         }
         if let Some((busy, free)) = wanted.room(&flow) {
-            let rows = due.query_map(params![flow, wanted.lease.now.as_microsecond(), free], |row| {
-                Ok((row.get(0)?, row.get(1)?))
-            })?;
-            for (row, rank) in rows.zip(busy..) {
-                let (due_at, number) = row?;
+            let mut found: Vec<(i64, i64)> = Vec::new();
+            // What nobody holds, and what is held by a lease that is over.
+            for status in [EventStatus::Waiting, EventStatus::Running] {
+                let asked = params![flow, status.as_str(), wanted.lease.now.as_microsecond(), free];
+                let rows = due.query_map(asked, |row| Ok((row.get(0)?, row.get(1)?)))?;
+                found.extend(rows.collect::<rusqlite::Result<Vec<_>>>()?);
+            }
+            found.sort_unstable();
+            found.truncate(free as usize);
+            for ((due_at, number), rank) in found.into_iter().zip(busy..) {
                 chosen.push((rank, due_at, number));
                 first += u32::from(rank == 0);
             }
@@ -375,4 +359,37 @@ fn columns(row: &SqlRow<'_>) -> rusqlite::Result<Result<Row, String>> {
     };
     let is_partitioned = row.get(11)?;
     Ok(columns.read().map(|event| Row { event, is_partitioned, content: Vec::new() }))
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+    use super::*;
+
+    #[track_caller]
+    fn check(sql: &str, expected: &[&str]) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut database = Database::open(&folder.path().join("state.db")).unwrap();
+        let mut plan = database.connection().prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let lines = plan.raw_query().mapped(|row| row.get(3)).collect::<Result<Vec<String>, _>>().unwrap();
+        let read: Vec<_> = lines.iter().filter(|line| line.contains("events")).collect();
+        assert_eq!(read, expected, "{lines:#?}");
+    }
+
+    #[test]
+    fn however_many_events_there_are_only_an_index_is_read() {
+        check(
+            COUNT,
+            &[
+                "SCAN events USING COVERING INDEX events_not_ended",
+                "SEARCH events USING INDEX events_ended (status=? AND ended_at>?)",
+            ],
+        );
+        check(NEXT_FLOW, &["SEARCH events USING COVERING INDEX events_not_ended (flow>?)"]);
+        check(
+            DUE,
+            &["SEARCH events USING COVERING INDEX events_not_ended (flow=? AND status=? AND ready=? AND due_at<?)"],
+        );
+    }
 }

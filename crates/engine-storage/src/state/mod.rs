@@ -6,6 +6,7 @@ mod batch;
 mod cipher;
 mod database;
 mod event;
+mod event_keeper;
 mod event_store;
 mod events;
 mod key;
@@ -26,7 +27,7 @@ use tokio::sync::oneshot;
 
 use self::cipher::Cipher;
 use self::database::Database;
-use self::event::Pending;
+use self::event::Line;
 pub use self::key::StateKey;
 pub use self::postgres::PostgresState;
 use self::worker::{Files, Worker};
@@ -40,7 +41,7 @@ pub struct SqliteState {
     cipher: OnceLock<Arc<Cipher>>,
     worker: Mutex<Option<Worker>>,
     /// Events that wait for the thread, which keeps all of them at once.
-    pending: Arc<Mutex<Vec<Pending>>>,
+    line: Arc<Line>,
 }
 
 /// A state on disk, of whatever kind.
@@ -102,7 +103,7 @@ impl SqliteState {
     /// Names the file of a state. Nothing is opened yet.
     pub fn new(path: impl Into<PathBuf>, key: StateKey) -> Self {
         let path = path.into();
-        Self { path, key, cipher: OnceLock::new(), worker: Mutex::default(), pending: Arc::default() }
+        Self { path, key, cipher: OnceLock::new(), worker: Mutex::default(), line: Arc::default() }
     }
 
     /// Returns what is made with the key, which is read once.

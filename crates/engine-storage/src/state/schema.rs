@@ -117,6 +117,13 @@ const STEPS: &[&str] = &[
     "
     ALTER TABLE runs ADD COLUMN steps TEXT; -- what became of each, as JSON
 ",
+    "
+    DROP INDEX events_due;
+    DROP INDEX events_open;
+    -- Has all that is asked of events that have not ended, `ended_at` too: else each is looked up in the table for it.
+    CREATE INDEX events_not_ended ON events (flow, status, ready, due_at, received_at, ended_at) WHERE ended_at IS NULL;
+    CREATE INDEX events_of_schedules ON events (flow) WHERE ended_at IS NULL AND kind = 'schedule';
+",
 ];
 
 /// Why a database is not one of ours.
