@@ -85,6 +85,11 @@ impl Database {
         }
     }
 
+    /// Lets the log not grow too long: best once all who wait were told.
+    pub(super) fn tend_log(&mut self) {
+        self.log.tend(&self.connection);
+    }
+
     fn begin_batch(&mut self, durable: bool) -> rusqlite::Result<()> {
         if self.batch.open.is_some() {
             return Ok(());

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 
 use super::batch::Batch;
+use super::log::Log;
 use super::schema::{self, Unfit};
 use crate::patience;
 
@@ -19,9 +20,6 @@ const BUSY: Duration = Duration::from_secs(10);
 /// The size of a page of a new database, in bytes: some events, each of which is written as a whole.
 const PAGE: u32 = 8192;
 
-/// How many pages the log has before they are brought into the file, which lets whoever writes wait: 16 MB.
-const LOG: u32 = 2000;
-
 /// How many statements are kept prepared: all that there are.
 const STATEMENTS: usize = 128;
 
@@ -30,6 +28,8 @@ const MARK: &str = "key";
 
 /// An open database.
 pub(super) struct Database {
+    // Before the connection, which is to be the last that ends.
+    pub(super) log: Log,
     pub(super) connection: Connection,
     pub(super) batch: Batch,
     path: PathBuf,
@@ -44,10 +44,12 @@ impl Database {
         })?;
         let mut connection = Connection::open(path).map_err(|error| failed(path, &error))?;
         match patience::set_up(&mut connection, BUSY, |connection| prepare(connection, path)) {
-            Ok(()) => Ok(Self { connection, batch: Batch::new(), path: path.to_path_buf() }),
-            Err(Unfit::Sqlite(error)) => Err(failed(path, &error)),
-            Err(Unfit::Other(error)) => Err(error),
+            Ok(()) => {}
+            Err(Unfit::Sqlite(error)) => return Err(failed(path, &error)),
+            Err(Unfit::Other(error)) => return Err(error),
         }
+        let log = Log::of(&mut connection, path).map_err(|error| failed(path, &error))?;
+        Ok(Self { log, connection, batch: Batch::new(), path: path.to_path_buf() })
     }
 
     /// Returns what is kept of a kind under a key, with its label.
@@ -204,7 +206,6 @@ fn prepare(connection: &mut Connection, path: &Path) -> Result<(), Unfit> {
     }
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
-    connection.pragma_update(None, "wal_autocheckpoint", LOG)?;
     // What belongs to a run goes with it.
     connection.pragma_update(None, "foreign_keys", true)?;
     schema::migrate(connection, &path.display().to_string())

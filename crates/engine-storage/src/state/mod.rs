@@ -10,6 +10,7 @@ mod event_keeper;
 mod event_store;
 mod events;
 mod key;
+mod log;
 mod postgres;
 mod run_store;
 mod runs;

@@ -57,6 +57,12 @@ impl Files {
     fn commit(&mut self) -> Result<(), StateError> {
         self.open.as_mut().map_or(Ok(()), Database::commit)
     }
+
+    fn tend_log(&mut self) {
+        if let Some(open) = &mut self.open {
+            open.tend_log();
+        }
+    }
 }
 
 impl Worker {
@@ -77,6 +83,7 @@ impl Worker {
                     for tell in told {
                         tell(committed.clone());
                     }
+                    files.tend_log();
                 }
             })
             .map_err(|error| StateError::new(format!("no thread can be started for the state: {error}")))?;
