@@ -10,6 +10,7 @@ pub mod awaited;
 mod body;
 mod book;
 mod call;
+mod chance;
 mod checkup;
 mod claim;
 mod complaint;
@@ -86,6 +87,7 @@ mod xml_lists;
 
 pub use engine_spec::sink::{FileCompression, ParquetCompression};
 
+pub use crate::chance::chance;
 pub use crate::checkup::{ApiPlace, Checkup, Proved, SinkPlace};
 pub use crate::fields::{FieldPage, Fields};
 pub use crate::given::{Given, given};

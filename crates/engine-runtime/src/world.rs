@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use engine_expr::Host;
 use jiff::Timestamp;
 
+use crate::chance::chance;
 use crate::state::StateStore;
 use crate::traffic::Shared;
 use crate::transport::Transport;
@@ -123,8 +124,7 @@ impl Clock for SystemClock {
     }
 
     fn random(&self) -> u64 {
-        let (high, low) = uuid::Uuid::new_v4().as_u64_pair();
-        high ^ low
+        u64::from_le_bytes(chance().expect("every machine that this runs on has random numbers"))
     }
 
     #[expect(clippy::disallowed_methods, reason = "this is the one place where the time comes in")]

@@ -2,11 +2,10 @@
 //!
 //! All of it is `ring`'s, which is in the program already for TLS.
 
-use engine_runtime::{Kind, StateError};
+use engine_runtime::{Kind, StateError, chance};
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::hkdf::{HKDF_SHA256, KeyType, Prk, Salt};
 use ring::hmac;
-use ring::rand::{SecureRandom, SystemRandom};
 
 use super::key::LENGTH;
 
@@ -19,7 +18,6 @@ pub(super) struct Cipher {
     fingerprints: hmac::Key,
     /// By what the key is known again; nothing can be told from it.
     pub(super) mark: String,
-    random: SystemRandom,
 }
 
 /// The length of a derived key.
@@ -38,7 +36,7 @@ impl Cipher {
         let sealing = UnboundKey::new(&CHACHA20_POLY1305, &derive(&root, b"seal")?).map_err(|_| broken())?;
         let fingerprints = hmac::Key::new(hmac::HMAC_SHA256, &derive(&root, b"fingerprint")?);
         let mark = hex(&derive(&root, b"mark")?[..8]);
-        Ok(Self { sealing: LessSafeKey::new(sealing), fingerprints, mark, random: SystemRandom::new() })
+        Ok(Self { sealing: LessSafeKey::new(sealing), fingerprints, mark })
     }
 
     /// Seals a value, so that it can be opened only as this kind of thing under this key of the store.
@@ -51,8 +49,7 @@ impl Cipher {
 
     /// Seals a value that is no entry of a kind, so that it can be opened only as what it is and under its key.
     pub(super) fn seal_as(&self, what: &str, key: &str, value: &[u8]) -> Result<Vec<u8>, StateError> {
-        let mut nonce = [0; NONCE_LEN];
-        self.random.fill(&mut nonce).map_err(|_| StateError::new("the machine gives no random numbers"))?;
+        let nonce: [u8; NONCE_LEN] = chance().ok_or_else(|| StateError::new("the machine gives no random numbers"))?;
         let mut sealed = Vec::with_capacity(1 + NONCE_LEN + value.len() + CHACHA20_POLY1305.tag_len());
         sealed.push(FORM);
         sealed.extend_from_slice(&nonce);
