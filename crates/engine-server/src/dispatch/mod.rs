@@ -78,13 +78,17 @@ struct Dispatcher {
 impl Dispatcher {
     async fn run(mut self) {
         let server = Arc::clone(&self.server);
+        let mut changes = server.flows.watch();
         while !server.stop.is_stopped() {
             let filled = self.fill().await;
             self.tell(filled);
+            let has_room = self.has_room();
             tokio::select! {
                 Some(ended) = self.runs.join_next_with_id() => self.ended(ended).await,
                 Some(settled) = self.settling.join_next() => self.settled(settled),
-                () = server.arrived.notified() => {}
+                // Without room nothing can be done for what comes; it is there when there is.
+                () = server.arrived.notified(), if has_room => {}
+                Ok(()) = changes.changed() => {}
                 () = server.clock.sleep(LOOK) => {}
                 () = server.stop.stopped() => {}
             }
@@ -108,20 +112,15 @@ impl Dispatcher {
     /// Begins as many runs as there is room for.
     async fn fill(&mut self) -> Result<(), StateError> {
         loop {
-            let under_way = u32::try_from(self.runs.len()).unwrap_or(u32::MAX);
-            let most = self.server.limits.runs.saturating_sub(under_way);
-            if most == 0 || self.server.stop.is_stopped() {
-                return Ok(());
-            }
             let set = self.served();
-            if self.is_full() {
+            if self.server.stop.is_stopped() || !self.has_room() {
                 return Ok(());
             }
             let wanted = Wanted {
                 flows: Arc::clone(&self.flows),
                 busy: self.busy.clone(),
                 per_flow: self.server.limits.runs_per_flow,
-                most,
+                most: self.most(),
                 after: std::mem::take(&mut self.after),
                 lease: self.lease(),
             };
@@ -194,11 +193,16 @@ impl Dispatcher {
         }
     }
 
-    /// Tells whether none of the flows has room for one more run.
-    fn is_full(&self) -> bool {
+    /// Returns how many more runs there may be.
+    fn most(&self) -> u32 {
+        let under_way = u32::try_from(self.runs.len()).unwrap_or(u32::MAX);
+        self.server.limits.runs.saturating_sub(under_way)
+    }
+
+    /// Tells whether one more run may begin, of whatever flow. Of a few flows this is sooner said than the inbox asked.
+    fn has_room(&self) -> bool {
         let is_full = |flow: &String| self.busy.get(flow).is_some_and(|busy| *busy >= self.server.limits.runs_per_flow);
-        // Of a few flows this is sooner said than the inbox asked.
-        self.busy.len() >= self.flows.len() && self.flows.iter().all(is_full)
+        self.most() > 0 && !(self.busy.len() >= self.flows.len() && self.flows.iter().all(is_full))
     }
 
     /// Returns the flows that are served now.

@@ -5,7 +5,7 @@ use engine_request::HashAlgorithm;
 use engine_spec::verify::HmacVerify;
 
 use super::delivery::is_same;
-use super::parts::{Parts, Said, written};
+use super::parts::{Parts, Said, written, written_otherwise};
 use super::secrets::Secrets;
 use super::{Delivery, Refusal, Unsigned};
 
@@ -35,11 +35,12 @@ impl Hmac {
     pub(super) fn check(&self, delivery: &Delivery<'_>) -> Result<(), Refusal> {
         let claimed = self.parts.claimed(delivery)?;
         for key in &*self.secrets.of(delivery)? {
-            let expected = written(&self.algorithm.mac(key, &claimed.message), self.parts.format.text);
-            for given in &claimed.signatures {
-                if expected.iter().any(|expected| is_same(given.as_bytes(), expected.as_bytes())) {
-                    return Ok(());
-                }
+            let (mac, text) = (self.algorithm.mac(key, &claimed.message), self.parts.format.text);
+            let is_given = |expected: String| {
+                claimed.signatures.iter().any(|given| is_same(given.as_bytes(), expected.as_bytes()))
+            };
+            if is_given(written(&mac, text)) || written_otherwise(&mac, text).is_some_and(is_given) {
+                return Ok(());
             }
         }
         Err(Refusal::new(self.parts.home(), "has no signature that fits what is signed and the secret"))
@@ -47,10 +48,6 @@ impl Hmac {
 
     pub(super) fn sign(&self, event: &mut Unsigned) -> Result<(), String> {
         let key = self.secrets.first(&event.event)?;
-        self.parts.sign(event, &|message| {
-            written(&self.algorithm.mac(&key, message), self.parts.format.text)
-                .pop()
-                .ok_or_else(|| "a signature can't be written".to_owned())
-        })
+        self.parts.sign(event, &|message| Ok(written(&self.algorithm.mac(&key, message), self.parts.format.text)))
     }
 }

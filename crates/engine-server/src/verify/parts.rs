@@ -1,10 +1,11 @@
 //! What signatures have in common that a spec describes part by part: where they are, what they are over, and the time in it.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
 use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
 use engine_expr::{EvalError, Scope, Setting, Template, Value};
 use engine_request::{BodyStep, Period, Place, Target, Text};
 use engine_spec::EventPlace;
@@ -33,9 +34,9 @@ pub(super) struct Said<'s> {
 }
 
 /// What came: the signatures as they are written, and the bytes that they are over.
-pub(super) struct Claimed {
+pub(super) struct Claimed<'d> {
     pub(super) signatures: Vec<String>,
-    pub(super) message: Vec<u8>,
+    pub(super) message: Cow<'d, [u8]>,
 }
 
 /// Names a place in an event.
@@ -92,7 +93,7 @@ impl Parts {
     }
 
     /// Returns what the sender claims to have signed. The time in it was looked at.
-    pub(super) fn claimed(&self, delivery: &Delivery<'_>) -> Result<Claimed, Refusal> {
+    pub(super) fn claimed<'d>(&self, delivery: &Delivery<'d>) -> Result<Claimed<'d>, Refusal> {
         let value = text_at(&self.place, delivery)?;
         let written = self.format.read(&value);
         if written.signatures.is_empty() {
@@ -153,10 +154,10 @@ impl Parts {
     }
 
     /// Returns the bytes that are signed.
-    fn message(&self, delivery: &Delivery<'_>, time: Option<&str>) -> Result<Vec<u8>, Refusal> {
-        let Some(signed) = &self.signed else { return Ok(delivery.body.to_vec()) };
+    fn message<'d>(&self, delivery: &Delivery<'d>, time: Option<&str>) -> Result<Cow<'d, [u8]>, Refusal> {
+        let Some(signed) = &self.signed else { return Ok(delivery.body.into()) };
         if signed.text().trim() == "{{ trigger.body_raw }}" {
-            return Ok(delivery.body.to_vec());
+            return Ok(delivery.body.into());
         }
         if std::str::from_utf8(delivery.body).is_err() {
             return Err(Refusal::new("the body", "is no text in UTF-8, and more than the body is signed"));
@@ -169,7 +170,7 @@ impl Parts {
             return Err(Refusal::new(self.home(), "has a time that is not signed"));
         }
         self.render(signed, event, time)
-            .map(String::into_bytes)
+            .map(|text| text.into_bytes().into())
             .map_err(|error| Refusal::new("what is `signed`", format!("can't be made: {}", error.message)))
     }
 
@@ -250,17 +251,21 @@ fn names_time(template: &Template) -> bool {
     template.names().iter().any(|name| name.root() == "ts")
 }
 
-/// Returns the texts that bytes may be written as: all that is taken for a signature.
-pub(super) fn written(bytes: &[u8], text: SignatureText) -> Vec<String> {
+/// Writes bytes as most do.
+pub(super) fn written(bytes: &[u8], text: SignatureText) -> String {
     match text {
-        SignatureText::Hex => {
-            let small = hex(bytes);
-            vec![small.to_ascii_uppercase(), small]
-        }
-        SignatureText::Base64 => vec![STANDARD.encode(bytes)],
-        SignatureText::Base64Url => {
-            vec![base64::engine::general_purpose::URL_SAFE.encode(bytes), URL_SAFE_NO_PAD.encode(bytes)]
-        }
+        SignatureText::Hex => hex(bytes),
+        SignatureText::Base64 => STANDARD.encode(bytes),
+        SignatureText::Base64Url => URL_SAFE_NO_PAD.encode(bytes),
+    }
+}
+
+/// Writes bytes in the other way that is taken for a signature, if there is one.
+pub(super) fn written_otherwise(bytes: &[u8], text: SignatureText) -> Option<String> {
+    match text {
+        SignatureText::Hex => Some(hex(bytes).to_ascii_uppercase()),
+        SignatureText::Base64 => None,
+        SignatureText::Base64Url => Some(URL_SAFE.encode(bytes)),
     }
 }
 

@@ -3,6 +3,7 @@
 //! It is kept without `body` where that can be read anew from `body_raw`: half of what is sealed and written then.
 
 use std::borrow::Cow;
+use std::io::Write;
 use std::sync::Arc;
 
 use engine_expr::{Members, Value, write_string};
@@ -115,14 +116,21 @@ impl<'r> Event<'r> {
         out.push(b',');
         write_member(RAW, &mut out);
         write_string(&self.body.raw, &mut out);
-        for (name, value) in [(QUERY, self.query()), (PATH, self.path())] {
+        let (query, names) = (self.came.query, self.came.names);
+        for (name, value) in
+            [(QUERY, (!query.is_empty()).then(|| self.query())), (PATH, (!names.is_empty()).then(|| self.path()))]
+        {
             out.push(b',');
             write_member(name, &mut out);
-            value.write_json(&mut out);
+            match value {
+                Some(value) => value.write_json(&mut out),
+                None => out.extend_from_slice(b"{}"),
+            }
         }
         out.push(b',');
         write_member(TIME, &mut out);
-        write_string(&self.came.now.to_string(), &mut out);
+        // Bytes take all that is written to them, and no time has anything in it to escape.
+        _ = write!(out, "\"{}\"", self.came.now);
         out.push(b',');
         write_member(HEADERS, &mut out);
         out.push(b'{');

@@ -107,7 +107,7 @@ impl Hook {
 
     /// Tells whether a method is one that starts runs.
     pub(super) fn takes(&self, method: &http::Method) -> bool {
-        self.trigger.methods().iter().any(|known| known.to_string() == method.as_str())
+        self.trigger.methods().iter().any(|known| known.as_str() == method.as_str())
     }
 
     /// Tells whether its answer waits for the run.

@@ -110,8 +110,9 @@ impl Intake {
     async fn taken(&self, request: Request) -> Result<Response, Problem> {
         let found = self.table().find(request.uri().path());
         if found.is_empty() {
-            if let Some(awaited) = self.waits.find(&self.server, request.uri().path()).await? {
-                return self.take_awaited(awaited, request).await;
+            // Boxed, as all that is rare here: else the way of each event is as large as that.
+            if let Some(awaited) = Box::pin(self.waits.find(&self.server, request.uri().path())).await? {
+                return Box::pin(self.take_awaited(awaited, request)).await;
             }
             return Err(Problem::new(StatusCode::NOT_FOUND, "there is nothing at this path"));
         }
@@ -260,8 +261,8 @@ impl Intake {
         }
         let mut response = match (answered, watch) {
             (Some(response), _) => response,
-            (None, Some(mut watch)) if id == kept => self.finished(hook, &mut watch, &id, &scope).await,
-            (None, _) => self.finished(hook, &mut self.server.endings.watch(&id), &id, &scope).await,
+            (None, Some(mut watch)) if id == kept => Box::pin(self.finished(hook, &mut watch, &id, &scope)).await,
+            (None, _) => Box::pin(self.finished(hook, &mut self.server.endings.watch(&id), &id, &scope)).await,
         };
         if let Ok(id) = HeaderValue::from_str(&id) {
             response.headers_mut().insert("engine-event", id);
@@ -293,7 +294,7 @@ impl Intake {
         let mut keys = None;
         if let Some(url) = verifier.jwks_url() {
             let id = verifier.key_id(&delivery);
-            match self.keys.get(url, id.as_deref(), &*flow.world.transport, came.now).await {
+            match Box::pin(self.keys.get(url, id.as_deref(), &*flow.world.transport, came.now)).await {
                 Ok(found) => keys = Some(found),
                 Err(message) => self.server.log.notice(Notice::Trouble { message: &message }),
             }

@@ -67,7 +67,7 @@ impl Pressure {
     /// Tells whether as many events of a flow wait as may, and counts them for it: those that were kept since may have run meanwhile.
     pub(super) async fn is_really_full(&self, flow: &str, events: &Arc<dyn EventStore>, now: Timestamp) -> bool {
         if self.is_full(flow) && self.begin(now, SOONEST) {
-            self.counted(events).await;
+            Box::pin(self.counted(events)).await;
         }
         self.is_full(flow)
     }

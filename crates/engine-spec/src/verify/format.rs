@@ -120,7 +120,11 @@ impl SignatureFormat {
     pub fn read<'h>(&self, value: &'h str) -> Written<'h> {
         let pieces: Vec<&str> = match self.between {
             Between::Nothing => vec![value.trim()],
-            Between::Any(chars) => value.split(chars).map(str::trim).filter(|piece| !piece.is_empty()).collect(),
+            // All of them are ASCII, and most values have none.
+            Between::Any(chars) if value.bytes().any(|byte| chars.contains(&char::from(byte))) => {
+                value.split(chars).map(str::trim).filter(|piece| !piece.is_empty()).collect()
+            }
+            Between::Any(_) => Some(value.trim()).filter(|piece| !piece.is_empty()).into_iter().collect(),
             Between::One(char) => value.split(char).map(str::trim).collect(),
         };
         let mut written = Written::default();
