@@ -22,7 +22,7 @@ use crate::console::{self, ServeLog};
 use crate::environment::Variables;
 use crate::failure::Failure;
 use crate::report::{Report, Reported};
-use crate::signals::{hang_up, interrupt};
+use crate::signals::{HangUps, hang_up, interrupt};
 use crate::status::Status;
 use crate::telemetry::{self, Setting, TracedLog};
 use crate::terminal::{Terminal, tell};
@@ -111,7 +111,8 @@ fn serve(arguments: &Serve, terminal: &Terminal) -> Result<Status, Failure> {
             endings: Endings::default(),
         });
         tokio::spawn(interrupts(stop));
-        tokio::spawn(hang_ups(Arc::clone(&reload)));
+        // Watched for before anybody can know that this serves: to whoever does not, a hang-up is the end.
+        tokio::spawn(hang_ups(hang_up(), Arc::clone(&reload)));
         let end_within = arguments.shutdown_timeout.duration();
         let connections = Connections {
             most: usize::try_from(arguments.max_connections).unwrap_or(usize::MAX),
@@ -169,8 +170,7 @@ async fn interrupts(stop: Stop) {
 }
 
 /// Lets the specs be read anew whenever somebody says so.
-async fn hang_ups(reload: Arc<Notify>) {
-    let mut signals = hang_up();
+async fn hang_ups(mut signals: HangUps, reload: Arc<Notify>) {
     while signals.next().await.is_some() {
         reload.notify_one();
     }
