@@ -179,7 +179,9 @@ impl Session {
     ) -> Result<(), Refusal> {
         self.phase = Phase::Over;
         let client = self.client();
-        let (ended, more, committed) = tokio::join!(copying.end(), more(client), client.batch_execute("COMMIT"));
+        // Biased: what is sent first is asked first.
+        let (ended, more, committed) =
+            tokio::join!(biased; copying.end(), more(client), client.batch_execute("COMMIT"));
         ended?;
         let done = more.and(committed);
         done.map_err(|error| (None, error.into()))
@@ -308,16 +310,17 @@ impl Copying {
     async fn begin(session: &mut Session, sql: String) -> Result<Self, Failure> {
         let statement = session.statement(&sql).await?;
         let phase = std::mem::replace(&mut session.phase, Phase::Begun);
+        // Biased: what is sent first is asked first.
         let sink = match phase {
             Phase::Due { held: None } => {
                 let client = session.client();
-                tokio::try_join!(client.batch_execute("BEGIN"), client.copy_in(&statement))?.1
+                tokio::try_join!(biased; client.batch_execute("BEGIN"), client.copy_in(&statement))?.1
             }
             Phase::Due { held: Some(lock) } => {
                 let hold = session.statement(HOLD).await?;
                 let (client, given): (_, [&(dyn ToSql + Sync); 2]) = (session.client(), [&LOCKS, &lock]);
                 let begun = client.batch_execute("BEGIN");
-                tokio::try_join!(begun, client.execute(&hold, &given), client.copy_in(&statement))?.2
+                tokio::try_join!(biased; begun, client.execute(&hold, &given), client.copy_in(&statement))?.2
             }
             Phase::Begun | Phase::Over => session.client().copy_in(&statement).await?,
         };
