@@ -1,7 +1,7 @@
 //! An event as it is kept: what came with it is sealed, and what it is known by can't be read.
 
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use engine_runtime::{EventKind, EventStatus, NewEvent, Put, StateError, StoredEvent};
 use jiff::Timestamp;
@@ -58,6 +58,30 @@ impl Line {
         waiting.is_known = !waiting.pending.is_empty();
         batch.append(&mut waiting.pending);
         waiting.is_known
+    }
+}
+
+/// That the thread was told of events that wait. Where it comes to nothing, those who wait are let go, and who comes next tells the thread.
+pub(super) struct Told {
+    line: Arc<Line>,
+    is_done: bool,
+}
+
+impl Told {
+    pub(super) fn of(line: &Arc<Line>) -> Self {
+        Self { line: Arc::clone(line), is_done: false }
+    }
+
+    /// The thread has taken all that waited.
+    pub(super) fn done(mut self) {
+        self.is_done = true;
+    }
+}
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        let mut lost = Vec::new();
+        while !self.is_done && self.line.take(&mut lost) {}
     }
 }
 
@@ -175,7 +199,39 @@ pub(super) fn status(name: &str) -> Result<EventStatus, String> {
 
 #[cfg(test)]
 mod tests {
+    use tokio::sync::oneshot::{self, error::TryRecvError};
+
     use super::*;
+
+    #[test]
+    fn nobody_waits_for_a_thread_that_has_ended() {
+        let line = Arc::<Line>::default();
+        let come = || {
+            let (told, answer) = oneshot::channel();
+            (line.add(Pending { events: Vec::new(), told }), answer)
+        };
+        let (tells, mut first) = come();
+        assert!(tells);
+        let told = Told::of(&line);
+        let (tells, mut second) = come();
+        assert!(!tells, "it was told already");
+        assert_eq!(second.try_recv(), Err(TryRecvError::Empty));
+        drop(told);
+        assert_eq!(first.try_recv(), Err(TryRecvError::Closed));
+        assert_eq!(second.try_recv(), Err(TryRecvError::Closed));
+
+        let (tells, mut third) = come();
+        assert!(tells, "whoever comes next tells it again");
+        let told = Told::of(&line);
+        let mut batch = Vec::new();
+        while line.take(&mut batch) {}
+        let (tells, mut fourth) = come();
+        assert!(tells);
+        told.done();
+        assert_eq!(batch.len(), 1);
+        assert_eq!(third.try_recv(), Err(TryRecvError::Empty));
+        assert_eq!(fourth.try_recv(), Err(TryRecvError::Empty), "somebody else was told of it");
+    }
 
     #[test]
     fn what_is_packed_is_unpacked() {

@@ -9,7 +9,7 @@ use engine_runtime::{
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
-use super::event::{self, Pending};
+use super::event::{self, Pending, Told};
 use super::worker::Files;
 use super::{SqliteState, wrong_key};
 
@@ -23,6 +23,7 @@ impl EventStore for SqliteState {
                 // Whoever comes before the thread is through with them comes along, and all are on disk by one commit.
                 let (line, path) = (Arc::clone(&self.line), self.path.clone());
                 let (mark, place) = (cipher.mark.clone(), self.key.place());
+                let told = Told::of(&line);
                 let flush = move |files: &mut Files| {
                     let mut batch = Vec::new();
                     let put = (|| {
@@ -33,19 +34,14 @@ impl EventStore for SqliteState {
                         database.put_events(&line, &mut batch, &mark)
                     })();
                     if put.is_err() {
-                        // All who wait are told.
+                        // All who wait hear why.
                         while line.take(&mut batch) {}
                     }
+                    told.done();
                     (batch, put)
                 };
                 // It is done whether or not somebody waits for this.
-                let begun =
-                    self.begin(|worker| worker.begin(flush, |(batch, put), committed| tell(batch, committed.and(put))));
-                if let Err(error) = begun {
-                    let mut batch = Vec::new();
-                    while self.line.take(&mut batch) {}
-                    tell(batch, Err(error));
-                }
+                self.begin(|worker| worker.begin(flush, |(batch, put), committed| tell(batch, committed.and(put))))?;
             }
             answer.await.unwrap_or_else(|_| Err(StateError::new("the thread of the state broke off")))
         })
