@@ -32,6 +32,8 @@ pub(super) fn execute(arguments: &Mock, terminal: &Terminal) -> Result<Status, F
             Failure::failed(format!("cannot listen on {}: {error}", arguments.listen))
                 .help("take another address by `--listen`")
         })?;
+        // Watched for before anybody can know that this serves.
+        let ended = interrupt();
         let width = apis.iter().map(|api| api.len()).max().unwrap_or_default();
         let lines = apis.iter().map(|api| {
             format!(
@@ -43,7 +45,7 @@ pub(super) fn execute(arguments: &Mock, terminal: &Terminal) -> Result<Status, F
         });
         print(lines.collect::<String>())?;
         tell(format!("serving the examples of {}; Ctrl-C ends\n", counted(plan.endpoints.len(), "endpoint")));
-        interrupt().await;
+        ended.await;
         Ok(Status::Done)
     })
 }

@@ -110,8 +110,8 @@ fn serve(arguments: &Serve, terminal: &Terminal) -> Result<Status, Failure> {
             arrived: Arc::default(),
             endings: Endings::default(),
         });
-        tokio::spawn(interrupts(stop));
-        // Watched for before anybody can know that this serves: to whoever does not, a hang-up is the end.
+        // Both are watched for before anybody can know that this serves: to whoever does not, a signal is the end.
+        tokio::spawn(interrupts(interrupt(), stop));
         tokio::spawn(hang_ups(hang_up(), Arc::clone(&reload)));
         let end_within = arguments.shutdown_timeout.duration();
         let connections = Connections {
@@ -158,8 +158,8 @@ fn failure(error: OpenError) -> Failure {
 }
 
 /// Asks the server to end at the first interrupt, and ends the program at the second.
-async fn interrupts(stop: Stop) {
-    interrupt().await;
+async fn interrupts(first: impl Future<Output = ()>, stop: Stop) {
+    first.await;
     stop.stop();
     // Whoever ends a group of processes may tell one of them twice.
     SystemClock.sleep(TWICE).await;
@@ -171,7 +171,8 @@ async fn interrupts(stop: Stop) {
 
 /// Lets the specs be read anew whenever somebody says so.
 async fn hang_ups(mut signals: HangUps, reload: Arc<Notify>) {
-    while signals.next().await.is_some() {
+    loop {
+        signals.next().await;
         reload.notify_one();
     }
 }
