@@ -20,6 +20,9 @@ const BUSY: Duration = Duration::from_secs(10);
 /// The size of a page of a new database, in bytes: some events, each of which is written as a whole.
 const PAGE: u32 = 8192;
 
+/// How much of a database a connection keeps in memory: in KiB where it is negative, which is how `SQLite` wants it.
+const CACHE: i32 = -512;
+
 /// How many statements are kept prepared: all that there are.
 const STATEMENTS: usize = 128;
 
@@ -205,6 +208,8 @@ fn prepare(connection: &mut Connection, path: &Path) -> Result<(), Unfit> {
         let _: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
     }
     connection.pragma_update(None, "synchronous", "FULL")?;
+    // Most of what is written is never read again, or soon.
+    connection.pragma_update(None, "cache_size", CACHE)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     // What belongs to a run goes with it.
     connection.pragma_update(None, "foreign_keys", true)?;
