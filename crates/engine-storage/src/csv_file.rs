@@ -211,18 +211,21 @@ impl CsvSource {
             self.is_all = some == 0;
             read += some;
         }
-        let whole = match std::str::from_utf8(&self.tail) {
-            Ok(_) => self.tail.len(),
-            Err(error) if error.error_len().is_none() && !self.is_all => error.valid_up_to(),
+        let (text, whole) = match std::str::from_utf8(&self.tail) {
+            Ok(text) => (text, self.tail.len()),
+            Err(error) if error.error_len().is_none() && !self.is_all => {
+                let whole = error.valid_up_to();
+                let text = self.tail.get(..whole).and_then(|bytes| std::str::from_utf8(bytes).ok());
+                (text.unwrap_or_default(), whole)
+            }
             Err(_) => {
                 let path = self.input.path().display();
                 let text = format!("`{path}` is not UTF-8, at or after line {}", self.reader.line());
                 return Err(SinkError::new(text).help("check the `compression` of the sink, or convert the file"));
             }
         };
-        let rest = self.tail.split_off(whole);
-        let text = String::from_utf8(std::mem::replace(&mut self.tail, rest)).unwrap_or_default();
-        self.text.push_str(if is_first { text.strip_prefix('\u{feff}').unwrap_or(&text) } else { &text });
+        self.text.push_str(if is_first { text.strip_prefix('\u{feff}').unwrap_or(text) } else { text });
+        self.tail.drain(..whole);
         Ok(())
     }
 }
