@@ -53,15 +53,24 @@ impl Stand {
     }
 
     fn engine(&self) -> Engine {
-        let arguments = ["run", "spec.yaml", "--output", "none", "--color", "never"];
+        self.engine_for(&["run", "spec.yaml", "--output", "none"])
+    }
+
+    fn engine_for(&self, arguments: &[&str]) -> Engine {
+        let arguments = arguments.iter().copied().chain(["--color", "never"]);
         Engine::new(arguments).folder(self.folder.path()).variable("SERVER_URL", &self.server.url())
     }
 
     /// Runs, and returns what was asked meanwhile, with the keys.
     #[track_caller]
     fn run(&self, status: i32) -> Vec<(String, String)> {
+        self.asked(self.engine(), status)
+    }
+
+    #[track_caller]
+    fn asked(&self, engine: Engine, status: i32) -> Vec<(String, String)> {
         let before = self.server.received().len();
-        let finished = self.engine().finish();
+        let finished = engine.finish();
         assert_eq!(finished.status, Some(status), "{}", finished.stderr());
         let asked = |received: &Received| {
             (received.target().to_owned(), received.header("idempotency-key").unwrap_or_default().to_owned())
@@ -253,4 +262,36 @@ steps:
     });
     assert_ne!(interrupted.status, Some(0), "{}", interrupted.stderr());
     assert_eq!(targets(&stand.run(0)), ["/after"]);
+}
+
+#[test]
+fn a_dead_letter_of_what_was_undone_is_done_anew() {
+    let stand = Stand::new(&[(
+        "spec.yaml",
+        r#"
+name: nested
+steps:
+  - id: each
+    for_each: [1, 2]
+    steps:
+      - {id: pay, call: {endpoint: shop.do, params: {what: "pay-{{ item }}"}}}
+      - {id: book, call: {endpoint: shop.do, params: {what: "book-{{ item }}"}}}
+    on_error:
+      action: dead_letter
+      steps: [{id: cancel, call: {endpoint: shop.do, params: {what: "cancel-{{ item }}"}}}]
+"#,
+    )]);
+    let retry = |status: i32| stand.asked(stand.engine_for(&["dead-letters", "retry", "spec.yaml"]), status);
+    stand.refuse(Some("/book-2"));
+    let first = stand.run(3);
+    assert_eq!(targets(&first), ["/pay-1", "/book-1", "/pay-2", "/book-2", "/cancel-2"]);
+    let second = retry(3);
+    assert_eq!(targets(&second), ["/pay-2", "/book-2", "/cancel-2"]);
+    stand.refuse(None);
+    let third = retry(0);
+    assert_eq!(targets(&third), ["/pay-2", "/book-2"]);
+    // An API that obeys keys takes none of it for what it has seen already.
+    let all: Vec<_> = first.iter().chain(&second).chain(&third).collect();
+    let keys: BTreeSet<&str> = all.iter().map(|(_, key)| key.as_str()).collect();
+    assert_eq!(keys.len(), all.len(), "{all:?}");
 }

@@ -59,9 +59,17 @@ pub(crate) struct Content {
     pub(crate) made: Option<String>,
     /// The record as it came to the step.
     pub(crate) item: KeptItem,
+    /// How often what the step had done for it was undone.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) undone: u32,
     /// What the step ran within, outermost first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) within: Vec<KeptWithin>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// A step around the one of a letter, and the item that it worked on.

@@ -30,6 +30,8 @@ pub(crate) struct Failed<'a> {
     pub(crate) is_reading: bool,
     /// Whether it could not be taken apart.
     pub(crate) is_whole: bool,
+    /// How often what the step had done for it was undone.
+    pub(crate) undone: u32,
     pub(crate) failure: &'a Failure,
 }
 
@@ -64,7 +66,7 @@ impl StoredLetters {
 
     /// Writes down what failed.
     fn content(&self, failed: &Failed<'_>, key: &str) -> Content {
-        let Failed { context, within, step, item, batch, is_reading, is_whole, failure } = failed;
+        let Failed { context, within, step, item, batch, is_reading, is_whole, undone, failure } = failed;
         let exchange = failure.exchange();
         let before = context.options.retry.as_ref().and_then(|retry| retry.letter(key));
         Content {
@@ -92,6 +94,7 @@ impl StoredLetters {
             is_reading: *is_reading,
             is_whole: *is_whole,
             item: KeptItem::taken(item),
+            undone: *undone,
             within: within.iter().map(Around::kept).collect(),
         }
     }

@@ -10,6 +10,7 @@ use crate::failure::Failure;
 use crate::frame::Frame;
 use crate::idempotency::idempotency_key;
 use crate::item::Item;
+use crate::letter::Letter;
 use crate::report::Event;
 use crate::retry::Retrying;
 use crate::run::RunContext;
@@ -92,13 +93,19 @@ impl Site {
         if let Some(retrying) = self.retrying(item) {
             return retrying.again();
         }
-        if self.on_error.steps.is_empty() {
-            return Arc::clone(before);
-        }
-        match self.context().journal.times(&self.key_of(before, item)) {
+        match self.times(item) {
             0 => Arc::clone(before),
             times => format!("{before}+{}.{times}", self.address()).into(),
         }
+    }
+
+    /// Returns how often what the step had done for an item was undone, in this run and before the dead letter was kept that is sent again.
+    pub(crate) fn times(&self, item: &Item) -> u32 {
+        if self.on_error.steps.is_empty() {
+            return 0;
+        }
+        let before = self.letter(item).map_or(0, |letter| letter.content().undone);
+        before + self.context().journal.times(&self.key_of(&self.frame.again, item))
     }
 
     /// Returns what tells one run of these steps from others: of a flow within another for which item it runs, and how often it was undone.
@@ -125,11 +132,14 @@ impl Site {
 
     /// Tells whether an item, or one of a batch, is of a dead letter that is sent again: it is kept again if it fails again.
     pub(crate) fn is_retried(&self, item: &Item) -> bool {
+        self.letter(item).is_some()
+    }
+
+    fn letter(&self, item: &Item) -> Option<&Letter> {
         let context = self.context();
-        context.options.retry.as_ref().is_some_and(|retry| {
-            let key = |item: &Item| idempotency_key(&context.key, self.address(), item);
-            self.members(item).iter().any(|item| retry.letter(&key(item)).is_some())
-        })
+        let retry = context.options.retry.as_ref()?;
+        let key = |item: &Item| idempotency_key(&context.key, self.address(), item);
+        self.members(item).iter().find_map(|item| retry.letter(&key(item)))
     }
 
     /// Returns the dead letters of steps within this one that are taken up again for an item, which itself did not fail.

@@ -151,6 +151,7 @@ impl Errors {
                 batch,
                 is_reading,
                 is_whole,
+                undone: self.site.times(item),
                 failure,
             };
             context.letters.keep(failed).await?;
