@@ -123,6 +123,29 @@ fn tells_whether_there_was_a_table_before() {
 }
 
 #[test]
+fn several_who_make_a_schema_at_once_find_it_made() {
+    let server = server!();
+    let here = Fixture::new(server);
+    for round in 0..5 {
+        let schema = format!("made \"at once\" {round}");
+        let begin = std::sync::Barrier::new(4);
+        std::thread::scope(|scope| {
+            for writer in 0..4 {
+                let mut other = here.other().schema(&schema);
+                let begin = &begin;
+                scope.spawn(move || {
+                    other.target.table = Some(format!("t{writer}"));
+                    begin.wait();
+                    other.write(&[r#"{"id": 1}"#]).unwrap();
+                });
+            }
+        });
+        let made = "SELECT count(*) FROM pg_tables WHERE schemaname LIKE 'made%'";
+        assert_eq!(here.query(made), (4 * (round + 1)).to_string());
+    }
+}
+
+#[test]
 fn makes_a_table_from_what_the_records_have() {
     let it = Fixture::new(server!());
     it.write(&[r#"{"id": 1, "name": "Zoë ✓", "price": 19.90, "paid": true, "lines": [{"sku": "A"}], "note": null}
