@@ -1,6 +1,8 @@
 //! `engine state set` and `engine state reset`.
 
 use engine_runtime::{Clock, Kind, StateStore, SystemClock};
+use jiff::Timestamp;
+use jiff::civil::{Date, DateTime};
 use serde_json::Value;
 
 use super::kept::{all, find};
@@ -36,11 +38,26 @@ fn like(old: &Value, text: &str) -> Result<Value, Failure> {
         (_, Some(parsed)) => parsed,
         (_, None) => Value::from(text),
     };
+    if is_time(old) && !is_time(&value) {
+        // A read that can't take its cursor for a time would read all again.
+        return Err(Failure::usage(format!("the cursor is {old}, and `{text}` is no date or time"))
+            .help("give one as it is there, or forget the cursor: `engine state reset`"));
+    }
     if std::mem::discriminant(old) == std::mem::discriminant(&value) {
         return Ok(value);
     }
     Err(Failure::usage(format!("the cursor is {old}, and `{text}` is of another kind"))
         .help("give a value of the same kind, or forget the cursor: `engine state reset`"))
+}
+
+/// Tells whether a value is a text of a date or a time (RFC 3339, ISO 8601).
+fn is_time(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| {
+        // Digits alone may be a number that is a text.
+        let is_any =
+            || text.parse::<Timestamp>().is_ok() || text.parse::<DateTime>().is_ok() || text.parse::<Date>().is_ok();
+        text.contains('-') && is_any()
+    })
 }
 
 /// Forgets what is kept.
@@ -77,6 +94,8 @@ mod tests {
     fn takes_a_value_of_the_kind_that_was_there() {
         let check = |old, text, expected| assert_eq!(like(&old, text).unwrap(), expected);
         check(json!("2026-01-01"), "2025-01-01", json!("2025-01-01"));
+        check(json!("2026-01-01T00:00:00Z"), "2025-01-01T02:00:00+02:00", json!("2025-01-01T02:00:00+02:00"));
+        assert!(like(&json!("2026-01-01T00:00:00Z"), "tomorrow").is_err());
         check(json!("2026"), "2025", json!("2025"));
         check(json!("a"), "\"b\"", json!("b"));
         check(json!(7), "5", json!(5));
