@@ -1,4 +1,4 @@
-//! Files that several append to: steps of a run that is killed, other runs, other programs.
+//! Files that several append to: steps of a run that is killed, other runs, other programs; and files that are replaced.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 #![cfg(target_os = "linux")]
@@ -225,6 +225,27 @@ fn an_order_is_pushed_under_one_key_though_its_page_is_asked_for_by_another_url(
     let distinct: BTreeSet<&String> = pages.iter().collect();
     assert!(pages.len() as u64 > ORDERS / PAGE, "no page was read again");
     assert_eq!(distinct.len(), pages.len(), "a page was asked for by the same URL: {pages:?}");
+}
+
+#[test]
+fn nothing_is_left_of_files_that_a_killed_run_did_not_put_into_place() {
+    let steps = r#"
+steps:
+  - {id: orders, read: shop.list, map: {id: $.id}}
+  - {id: one, for_each: orders, map: {id: $.id, by: one}, write: {sink: lines, mode: replace}}
+  - {id: pushed, for_each: orders, call: {endpoint: shop.push, body: {json: {order: "{{ item.id }}"}}}}
+"#;
+    let stand = Stand::new(&format!("{HEAD}{steps}"));
+    let names = || -> Vec<String> {
+        let entries = fs::read_dir(stand.path("out")).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    };
+    stand.run_into_silence();
+    let left = names();
+    assert!(matches!(&left[..], [name] if name.ends_with(".part")), "{left:?}");
+    stand.done(&[]);
+    assert_eq!(names(), ["lines.jsonl"]);
+    assert_eq!(stand.lines("out/lines.jsonl"), orders("one", 1));
 }
 
 #[test]

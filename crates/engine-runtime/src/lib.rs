@@ -7,6 +7,7 @@ mod ahead;
 mod around;
 mod asked_of_answers;
 pub mod awaited;
+mod beside;
 mod body;
 mod book;
 mod call;
@@ -26,6 +27,7 @@ mod gap;
 mod given;
 mod graphql;
 mod hidden;
+pub mod holder;
 mod idempotency;
 mod inbox;
 mod inputs;
@@ -87,6 +89,7 @@ mod xml_lists;
 
 pub use engine_spec::sink::{FileCompression, ParquetCompression};
 
+pub use crate::beside::beside;
 pub use crate::chance::chance;
 pub use crate::checkup::{ApiPlace, Checkup, Proved, SinkPlace};
 pub use crate::fields::{FieldPage, Fields};

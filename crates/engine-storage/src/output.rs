@@ -3,10 +3,10 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use engine_runtime::{Extent, FileCompression, SinkError};
+use engine_runtime::{Extent, FileCompression, SinkError, beside};
+use tempfile::TempPath;
 
 use crate::handles::{Handle, Handles};
 use crate::packing::{last_byte, pack, unpacked};
@@ -22,7 +22,7 @@ pub(crate) struct Output {
     handles: Arc<Handles>,
     path: PathBuf,
     /// Where the file is written until it takes the place of the old one.
-    beside: Option<PathBuf>,
+    beside: Option<TempPath>,
     compression: FileCompression,
     length: u64,
     /// Whether nothing is in it, if packed.
@@ -64,16 +64,12 @@ impl Output {
         handles: &Arc<Handles>,
         compression: FileCompression,
     ) -> Result<Self, SinkError> {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let beside = path.with_file_name(format!(".{name}.{}-{number}.part", std::process::id()));
-        File::create(&beside).map_err(|error| failed(path, &error))?;
+        let beside = beside(path.parent().unwrap_or(Path::new(""))).map_err(|error| failed(path, &error))?;
         Ok(Self {
             handle: Handle::default(),
             handles: Arc::clone(handles),
             path: path.to_owned(),
-            beside: Some(beside),
+            beside: Some(beside.into_temp_path()),
             compression,
             length: 0,
             is_empty: true,
@@ -138,16 +134,15 @@ impl Output {
         }
         self.sync()?;
         *self.handle.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        if let Some(beside) = &self.beside {
-            std::fs::rename(beside, &self.path).map_err(|error| failed(&self.path, &error))?;
-            self.beside = None;
+        if let Some(beside) = self.beside.take() {
+            beside.persist(&self.path).map_err(|error| failed(&self.path, &error.error))?;
         }
         Ok(())
     }
 
     /// Does something with the file, which may have been closed for others.
     fn with<T>(&self, run: impl FnOnce(&mut File) -> io::Result<T>) -> Result<T, SinkError> {
-        let open = || OpenOptions::new().append(true).open(self.beside.as_ref().unwrap_or(&self.path));
+        let open = || OpenOptions::new().append(true).open(self.beside.as_deref().unwrap_or(&self.path));
         self.handles.with(&self.handle, open, run).map_err(|error| failed(&self.path, &error))
     }
 }
@@ -161,15 +156,6 @@ impl Write for Output {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-impl Drop for Output {
-    fn drop(&mut self) {
-        if let Some(beside) = &self.beside {
-            // The step failed; a file that can't be removed is of no use to anybody, but does no harm either.
-            let _ = std::fs::remove_file(beside);
-        }
     }
 }
 

@@ -7,7 +7,6 @@ mod console;
 mod environment;
 mod event_file;
 mod failure;
-mod holder;
 mod inputs;
 mod keyring;
 mod made_up;

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use tempfile::TempPath;
 
 use super::packing::Source;
+use crate::beside::beside;
 use crate::failure::Failure;
 
 /// How much is copied at once.
@@ -59,8 +60,8 @@ impl Staged {
         let name = to.render_text(scope)?;
         check(&name, to.text()).map_err(|(message, help)| Failure::new("output-failed", message, span).help(help))?;
         let place = folder.join(&name);
-        let beside = (!is_dry).then(|| place.parent().unwrap_or(Path::new("")).to_path_buf());
-        let copied = tokio::task::spawn_blocking(move || copy(&source, beside.as_deref(), most)).await;
+        let here = (!is_dry).then(|| place.parent().unwrap_or(Path::new("")).to_path_buf());
+        let copied = tokio::task::spawn_blocking(move || copy(&source, here.as_deref(), most)).await;
         let copied = copied.unwrap_or_else(|_| Err(io::Error::other("it was broken off")));
         let (written, size, sum) = copied.map_err(|error| match error.kind() {
             io::ErrorKind::FileTooLarge => Failure::new("body-too-large", error.to_string(), span)
@@ -145,14 +146,8 @@ fn copy(source: &Source, folder: Option<&Path>, most: u64) -> io::Result<(Option
     let mut file = match folder {
         None => None,
         Some(folder) => {
-            let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
             std::fs::create_dir_all(folder)?;
-            let mut builder = tempfile::Builder::new();
-            builder.prefix(".engine-").suffix(".part");
-            // As a file that is made otherwise: what the process may not give away is masked out.
-            #[cfg(unix)]
-            builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-            Some(builder.tempfile_in(folder)?)
+            Some(beside(folder)?)
         }
     };
     let mut hasher = Sha256::new();

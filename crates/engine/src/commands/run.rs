@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use engine_runtime::{
     Event, HttpTransport, Journaling, MemoryState, Observer, Recorders, Resume, RunOptions, RunReport, StateStore,
-    Stop, SystemClock, World,
+    Stop, SystemClock, World, holder,
 };
 use engine_storage::Storage;
 use engine_telemetry::Begun;
@@ -16,7 +16,6 @@ use crate::console::{self, Console};
 use crate::environment::Variables;
 use crate::event_file;
 use crate::failure::Failure;
-use crate::holder;
 use crate::inputs;
 use crate::made_up;
 use crate::mocks::Mocks;

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use engine_runtime::{Clock, Kind, StateError, Stop, SystemClock};
+use engine_runtime::{Clock, Kind, StateError, Stop, SystemClock, holder};
 use engine_server::{
     Connections, Endings, Flows, Ground, Holder, Limits, Log, Metered, Metrics, Notice, OpenError, Server, Serving,
     Shelf,
@@ -26,7 +26,7 @@ use crate::signals::{HangUps, hang_up, interrupt};
 use crate::status::Status;
 use crate::telemetry::{self, Setting, TracedLog};
 use crate::terminal::{Terminal, tell};
-use crate::{holder, inputs, state};
+use crate::{inputs, state};
 
 /// Two interrupts in this time are one.
 const TWICE: Duration = Duration::from_millis(200);

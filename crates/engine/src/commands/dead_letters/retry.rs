@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use engine_expr::Value;
 use engine_plan::Plan;
 use engine_runtime::{
-    Clock, Event, Letter, Observer, Retry, RunOptions, RunStatus, StateStore, Stop, SystemClock, World,
+    Clock, Event, Letter, Observer, Retry, RunOptions, RunStatus, StateStore, Stop, SystemClock, World, holder,
 };
 use engine_storage::Storage;
 
@@ -18,7 +18,6 @@ use crate::commands::run::{interrupts, log, status, world};
 use crate::console::{self, Console};
 use crate::environment::Variables;
 use crate::failure::Failure;
-use crate::holder;
 use crate::inputs;
 use crate::planned;
 use crate::report::{Report, counted};

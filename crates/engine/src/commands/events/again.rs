@@ -1,11 +1,10 @@
 //! `engine events replay` and `engine events drop`.
 
-use engine_runtime::{Clock, EventStatus, EventStore, SystemClock};
+use engine_runtime::{Clock, EventStatus, EventStore, SystemClock, holder};
 
 use super::{MOST, all, find};
 use crate::arguments::{EventsDrop, EventsReplay};
 use crate::failure::Failure;
-use crate::holder;
 use crate::report::counted;
 use crate::status::Status;
 use crate::terminal::{print, tell};

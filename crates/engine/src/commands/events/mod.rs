@@ -6,12 +6,11 @@ mod show;
 
 use std::path::Path;
 
-use engine_runtime::{EventFilter, EventStatus, EventStore, StoredEvent};
+use engine_runtime::{EventFilter, EventStatus, EventStore, StoredEvent, holder};
 
 use crate::arguments::Events;
 use crate::environment::Variables;
 use crate::failure::Failure;
-use crate::holder;
 use crate::state;
 use crate::status::Status;
 use crate::terminal::Terminal;

@@ -6,12 +6,11 @@ mod requests;
 use std::path::Path;
 
 use clap::Parser;
-use engine_runtime::{RunEntry, RunStatus, StateStore};
+use engine_runtime::{RunEntry, RunStatus, StateStore, holder};
 
 use crate::arguments::{Arguments, Command, Runs, RunsResume};
 use crate::environment::Variables;
 use crate::failure::Failure;
-use crate::holder;
 use crate::state;
 use crate::status::Status;
 use crate::terminal::{Terminal, tell};

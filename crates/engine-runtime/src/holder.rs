@@ -4,13 +4,13 @@ use std::fs;
 use std::process;
 
 /// Returns the name of this process.
-pub(crate) fn holder() -> String {
+pub fn holder() -> String {
     let (pid, machine) = (process::id(), machine().unwrap_or_default());
     format!("{pid}.{}@{machine}", began(pid).unwrap_or_default())
 }
 
 /// Tells whether a process lives; nothing where it is one of another machine, or nobody knows.
-pub(crate) fn lives(holder: &str) -> Option<bool> {
+pub fn lives(holder: &str) -> Option<bool> {
     let (process, machine) = holder.split_once('@')?;
     let own = self::machine()?;
     if machine != own {
