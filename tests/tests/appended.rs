@@ -242,7 +242,7 @@ steps:
     };
     stand.run_into_silence();
     let left = names();
-    assert!(matches!(&left[..], [name] if name.ends_with(".part")), "{left:?}");
+    assert!(matches!(&left[..], [name] if name.starts_with(".engine-")), "{left:?}");
     stand.done(&[]);
     assert_eq!(names(), ["lines.jsonl"]);
     assert_eq!(stand.lines("out/lines.jsonl"), orders("one", 1));

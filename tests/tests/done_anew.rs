@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 const HEAD: &str = r#"
 version: 1
-inputs: {url: {type: string, env: SERVER_URL}, id: {type: integer, default: 0}}
+inputs: {url: {type: string, env: SERVER_URL}, id: {type: integer, default: 0}, what: {type: string, default: x}}
 apis:
   shop:
     base_url: "{{ inputs.url }}"
@@ -22,14 +22,14 @@ apis:
         request: "POST /{what}"
         params: {what: {type: string, required: true}}
         idempotency: {in: header.Idempotency-Key}
-sinks: {lines: {type: jsonl, path: out/lines.jsonl}, db: {type: sqlite, path: out/rows.db}}
+sinks: {lines: {type: jsonl, path: out/lines.jsonl}, db: {type: sqlite, path: out/rows.db}, replaced: {type: jsonl, path: out/replaced.jsonl}}
 "#;
 
 /// A folder with specs and a state, and a server that refuses what it is told to.
 struct Stand {
     folder: TempDir,
     server: EchoServer,
-    refused: Arc<Mutex<Option<&'static str>>>,
+    refused: Arc<Mutex<Option<(&'static str, u32)>>>,
 }
 
 impl Stand {
@@ -41,7 +41,13 @@ impl Stand {
         let refused = Arc::new(Mutex::new(None));
         let refusing = Arc::clone(&refused);
         let server = EchoServer::start(move |received| {
-            let is_refused = *refusing.lock().unwrap() == Some(received.target());
+            let is_refused = match &mut *refusing.lock().unwrap() {
+                Some((target, left)) if *target == received.target() && *left > 0 => {
+                    *left -= 1;
+                    true
+                }
+                _ => false,
+            };
             let headers = vec![("Content-Type", "application/json".to_owned())];
             (if is_refused { 409 } else { 200 }, headers, json!({"done": received.target()}).to_string().into_bytes())
         });
@@ -49,7 +55,11 @@ impl Stand {
     }
 
     fn refuse(&self, target: Option<&'static str>) {
-        *self.refused.lock().unwrap() = target;
+        *self.refused.lock().unwrap() = target.map(|target| (target, u32::MAX));
+    }
+
+    fn refuse_times(&self, target: &'static str, times: u32) {
+        *self.refused.lock().unwrap() = Some((target, times));
     }
 
     fn engine(&self) -> Engine {
@@ -294,4 +304,83 @@ steps:
     let all: Vec<_> = first.iter().chain(&second).chain(&third).collect();
     let keys: BTreeSet<&str> = all.iter().map(|(_, key)| key.as_str()).collect();
     assert_eq!(keys.len(), all.len(), "{all:?}");
+}
+
+/// An item whose steps append rows and lines, itself and by another flow, and call; then what `more` says.
+fn appending(more: &str) -> Stand {
+    let each = format!(
+        r#"
+name: again
+steps:
+  - id: each
+    for_each: [{{what: a}}, {{what: b}}, {{what: b}}]
+    steps:
+      - {{map: {{what: "{{{{ item.what }}}}"}}, write: {{sink: db, table: rows}}}}
+      - {{for_each: ["1", "1", "2"], map: {{what: "{{{{ item }}}}"}}, write: {{sink: db, table: parts}}}}
+      - {{map: {{what: "{{{{ item.what }}}}"}}, write: lines}}
+      - {{id: within, flow: {{spec: ./inner.yaml, inputs: {{what: "{{{{ item.what }}}}", url: "{{{{ inputs.url }}}}"}}}}}}
+      - {{id: sent, call: {{endpoint: shop.do, params: {{what: "{{{{ item.what }}}}2"}}}}}}
+      - {{map: {{what: "{{{{ item.what }}}}"}}, write: {{sink: db, table: after}}}}
+{more}    on_error: {{action: dead_letter, retry: {{attempts: 3, backoff: {{initial: 1ms}}}}}}
+"#
+    );
+    let inner = r#"
+name: inner
+steps:
+  - {id: row, map: {what: "{{ inputs.what }}"}, write: {sink: db, table: inner}}
+  - {id: sent, call: {endpoint: shop.do, params: {what: "{{ inputs.what }}1"}}}
+"#;
+    Stand::new(&[("spec.yaml", &each), ("inner.yaml", inner)])
+}
+
+#[track_caller]
+fn check_appended(stand: &Stand, after: &[&str]) {
+    assert_eq!(stand.rows("rows"), ["a", "b", "b"]);
+    assert_eq!(stand.rows("parts"), ["1", "1", "2"].repeat(3));
+    assert_eq!(stand.lines(), "{\"what\":\"a\"}\n{\"what\":\"b\"}\n{\"what\":\"b\"}\n");
+    assert_eq!(stand.rows("inner"), ["a", "b", "b"]);
+    assert_eq!(stand.rows("after"), after);
+}
+
+#[test]
+fn what_was_appended_for_an_item_is_not_appended_again_when_its_dead_letter_is_sent_again() {
+    let stand = appending("");
+    stand.refuse(Some("/b1"));
+    assert_eq!(targets(&stand.run(3)), ["/a1", "/a2", "/b1", "/b1", "/b1", "/b1", "/b1", "/b1"]);
+    check_appended(&stand, &["a"]);
+    // They fail again, later than before.
+    stand.refuse(Some("/b2"));
+    let retry = || stand.engine_for(&["dead-letters", "retry", "spec.yaml", "--output", "none"]);
+    assert_eq!(targets(&stand.asked(retry(), 3)), ["/b1", "/b2"].repeat(6));
+    check_appended(&stand, &["a"]);
+    stand.refuse(None);
+    assert_eq!(targets(&stand.asked(retry(), 0)), ["/b1", "/b2"].repeat(2));
+    check_appended(&stand, &["a", "b", "b"]);
+}
+
+#[test]
+fn what_was_replaced_for_an_item_is_there_once_however_often_the_item_is_tried() {
+    let stand = appending(
+        r#"      - {map: {what: "{{ item.what }}"}, write: {sink: replaced, mode: replace}}
+      - {id: whole, flow: {spec: ./whole.yaml, inputs: {what: "{{ item.what }}", url: "{{ inputs.url }}"}}}
+"#,
+    );
+    // What a flow replaces is not there if it fails, and so is written each time.
+    let whole = r#"
+name: whole
+steps:
+  - id: whole
+    for_each: [1]
+    steps:
+      - {map: {what: "{{ inputs.what }}"}, write: {sink: replaced, path: "out/{{ inputs.what }}.jsonl", mode: replace}}
+      - {id: sent, call: {endpoint: shop.do, params: {what: "{{ inputs.what }}3"}}}
+"#;
+    std::fs::write(stand.folder.path().join("whole.yaml"), format!("{HEAD}{whole}")).unwrap();
+    let text = |name: &str| std::fs::read_to_string(stand.folder.path().join("out").join(name)).unwrap_or_default();
+    stand.refuse_times("/b3", 2);
+    let asked = stand.run(0);
+    assert_eq!(targets(&asked).iter().filter(|target| **target == "/b3").count(), 4);
+    check_appended(&stand, &["a", "b", "b"]);
+    assert_eq!(text("replaced.jsonl"), "{\"what\":\"a\"}\n{\"what\":\"b\"}\n{\"what\":\"b\"}\n");
+    assert_eq!(text("b.jsonl"), "{\"what\":\"b\"}\n");
 }

@@ -67,7 +67,7 @@ impl CompositeCaller {
             let under = Arc::new(work.item.clone());
             let done = gathered(|out| {
                 let frame = begin(site, call.composite, composite, params.clone(), Some(out), Some(under), answers)?;
-                Ok(frame.working(site, &work.item).claiming(&work.claim).holding(slot.cloned()))
+                Ok(frame.working(site, work).holding(slot.cloned()))
             })
             .await?;
             if site.retrying(&work.item).is_some() {

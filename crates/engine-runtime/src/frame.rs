@@ -10,6 +10,7 @@ use engine_plan::{Block, Items, Source, Step};
 use futures_util::future::join_all;
 use tokio::sync::{mpsc, watch};
 
+use crate::appended::Appended;
 use crate::around::Around;
 use crate::book::Rank;
 use crate::claim::Claim;
@@ -25,6 +26,7 @@ use crate::retry::{Retry, Retrying};
 use crate::run::RunContext;
 use crate::site::Site;
 use crate::slot::Slot;
+use crate::stage::each::Work;
 use crate::step::{StepRun, run_step};
 use crate::stop::Stop;
 use crate::world::BoxFuture;
@@ -70,6 +72,8 @@ pub(crate) struct Frame {
     claim: Mutex<Claim>,
     /// The dead letters that these steps take up again, where they do.
     retrying: Option<Retrying>,
+    /// What was appended for the item that is tried again where it fails.
+    appended: Option<Arc<Appended>>,
 }
 
 /// The step that a frame is within.
@@ -143,7 +147,7 @@ impl Frame {
             work: None,
         };
         let frame = Self::new(Arc::clone(&self.context), steps, base, Some(item), Some(above), self.stop.child());
-        frame.again(Arc::clone(&self.again))
+        frame.again(Arc::clone(&self.again)).appending(self.appended.clone())
     }
 
     /// Begins a block that a step uses, and which knows nothing of it: that of an endpoint, by its number, or of another flow.
@@ -186,7 +190,7 @@ impl Frame {
             work: None,
         };
         let frame = Self::new(Arc::clone(context), steps, base, None, Some(above), self.stop.child());
-        Ok(frame.again(Arc::clone(&self.again)))
+        Ok(frame.again(Arc::clone(&self.again)).appending(self.appended.clone()))
     }
 
     fn new(
@@ -215,6 +219,7 @@ impl Frame {
             held: Mutex::default(),
             claim: Mutex::default(),
             retrying: None,
+            appended: None,
             steps: steps.clone(),
         }
     }
@@ -236,14 +241,23 @@ impl Frame {
         self.claim.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Says that it is the work of a step on an item: how often that was undone is known.
+    /// Says that it is the work of a step on an item: how often that was undone is known, and what its steps write counts as delivered only
+    /// when it is safe.
     #[must_use]
-    pub(crate) fn working(mut self, site: &Site, item: &Item) -> Self {
-        let (work, again) = (Around::new(site, item), site.again(item));
+    pub(crate) fn working(mut self, site: &Site, work: &Work) -> Self {
+        let item = &work.item;
+        let (around, again) = (Around::new(site, item), site.again(item));
         if let Some(above) = &mut self.above {
-            above.work = Some(work);
+            above.work = Some(around);
         }
-        Self { again, retrying: site.retrying(item), ..self }
+        let appended = work.appended.clone().or(self.appended);
+        Self {
+            again,
+            retrying: site.retrying(item),
+            appended,
+            claim: Mutex::new(work.claim.clone().leniently()),
+            ..self
+        }
     }
 
     /// Returns the steps around these and their items, outermost first; none where these are not run for an item of each.
@@ -265,6 +279,12 @@ impl Frame {
     #[must_use]
     pub(crate) fn again(self, again: Arc<str>) -> Self {
         Self { again, ..self }
+    }
+
+    /// Takes note of what its steps append for the item that it runs for.
+    #[must_use]
+    pub(crate) fn appending(self, appended: Option<Arc<Appended>>) -> Self {
+        Self { appended, ..self }
     }
 
     /// Lets it run when what is around it was stopped: it is for the end.
@@ -446,6 +466,11 @@ impl Frame {
     /// Returns the dead letters that these steps take up again, where they do.
     pub(crate) fn retrying(&self) -> Option<&Retrying> {
         self.retrying.as_ref()
+    }
+
+    /// Returns what was appended for the item that is tried again where it fails.
+    pub(crate) fn appended(&self) -> Option<&Arc<Appended>> {
+        self.appended.as_ref()
     }
 
     /// Tells whether these are the steps of a flow itself, the one that was started or one within it.

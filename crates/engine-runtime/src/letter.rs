@@ -62,6 +62,9 @@ pub(crate) struct Content {
     /// How often what the step had done for it was undone.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(crate) undone: u32,
+    /// What the steps within it had appended for it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) appended: String,
     /// What the step ran within, outermost first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) within: Vec<KeptWithin>,

@@ -4,6 +4,7 @@ use engine_expr::{Scope, Value};
 use engine_plan::Plan;
 use engine_source::Span;
 
+use crate::appended::Appended;
 use crate::around::Around;
 use crate::failure::Failure;
 use crate::idempotency::idempotency_key;
@@ -32,6 +33,8 @@ pub(crate) struct Failed<'a> {
     pub(crate) is_whole: bool,
     /// How often what the step had done for it was undone.
     pub(crate) undone: u32,
+    /// What the steps within it had appended for it.
+    pub(crate) appended: Option<&'a Appended>,
     pub(crate) failure: &'a Failure,
 }
 
@@ -66,7 +69,7 @@ impl StoredLetters {
 
     /// Writes down what failed.
     fn content(&self, failed: &Failed<'_>, key: &str) -> Content {
-        let Failed { context, within, step, item, batch, is_reading, is_whole, undone, failure } = failed;
+        let Failed { context, within, step, item, batch, is_reading, is_whole, undone, appended, failure } = failed;
         let exchange = failure.exchange();
         let before = context.options.retry.as_ref().and_then(|retry| retry.letter(key));
         Content {
@@ -95,6 +98,7 @@ impl StoredLetters {
             is_whole: *is_whole,
             item: KeptItem::taken(item),
             undone: *undone,
+            appended: appended.map(Appended::text).unwrap_or_default(),
             within: within.iter().map(Around::kept).collect(),
         }
     }

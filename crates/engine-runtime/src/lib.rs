@@ -4,6 +4,7 @@
 //! that comes from outside comes through [`World`].
 
 mod ahead;
+mod appended;
 mod around;
 mod asked_of_answers;
 pub mod awaited;

@@ -135,7 +135,8 @@ impl Site {
         self.letter(item).is_some()
     }
 
-    fn letter(&self, item: &Item) -> Option<&Letter> {
+    /// Returns the dead letter that is sent again, where an item, or one of a batch, is of one.
+    pub(crate) fn letter(&self, item: &Item) -> Option<&Letter> {
         let context = self.context();
         let retry = context.options.retry.as_ref()?;
         let key = |item: &Item| idempotency_key(&context.key, self.address(), item);

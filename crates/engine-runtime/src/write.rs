@@ -1,5 +1,7 @@
 //! Writing the records of a step to its sink: a batch at a time, each batch whole.
 
+mod new;
+
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
@@ -119,7 +121,8 @@ impl Writer {
 
     /// Writes batches that have come together and hands each on.
     pub(crate) async fn take_all(&mut self, site: &Site, batches: Vec<Shaped>) -> Result<Vec<Done>, Failure> {
-        if batches.len() < 2 || self.room().is_none() {
+        // What is appended for an item that may be tried again is known page by page.
+        if batches.len() < 2 || self.room().is_none() || site.frame.appended().is_some() {
             let mut done = Vec::with_capacity(batches.len());
             for batch in batches {
                 done.push(self.take(site, batch).await?);
@@ -152,7 +155,10 @@ impl Writer {
     /// Writes a batch and hands it on.
     pub(crate) async fn take(&mut self, site: &Site, mut batch: Shaped) -> Result<Done, Failure> {
         let (count, laid_out) = (batch.items.len(), batch.laid_out.take());
-        self.take_parts(site, batch, &[count], vec![laid_out]).await
+        match site.frame.appended().filter(|_| self.adds(&batch.items)) {
+            Some(appended) => self.take_new(site, appended, batch, laid_out).await,
+            None => self.take_parts(site, batch, &[count], vec![laid_out]).await,
+        }
     }
 
     /// Returns what lays records out for the target, where there is one for all of them.

@@ -19,7 +19,7 @@ use crate::slot::Slot;
 pub(crate) async fn steps(site: &Site, steps: &Block, work: &Work, slot: Option<&Arc<Slot>>) -> Result<Done, Failure> {
     let base = whole_scope(&work.scope, &work.item)?;
     let frame = site.frame.within(&site.step, steps, base, Arc::new(work.item.clone()));
-    let frame = frame.working(site, &work.item).claiming(&work.claim).holding(slot.cloned());
+    let frame = frame.working(site, work).holding(slot.cloned());
     if site.is_taken {
         return gathered(|out| Ok(frame.handing_on(Some(out)))).await;
     }
@@ -41,7 +41,7 @@ pub(crate) async fn parallel(
         .iter()
         .map(|steps| {
             let frame = site.frame.within(&site.step, steps, base.clone(), Arc::clone(&item));
-            Arc::new(frame.working(site, &work.item).claiming(&work.claim).holding(slot.cloned()))
+            Arc::new(frame.working(site, work).holding(slot.cloned()))
         })
         .collect();
     let runs = frames.iter().map(|frame| async {

@@ -11,6 +11,7 @@ use tokio::sync::Semaphore;
 
 use super::errors::{Errors, helped};
 use super::{block, flow, wait};
+use crate::appended::Appended;
 use crate::call::Caller;
 use crate::claim::Claim;
 use crate::composite::CompositeCaller;
@@ -51,6 +52,8 @@ pub(crate) struct Work {
     pub(crate) item: Item,
     pub(crate) scope: Scope,
     pub(crate) claim: Claim,
+    /// What was appended for it, if it is tried again where it fails.
+    pub(crate) appended: Option<Arc<Appended>>,
 }
 
 /// What goes on.
@@ -150,7 +153,8 @@ impl Each {
             .into_iter()
             .map(|item| {
                 let scope = scopes.next().unwrap_or_else(|| self.site.base.clone());
-                Ok(Work { item, scope, claim: claim.clone() })
+                let appended = Appended::of(&self.site, &item);
+                Ok(Work { item, scope, claim: claim.clone(), appended })
             })
             .collect();
         claim.settle();
@@ -177,12 +181,15 @@ impl Each {
             };
             let is_tried_whole = self.site.retrying(&work.item).is_none();
             if is_tried_whole && self.errors.again(&failure, &work.scope, &mut tries).await? {
+                if let Some(appended) = &work.appended {
+                    appended.again();
+                }
                 continue;
             }
             if self.site.frame.stop.is_stopped() && failure.is_interruption() {
                 return Err(failure);
             }
-            let settled = self.errors.settle(&work.item, &work.scope, failure).await;
+            let settled = self.errors.settle_work(&work, failure).await;
             if let Err(failure) = settled {
                 let is_handled = self.site.on_error.action != ItemAction::Fail;
                 return Err(if is_handled { failure } else { helped(failure, target_name(&self.site.step)) });

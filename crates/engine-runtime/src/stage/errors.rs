@@ -8,12 +8,14 @@ use engine_request::{Attempt, Decision, Method, Outcome, RetryOn};
 use engine_spec::ItemAction;
 use jiff::Timestamp;
 
+use super::each::Work;
+use crate::appended::Appended;
 use crate::failure::Failure;
 use crate::item::Item;
 use crate::letter::InBatch;
 use crate::letters::Failed;
 use crate::needs::whole_scope;
-use crate::report::{Counts, Event};
+use crate::report::Event;
 use crate::site::Site;
 use crate::tally::Tally;
 
@@ -94,6 +96,25 @@ impl Errors {
     ///
     /// Gives the failure back where the item must not be left out.
     pub(crate) async fn settle(&self, item: &Item, scope: &Scope, failure: Failure) -> Result<(), Failure> {
+        self.end(item, scope, None, failure).await
+    }
+
+    /// Ends the work on an item that failed, of which steps may have appended something.
+    ///
+    /// # Errors
+    ///
+    /// Gives the failure back where the item must not be left out.
+    pub(crate) async fn settle_work(&self, work: &Work, failure: Failure) -> Result<(), Failure> {
+        self.end(&work.item, &work.scope, work.appended.as_deref(), failure).await
+    }
+
+    async fn end(
+        &self,
+        item: &Item,
+        scope: &Scope,
+        appended: Option<&Appended>,
+        failure: Failure,
+    ) -> Result<(), Failure> {
         if failure.is_interruption() {
             return Err(failure);
         }
@@ -112,28 +133,27 @@ impl Errors {
             self.site.reject(&failure, 1);
             return Ok(());
         }
-        self.leave_out(item, &failure, |counts, number| counts.failed += number).await
-    }
-
-    /// Leaves an item out: keeps it aside where the step says so, else counts it.
-    pub(crate) async fn leave_out(
-        &self,
-        item: &Item,
-        failure: &Failure,
-        count: impl Fn(&mut Counts, u64),
-    ) -> Result<(), Failure> {
-        let number = self.site.members(item).len() as u64;
         if self.site.on_error.action == ItemAction::DeadLetter || self.site.is_retried(item) {
-            self.keep_aside(item, failure, &self.site.decides).await?;
+            self.keep(item, &failure, appended, &self.site.decides).await?;
         } else {
-            self.site.decides.count(self.site.members(item), count);
+            self.site.decides.count(self.site.members(item), |counts, number| counts.failed += number);
         }
-        self.site.reject(failure, number);
+        self.site.reject(&failure, self.site.members(item).len() as u64);
         Ok(())
     }
 
     /// Keeps an item as a dead letter, or each of a batch, and counts it for the step that says so.
     pub(crate) async fn keep_aside(&self, item: &Item, failure: &Failure, decides: &Tally) -> Result<(), Failure> {
+        self.keep(item, failure, None, decides).await
+    }
+
+    async fn keep(
+        &self,
+        item: &Item,
+        failure: &Failure,
+        appended: Option<&Appended>,
+        decides: &Tally,
+    ) -> Result<(), Failure> {
         let context = self.site.context();
         let (is_reading, is_whole, within) = (self.is_reading, self.is_whole, self.site.frame.around());
         // It came to the step as it is.
@@ -152,6 +172,7 @@ impl Errors {
                 is_reading,
                 is_whole,
                 undone: self.site.times(item),
+                appended,
                 failure,
             };
             context.letters.keep(failed).await?;

@@ -24,7 +24,7 @@ pub(crate) async fn run(site: &Site, call: &FlowCall, work: &Work, slot: Option<
     let context = Arc::new(prepare(site, call, work)?);
     let (out, inlet) = mpsc::channel(WAITING);
     let frame = site.frame.apart(&site.step, &context, &context.plan.steps, context.base.clone(), None)?;
-    let frame = frame.working(site, &work.item).again(Arc::default()).claiming(&work.claim);
+    let frame = frame.working(site, work).again(Arc::default());
     let frame = Arc::new(frame.handing_on(Some(out)).holding(slot.cloned()));
     // What is done at its end is done again when it fails again.
     let end = format!("{} end", context.key);

@@ -1,7 +1,7 @@
 //! What a step does with its shaped records.
 
 mod block;
-mod each;
+pub(crate) mod each;
 mod errors;
 mod flow;
 mod gather;
