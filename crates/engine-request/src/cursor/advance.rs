@@ -184,7 +184,7 @@ impl Advance {
     ///
     /// # Errors
     ///
-    /// Fails where a template does, and where a start or an end is no value of the cursor.
+    /// Fails where a template does, and where what was saved, a start or an end is no value of the cursor.
     pub fn new(
         plan: &Arc<CursorPlan>,
         saved: Option<&str>,
@@ -197,22 +197,21 @@ impl Advance {
             setting.as_ref().map_or(Ok(false), |setting| setting.resolve(scope))
         };
         let lookback = says.lookback.as_ref().map(|setting| setting.resolve(scope)).transpose()?;
-        let start = |value: Value, span: Span| match &plan.cursor {
+        let start = |value: Value| match &plan.cursor {
             Cursor::Page { .. } => Ok(Some(Start::AsIs(value))),
-            Cursor::Record { .. } | Cursor::End => match plan.form.read(&value) {
-                Ok(mark) => Ok(mark.map(Start::Mark)),
-                Err(why) => Err(AdvanceError::value(format!("the cursor can't begin there: {why}"), span)
-                    .help("give a time, or say what the cursor is by `format: integer` or `format: string`")),
-            },
+            Cursor::Record { .. } | Cursor::End => plan.form.read(&value).map(|mark| mark.map(Start::Mark)),
         };
-        // What is no cursor of this spec any more, since `format` has changed, is as good as none.
-        let saved = match saved.and_then(|json| Value::from_json(json).ok()) {
-            Some(value) => start(value, plan.span).ok().flatten(),
+        // To begin at the start instead would do all again that was done.
+        let saved = match saved {
+            Some(json) => Value::from_json(json)
+                .map_err(|_| "it is no JSON".to_owned())
+                .and_then(start)
+                .map_err(|why| AdvanceError::saved(&why, plan.span))?,
             None => None,
         };
         let first = match &says.start {
             Some(value) => match value.evaluate(scope)? {
-                Some(found) => start(found, value.span())?,
+                Some(found) => start(found).map_err(|why| AdvanceError::start(&why, value.span()))?,
                 None => None,
             },
             None => None,

@@ -30,6 +30,19 @@ impl AdvanceError {
         Self { code: "pagination-loop", ..Self::value(message, span) }
     }
 
+    /// Says that what was saved is no value of the cursor.
+    pub(super) fn saved(why: &str, span: Span) -> Self {
+        Self::value(format!("the read can't go on from the cursor that was saved: {why}"), span).help(
+            "where the spec means another cursor now, `--full-refresh` reads all anew, and `engine state reset` forgets the old one; or put one in its place by `engine state set`",
+        )
+    }
+
+    /// Says that the start is no value of the cursor.
+    pub(super) fn start(why: &str, span: Span) -> Self {
+        Self::value(format!("the cursor can't begin there: {why}"), span)
+            .help("give a time, or say what the cursor is by `format: integer` or `format: string`")
+    }
+
     /// Adds what to do.
     #[must_use]
     pub(super) fn help(self, help: impl Into<String>) -> Self {

@@ -335,10 +335,15 @@ fn a_sorted_read_of_windows_came_as_far_as_the_records_of_the_one_at_hand() {
 }
 
 #[test]
-fn a_start_that_is_no_value_is_an_error_and_an_old_cursor_is_none() {
+fn a_start_that_is_no_value_is_an_error_and_so_is_an_old_cursor() {
     let error = Reading::begin("{cursor: $.at, start: soon, send: query.since}", None).err().unwrap();
     assert_eq!(error.message, "the cursor can't begin there: `soon` is not a time");
-    let reading = Reading::new("{cursor: $.at, start: '2025-01-01', send: query.since}", Some("\"abc\""));
+    for (saved, why) in [("\"abc\"", "`abc` is not a time"), ("[", "it is no JSON")] {
+        let yaml = "{cursor: $.at, start: '2025-01-01', send: query.since}";
+        let error = Reading::begin(yaml, Some(saved)).err().unwrap();
+        assert_eq!(error.message, format!("the read can't go on from the cursor that was saved: {why}"));
+    }
+    let reading = Reading::new("{cursor: $.at, start: '2025-01-01', send: query.since}", Some("null"));
     reading.end(&[r#"sent query.since="2025-01-01""#, "no further"]);
 }
 

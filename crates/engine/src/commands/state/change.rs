@@ -39,9 +39,14 @@ fn like(old: &Value, text: &str) -> Result<Value, Failure> {
         (_, None) => Value::from(text),
     };
     if is_time(old) && !is_time(&value) {
-        // A read that can't take its cursor for a time would read all again.
+        // A read that can't take its cursor for a time would not begin.
         return Err(Failure::usage(format!("the cursor is {old}, and `{text}` is no date or time"))
             .help("give one as it is there, or forget the cursor: `engine state reset`"));
+    }
+    let is_whole = |value: &Value| value.is_i64() || value.is_u64();
+    if is_whole(old) && !is_whole(&value) && value.is_number() {
+        return Err(Failure::usage(format!("the cursor is {old}, and `{text}` is no whole number"))
+            .help("give a whole number, or forget the cursor: `engine state reset`"));
     }
     if std::mem::discriminant(old) == std::mem::discriminant(&value) {
         return Ok(value);
@@ -101,6 +106,8 @@ mod tests {
         check(json!(7), "5", json!(5));
         check(json!({"a": 1}), r#"{"a": 2}"#, json!({"a": 2}));
         assert!(like(&json!(7), "yesterday").is_err());
+        assert!(like(&json!(7), "7.5").is_err());
+        check(json!(7.5), "8", json!(8));
         assert!(like(&json!({"a": 1}), "5").is_err());
     }
 }
