@@ -119,6 +119,7 @@ scenarios! {
     batch_calls
     batch_fails
     batch_limits
+    begun_by_hand_without_its_event
     bodies_and_queries
     body_xml
     broken_pipe

@@ -74,7 +74,16 @@ fn describe(source: &Source, scope: &Scope, name: &NameUse) -> Option<EvalError>
     let member = name.path.get(found.parts)?;
     let owner = name.dotted(found.parts);
     let (message, help) = match found.value {
-        Value::Object(members) => (format!("`{owner}` has no member `{member}`"), has(member, members.names())),
+        Value::Object(members) => {
+            let is_by_hand = owner == "trigger" && members.get("type").and_then(Value::as_str) == Some("manual");
+            let help = if is_by_hand {
+                "the run was begun by hand, without an event: give it one by `--event FILE`, or add `| default(…)`"
+                    .to_owned()
+            } else {
+                has(member, members.names())
+            };
+            (format!("`{owner}` has no member `{member}`"), help)
+        }
         other => (
             format!("`{owner}` is {}, it has no member `{member}`", other.a_kind()),
             format!("add `| default(…)` after `{}` if it may be missing", name.dotted(name.path.len())),
