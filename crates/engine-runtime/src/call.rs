@@ -248,6 +248,7 @@ impl Caller {
             Some(Value::List(found)) if found.items().len() == members.len() => found,
             other => {
                 let found = match &other {
+                    Some(Value::List(found)) if found.items().len() == 1 => "finds 1 result".to_owned(),
                     Some(Value::List(found)) => format!("finds {} results", found.items().len()),
                     Some(other) => format!("finds {}", other.a_kind()),
                     None => "finds nothing".to_owned(),

@@ -19,6 +19,9 @@ use crate::shape::Shaped;
 use crate::site::Site;
 use crate::written::{Known, text_of, units_of};
 
+/// How many bytes of a list are its brackets.
+const BRACKETS: u64 = 2;
+
 /// Gathers the items of a step.
 pub(crate) struct Gather {
     site: Site,
@@ -29,7 +32,7 @@ pub(crate) struct Gather {
     items: Vec<Item>,
     scopes: Vec<Scope>,
     claim: Claim,
-    /// How many bytes of JSON there are.
+    /// How many bytes of JSON there are, as a list.
     length: u64,
     /// When the first item came.
     since: Option<Timestamp>,
@@ -72,7 +75,7 @@ impl Gather {
             items: Vec::new(),
             scopes: Vec::new(),
             claim: Claim::none(),
-            length: 0,
+            length: BRACKETS,
             since: None,
             batches: 0,
         }))
@@ -98,7 +101,7 @@ impl Gather {
             }
             let length = item.current.text().len() as u64;
             // One that is too large by itself goes alone.
-            if !is_whole && self.bytes.is_some_and(|most| !self.items.is_empty() && self.length + length > most) {
+            if !is_whole && self.bytes.is_some_and(|most| !self.items.is_empty() && self.length + 1 + length > most) {
                 full.extend(self.rest()?);
                 is_held = false;
             }
@@ -109,7 +112,8 @@ impl Gather {
             if self.items.is_empty() {
                 self.since = Some(self.site.context().exchanges.now());
             }
-            self.length += length + 1;
+            // With the comma before it.
+            self.length += length + u64::from(!self.items.is_empty());
             self.items.push(item);
             self.scopes.extend(scopes.next());
             let is_full = self.size.is_some_and(|size| self.items.len() >= size);
@@ -134,7 +138,7 @@ impl Gather {
         let scopes = std::mem::take(&mut self.scopes);
         let claim = std::mem::take(&mut self.claim);
         let claim = self.written(&items, claim);
-        self.length = 0;
+        self.length = BRACKETS;
         self.since = None;
         self.batches += 1;
         // A sink takes records, many at once.
