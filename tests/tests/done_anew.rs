@@ -22,7 +22,7 @@ apis:
         request: "POST /{what}"
         params: {what: {type: string, required: true}}
         idempotency: {in: header.Idempotency-Key}
-sinks: {lines: {type: jsonl, path: out/lines.jsonl}, db: {type: sqlite, path: out/rows.db}, replaced: {type: jsonl, path: out/replaced.jsonl}}
+sinks: {lines: {type: jsonl, path: out/lines.jsonl}, db: {type: sqlite, path: out/rows.db}, replaced: {type: jsonl, path: out/replaced.jsonl}, table: {type: csv, path: out/table.csv}}
 "#;
 
 /// A folder with specs and a state, and a server that refuses what it is told to.
@@ -383,4 +383,70 @@ steps:
     check_appended(&stand, &["a", "b", "b"]);
     assert_eq!(text("replaced.jsonl"), "{\"what\":\"a\"}\n{\"what\":\"b\"}\n{\"what\":\"b\"}\n");
     assert_eq!(text("b.jsonl"), "{\"what\":\"b\"}\n");
+}
+
+#[test]
+fn rows_of_other_items_stay_where_those_of_one_can_not_be_written() {
+    let stand = Stand::new(&[(
+        "spec.yaml",
+        r"
+name: some
+steps:
+  - id: each
+    for_each: [{a: 1}, {a: 2, b: 2}, {a: 3}]
+    steps: [{write: {sink: table, mode: replace}}]
+    on_error: skip
+",
+    )]);
+    stand.run(3);
+    assert_eq!(std::fs::read_to_string(stand.folder.path().join("out/table.csv")).unwrap(), "a\n1\n3\n");
+}
+
+#[test]
+fn what_steps_within_others_appended_is_there_once_whatever_is_sent_again() {
+    let steps = |vars: &str| {
+        format!(
+            r#"
+name: within
+steps:
+  - id: outer
+    for_each: [o]
+{vars}    steps:
+      - id: inner
+        for_each: [b, b]
+        concurrency: 1
+        steps:
+          - {{id: check, call: {{endpoint: shop.do, params: {{what: check}}}}}}
+          - {{map: {{what: "{{{{ item }}}}"}}, write: {{sink: db, table: rows}}}}
+          - {{id: send, call: {{endpoint: shop.do, params: {{what: send}}}}}}
+        on_error: dead_letter
+      - {{id: last, call: {{endpoint: shop.do, params: {{what: last}}}}}}
+    on_error: dead_letter
+"#
+        )
+    };
+    let stand = Stand::new(&[("spec.yaml", &steps(""))]);
+    let answer = |target: &'static str| stand.refuse(Some(target));
+    // Both write their rows and fail after it, and then the item around does.
+    answer("/send");
+    stand.run(3);
+    assert_eq!(stand.rows("rows"), ["b", "b"]);
+    let retry = |status: i32| {
+        let engine = stand.engine_for(&["dead-letters", "retry", "spec.yaml", "--output", "none"]);
+        stand.asked(engine, status)
+    };
+    // What comes to no step within has what was appended for it all the same.
+    answer("/last");
+    stand.run(3);
+    assert_eq!(stand.rows("rows"), ["b"; 4]);
+    std::fs::write(
+        stand.folder.path().join("spec.yaml"),
+        format!("{HEAD}{}", steps("    vars: {x: \"{{ item.y }}\"}\n")),
+    )
+    .unwrap();
+    retry(3);
+    std::fs::write(stand.folder.path().join("spec.yaml"), format!("{HEAD}{}", steps(""))).unwrap();
+    stand.refuse(None);
+    retry(0);
+    assert_eq!(stand.rows("rows"), ["b"; 4]);
 }

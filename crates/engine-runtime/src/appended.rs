@@ -6,24 +6,26 @@ use std::sync::{Arc, Mutex, PoisonError};
 use base64::prelude::{BASE64_STANDARD_NO_PAD, Engine};
 use engine_plan::Target;
 use engine_spec::ItemAction;
+use sha2::{Digest, Sha256};
 
-use crate::item::{Item, Origin};
+use crate::item::Item;
 use crate::run::RunContext;
 use crate::site::Site;
-use crate::written::{mark, text_of};
+use crate::written::text_of;
 
 /// How many rows are remembered of an item. What comes after them is appended again.
 const MOST: usize = 100_000;
 
 /// The rows that steps have appended for an item.
+///
+/// A row is known by what is in it: one that is another in a later attempt is appended too, so that nothing is lost.
 pub(crate) struct Appended {
     /// Those of the item around.
     around: Option<Arc<Self>>,
     /// The flow whose steps these are.
     context: Arc<RunContext>,
-    /// The item, by what it came from and its number there.
-    origin: Arc<Origin>,
-    number: u64,
+    /// Whether there are rows of a dead letter among these, or those around.
+    has_letter: bool,
     rows: Mutex<Rows>,
 }
 
@@ -40,17 +42,35 @@ struct Rows {
     left: HashMap<u64, u32>,
 }
 
-/// A row that is to be appended.
-pub(crate) struct Row<'a> {
-    pub(crate) item: &'a Item,
-    /// The address of the step that appends it.
+/// Where rows are to be appended.
+pub(crate) struct Place<'a> {
+    /// The address of the step that appends them.
     pub(crate) step: &'a str,
-    /// What tells it from what the step writes in other runs of its block.
+    /// What tells what it writes from what it writes in other runs of its block.
     pub(crate) turn: &'a str,
+    pub(crate) sink: &'a str,
+    /// The table or file.
+    pub(crate) name: &'a str,
     /// The flow whose step it is.
     pub(crate) context: &'a Arc<RunContext>,
-    /// Whether it is there as soon as it is written, and stays though the step, or the flow, fails.
+    /// Whether rows are there as soon as they are written, and stay though the step, or the flow, fails.
     pub(crate) stays: bool,
+}
+
+impl Place<'_> {
+    /// Returns what a row is known by, in every version.
+    fn mark(&self, row: &str) -> u64 {
+        mark([self.step, self.turn, self.sink, self.name, row])
+    }
+}
+
+fn mark(parts: [&str; 5]) -> u64 {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update((part.len() as u64).to_le_bytes());
+        hasher.update(part);
+    }
+    u64::from_le_bytes(hasher.finalize().first_chunk().copied().unwrap_or_default())
 }
 
 impl Appended {
@@ -58,25 +78,24 @@ impl Appended {
     pub(crate) fn of(site: &Site, item: &Item) -> Option<Arc<Self>> {
         let has_steps =
             matches!(site.step.target, Target::Steps(_) | Target::Parallel(_) | Target::Flow(_) | Target::Composite(_));
-        let letter = site.letter(item);
-        let is_tried_again =
-            site.on_error.retry.is_some() || site.on_error.action == ItemAction::DeadLetter || letter.is_some();
-        if !has_steps || !is_tried_again || site.context().options.dry_run {
+        if !has_steps || site.context().options.dry_run {
             return None;
         }
+        let letter = site.letter(item);
+        if site.on_error.retry.is_none() && site.on_error.action != ItemAction::DeadLetter && letter.is_none() {
+            return None;
+        }
+        let around = site.frame.appended().cloned();
+        // The letter of an item around has the rows of all within it.
+        let letter = letter.filter(|_| !around.as_ref().is_some_and(|around| around.has_letter));
         let mut rows = Rows::default();
         let before = letter.map(|letter| letter.content().appended.as_str()).unwrap_or_default();
         for mark in BASE64_STANDARD_NO_PAD.decode(before).unwrap_or_default().as_chunks::<8>().0 {
-            rows.add(u64::from_le_bytes(*mark));
+            rows.add(u64::from_le_bytes(*mark), true);
         }
         rows.again();
-        Some(Arc::new(Self {
-            around: site.frame.appended().cloned(),
-            context: Arc::clone(site.context()),
-            origin: Arc::clone(&item.origin),
-            number: item.number,
-            rows: Mutex::new(rows),
-        }))
+        let has_letter = letter.is_some() || around.as_ref().is_some_and(|around| around.has_letter);
+        Some(Arc::new(Self { around, context: Arc::clone(site.context()), has_letter, rows: Mutex::new(rows) }))
     }
 
     /// Begins another attempt.
@@ -85,25 +104,32 @@ impl Appended {
     }
 
     /// Tells whether a row was appended in an attempt before, once for each time that it was.
-    pub(crate) fn take(&self, row: &Row<'_>) -> bool {
-        let mark = self.mark(row);
-        if mark.is_some_and(|mark| self.with(|rows| rows.take(mark))) {
+    pub(crate) fn take(&self, place: &Place<'_>, row: &str) -> bool {
+        self.take_mark(place, place.mark(row))
+    }
+
+    fn take_mark(&self, place: &Place<'_>, mark: u64) -> bool {
+        if self.is_told_of(place) && self.with(|rows| rows.take(mark)) {
             return true;
         }
-        let is_known = self.around.as_ref().is_some_and(|around| around.take(row));
-        if let Some(mark) = mark.filter(|_| is_known) {
-            self.with(|rows| rows.note(mark, row.stays));
+        let is_known = self.around.as_ref().is_some_and(|around| around.take_mark(place, mark));
+        if is_known && self.is_told_of(place) {
+            self.with(|rows| rows.add(mark, place.stays));
         }
         is_known
     }
 
     /// Takes note of a row that was appended.
-    pub(crate) fn add(&self, row: &Row<'_>) {
-        if let Some(mark) = self.mark(row) {
-            self.with(|rows| rows.note(mark, row.stays));
+    pub(crate) fn add(&self, place: &Place<'_>, row: &str) {
+        self.add_mark(place, place.mark(row));
+    }
+
+    fn add_mark(&self, place: &Place<'_>, mark: u64) {
+        if self.is_told_of(place) {
+            self.with(|rows| rows.add(mark, place.stays));
         }
         if let Some(around) = &self.around {
-            around.add(row);
+            around.add_mark(place, mark);
         }
     }
 
@@ -118,11 +144,9 @@ impl Appended {
         })
     }
 
-    /// Returns what a row is known by; nothing where it is gone if the item fails.
-    fn mark(&self, row: &Row<'_>) -> Option<u64> {
-        let is_own = |item: &Item| Arc::ptr_eq(&item.origin, &self.origin) && item.number == self.number;
-        (row.stays || Arc::ptr_eq(row.context, &self.context))
-            .then(|| mark(row.item, &format!("{}\n{}", row.step, row.turn), is_own))
+    /// Tells whether what is written there is still there when the item is tried again: a flow that failed takes back what it replaced.
+    fn is_told_of(&self, place: &Place<'_>) -> bool {
+        place.stays || Arc::ptr_eq(place.context, &self.context)
     }
 
     fn with<T>(&self, run: impl FnOnce(&mut Rows) -> T) -> T {
@@ -131,16 +155,13 @@ impl Appended {
 }
 
 impl Rows {
-    fn add(&mut self, mark: u64) {
-        if self.count < MOST {
-            *self.all.entry(mark).or_default() += 1;
-            self.count += 1;
+    fn add(&mut self, mark: u64, stays: bool) {
+        if self.count == MOST {
+            return;
         }
-    }
-
-    fn note(&mut self, mark: u64, stays: bool) {
-        self.add(mark);
-        if !stays && self.all.contains_key(&mark) {
+        *self.all.entry(mark).or_default() += 1;
+        self.count += 1;
+        if !stays {
             self.passing.insert(mark);
         }
     }
@@ -169,22 +190,28 @@ mod tests {
         let mut rows = Rows::default();
         assert!(!rows.take(1));
         for mark in [1, 1, 2] {
-            rows.add(mark);
+            rows.add(mark, true);
         }
         for _ in 0..2 {
             rows.again();
             assert_eq!([1, 3, 1, 1, 2, 2].map(|mark| rows.take(mark)), [true, false, true, false, true, false]);
         }
         // What comes in a later attempt is known in those after it.
-        rows.add(3);
+        rows.add(3, true);
         rows.again();
         assert!(rows.take(3));
     }
 
     #[test]
+    fn a_row_is_known_by_the_same_in_every_version() {
+        // Dead letters have it.
+        assert_eq!(mark(["orders/steps/kept", "", "db", "orders", r#"{"id":1}"#]), 5_460_649_538_932_212_092);
+    }
+
+    #[test]
     fn a_bounded_number_of_rows_is_remembered() {
         let mut rows = Rows::default();
-        (0..MOST as u64 + 10).for_each(|mark| rows.add(mark));
+        (0..MOST as u64 + 10).for_each(|mark| rows.add(mark, true));
         assert_eq!(rows.all.len(), MOST);
     }
 }

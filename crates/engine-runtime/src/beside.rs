@@ -1,6 +1,7 @@
 //! Files that are written beside their places, and put there when they are whole.
 
 use std::collections::HashSet;
+use std::fs::{File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{LazyLock, Mutex, OnceLock, PoisonError};
@@ -27,16 +28,17 @@ const FOLDERS: usize = 1024;
 /// The folder can't be written to.
 pub fn beside(folder: &Path) -> io::Result<NamedTempFile> {
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    if is_new(folder) {
-        // What can't be removed is of no use to anybody, but does no harm either.
-        _ = sweep(folder);
-    }
     let mut builder = Builder::new();
     builder.prefix(prefix()).suffix(END);
     // As a file that is made otherwise: what the process may not give away is masked out.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.tempfile_in(folder)
+    let file = builder.tempfile_in(folder)?;
+    if is_new(folder) {
+        // What can't be removed is of no use to anybody, but does no harm either.
+        _ = sweep(folder, file.as_file());
+    }
+    Ok(file)
 }
 
 /// Tells whether no file was made in a folder so far, as far as is remembered.
@@ -52,15 +54,27 @@ fn is_new(folder: &Path) -> bool {
     known.insert(folder.to_owned())
 }
 
-/// Removes the files in a folder whose processes have ended.
-fn sweep(folder: &Path) -> io::Result<()> {
+/// Removes the files in a folder whose processes have ended. Those of another user stay, whose processes may be hidden from this one.
+fn sweep(folder: &Path, own: &File) -> io::Result<()> {
+    let user = user(&own.metadata()?);
     for entry in folder.read_dir()? {
         let entry = entry?;
-        if entry.file_name().to_str().and_then(owner).is_some_and(|owner| lives(&owner) == Some(false)) {
+        let is_left = entry.file_name().to_str().and_then(owner).is_some_and(|owner| lives(&owner) == Some(false));
+        if is_left && self::user(&entry.metadata()?) == user {
             _ = std::fs::remove_file(entry.path());
         }
     }
     Ok(())
+}
+
+#[cfg(unix)]
+fn user(file: &Metadata) -> u32 {
+    std::os::unix::fs::MetadataExt::uid(file)
+}
+
+#[cfg(not(unix))]
+fn user(_: &Metadata) -> u32 {
+    0
 }
 
 /// Returns whose file it is; nothing where it is none of this machine.
@@ -109,7 +123,7 @@ mod tests {
         for name in others.iter().chain([&dead]) {
             std::fs::write(here(name), "").unwrap();
         }
-        sweep(folder.path()).unwrap();
+        sweep(folder.path(), own.as_file()).unwrap();
         assert!(!here(&dead).exists());
         assert!(own.path().exists());
         assert!(others.iter().all(|name| here(name).exists()));

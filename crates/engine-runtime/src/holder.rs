@@ -1,12 +1,12 @@
 //! Who works on a run: this process, by a name that no other has; and whether another one lives.
 
-use std::fs;
 use std::process;
+use std::{fs, io};
 
 /// Returns the name of this process.
 pub fn holder() -> String {
     let (pid, machine) = (process::id(), machine().unwrap_or_default());
-    format!("{pid}.{}@{machine}", began(pid).unwrap_or_default())
+    format!("{pid}.{}@{machine}", began(pid).ok().flatten().unwrap_or_default())
 }
 
 /// Tells whether a process lives; nothing where it is one of another machine, or nobody knows.
@@ -17,7 +17,10 @@ pub fn lives(holder: &str) -> Option<bool> {
         return None;
     }
     let (pid, since) = process.split_once('.')?;
-    let found = began(pid.parse().ok()?);
+    if since.is_empty() {
+        return None;
+    }
+    let found = began(pid.parse().ok()?).ok()?;
     // Numbers are used again, but not at the same time.
     Some(found.is_some_and(|found| found == since))
 }
@@ -30,15 +33,19 @@ fn machine() -> Option<String> {
 }
 
 /// Returns when a process began, as the system counts; nothing where there is none, or it has ended and only its parent has not looked yet.
-fn began(pid: u32) -> Option<String> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+fn began(pid: u32) -> io::Result<Option<String>> {
+    let stat = match fs::read_to_string(format!("/proc/{pid}/stat")) {
+        Ok(stat) => stat,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
     // The name of the program stands in parentheses, and may have any character.
-    let (_, rest) = stat.rsplit_once(") ")?;
-    let mut fields = rest.split(' ');
-    if matches!(fields.next()?, "Z" | "X") {
-        return None;
+    let after = stat.rsplit_once(") ").map_or("", |(_, after)| after);
+    let mut fields = after.split(' ');
+    if fields.next().is_none_or(|state| matches!(state, "Z" | "X")) {
+        return Ok(None);
     }
-    fields.nth(18).map(str::to_owned)
+    Ok(fields.nth(18).map(str::to_owned))
 }
 
 #[cfg(test)]
@@ -55,5 +62,6 @@ mod tests {
         assert_eq!(lives(&format!("{pid}.1@{machine}")), Some(false));
         assert_eq!(lives(&format!("4194999.1@{machine}")), Some(false));
         assert_eq!(lives(&format!("{process}@elsewhere")), None);
+        assert_eq!(lives(&format!("{pid}.@{machine}")), None);
     }
 }

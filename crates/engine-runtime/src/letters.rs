@@ -98,7 +98,12 @@ impl StoredLetters {
             is_whole: *is_whole,
             item: KeptItem::taken(item),
             undone: *undone,
-            appended: appended.map(Appended::text).unwrap_or_default(),
+            // What is kept before the steps within it run has what they had appended when it was kept before.
+            appended: match (appended, before) {
+                (Some(appended), _) => appended.text(),
+                (None, Some(letter)) => letter.content().appended.clone(),
+                (None, None) => String::new(),
+            },
             within: within.iter().map(Around::kept).collect(),
         }
     }

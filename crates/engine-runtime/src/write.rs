@@ -122,7 +122,9 @@ impl Writer {
     /// Writes batches that have come together and hands each on.
     pub(crate) async fn take_all(&mut self, site: &Site, batches: Vec<Shaped>) -> Result<Vec<Done>, Failure> {
         // What is appended for an item that may be tried again is known page by page.
-        if batches.len() < 2 || self.room().is_none() || site.frame.appended().is_some() {
+        let is_known =
+            site.frame.appended().is_some() && self.adds(batches.iter().find_map(|batch| batch.items.first()));
+        if batches.len() < 2 || self.room().is_none() || is_known {
             let mut done = Vec::with_capacity(batches.len());
             for batch in batches {
                 done.push(self.take(site, batch).await?);
@@ -155,10 +157,7 @@ impl Writer {
     /// Writes a batch and hands it on.
     pub(crate) async fn take(&mut self, site: &Site, mut batch: Shaped) -> Result<Done, Failure> {
         let (count, laid_out) = (batch.items.len(), batch.laid_out.take());
-        match site.frame.appended().filter(|_| self.adds(&batch.items)) {
-            Some(appended) => self.take_new(site, appended, batch, laid_out).await,
-            None => self.take_parts(site, batch, &[count], vec![laid_out]).await,
-        }
+        self.take_parts(site, batch, &[count], vec![laid_out]).await
     }
 
     /// Returns what lays records out for the target, where there is one for all of them.
@@ -184,17 +183,26 @@ impl Writer {
         if items.is_empty() {
             return Ok(Done { items, claim });
         }
+        let appended = site.frame.appended().filter(|_| self.adds(items.first())).map(Arc::clone);
+        let appended = appended.as_deref();
         let Some(spec) = self.spec.clone() else {
             // A `stdout` sink prints.
-            let records: Vec<Record> = items.iter().map(Item::record).collect();
+            let members = self.not_appended(site, appended, "", (0..items.len()).collect(), &items);
+            let records: Vec<Record> = members.iter().filter_map(|at| items.get(*at)).map(Item::record).collect();
             self.context.observer.records(None, &records).map_err(|error| {
                 Failure::new("output-failed", format!("the records cannot be printed: {error}"), self.step.span)
             })?;
-            site.tally.count(&items, |counts, number| counts.sent += number);
+            self.appended(site, appended, "", &members, &items);
+            count_sent(site, &items, &members);
             return Ok(Done { items, claim });
         };
         let is_journaled = self.is_journaled(&spec, &items);
         for (place, members) in self.places(&items, &scopes, &spec)? {
+            let members = self.not_appended(site, appended, &place, members, &items);
+            if members.is_empty() {
+                continue;
+            }
+            let name = place.clone();
             // What goes to several places is laid out there.
             let laid_out = if members.len() == items.len() { std::mem::take(&mut laid_out) } else { Vec::new() };
             if is_journaled {
@@ -202,6 +210,7 @@ impl Writer {
                 let pages: Vec<Vec<&Item>> =
                     pages.map(|page| page.iter().filter_map(|at| items.get(*at)).collect()).collect();
                 self.write_once(&spec, place, &pages, laid_out).await?;
+                self.appended(site, appended, &name, &members, &items);
                 count_sent(site, &items, &members);
                 continue;
             }
@@ -224,6 +233,7 @@ impl Writer {
             let pages = pages_of(&members, counts).map(|page| PagePart { records: page.len(), units: Vec::new() });
             let pages = pages.collect();
             self.write(&spec, place, records, pages, first).await?;
+            self.appended(site, appended, &name, &members, &items);
             count_sent(site, &items, &members);
         }
         if self.is_seen_at_the_end(&spec) || (is_journaled && !has_tables(&spec.kind)) {
@@ -531,26 +541,28 @@ impl Writer {
         let (spec, name) = (spec.clone(), spec.name.clone());
         // Sinks block: they have a thread, and the next page is fetched meanwhile.
         let done = tokio::task::spawn_blocking(move || {
-            let mut sink = match (sink, target) {
-                (Some(sink), _) => sink,
-                (None, target) => sinks.open(&spec, &target.unwrap_or_default())?,
+            // What was open may hold rows that are nowhere else, and takes more after an error.
+            let (mut sink, stays) = match (sink, target) {
+                (Some(sink), _) => (sink, true),
+                (None, target) => match sinks.open(&spec, &target.unwrap_or_default()) {
+                    Ok(sink) => (sink, false),
+                    Err(error) => return (None, Err(error)),
+                },
             };
-            sink.write_pages(&records, &pages)?;
-            Ok(sink)
+            let done = sink.write_pages(&records, &pages);
+            ((stays || done.is_ok()).then_some(sink), done)
         })
         .await;
-        match done {
-            Ok(Ok(sink)) => {
-                if let Some(cursor) = first.and_then(gap::went_on_from).filter(|_| may_lack && sink.is_new()) {
-                    let message = gap::message(&name, &table, cursor);
-                    self.context.observer.event(report::Event::Note { message });
-                }
-                self.open.insert(table, sink);
-                Ok(())
+        let (sink, done) = done.map_err(|_| Failure::new("internal-error", "the sink broke off", span))?;
+        if let Some(sink) = sink {
+            let may_lack = may_lack && done.is_ok() && sink.is_new();
+            if let Some(cursor) = first.and_then(gap::went_on_from).filter(|_| may_lack) {
+                let message = gap::message(&name, &table, cursor);
+                self.context.observer.event(report::Event::Note { message });
             }
-            Ok(Err(error)) => Err(Failure::sink(error, span)),
-            Err(_) => Err(Failure::new("internal-error", "the sink broke off", span)),
+            self.open.insert(table, sink);
         }
+        done.map_err(|error| Failure::sink(error, span))
     }
 
     fn span(&self) -> engine_source::Span {

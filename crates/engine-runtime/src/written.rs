@@ -48,7 +48,7 @@ impl Known {
             return false;
         }
         let Some(known) = self.pages.get_mut(&name_of(item.page())) else { return false };
-        match known.get_mut(&mark(item, turn, |_| false)) {
+        match known.get_mut(&mark(item, turn)) {
             Some(count) if *count > 0 => {
                 *count -= 1;
                 true
@@ -66,7 +66,7 @@ pub(crate) fn units_of<'a>(items: impl Iterator<Item = &'a Item>, turn: &str) ->
     let mut units: Vec<(String, Vec<u8>)> = Vec::new();
     let mut latest: Option<&Item> = None;
     for item in items {
-        let mark = mark(item, turn, |_| false).to_le_bytes();
+        let mark = mark(item, turn).to_le_bytes();
         match units.last_mut() {
             Some((_, marks)) if latest.is_some_and(|latest| latest.is_of_page_of(item)) => marks.extend(mark),
             _ => units.push((name_of(item.page()), mark.to_vec())),
@@ -89,13 +89,11 @@ fn name_of(page: Option<&PageId>) -> String {
 }
 
 /// Returns what an item is known by: what it was, and the items that it is under.
-///
-/// Items from one on of which `is_known` are the same in all that is compared.
-pub(crate) fn mark(item: &Item, turn: &str, is_known: impl Fn(&Item) -> bool) -> u64 {
+fn mark(item: &Item, turn: &str) -> u64 {
     let mut hasher = FixedState::default().build_hasher();
     hasher.write(turn.as_bytes());
     let mut next = Some(item);
-    while let Some(item) = next.filter(|item| !is_known(item)) {
+    while let Some(item) = next {
         hasher.write(item.original.text().as_bytes());
         if item.origin.is_part {
             hasher.write_u64(item.number);

@@ -172,7 +172,8 @@ impl Errors {
                 is_reading,
                 is_whole,
                 undone: self.site.times(item),
-                appended,
+                // Those of a batch are sent again together, by the first of its letters.
+                appended: appended.filter(|_| at == 0),
                 failure,
             };
             context.letters.keep(failed).await?;

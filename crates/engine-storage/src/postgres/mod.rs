@@ -344,6 +344,10 @@ impl Writer {
         let mut attempt = Attempt::default();
         loop {
             let Some(mut session) = self.session.take() else {
+                if self.mode == Mode::Replace && self.rows > 0 {
+                    let why = "the rows that were to replace those there went with it".to_owned();
+                    return Err(Stopped::Undone(Failure::Lost(why)));
+                }
                 self.reconnect().await?;
                 continue;
             };
