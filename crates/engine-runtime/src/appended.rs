@@ -1,6 +1,6 @@
 //! What the work on an item has appended: it is not appended again when the item is tried again.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::prelude::{BASE64_STANDARD_NO_PAD, Engine};
@@ -40,6 +40,8 @@ struct Rows {
     passing: HashSet<u64>,
     /// Those of earlier attempts that did not come again in this one.
     left: HashMap<u64, u32>,
+    /// Those of the item's own dead letter, where that of an item around has them too.
+    kept: BTreeMap<u64, u32>,
 }
 
 /// Where rows are to be appended.
@@ -49,8 +51,8 @@ pub(crate) struct Place<'a> {
     /// What tells what it writes from what it writes in other runs of its block.
     pub(crate) turn: &'a str,
     pub(crate) sink: &'a str,
-    /// The table or file.
-    pub(crate) name: &'a str,
+    /// The table or file, and the database.
+    pub(crate) name: String,
     /// The flow whose step it is.
     pub(crate) context: &'a Arc<RunContext>,
     /// Whether rows are there as soon as they are written, and stay though the step, or the flow, fails.
@@ -60,7 +62,7 @@ pub(crate) struct Place<'a> {
 impl Place<'_> {
     /// Returns what a row is known by, in every version.
     fn mark(&self, row: &str) -> u64 {
-        mark([self.step, self.turn, self.sink, self.name, row])
+        mark([self.step, self.turn, self.sink, &self.name, row])
     }
 }
 
@@ -82,19 +84,24 @@ impl Appended {
             return None;
         }
         let letter = site.letter(item);
+        let around = site.frame.appended().cloned();
         if site.on_error.retry.is_none() && site.on_error.action != ItemAction::DeadLetter && letter.is_none() {
             return None;
         }
-        let around = site.frame.appended().cloned();
-        // The letter of an item around has the rows of all within it.
-        let letter = letter.filter(|_| !around.as_ref().is_some_and(|around| around.has_letter));
+        let is_around = around.as_ref().is_some_and(|around| around.has_letter);
         let mut rows = Rows::default();
         let before = letter.map(|letter| letter.content().appended.as_str()).unwrap_or_default();
         for mark in BASE64_STANDARD_NO_PAD.decode(before).unwrap_or_default().as_chunks::<8>().0 {
-            rows.add(u64::from_le_bytes(*mark), true);
+            let mark = u64::from_le_bytes(*mark);
+            // The letter of an item around has the rows of all within it, and tells them first.
+            if is_around {
+                *rows.kept.entry(mark).or_default() += 1;
+            } else {
+                rows.add(mark, true);
+            }
         }
         rows.again();
-        let has_letter = letter.is_some() || around.as_ref().is_some_and(|around| around.has_letter);
+        let has_letter = letter.is_some() || is_around;
         Some(Arc::new(Self { around, context: Arc::clone(site.context()), has_letter, rows: Mutex::new(rows) }))
     }
 
@@ -137,10 +144,13 @@ impl Appended {
     pub(crate) fn text(&self) -> String {
         self.with(|rows| {
             let stay = rows.all.iter().filter(|(mark, _)| !rows.passing.contains(mark));
-            let mut marks: Vec<u64> =
-                stay.flat_map(|(mark, times)| std::iter::repeat_n(*mark, *times as usize)).collect();
-            marks.sort_unstable();
-            text_of(&marks.iter().flat_map(|mark| mark.to_le_bytes()).collect::<Vec<_>>())
+            let mut marks: BTreeMap<u64, u32> = stay.map(|(mark, times)| (*mark, *times)).collect();
+            for (mark, times) in &rows.kept {
+                let known = marks.entry(*mark).or_default();
+                *known = (*times).max(*known);
+            }
+            let marks = marks.into_iter().flat_map(|(mark, times)| std::iter::repeat_n(mark, times as usize));
+            text_of(&marks.flat_map(u64::to_le_bytes).collect::<Vec<_>>())
         })
     }
 

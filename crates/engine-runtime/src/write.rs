@@ -122,8 +122,7 @@ impl Writer {
     /// Writes batches that have come together and hands each on.
     pub(crate) async fn take_all(&mut self, site: &Site, batches: Vec<Shaped>) -> Result<Vec<Done>, Failure> {
         // What is appended for an item that may be tried again is known page by page.
-        let is_known =
-            site.frame.appended().is_some() && self.adds(batches.iter().find_map(|batch| batch.items.first()));
+        let is_known = site.frame.appended().is_some() && batches.iter().any(|batch| self.adds(batch.items.first()));
         if batches.len() < 2 || self.room().is_none() || is_known {
             let mut done = Vec::with_capacity(batches.len());
             for batch in batches {
@@ -418,8 +417,9 @@ impl Writer {
             // Where the machine stops, no more of a file is on the disk than is known of it.
             self.context.journal.sync().await?;
         }
-        for place in std::mem::take(&mut self.unsynced) {
+        while let Some(place) = self.unsynced.first().cloned() {
             let length = self.with_sink(&place, |sink| sink.position()).await?;
+            self.unsynced.remove(&place);
             self.context.journal.event(Event::Written { file: self.file_key(&place), length, units: Vec::new() });
         }
         self.synced_at = Some(self.context.exchanges.now());

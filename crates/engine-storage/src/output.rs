@@ -27,6 +27,8 @@ pub(crate) struct Output {
     length: u64,
     /// Whether nothing is in it, if packed.
     is_empty: bool,
+    /// Whether a part of a page is in it that could not be taken back.
+    is_torn: bool,
 }
 
 impl Output {
@@ -55,6 +57,7 @@ impl Output {
             compression,
             length,
             is_empty,
+            is_torn: false,
         })
     }
 
@@ -73,6 +76,7 @@ impl Output {
             compression,
             length: 0,
             is_empty: true,
+            is_torn: false,
         })
     }
 
@@ -103,12 +107,17 @@ impl Output {
             intend(tail::extent(at, &packed))?;
         }
         self.is_empty &= page.is_empty();
-        self.length = self.with(|file| {
+        let mut is_torn = false;
+        let written = self.with(|file| {
             // Another program may have added to the file.
             let length = file.seek(SeekFrom::End(0))?;
-            write_whole(file, &packed, length)?;
-            Ok(length + packed.len() as u64)
-        })?;
+            let written = write_whole(file, &packed, length);
+            is_torn = written.is_err() && file.metadata()?.len() != length;
+            written.map(|()| length + packed.len() as u64)
+        });
+        // One that is appended to is in its place already: it does not come there broken.
+        self.is_torn |= is_torn && self.beside.is_some();
+        self.length = written?;
         Ok(())
     }
 
@@ -128,6 +137,10 @@ impl Output {
 
     /// Brings everything to the disk, and puts the file into the place of the old one.
     pub(crate) fn finish(&mut self) -> Result<(), SinkError> {
+        if self.is_torn {
+            let text = format!("`{}` is not replaced: a page of it was written in part", self.path.display());
+            return Err(SinkError::new(text).help(MAKE_ROOM));
+        }
         if self.length == 0 && self.compression != FileCompression::None {
             // Nothing at all is not packed, and who unpacks it would miss the beginning.
             self.add(&[], None)?;

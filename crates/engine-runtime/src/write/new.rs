@@ -2,6 +2,7 @@
 
 use engine_plan::Target;
 use engine_spec::WriteMode;
+use url::Url;
 
 use super::Writer;
 use crate::appended::{Appended, Place};
@@ -48,14 +49,33 @@ impl Writer {
         }
     }
 
-    fn place<'a>(&'a self, site: &'a Site, name: &'a str) -> Place<'a> {
+    /// Returns the file or the database of a place, without who may log in there.
+    fn base_of(&self, name: &str) -> String {
+        match self.spec.as_ref().map(|spec| &spec.kind) {
+            Some(SinkKind::Postgres { url, schema }) => {
+                let schema = schema.as_deref().unwrap_or_default();
+                match Url::parse(url.expose()) {
+                    Ok(url) => format!(
+                        "{}:{}{} {schema}",
+                        url.host_str().unwrap_or_default(),
+                        url.port().unwrap_or_default(),
+                        url.path()
+                    ),
+                    Err(_) => format!("{} {schema}", url.expose()),
+                }
+            }
+            _ => self.path_of(name).unwrap_or_default().display().to_string(),
+        }
+    }
+
+    fn place<'a>(&'a self, site: &'a Site, name: &str) -> Place<'a> {
         let replaces = matches!(&self.step.target, Target::Write(write) if write.mode == Some(WriteMode::Replace));
         let is_whole = matches!(self.spec.as_ref().map(|spec| &spec.kind), Some(SinkKind::Parquet { .. }));
         Place {
             step: &self.address,
             turn: &self.turn,
             sink: self.spec.as_ref().map_or("", |spec| &spec.name),
-            name,
+            name: format!("{name}\n{}", self.base_of(name)),
             context: site.context(),
             stays: !replaces && !is_whole,
         }
