@@ -33,6 +33,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How many statements, one per shape of records, are kept.
 const STATEMENTS: usize = 64;
 
+/// How much of a database is kept in memory, in kibibytes below zero, as `SQLite` counts it: the system keeps the rest as well.
+const CACHE: i64 = -1000;
+
 /// The rows of a table that is being replaced.
 const STAND_IN: &str = "rows to come";
 
@@ -298,6 +301,7 @@ fn connect(path: &Path, create: bool, pragmas: &[(String, Value)]) -> Result<Con
         if !wanted && journal != "wal" {
             connection.query_row("PRAGMA journal_mode = wal", [], |_| Ok(()))?;
         }
+        connection.pragma_update(None, "cache_size", CACHE)?;
         // A write-ahead log alone survives a crash of the program; with this it survives one of the machine.
         connection.pragma_update(None, "synchronous", "FULL")
     };
