@@ -5,6 +5,7 @@
 
 mod access;
 mod context;
+mod elsewhere;
 mod error;
 mod key;
 mod value;

@@ -152,3 +152,56 @@ fn versions() {
     );
     assert_eq!(said("{}\n"), ["missing-field @ {}: missing field `version` in a spec | add `version: …`"]);
 }
+
+#[test]
+fn what_other_tools_call_it() {
+    let step = |field: &str, help: &str| {
+        check(
+            &format!("steps:\n  - call: a.b\n    {field}: x"),
+            &[&format!("unknown-field @ {field}: unknown field `{field}` in a step | {help}")],
+        );
+    };
+    for (there, here) in [
+        ("name", "id"),
+        ("if", "when"),
+        ("filter", "where"),
+        ("loop", "for_each"),
+        ("do", "steps"),
+        ("catch", "on_error"),
+        ("transform", "map"),
+    ] {
+        step(there, &format!("did you mean `{here}`?"));
+    }
+    step("with", "write it within `call`, or `read`: `call: {endpoint: api.name, params: {…}}`");
+    step("inputs", "write it within `flow`: `flow: {spec: ./other.yaml, inputs: {…}}`");
+    step("retry", "write it within `on_error`, `on_error: {retry: {…}}`, or in the endpoint for each of its requests");
+    step("table", "write it within `write`: `write: {sink: …, table: …, mode: …}`");
+    check(
+        "apis: {a: {endpoints: {b: {request: GET /b, url: /b, retries: 3}}}}",
+        &[
+            "unknown-field @ url: unknown field `url` in an endpoint | write the method and the path in `request`: `request: GET /path`",
+            "unknown-field @ retries: unknown field `retries` in an endpoint | did you mean `retry`?",
+        ],
+    );
+    check(
+        "sinks: {a: {type: csv, path: a, file: b}, c: {type: jsonl, file: b}, d: {type: postgres, url: e, host: f}}",
+        &["unknown-field @ file: unknown field `file` in csv sink | only `delimiter` is known here"],
+    );
+    check(
+        "steps:\n  - write: {sink: a, primary_key: [b], on_conflict: c}",
+        &[
+            "unknown-field @ primary_key: unknown field `primary_key` in a write | did you mean `key`?",
+            "unknown-field @ on_conflict: unknown field `on_conflict` in a write | did you mean `mode`?",
+        ],
+    );
+    check(
+        "env: {}\nvariables: {}\njobs: []\nsources: {}",
+        &[
+            "unknown-field @ env: unknown field `env` in a spec | write `{env: NAME}` in `inputs` or `secrets`",
+            "unknown-field @ variables: unknown field `variables` in a spec | did you mean `vars`?",
+            "unknown-field @ jobs: unknown field `jobs` in a spec | did you mean `steps`?",
+            "unknown-field @ sources: unknown field `sources` in a spec | did you mean `apis`?",
+        ],
+    );
+    check("triggers: [{type: cron}]", &[]);
+}

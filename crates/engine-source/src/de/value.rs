@@ -5,6 +5,7 @@ use serde::de::{Deserializer, IntoDeserializer, Visitor};
 
 use super::access::{Items, Members, Parts};
 use super::context::{Context, Failure, Place};
+use super::elsewhere;
 use super::error::{DeError, Problem};
 use super::variant::Variant;
 use super::words;
@@ -202,11 +203,11 @@ impl<'a> De<'a> {
                 continue;
             }
             let free = fields.iter().copied().filter(|field| self.node.entry(field).is_none());
-            let meant = similar::certain(name, free.clone());
-            let help = similar::similar(name, free)
-                .map(|close| format!("did you mean `{close}`?"))
-                .or_else(|| similar::list(fields))
-                .unwrap_or_else(|| "remove it".to_owned());
+            let elsewhere = elsewhere::field(noun, name, free.clone());
+            let meant = similar::certain(name, free.clone()).filter(|_| elsewhere.is_none());
+            let close = || similar::similar(name, free).map(|close| format!("did you mean `{close}`?"));
+            let help =
+                elsewhere.or_else(close).or_else(|| similar::list(fields)).unwrap_or_else(|| "remove it".to_owned());
             self.say(
                 Finding::error("unknown-field", format!("unknown field `{name}` in {noun}"))
                     .label(entry.key.span, format!("not a field of {noun}"))

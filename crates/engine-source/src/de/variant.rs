@@ -8,6 +8,7 @@ use serde::de::{DeserializeSeed, EnumAccess, IntoDeserializer, VariantAccess, Vi
 
 use super::access::{Items, Members};
 use super::context::Place;
+use super::elsewhere;
 use super::error::{DeError, Problem};
 use super::value::De;
 use super::words;
@@ -143,28 +144,13 @@ impl<'a> Variant<'a> {
     }
 }
 
-/// What types are called elsewhere, where the names are not close.
-const ELSEWHERE: [(&str, &str); 10] = [
-    ("int", "integer"),
-    ("long", "integer"),
-    ("str", "string"),
-    ("text", "string"),
-    ("float", "number"),
-    ("double", "number"),
-    ("array", "list"),
-    ("dict", "object"),
-    ("map", "object"),
-    ("timestamp", "datetime"),
-];
-
 /// Says that there is no variant of this name.
 fn unknown(text: &str, span: Span, noun: &str, variants: &[&str]) -> Finding {
-    let here = ELSEWHERE.iter().find(|(elsewhere, here)| *elsewhere == text && variants.contains(here));
-    if let Some((_, here)) = here {
+    if let Some(here) = elsewhere::variant(text, variants) {
         return Finding::error("unknown-variant", format!("unknown {noun} `{text}`"))
             .label(span, format!("not a known {noun}"))
             .help(format!("did you mean `{here}`?"))
-            .meant(span, Some(*here));
+            .meant(span, Some(here));
     }
     Finding::error("unknown-variant", format!("unknown {noun} `{text}`"))
         .label(span, format!("not a known {noun}"))
