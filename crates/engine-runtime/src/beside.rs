@@ -57,10 +57,10 @@ fn is_new(folder: &Path) -> bool {
 /// Removes the files in a folder whose processes have ended. Those of another user stay, whose processes may be hidden from this one.
 fn sweep(folder: &Path, own: &File) -> io::Result<()> {
     let user = user(&own.metadata()?);
-    for entry in folder.read_dir()? {
-        let entry = entry?;
+    // What another one has removed meanwhile is no reason to stop.
+    for entry in folder.read_dir()?.flatten() {
         let is_left = entry.file_name().to_str().and_then(owner).is_some_and(|owner| lives(&owner) == Some(false));
-        if is_left && self::user(&entry.metadata()?) == user {
+        if is_left && entry.metadata().is_ok_and(|left| self::user(&left) == user) {
             _ = std::fs::remove_file(entry.path());
         }
     }

@@ -25,8 +25,12 @@ pub fn lives(holder: &str) -> Option<bool> {
     Some(found.is_some_and(|found| found == since))
 }
 
-/// Returns what tells this machine, since it was started, from all others; processes in containers do not see each other.
+/// Returns what tells this machine, since it was started, from all others; processes in containers do not see each other. Nothing where
+/// `/proc` is that of others, so that whoever asks there for a process of here hears of another one.
 fn machine() -> Option<String> {
+    if fs::read_link("/proc/self").ok()?.to_str()?.parse() != Ok(process::id()) {
+        return None;
+    }
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     let space = fs::read_link("/proc/self/ns/pid").ok()?;
     Some(format!("{} {}", boot.trim(), space.display()))
