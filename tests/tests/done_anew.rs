@@ -29,7 +29,8 @@ sinks: {lines: {type: jsonl, path: out/lines.jsonl}, db: {type: sqlite, path: ou
 struct Stand {
     folder: TempDir,
     server: EchoServer,
-    refused: Arc<Mutex<Option<(&'static str, u32)>>>,
+    /// How often each target is refused from now on.
+    refused: Arc<Mutex<Vec<(&'static str, u32)>>>,
 }
 
 impl Stand {
@@ -38,16 +39,13 @@ impl Stand {
         for (name, steps) in specs {
             std::fs::write(folder.path().join(name), format!("{HEAD}{steps}")).unwrap();
         }
-        let refused = Arc::new(Mutex::new(None));
+        let refused = Arc::new(Mutex::new(Vec::<(&str, u32)>::new()));
         let refusing = Arc::clone(&refused);
         let server = EchoServer::start(move |received| {
-            let is_refused = match &mut *refusing.lock().unwrap() {
-                Some((target, left)) if *target == received.target() && *left > 0 => {
-                    *left -= 1;
-                    true
-                }
-                _ => false,
-            };
+            let mut refusing = refusing.lock().unwrap();
+            let found = refusing.iter_mut().find(|(target, left)| *target == received.target() && *left > 0);
+            let is_refused = found.is_some();
+            found.into_iter().for_each(|(_, left)| *left -= 1);
             let headers = vec![("Content-Type", "application/json".to_owned())];
             (if is_refused { 409 } else { 200 }, headers, json!({"done": received.target()}).to_string().into_bytes())
         });
@@ -55,11 +53,12 @@ impl Stand {
     }
 
     fn refuse(&self, target: Option<&'static str>) {
-        *self.refused.lock().unwrap() = target.map(|target| (target, u32::MAX));
+        let targets: Vec<_> = target.map(|target| (target, u32::MAX)).into_iter().collect();
+        self.refuse_times(&targets);
     }
 
-    fn refuse_times(&self, target: &'static str, times: u32) {
-        *self.refused.lock().unwrap() = Some((target, times));
+    fn refuse_times(&self, targets: &[(&'static str, u32)]) {
+        *self.refused.lock().unwrap() = targets.to_vec();
     }
 
     fn engine(&self) -> Engine {
@@ -377,7 +376,7 @@ steps:
 "#;
     std::fs::write(stand.folder.path().join("whole.yaml"), format!("{HEAD}{whole}")).unwrap();
     let text = |name: &str| std::fs::read_to_string(stand.folder.path().join("out").join(name)).unwrap_or_default();
-    stand.refuse_times("/b3", 2);
+    stand.refuse_times(&[("/b3", 2)]);
     let asked = stand.run(0);
     assert_eq!(targets(&asked).iter().filter(|target| **target == "/b3").count(), 4);
     check_appended(&stand, &["a", "b", "b"]);
@@ -449,4 +448,119 @@ steps:
     stand.refuse(None);
     retry(0);
     assert_eq!(stand.rows("rows"), ["b"; 4]);
+}
+
+#[test]
+fn what_was_undone_within_an_item_is_done_anew_when_the_dead_letter_of_the_item_is_sent_again() {
+    let all: [(&str, &[_]); 2] =
+        [("", &[("/book", u32::MAX)]), ("action: skip, ", &[("/book", u32::MAX), ("/last", u32::MAX)])];
+    for (more, refused) in all {
+        let steps = format!(
+            r#"
+name: nested
+steps:
+  - id: outer
+    for_each: [1, 2]
+    steps:
+      - id: inner
+        for_each: [a]
+        steps:
+          - {{id: pay, call: {{endpoint: shop.do, params: {{what: "pay"}}}}}}
+          - {{map: {{what: paid}}, write: {{sink: db, table: ledger}}}}
+          - {{id: book, call: {{endpoint: shop.do, params: {{what: "book"}}}}}}
+        on_error: {{{more}steps: [{{id: cancel, call: {{endpoint: shop.do, params: {{what: "cancel"}}}}}}, {{map: {{what: cancelled}}, write: {{sink: db, table: ledger}}}}]}}
+      - {{id: last, call: {{endpoint: shop.do, params: {{what: "last"}}}}}}
+    on_error: dead_letter
+"#
+        );
+        let stand = Stand::new(&[("spec.yaml", &steps)]);
+        let retry = |status: i32| {
+            let engine = stand.engine_for(&["dead-letters", "retry", "spec.yaml", "--output", "none"]);
+            stand.asked(engine, status)
+        };
+        let times = |asked: &[(String, String)], target: &str| asked.iter().filter(|(it, _)| it == target).count();
+        // The item around fails for what failed within it, or later, for something else.
+        stand.refuse_times(refused);
+        let mut all = stand.run(3);
+        assert_eq!((times(&all, "/pay"), times(&all, "/cancel")), (2, 2), "{all:?}");
+        assert_eq!(stand.rows("ledger"), ["paid", "cancelled", "paid", "cancelled"]);
+        all.extend(retry(3));
+        assert_eq!(stand.rows("ledger"), ["paid", "cancelled"].repeat(4));
+        stand.refuse(None);
+        all.extend(retry(0));
+        let expected: Vec<&str> = ["paid", "cancelled"].repeat(4).into_iter().chain(["paid", "paid"]).collect();
+        assert_eq!(stand.rows("ledger"), expected);
+        // An API that obeys keys takes none of what was undone for what it has seen already.
+        let undone = |(target, _): &&(String, String)| target != "/last";
+        let keys: BTreeSet<&str> = all.iter().filter(undone).map(|(_, key)| key.as_str()).collect();
+        assert_eq!(keys.len(), all.iter().filter(undone).count(), "{all:?}");
+    }
+}
+
+#[test]
+fn what_comes_again_with_the_item_around_it_leaves_no_dead_letter() {
+    let stand = Stand::new(&[(
+        "spec.yaml",
+        r#"
+name: nested
+steps:
+  - id: outer
+    for_each: [o]
+    steps:
+      - id: middle
+        for_each: [m]
+        steps:
+          - id: inner
+            for_each: [b, c]
+            steps:
+              - {map: {what: "{{ item }}"}, write: {sink: db, table: rows}}
+              - {id: send, call: {endpoint: shop.do, params: {what: "{{ item }}"}}}
+            on_error: dead_letter
+        on_error: {retry: {attempts: 2}}
+      - {id: last, call: {endpoint: shop.do, params: {what: last}}}
+    on_error: {retry: {attempts: 2, backoff: {initial: 1ms}}}
+"#,
+    )]);
+    stand.refuse_times(&[("/b", 1), ("/c", 2), ("/last", 1)]);
+    let finished = stand.engine().finish();
+    let stderr = finished.stderr();
+    assert_eq!(finished.status, Some(3), "{stderr}");
+    assert!(stderr.contains("1 record is kept as a dead letter"), "{stderr}");
+    assert_eq!(stand.rows("rows"), ["b", "c"]);
+    let retry = stand.engine_for(&["dead-letters", "retry", "spec.yaml", "--output", "none"]);
+    assert_eq!(targets(&stand.asked(retry, 0)), ["/c"]);
+    assert_eq!(stand.rows("rows"), ["b", "c"]);
+}
+
+#[test]
+fn rows_are_known_however_the_spec_is_named_and_what_was_printed_is_printed_again() {
+    let stand = Stand::new(&[(
+        "spec.yaml",
+        r#"
+name: again
+steps:
+  - id: each
+    for_each: [a]
+    steps:
+      - {map: {what: "{{ item }}"}, write: {sink: db, table: rows}}
+      - {map: {what: "{{ item }}"}, write: lines}
+      - {map: {what: "{{ item }}"}, write: shown}
+      - {id: send, call: {endpoint: shop.do, params: {what: send}}}
+    on_error: {action: dead_letter, retry: {attempts: 2, backoff: {initial: 1ms}}}
+"#,
+    )]);
+    let path = stand.folder.path().join("spec.yaml");
+    let text = std::fs::read_to_string(&path).unwrap().replace("sinks: {", "sinks: {shown: {type: stdout}, ");
+    std::fs::write(&path, text).unwrap();
+    stand.refuse(Some("/send"));
+    // Nobody sees what is printed.
+    let first = stand.engine().finish();
+    assert_eq!((first.status, first.stdout().as_str()), (Some(3), ""), "{}", first.stderr());
+    stand.refuse(None);
+    let whole = path.display().to_string();
+    let retried = stand.engine_for(&["dead-letters", "retry", &whole, "--state", ".engine/state.db"]).finish();
+    assert_eq!(retried.status, Some(0), "{}", retried.stderr());
+    assert_eq!(retried.stdout(), "{\"what\":\"a\"}\n{\"done\":\"/send\"}\n");
+    assert_eq!(stand.rows("rows"), ["a"]);
+    assert_eq!(stand.lines(), "{\"what\":\"a\"}\n");
 }

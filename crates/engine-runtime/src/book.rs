@@ -107,6 +107,11 @@ impl Book {
         self.rejected.fetch_add(records, Ordering::Relaxed);
     }
 
+    /// Takes back records that come again.
+    pub(crate) fn take_back(&self, records: u64) {
+        self.rejected.fetch_sub(records, Ordering::Relaxed);
+    }
+
     /// Returns how many records were left out for an error.
     pub(crate) fn rejected(&self) -> u64 {
         self.rejected.load(Ordering::Relaxed)

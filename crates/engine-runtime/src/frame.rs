@@ -10,7 +10,6 @@ use engine_plan::{Block, Items, Source, Step};
 use futures_util::future::join_all;
 use tokio::sync::{mpsc, watch};
 
-use crate::appended::Appended;
 use crate::around::Around;
 use crate::book::Rank;
 use crate::claim::Claim;
@@ -29,6 +28,7 @@ use crate::slot::Slot;
 use crate::stage::each::Work;
 use crate::step::{StepRun, run_step};
 use crate::stop::Stop;
+use crate::trail::Trail;
 use crate::world::BoxFuture;
 
 /// How deep flows and endpoints made of steps may be within each other.
@@ -72,8 +72,8 @@ pub(crate) struct Frame {
     claim: Mutex<Claim>,
     /// The dead letters that these steps take up again, where they do.
     retrying: Option<Retrying>,
-    /// What was appended for the item that is tried again where it fails.
-    appended: Option<Arc<Appended>>,
+    /// What is known of the work on an item that is tried again where it fails.
+    trail: Option<Arc<Trail>>,
 }
 
 /// The step that a frame is within.
@@ -147,7 +147,7 @@ impl Frame {
             work: None,
         };
         let frame = Self::new(Arc::clone(&self.context), steps, base, Some(item), Some(above), self.stop.child());
-        frame.again(Arc::clone(&self.again)).appending(self.appended.clone())
+        frame.again(Arc::clone(&self.again)).leaving(self.trail.clone())
     }
 
     /// Begins a block that a step uses, and which knows nothing of it: that of an endpoint, by its number, or of another flow.
@@ -190,7 +190,7 @@ impl Frame {
             work: None,
         };
         let frame = Self::new(Arc::clone(context), steps, base, None, Some(above), self.stop.child());
-        Ok(frame.again(Arc::clone(&self.again)).appending(self.appended.clone()))
+        Ok(frame.again(Arc::clone(&self.again)).leaving(self.trail.clone()))
     }
 
     fn new(
@@ -219,7 +219,7 @@ impl Frame {
             held: Mutex::default(),
             claim: Mutex::default(),
             retrying: None,
-            appended: None,
+            trail: None,
             steps: steps.clone(),
         }
     }
@@ -250,14 +250,8 @@ impl Frame {
         if let Some(above) = &mut self.above {
             above.work = Some(around);
         }
-        let appended = work.appended.clone().or(self.appended);
-        Self {
-            again,
-            retrying: site.retrying(item),
-            appended,
-            claim: Mutex::new(work.claim.clone().leniently()),
-            ..self
-        }
+        let trail = work.trail.clone().or(self.trail);
+        Self { again, retrying: site.retrying(item), trail, claim: Mutex::new(work.claim.clone().leniently()), ..self }
     }
 
     /// Returns the steps around these and their items, outermost first; none where these are not run for an item of each.
@@ -281,10 +275,10 @@ impl Frame {
         Self { again, ..self }
     }
 
-    /// Takes note of what its steps append for the item that it runs for.
+    /// Takes note of what its steps do for the item that it runs for.
     #[must_use]
-    pub(crate) fn appending(self, appended: Option<Arc<Appended>>) -> Self {
-        Self { appended, ..self }
+    pub(crate) fn leaving(self, trail: Option<Arc<Trail>>) -> Self {
+        Self { trail, ..self }
     }
 
     /// Lets it run when what is around it was stopped: it is for the end.
@@ -468,9 +462,9 @@ impl Frame {
         self.retrying.as_ref()
     }
 
-    /// Returns what was appended for the item that is tried again where it fails.
-    pub(crate) fn appended(&self) -> Option<&Arc<Appended>> {
-        self.appended.as_ref()
+    /// Returns what is known of the work on an item that is tried again where it fails.
+    pub(crate) fn trail(&self) -> Option<&Arc<Trail>> {
+        self.trail.as_ref()
     }
 
     /// Tells whether these are the steps of a flow itself, the one that was started or one within it.

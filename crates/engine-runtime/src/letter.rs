@@ -65,6 +65,9 @@ pub(crate) struct Content {
     /// What the steps within it had appended for it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) appended: String,
+    /// How often what had been done for items within it was undone, by their keys.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) undone_within: BTreeMap<String, u32>,
     /// What the step ran within, outermost first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) within: Vec<KeptWithin>,

@@ -1,10 +1,11 @@
 //! Keeping dead letters.
 
+use std::collections::BTreeMap;
+
 use engine_expr::{Scope, Value};
 use engine_plan::Plan;
 use engine_source::Span;
 
-use crate::appended::Appended;
 use crate::around::Around;
 use crate::failure::Failure;
 use crate::idempotency::idempotency_key;
@@ -12,6 +13,7 @@ use crate::item::Item;
 use crate::letter::{Content, InBatch, KeptError, KeptItem, VERSION};
 use crate::run::RunContext;
 use crate::state::Kind;
+use crate::trail::Trail;
 use crate::world::BoxFuture;
 
 /// How many bytes a letter may have, with the record in each of its forms, and those above it.
@@ -33,15 +35,18 @@ pub(crate) struct Failed<'a> {
     pub(crate) is_whole: bool,
     /// How often what the step had done for it was undone.
     pub(crate) undone: u32,
-    /// What the steps within it had appended for it.
-    pub(crate) appended: Option<&'a Appended>,
+    /// What the steps within it had done for it.
+    pub(crate) trail: Option<&'a Trail>,
     pub(crate) failure: &'a Failure,
 }
 
 /// Keeps records that failed.
 pub(crate) trait DeadLetters: Send + Sync {
-    /// Keeps a record: once this returns, it is on disk.
-    fn keep<'a>(&'a self, failed: Failed<'a>) -> BoxFuture<'a, Result<(), Failure>>;
+    /// Keeps a record: once this returns, it is on disk. Returns the key of its letter, if there is one.
+    fn keep<'a>(&'a self, failed: Failed<'a>) -> BoxFuture<'a, Result<Option<String>, Failure>>;
+
+    /// Removes the letter of a record that comes again.
+    fn forget<'a>(&'a self, context: &'a RunContext, key: &'a str) -> BoxFuture<'a, Result<(), Failure>>;
 }
 
 /// Keeps them in the state store, encrypted.
@@ -69,7 +74,7 @@ impl StoredLetters {
 
     /// Writes down what failed.
     fn content(&self, failed: &Failed<'_>, key: &str) -> Content {
-        let Failed { context, within, step, item, batch, is_reading, is_whole, undone, appended, failure } = failed;
+        let Failed { context, within, step, item, batch, is_reading, is_whole, undone, trail, failure } = failed;
         let exchange = failure.exchange();
         let before = context.options.retry.as_ref().and_then(|retry| retry.letter(key));
         Content {
@@ -98,11 +103,16 @@ impl StoredLetters {
             is_whole: *is_whole,
             item: KeptItem::taken(item),
             undone: *undone,
-            // What is kept before the steps within it run has what they had appended when it was kept before.
-            appended: match (appended, before) {
-                (Some(appended), _) => appended.text(),
+            // What is kept before the steps within it run has what they had done when it was kept before.
+            appended: match (trail, before) {
+                (Some(trail), _) => trail.rows(),
                 (None, Some(letter)) => letter.content().appended.clone(),
                 (None, None) => String::new(),
+            },
+            undone_within: match (trail, before) {
+                (Some(trail), _) => trail.undone_within(),
+                (None, Some(letter)) => letter.content().undone_within.clone(),
+                (None, None) => BTreeMap::new(),
             },
             within: within.iter().map(Around::kept).collect(),
         }
@@ -110,11 +120,11 @@ impl StoredLetters {
 }
 
 impl DeadLetters for StoredLetters {
-    fn keep<'a>(&'a self, failed: Failed<'a>) -> BoxFuture<'a, Result<(), Failure>> {
+    fn keep<'a>(&'a self, failed: Failed<'a>) -> BoxFuture<'a, Result<Option<String>, Failure>> {
         Box::pin(async move {
             let Failed { context, step, item, failure, .. } = &failed;
             if context.options.dry_run {
-                return Ok(());
+                return Ok(None);
             }
             let world = context.exchanges.world();
             let key = idempotency_key(&context.key, step, item);
@@ -127,7 +137,17 @@ impl DeadLetters for StoredLetters {
             let content = self.content(&failed, &key).written();
             world.state.save(Kind::DeadLetter, &key, &label, &content, world.clock.now()).await?;
             if let Some(retry) = &context.options.retry {
-                retry.failed_again(key);
+                retry.failed_again(key.clone());
+            }
+            Ok(Some(key))
+        })
+    }
+
+    fn forget<'a>(&'a self, context: &'a RunContext, key: &'a str) -> BoxFuture<'a, Result<(), Failure>> {
+        Box::pin(async move {
+            context.exchanges.world().state.remove(Kind::DeadLetter, key).await?;
+            if let Some(retry) = &context.options.retry {
+                retry.comes_again(key);
             }
             Ok(())
         })

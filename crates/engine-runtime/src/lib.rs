@@ -4,7 +4,6 @@
 //! that comes from outside comes through [`World`].
 
 mod ahead;
-mod appended;
 mod around;
 mod asked_of_answers;
 pub mod awaited;
@@ -76,6 +75,7 @@ mod stop;
 mod tally;
 mod tokens;
 mod traffic;
+mod trail;
 mod transport;
 mod trigger;
 mod upload;

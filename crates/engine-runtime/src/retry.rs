@@ -169,6 +169,11 @@ impl Retry {
         self.0.again.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
     }
 
+    /// Takes note that one that failed again comes once more.
+    pub(crate) fn comes_again(&self, id: &str) {
+        self.0.again.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+    }
+
     /// Takes note that all that came of letters is done.
     fn settled(&self, ids: Vec<String>) {
         let again = self.0.again.lock().unwrap_or_else(PoisonError::into_inner);

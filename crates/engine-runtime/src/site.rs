@@ -99,13 +99,20 @@ impl Site {
         }
     }
 
-    /// Returns how often what the step had done for an item was undone, in this run and before the dead letter was kept that is sent again.
+    /// Returns how often what the step had done for an item was undone, in this run and before the dead letter was kept that is sent again:
+    /// its own, or that of an item around.
     pub(crate) fn times(&self, item: &Item) -> u32 {
         if self.on_error.steps.is_empty() {
             return 0;
         }
+        let (key, trail) = (self.key_of(&self.frame.again, item), self.frame.trail());
         let before = self.letter(item).map_or(0, |letter| letter.content().undone);
-        before + self.context().journal.times(&self.key_of(&self.frame.again, item))
+        let within = trail.map_or(0, |trail| trail.times_before(&key));
+        let times = before.max(within) + self.context().journal.times(&key);
+        if let Some(trail) = trail.filter(|_| times > 0) {
+            trail.undone(&key, times);
+        }
+        times
     }
 
     /// Returns what tells one run of these steps from others: of a flow within another for which item it runs, and how often it was undone.
@@ -123,7 +130,10 @@ impl Site {
     pub(crate) async fn undone(&self, item: &Item) -> Result<(), Failure> {
         let journal = &self.context().journal;
         journal.anew(&self.key_of(&self.frame.again, item), item);
-        journal.flush().await
+        journal.flush().await?;
+        // Whoever sends the dead letter of an item around has to know.
+        self.times(item);
+        Ok(())
     }
 
     fn key_of(&self, again: &str, item: &Item) -> String {

@@ -1,6 +1,6 @@
 //! Writing the records of a step to its sink: a batch at a time, each batch whole.
 
-mod new;
+mod appended;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -122,7 +122,7 @@ impl Writer {
     /// Writes batches that have come together and hands each on.
     pub(crate) async fn take_all(&mut self, site: &Site, batches: Vec<Shaped>) -> Result<Vec<Done>, Failure> {
         // What is appended for an item that may be tried again is known page by page.
-        let is_known = site.frame.appended().is_some() && batches.iter().any(|batch| self.adds(batch.items.first()));
+        let is_known = site.frame.trail().is_some() && batches.iter().any(|batch| self.adds(batch.items.first()));
         if batches.len() < 2 || self.room().is_none() || is_known {
             let mut done = Vec::with_capacity(batches.len());
             for batch in batches {
@@ -182,22 +182,22 @@ impl Writer {
         if items.is_empty() {
             return Ok(Done { items, claim });
         }
-        let appended = site.frame.appended().filter(|_| self.adds(items.first())).map(Arc::clone);
-        let appended = appended.as_deref();
+        let trail = site.frame.trail().filter(|_| self.adds(items.first())).map(Arc::clone);
+        let trail = trail.as_deref();
         let Some(spec) = self.spec.clone() else {
             // A `stdout` sink prints.
-            let members = self.not_appended(site, appended, "", (0..items.len()).collect(), &items);
+            let members = self.not_appended(site, trail, "", (0..items.len()).collect(), &items);
             let records: Vec<Record> = members.iter().filter_map(|at| items.get(*at)).map(Item::record).collect();
             self.context.observer.records(None, &records).map_err(|error| {
                 Failure::new("output-failed", format!("the records cannot be printed: {error}"), self.step.span)
             })?;
-            self.appended(site, appended, "", &members, &items);
+            self.appended(site, trail, "", &members, &items);
             count_sent(site, &items, &members);
             return Ok(Done { items, claim });
         };
         let is_journaled = self.is_journaled(&spec, &items);
         for (place, members) in self.places(&items, &scopes, &spec)? {
-            let members = self.not_appended(site, appended, &place, members, &items);
+            let members = self.not_appended(site, trail, &place, members, &items);
             if members.is_empty() {
                 continue;
             }
@@ -209,7 +209,7 @@ impl Writer {
                 let pages: Vec<Vec<&Item>> =
                     pages.map(|page| page.iter().filter_map(|at| items.get(*at)).collect()).collect();
                 self.write_once(&spec, place, &pages, laid_out).await?;
-                self.appended(site, appended, &name, &members, &items);
+                self.appended(site, trail, &name, &members, &items);
                 count_sent(site, &items, &members);
                 continue;
             }
@@ -232,7 +232,7 @@ impl Writer {
             let pages = pages_of(&members, counts).map(|page| PagePart { records: page.len(), units: Vec::new() });
             let pages = pages.collect();
             self.write(&spec, place, records, pages, first).await?;
-            self.appended(site, appended, &name, &members, &items);
+            self.appended(site, trail, &name, &members, &items);
             count_sent(site, &items, &members);
         }
         if self.is_seen_at_the_end(&spec) || (is_journaled && !has_tables(&spec.kind)) {

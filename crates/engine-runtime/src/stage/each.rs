@@ -11,7 +11,6 @@ use tokio::sync::Semaphore;
 
 use super::errors::{Errors, helped};
 use super::{block, flow, wait};
-use crate::appended::Appended;
 use crate::call::Caller;
 use crate::claim::Claim;
 use crate::composite::CompositeCaller;
@@ -21,6 +20,7 @@ use crate::outlet::Outlet;
 use crate::shape::Shaped;
 use crate::site::Site;
 use crate::slot::Slot;
+use crate::trail::Trail;
 
 /// How many answers that are there at once are handed on together.
 const HANDED_ON: usize = 64;
@@ -52,8 +52,8 @@ pub(crate) struct Work {
     pub(crate) item: Item,
     pub(crate) scope: Scope,
     pub(crate) claim: Claim,
-    /// What was appended for it, if it is tried again where it fails.
-    pub(crate) appended: Option<Arc<Appended>>,
+    /// What is known of the work on it, if it is tried again where it fails.
+    pub(crate) trail: Option<Arc<Trail>>,
 }
 
 /// What goes on.
@@ -153,8 +153,8 @@ impl Each {
             .into_iter()
             .map(|item| {
                 let scope = scopes.next().unwrap_or_else(|| self.site.base.clone());
-                let appended = Appended::of(&self.site, &item);
-                Ok(Work { item, scope, claim: claim.clone(), appended })
+                let trail = Trail::of(&self.site, &item);
+                Ok(Work { item, scope, claim: claim.clone(), trail })
             })
             .collect();
         claim.settle();
@@ -175,14 +175,15 @@ impl Each {
             let failure = match self.once(&work, slot.as_ref()).await {
                 Ok(mut done) => {
                     done.claim.join(work.claim);
+                    work.trail.iter().for_each(|trail| trail.end());
                     return Ok(done);
                 }
                 Err(failure) => failure,
             };
             let is_tried_whole = self.site.retrying(&work.item).is_none();
             if is_tried_whole && self.errors.again(&failure, &work.scope, &mut tries).await? {
-                if let Some(appended) = &work.appended {
-                    appended.again();
+                if let Some(trail) = &work.trail {
+                    self.errors.forget(trail.again()).await?;
                 }
                 continue;
             }
@@ -194,6 +195,7 @@ impl Each {
                 let is_handled = self.site.on_error.action != ItemAction::Fail;
                 return Err(if is_handled { failure } else { helped(failure, target_name(&self.site.step)) });
             }
+            work.trail.iter().for_each(|trail| trail.end());
             return Ok(Done { items: Vec::new(), claim: work.claim });
         }
     }

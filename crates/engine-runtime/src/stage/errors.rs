@@ -9,15 +9,15 @@ use engine_spec::ItemAction;
 use jiff::Timestamp;
 
 use super::each::Work;
-use crate::appended::Appended;
 use crate::failure::Failure;
 use crate::item::Item;
 use crate::letter::InBatch;
 use crate::letters::Failed;
 use crate::needs::whole_scope;
-use crate::report::Event;
+use crate::report::{Counts, Event};
 use crate::site::Site;
 use crate::tally::Tally;
+use crate::trail::{KeptWithin, Trail};
 
 /// Decides about the items of a step that fail.
 pub(crate) struct Errors {
@@ -99,22 +99,16 @@ impl Errors {
         self.end(item, scope, None, failure).await
     }
 
-    /// Ends the work on an item that failed, of which steps may have appended something.
+    /// Ends the work on an item that failed, for which steps may have done something.
     ///
     /// # Errors
     ///
     /// Gives the failure back where the item must not be left out.
     pub(crate) async fn settle_work(&self, work: &Work, failure: Failure) -> Result<(), Failure> {
-        self.end(&work.item, &work.scope, work.appended.as_deref(), failure).await
+        self.end(&work.item, &work.scope, work.trail.as_deref(), failure).await
     }
 
-    async fn end(
-        &self,
-        item: &Item,
-        scope: &Scope,
-        appended: Option<&Appended>,
-        failure: Failure,
-    ) -> Result<(), Failure> {
+    async fn end(&self, item: &Item, scope: &Scope, trail: Option<&Trail>, failure: Failure) -> Result<(), Failure> {
         if failure.is_interruption() {
             return Err(failure);
         }
@@ -128,13 +122,14 @@ impl Errors {
             self.site.decides.count(self.site.members(item), |counts, number| counts.failed += number);
             return Err(failure);
         }
+        let failure = Failure { way_on: None, ..failure };
         if is_around {
             self.site.decides.count(self.site.members(item), |counts, number| counts.failed += number);
             self.site.reject(&failure, 1);
             return Ok(());
         }
         if self.site.on_error.action == ItemAction::DeadLetter || self.site.is_retried(item) {
-            self.keep(item, &failure, appended, &self.site.decides).await?;
+            self.keep(item, &failure, trail, &self.site.decides).await?;
         } else {
             self.site.decides.count(self.site.members(item), |counts, number| counts.failed += number);
         }
@@ -143,7 +138,7 @@ impl Errors {
     }
 
     /// Keeps an item as a dead letter, or each of a batch, and counts it for the step that says so.
-    pub(crate) async fn keep_aside(&self, item: &Item, failure: &Failure, decides: &Tally) -> Result<(), Failure> {
+    pub(crate) async fn keep_aside(&self, item: &Item, failure: &Failure, decides: &Arc<Tally>) -> Result<(), Failure> {
         self.keep(item, failure, None, decides).await
     }
 
@@ -151,8 +146,8 @@ impl Errors {
         &self,
         item: &Item,
         failure: &Failure,
-        appended: Option<&Appended>,
-        decides: &Tally,
+        trail: Option<&Trail>,
+        decides: &Arc<Tally>,
     ) -> Result<(), Failure> {
         let context = self.site.context();
         let (is_reading, is_whole, within) = (self.is_reading, self.is_whole, self.site.frame.around());
@@ -173,11 +168,29 @@ impl Errors {
                 is_whole,
                 undone: self.site.times(item),
                 // Those of a batch are sent again together, by the first of its letters.
-                appended: appended.filter(|_| at == 0),
+                trail: trail.filter(|_| at == 0),
                 failure,
             };
-            context.letters.keep(failed).await?;
+            let kept = context.letters.keep(failed).await?;
             decides.count(std::slice::from_ref(member), |counts, number| counts.dead_lettered += number);
+            if let (Some(key), Some(around)) = (kept, self.site.frame.trail()) {
+                around.kept(KeptWithin { key, decides: Arc::clone(decides), page: member.page().cloned() });
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes back dead letters whose items come again.
+    pub(crate) async fn forget(&self, letters: Vec<KeptWithin>) -> Result<(), Failure> {
+        let context = self.site.context();
+        for KeptWithin { key, decides, page } in letters {
+            context.letters.forget(context, &key).await?;
+            let less = |counts: &mut Counts| counts.dead_lettered = counts.dead_lettered.saturating_sub(1);
+            match &page {
+                Some(page) => decides.count_of(Some(page), less),
+                None => decides.add(less),
+            }
+            context.book.take_back(1);
         }
         Ok(())
     }
@@ -220,8 +233,6 @@ impl Errors {
 
 /// Says what to write to go on without such items.
 pub(crate) fn helped(failure: Failure, beside: &str) -> Failure {
-    match &failure.help {
-        Some(_) => failure,
-        None => failure.help(format!("to go on without such records, write `on_error: skip` beside `{beside}`")),
-    }
+    let text = || format!("to go on without such records, write `on_error: skip` beside `{beside}`");
+    Failure { way_on: failure.way_on.or_else(|| Some(text())), ..failure }
 }

@@ -5,10 +5,10 @@ use engine_spec::WriteMode;
 use url::Url;
 
 use super::Writer;
-use crate::appended::{Appended, Place};
 use crate::item::Item;
 use crate::sink::SinkKind;
 use crate::site::Site;
+use crate::trail::{Place, Trail};
 
 impl Writer {
     /// Tells whether records would be there twice if they were written again.
@@ -21,31 +21,24 @@ impl Writer {
     pub(super) fn not_appended(
         &self,
         site: &Site,
-        appended: Option<&Appended>,
+        trail: Option<&Trail>,
         name: &str,
         mut members: Vec<usize>,
         items: &[Item],
     ) -> Vec<usize> {
-        if let Some(appended) = appended {
+        if let Some(trail) = trail.filter(|trail| trail.knows_rows()) {
             let place = self.place(site, name);
-            members.retain(|at| items.get(*at).is_some_and(|item| !appended.take(&place, item.current.text())));
+            members.retain(|at| items.get(*at).is_some_and(|item| !trail.take(&place, item.current.text())));
         }
         members
     }
 
     /// Takes note of items that were appended to a place.
-    pub(super) fn appended(
-        &self,
-        site: &Site,
-        appended: Option<&Appended>,
-        name: &str,
-        members: &[usize],
-        items: &[Item],
-    ) {
-        let Some(appended) = appended else { return };
+    pub(super) fn appended(&self, site: &Site, trail: Option<&Trail>, name: &str, members: &[usize], items: &[Item]) {
+        let Some(trail) = trail else { return };
         let place = self.place(site, name);
         for item in members.iter().filter_map(|at| items.get(*at)) {
-            appended.add(&place, item.current.text());
+            trail.add(&place, item.current.text());
         }
     }
 
@@ -64,20 +57,25 @@ impl Writer {
                     Err(_) => format!("{} {schema}", url.expose()),
                 }
             }
-            _ => self.path_of(name).unwrap_or_default().display().to_string(),
+            _ => {
+                // However the spec was named, from wherever.
+                let path = self.path_of(name).unwrap_or_default();
+                std::path::absolute(&path).unwrap_or(path).display().to_string()
+            }
         }
     }
 
     fn place<'a>(&'a self, site: &'a Site, name: &str) -> Place<'a> {
-        let replaces = matches!(&self.step.target, Target::Write(write) if write.mode == Some(WriteMode::Replace));
-        let is_whole = matches!(self.spec.as_ref().map(|spec| &spec.kind), Some(SinkKind::Parquet { .. }));
+        let stays = self.spec.as_ref().is_none_or(|spec| !self.is_seen_at_the_end(spec));
         Place {
             step: &self.address,
             turn: &self.turn,
             sink: self.spec.as_ref().map_or("", |spec| &spec.name),
             name: format!("{name}\n{}", self.base_of(name)),
             context: site.context(),
-            stays: !replaces && !is_whole,
+            stays,
+            // What was printed then nobody may have kept.
+            lasts: stays && self.spec.is_some(),
         }
     }
 }
