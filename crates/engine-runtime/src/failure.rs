@@ -22,6 +22,8 @@ pub(crate) struct Failure {
     pub(crate) range: Option<std::ops::Range<usize>>,
     /// What to do.
     pub(crate) help: Option<String>,
+    /// What to write to go on without the record, told where there is no other help and the run does not go on anyway.
+    pub(crate) way_on: Option<String>,
     /// Whether it is none of the record's: whatever `on_error` says, the run fails.
     pub(crate) is_fatal: bool,
     /// Where it happened, once that is known.
@@ -84,7 +86,7 @@ impl FailedExchange {
 impl Failure {
     /// Makes a failure at a place of the spec.
     pub(crate) fn new(code: &'static str, message: impl Into<String>, span: Span) -> Self {
-        Self { code, message: message.into(), span, range: None, help: None, is_fatal: false, told: None }
+        Self { code, message: message.into(), span, range: None, help: None, way_on: None, is_fatal: false, told: None }
     }
 
     /// Says that something ended because the run is being stopped: nothing of its own went wrong.
@@ -194,7 +196,7 @@ impl Failure {
             };
             finding = finding.label(place, label_of(self.code));
         }
-        finding.help.clone_from(&self.help);
+        finding.help = self.help.as_ref().or(self.way_on.as_ref()).cloned();
         finding
     }
 }
@@ -235,6 +237,6 @@ impl From<AdvanceError> for Failure {
 impl Failure {
     /// Says why a sink refused records.
     pub(crate) fn sink(error: SinkError, span: Span) -> Self {
-        Self { help: error.help, ..Self::new("sink-failed", error.message, span) }
+        Self { help: error.help, is_fatal: error.is_final, ..Self::new("sink-failed", error.message, span) }
     }
 }

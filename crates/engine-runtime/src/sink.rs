@@ -364,12 +364,20 @@ pub struct SinkError {
     pub message: String,
     /// What to do.
     pub help: Option<String>,
+    /// Whether the sink takes nothing more, whatever comes: what it had is not going to be in its place.
+    pub is_final: bool,
 }
 
 impl SinkError {
     /// Makes an error without a help.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), help: None }
+        Self { message: message.into(), help: None, is_final: false }
+    }
+
+    /// Says that the sink takes nothing more.
+    #[must_use]
+    pub fn finally(self) -> Self {
+        Self { is_final: true, ..self }
     }
 
     /// Adds what to do.

@@ -130,7 +130,7 @@ impl CsvFile {
                 fields[at] = field(cell);
                 Ok(())
             })
-            .map_err(|error| SinkError { message: format!("row {number}: {}", error.message), help: error.help })?;
+            .map_err(|error| SinkError { message: format!("row {number}: {}", error.message), ..error })?;
             writer.write_record(fields.iter().map(|field| field.as_bytes())).map_err(broken)?;
         }
         writer.into_inner().map_err(|error| SinkError::new(format!("can't write a row: {error}")))

@@ -106,18 +106,18 @@ impl Output {
             let at = self.with(|file| file.seek(SeekFrom::End(0)))?;
             intend(tail::extent(at, &packed))?;
         }
-        self.is_empty &= page.is_empty();
         let mut is_torn = false;
         let written = self.with(|file| {
             // Another program may have added to the file.
             let length = file.seek(SeekFrom::End(0))?;
             let written = write_whole(file, &packed, length);
-            is_torn = written.is_err() && file.metadata()?.len() != length;
+            is_torn = written.is_err() && !file.metadata().is_ok_and(|it| it.len() == length);
             written.map(|()| length + packed.len() as u64)
         });
         // One that is appended to is in its place already: it does not come there broken.
         self.is_torn |= is_torn && self.beside.is_some();
-        self.length = written?;
+        self.length = written.map_err(|error| if self.is_torn { error.finally() } else { error })?;
+        self.is_empty &= page.is_empty();
         Ok(())
     }
 
@@ -139,7 +139,7 @@ impl Output {
     pub(crate) fn finish(&mut self) -> Result<(), SinkError> {
         if self.is_torn {
             let text = format!("`{}` is not replaced: a page of it was written in part", self.path.display());
-            return Err(SinkError::new(text).help(MAKE_ROOM));
+            return Err(SinkError::new(text).help("see why, then run again: the old file is still there"));
         }
         if self.length == 0 && self.compression != FileCompression::None {
             // Nothing at all is not packed, and who unpacks it would miss the beginning.
@@ -238,5 +238,29 @@ pub(crate) fn helped(failed: SinkError, error: &io::Error) -> SinkError {
             failed.help(MAKE_ROOM)
         }
         _ => failed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+    use super::*;
+
+    #[test]
+    fn a_file_with_a_part_of_a_page_takes_no_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("orders.jsonl");
+        std::fs::write(&path, "old\n").unwrap();
+        let handles = Arc::new(Handles::default());
+        let mut output = Output::replace(&path, &handles, FileCompression::None).unwrap();
+        output.write(b"one\n", None).unwrap();
+        // A disk that neither takes a page nor lets go of its beginning is not to be had.
+        output.is_torn = true;
+        let error = output.finish().unwrap_err();
+        assert!(error.message.ends_with("is not replaced: a page of it was written in part"), "{error}");
+        drop(output);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "old\n");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 }

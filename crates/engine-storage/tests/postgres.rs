@@ -667,6 +667,9 @@ fn a_lost_connection_is_made_again_between_pages() {
     server.go();
     let error = sink.write(&records(r#"{"id": 5}"#)).unwrap_err();
     assert!(error.message.contains("the connection was lost, and with it the new rows"), "{error}");
+    // Whoever goes on in spite of it does not replace the rows by a part of the new ones.
+    sink.write(&records(r#"{"id": 6}"#)).unwrap_err();
+    sink.finish().unwrap_err();
     assert_eq!(it.rows(), "1\n2\n3");
 }
 

@@ -33,7 +33,7 @@ impl AdvanceError {
     /// Says that what was saved is no value of the cursor.
     pub(super) fn saved(why: &str, span: Span) -> Self {
         Self::value(format!("the read can't go on from the cursor that was saved: {why}"), span).help(
-            "where the spec means another cursor now, `--full-refresh` reads all anew, and `engine state reset` forgets the old one; or put one in its place by `engine state set`",
+            "where the spec means another cursor now, `--full-refresh` reads all anew, and `engine state reset` forgets the old one",
         )
     }
 

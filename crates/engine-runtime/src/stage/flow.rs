@@ -58,7 +58,8 @@ pub(crate) async fn run(site: &Site, call: &FlowCall, work: &Work, slot: Option<
     for other in failures.filter(|other| !other.is_interruption()) {
         context.tell(site.address(), &other);
     }
-    Err(first)
+    // Its sinks are its own: they are opened anew for another item.
+    Err(Failure { is_fatal: first.is_fatal && first.code != "sink-failed", ..first })
 }
 
 /// Finds the inputs and secrets of a flow.

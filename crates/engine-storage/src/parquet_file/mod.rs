@@ -141,7 +141,7 @@ impl ParquetFile {
         for (record, number) in records.iter().zip(self.rows + rows as u64 + 1..) {
             if let Err(error) = self.row(record) {
                 self.cut(rows, columns);
-                return Err(SinkError { message: format!("row {number}: {}", error.message), help: error.help });
+                return Err(SinkError { message: format!("row {number}: {}", error.message), ..error });
             }
         }
         Ok(())
@@ -226,7 +226,7 @@ impl ParquetFile {
             State::Open(output) => {
                 let path = output.path().display().to_string();
                 let writer = SerializedFileWriter::new(output, schema, Arc::clone(&self.properties))
-                    .map_err(|error| failed(&path, &error))?;
+                    .map_err(|error| failed(&path, &error).finally())?;
                 self.state = State::Written(Box::new(writer));
             }
             other => self.state = other,
@@ -250,7 +250,8 @@ impl ParquetFile {
             group.close()?;
             Ok(())
         };
-        write().map_err(|error| failed(&self.path(), &error))?;
+        // A row group that was begun can't be taken back.
+        write().map_err(|error| failed(&self.path(), &error).finally())?;
         self.waiting -= rows;
         self.rows += rows as u64;
         Ok(())

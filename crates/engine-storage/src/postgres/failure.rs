@@ -37,7 +37,7 @@ impl Trouble {
 
 impl From<Trouble> for SinkError {
     fn from(Trouble { message, help }: Trouble) -> Self {
-        Self { message, help }
+        Self { help, ..Self::new(message) }
     }
 }
 
@@ -48,7 +48,7 @@ impl From<Trouble> for StateError {
 }
 
 impl From<SinkError> for Failure {
-    fn from(SinkError { message, help }: SinkError) -> Self {
+    fn from(SinkError { message, help, .. }: SinkError) -> Self {
         Self::Other(Trouble { message, help })
     }
 }

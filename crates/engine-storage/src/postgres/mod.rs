@@ -531,7 +531,11 @@ impl Writer {
         let work = async |this: &mut Self, session: &mut Session, attempt: &mut Attempt| {
             this.write_all(records, pages, &units, session, attempt).await
         };
-        self.transact_open(doubt, work).await?;
+        self.transact_open(doubt, work).await.map_err(|stopped| match stopped {
+            // Committed or not, the rows are gone with the session.
+            Stopped::Doubtful(why) if self.mode == Mode::Replace => Stopped::Undone(Failure::Lost(why)),
+            stopped => stopped,
+        })?;
         self.rows += records.len() as u64;
         Ok(())
     }
@@ -731,7 +735,8 @@ impl Writer {
             Stopped::Undone(Failure::Lost(why)) if self.mode == Mode::Replace && self.rows > 0 => SinkError::new(
                 format!("table `{name}`: {what}, and with it the new rows, which were not in their place yet: {why}"),
             )
-            .help("run again: the old rows are still there"),
+            .help("run again: the old rows are still there")
+            .finally(),
             Stopped::Undone(Failure::Lost(why)) => {
                 SinkError::new(format!("can't reach the database `{}`: {why}", self.address.shown()))
                     .help("see whether the server runs and the network is there, then run again")

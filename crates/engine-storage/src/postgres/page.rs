@@ -140,7 +140,7 @@ impl Manner<'_> {
     /// Says of which row something is.
     pub(super) fn at_row(&self, at: usize, error: SinkError) -> SinkError {
         let row = self.before + at as u64 + 1;
-        SinkError { message: format!("row {row}: {}", error.message), help: error.help }
+        SinkError { message: format!("row {row}: {}", error.message), ..error }
     }
 }
 

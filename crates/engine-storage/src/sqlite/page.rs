@@ -58,8 +58,7 @@ impl<'a> Page<'a> {
 
     /// Writes one record; `row` is its number in messages.
     pub(crate) fn write(&mut self, record: &'a Record, row: u64) -> Result<(), SinkError> {
-        self.insert(record)
-            .map_err(|error| SinkError { message: format!("row {row}: {}", error.message), help: error.help })
+        self.insert(record).map_err(|error| SinkError { message: format!("row {row}: {}", error.message), ..error })
     }
 
     /// Ends the page; tells whether no two rows can have one key.
