@@ -45,7 +45,9 @@ impl Stand {
             let mut refusing = refusing.lock().unwrap();
             let found = refusing.iter_mut().find(|(target, left)| *target == received.target() && *left > 0);
             let is_refused = found.is_some();
-            found.into_iter().for_each(|(_, left)| *left -= 1);
+            if let Some((_, left)) = found {
+                *left -= 1;
+            }
             let headers = vec![("Content-Type", "application/json".to_owned())];
             (if is_refused { 409 } else { 200 }, headers, json!({"done": received.target()}).to_string().into_bytes())
         });

@@ -22,8 +22,6 @@ pub(crate) struct Failure {
     pub(crate) range: Option<std::ops::Range<usize>>,
     /// What to do.
     pub(crate) help: Option<String>,
-    /// What to write to go on without the record, told where there is no other help and the run does not go on anyway.
-    pub(crate) way_on: Option<String>,
     /// Whether it is none of the record's: whatever `on_error` says, the run fails.
     pub(crate) is_fatal: bool,
     /// Where it happened, once that is known.
@@ -37,6 +35,8 @@ pub(crate) struct Told {
     step: Option<Arc<str>>,
     /// What was asked of an API, and what came of it.
     exchange: Option<FailedExchange>,
+    /// The field of the step beside which something may be written to go on without the record.
+    way_on: Option<&'static str>,
 }
 
 /// How much of a request's body is kept with a failure.
@@ -86,7 +86,7 @@ impl FailedExchange {
 impl Failure {
     /// Makes a failure at a place of the spec.
     pub(crate) fn new(code: &'static str, message: impl Into<String>, span: Span) -> Self {
-        Self { code, message: message.into(), span, range: None, help: None, way_on: None, is_fatal: false, told: None }
+        Self { code, message: message.into(), span, range: None, help: None, is_fatal: false, told: None }
     }
 
     /// Says that something ended because the run is being stopped: nothing of its own went wrong.
@@ -158,6 +158,20 @@ impl Failure {
         self
     }
 
+    /// Says beside which field of the step something may be written to go on without the record; it is told where there is no other help.
+    #[must_use]
+    pub(crate) fn way_on(mut self, beside: &'static str) -> Self {
+        self.told().way_on.get_or_insert(beside);
+        self
+    }
+
+    /// Takes that back: the run goes on anyway.
+    #[must_use]
+    pub(crate) fn gone_on(mut self) -> Self {
+        self.told.iter_mut().for_each(|told| told.way_on = None);
+        self
+    }
+
     fn told(&mut self) -> &mut Told {
         self.told.get_or_insert_default()
     }
@@ -196,7 +210,9 @@ impl Failure {
             };
             finding = finding.label(place, label_of(self.code));
         }
-        finding.help = self.help.as_ref().or(self.way_on.as_ref()).cloned();
+        let way_on = self.told.as_ref().and_then(|told| told.way_on);
+        let skip = |beside| format!("to go on without such records, write `on_error: skip` beside `{beside}`");
+        finding.help = self.help.clone().or_else(|| way_on.map(skip));
         finding
     }
 }

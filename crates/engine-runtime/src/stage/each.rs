@@ -9,7 +9,7 @@ use engine_spec::ItemAction;
 use futures_util::stream::{self, Stream, StreamExt};
 use tokio::sync::Semaphore;
 
-use super::errors::{Errors, helped};
+use super::errors::Errors;
 use super::{block, flow, wait};
 use crate::call::Caller;
 use crate::claim::Claim;
@@ -193,7 +193,7 @@ impl Each {
             let settled = self.errors.settle_work(&work, failure).await;
             if let Err(failure) = settled {
                 let is_handled = self.site.on_error.action != ItemAction::Fail;
-                return Err(if is_handled { failure } else { helped(failure, target_name(&self.site.step)) });
+                return Err(if is_handled { failure } else { failure.way_on(target_name(&self.site.step)) });
             }
             work.trail.iter().for_each(|trail| trail.end());
             return Ok(Done { items: Vec::new(), claim: work.claim });

@@ -122,7 +122,7 @@ impl Errors {
             self.site.decides.count(self.site.members(item), |counts, number| counts.failed += number);
             return Err(failure);
         }
-        let failure = Failure { way_on: None, ..failure };
+        let failure = failure.gone_on();
         if is_around {
             self.site.decides.count(self.site.members(item), |counts, number| counts.failed += number);
             self.site.reject(&failure, 1);
@@ -229,10 +229,4 @@ impl Errors {
             ("step", Value::from(failure.step().unwrap_or(self.site.address()))),
         ])
     }
-}
-
-/// Says what to write to go on without such items.
-pub(crate) fn helped(failure: Failure, beside: &str) -> Failure {
-    let text = || format!("to go on without such records, write `on_error: skip` beside `{beside}`");
-    Failure { way_on: failure.way_on.or_else(|| Some(text())), ..failure }
 }

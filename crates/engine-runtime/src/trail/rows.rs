@@ -125,7 +125,9 @@ mod tests {
     #[test]
     fn a_letter_has_the_rows_that_last() {
         let mut rows = Rows::default();
-        [(1, true), (2, false), (1, true)].iter().for_each(|(mark, lasts)| rows.add(*mark, *lasts));
+        for (mark, lasts) in [(1, true), (2, false), (1, true)] {
+            rows.add(mark, lasts);
+        }
         let mut again = Rows::of_letter(&rows.text(), false);
         assert_eq!([1, 1, 1, 2].map(|mark| again.take(mark)), [true, true, false, false]);
         let mut elsewhere = Rows::of_letter(&rows.text(), true);

@@ -44,25 +44,21 @@ impl Writer {
 
     /// Returns the file or the database of a place, without who may log in there.
     fn base_of(&self, name: &str) -> String {
-        match self.spec.as_ref().map(|spec| &spec.kind) {
-            Some(SinkKind::Postgres { url, schema }) => {
-                let schema = schema.as_deref().unwrap_or_default();
-                match Url::parse(url.expose()) {
-                    Ok(url) => format!(
-                        "{}:{}{} {schema}",
-                        url.host_str().unwrap_or_default(),
-                        url.port().unwrap_or_default(),
-                        url.path()
-                    ),
-                    Err(_) => format!("{} {schema}", url.expose()),
-                }
-            }
-            _ => {
-                // However the spec was named, from wherever.
-                let path = self.path_of(name).unwrap_or_default();
-                std::path::absolute(&path).unwrap_or(path).display().to_string()
-            }
+        if let Some(SinkKind::Postgres { url, schema }) = self.spec.as_ref().map(|spec| &spec.kind) {
+            let schema = schema.as_deref().unwrap_or_default();
+            return match Url::parse(url.expose()) {
+                Ok(url) => format!(
+                    "{}:{}{} {schema}",
+                    url.host_str().unwrap_or_default(),
+                    url.port().unwrap_or_default(),
+                    url.path()
+                ),
+                Err(_) => format!("{} {schema}", url.expose()),
+            };
         }
+        // However the spec was named, from wherever.
+        let path = self.path_of(name).unwrap_or_default();
+        std::path::absolute(&path).unwrap_or(path).display().to_string()
     }
 
     fn place<'a>(&'a self, site: &'a Site, name: &str) -> Place<'a> {
