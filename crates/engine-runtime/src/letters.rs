@@ -154,11 +154,16 @@ impl DeadLetters for StoredLetters {
     }
 }
 
+/// Returns the item that an item is under.
+fn around(item: &Item) -> Option<&Item> {
+    item.parent.as_deref().or(item.origin.under.as_deref())
+}
+
 /// Returns how long all texts of an item are that are kept.
 fn length(item: &Item) -> usize {
     let own = item.current.text().len() + item.original.text().len();
     let taken = item.taken.as_ref().map_or(0, |taken| taken.text().len());
-    let above = std::iter::successors(item.parent.as_deref(), |item| item.parent.as_deref());
+    let above = std::iter::successors(around(item), |item| around(item));
     let above: usize = above.map(|item| item.current.text().len() + item.original.text().len()).sum();
     let batch: usize = item.origin.batch.iter().flat_map(|items| items.iter()).map(length).sum();
     own + taken + above + batch

@@ -23,8 +23,10 @@ use crate::writers::Writers;
 pub(crate) async fn run(site: &Site, call: &FlowCall, work: &Work, slot: Option<&Arc<Slot>>) -> Result<Done, Failure> {
     let context = Arc::new(prepare(site, call, work)?);
     let (out, inlet) = mpsc::channel(WAITING);
+    let under = Some(Arc::new(work.item.clone()));
     let frame = site.frame.apart(&site.step, &context, &context.plan.steps, context.base.clone(), None)?;
-    let frame = frame.working(site, work).again(Arc::default());
+    // What it hands on is told from what it hands on for other items.
+    let frame = frame.working(site, work).again(Arc::default()).under(under.clone());
     let frame = Arc::new(frame.handing_on(Some(out)).holding(slot.cloned()));
     // What is done at its end is done again when it fails again.
     let end = format!("{} end", context.key);
@@ -36,7 +38,8 @@ pub(crate) async fn run(site: &Site, call: &FlowCall, work: &Work, slot: Option<
         let failed = Arc::clone(&frame).run().await.err();
         let make = |part: Part, base| {
             let steps = part.of(&context.plan);
-            Ok(site.frame.apart(&site.step, &context, steps, base, None)?.again(again.clone()).ending())
+            let frame = site.frame.apart(&site.step, &context, steps, base, None)?;
+            Ok(frame.again(again.clone()).under(under.clone()).ending())
         };
         let has_failed = failed.is_some();
         let is_cut = failed.as_ref().is_some_and(Failure::is_interruption);
