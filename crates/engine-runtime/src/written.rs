@@ -81,6 +81,12 @@ pub(crate) fn text_of(items: &[u8]) -> String {
     BASE64_STANDARD_NO_PAD.encode(items)
 }
 
+/// Reads what was written as text.
+pub(crate) fn marks_of(text: &str) -> Vec<u64> {
+    let bytes = BASE64_STANDARD_NO_PAD.decode(text).unwrap_or_default();
+    bytes.as_chunks::<8>().0.iter().map(|mark| u64::from_le_bytes(*mark)).collect()
+}
+
 /// The page of what belongs to none.
 const NONE: &str = "*";
 
@@ -89,7 +95,7 @@ fn name_of(page: Option<&PageId>) -> String {
 }
 
 /// Returns what an item is known by: what it was, and the items that it is under.
-fn mark(item: &Item, turn: &str) -> u64 {
+pub(crate) fn mark(item: &Item, turn: &str) -> u64 {
     let mut hasher = FixedState::default().build_hasher();
     hasher.write(turn.as_bytes());
     let mut next = Some(item);

@@ -10,11 +10,12 @@ use engine_spec::BatchSize;
 use futures_util::stream::{self, Stream, StreamExt};
 use jiff::Timestamp;
 
+use super::begun::{self, Begun, Gathered};
 use crate::claim::Claim;
 use crate::failure::Failure;
 use crate::item::{Item, Json, Origin};
 use crate::journal::Journal;
-use crate::machine::{Event, WrittenUnit};
+use crate::machine::{Event, Machine, WrittenUnit};
 use crate::shape::Shaped;
 use crate::site::Site;
 use crate::written::{Known, text_of, units_of};
@@ -40,7 +41,9 @@ pub(crate) struct Gather {
     batches: u64,
     /// What was in batches that were done before the run was taken up again, though not all of their pages were.
     done: Known,
-    /// Where batches that are done are written down.
+    /// Those that were begun then.
+    begun: Begun,
+    /// Where batches that are done are written down, and those that begin.
     journal: Option<(Journal, String)>,
 }
 
@@ -62,12 +65,17 @@ impl Gather {
         let is_journaled = site.frame.is_top() && !matches!(site.step.target, Target::Write(_));
         let journal = Some(&site.context().journal).filter(|journal| is_journaled && journal.is_kept());
         let journal = journal.map(|journal| (journal.clone(), format!("batches of {}", site.address())));
-        let done = journal.as_ref().and_then(|(journal, name)| {
-            journal.ask(|machine| machine.file(name).map(|file| Known::of_journal(&file.units)))
-        });
+        let (mut done, mut begun) = (Known::default(), Begun::default());
+        if let Some((journal, name)) = journal.as_ref().filter(|(journal, _)| journal.is_resumed()) {
+            let units = |name: &str| journal.ask(|machine| machine.file(name).map(|file| file.units.clone()));
+            let known = units(name).unwrap_or_default();
+            begun = Begun::read(&units(&begun_name(name)).unwrap_or_default(), &known);
+            done = Known::of_journal(&known);
+        }
         Ok(Some(Self {
             site: site.clone(),
-            done: done.unwrap_or_default(),
+            done,
+            begun,
             journal,
             size: count,
             bytes: most.map(engine_request::Size::bytes),
@@ -95,8 +103,16 @@ impl Gather {
         let mut is_held = false;
         let turn = self.site.turn();
         for item in items {
+            let scope = scopes.next();
             if self.done.take(&item, &turn) {
-                scopes.next();
+                continue;
+            }
+            if !is_whole
+                && !self.begun.is_empty()
+                && let Some(batch) = self.begun.find(&item, &turn)
+            {
+                let whole = self.begun.put(batch, item, scope, &claim);
+                full.extend(whole.map(|whole| self.made(whole)).transpose()?);
                 continue;
             }
             let length = item.current.text().len() as u64;
@@ -115,7 +131,7 @@ impl Gather {
             // With the comma before it.
             self.length += length + u64::from(!self.items.is_empty());
             self.items.push(item);
-            self.scopes.extend(scopes.next());
+            self.scopes.extend(scope);
             let is_full = self.size.is_some_and(|size| self.items.len() >= size);
             if !is_whole && (is_full || self.bytes.is_some_and(|most| self.length >= most)) {
                 full.extend(self.rest()?);
@@ -137,13 +153,32 @@ impl Gather {
         let items = std::mem::take(&mut self.items);
         let scopes = std::mem::take(&mut self.scopes);
         let claim = std::mem::take(&mut self.claim);
-        let claim = self.written(&items, claim);
         self.length = BRACKETS;
         self.since = None;
+        if let Some((journal, name)) = &self.journal {
+            // Of each attempt they are counted anew.
+            let number = u64::from(journal.ask(Machine::attempt)) << 40 | self.batches;
+            let units = begun::written(&items, &self.site.turn(), number);
+            journal.event(Event::Written { file: begun_name(name), length: None, units });
+        }
+        self.made(Gathered::new(items, scopes, claim)).map(Some)
+    }
+
+    /// Returns the batches at the end: those that were begun before the run was taken up again and are not whole, and the last.
+    pub(crate) fn end(&mut self) -> Result<Vec<Shaped>, Failure> {
+        let begun = self.begun.rest();
+        let mut made = begun.into_iter().map(|batch| self.made(batch)).collect::<Result<Vec<_>, _>>()?;
+        made.extend(self.rest()?);
+        Ok(made)
+    }
+
+    /// Makes a batch.
+    fn made(&mut self, Gathered { items, scopes, claim, .. }: Gathered) -> Result<Shaped, Failure> {
+        let claim = self.written(&items, claim);
         self.batches += 1;
         // A sink takes records, many at once.
         if matches!(self.site.step.target, Target::Write(_)) {
-            return Ok(Some(Shaped { items, scopes, claim, ..Shaped::default() }));
+            return Ok(Shaped { items, scopes, claim, ..Shaped::default() });
         }
         let mut text = Vec::with_capacity(items.iter().map(|item| item.current.text().len() + 1).sum::<usize>() + 1);
         let mut values = Vec::with_capacity(items.len());
@@ -163,7 +198,7 @@ impl Gather {
             ..Origin::default()
         };
         let item = Item::new(Json::written(text), None, Arc::new(origin), self.batches);
-        Ok(Some(Shaped { items: vec![item], scopes: vec![scope], claim, ..Shaped::default() }))
+        Ok(Shaped { items: vec![item], scopes: vec![scope], claim, ..Shaped::default() })
     }
 
     /// Writes down that a batch is done before its pages may count as delivered: a page may be in two batches.
@@ -215,7 +250,7 @@ impl Gather {
                     Some(Some(Err(failure))) => Err(failure),
                     Some(None) => {
                         has_ended = true;
-                        gather.rest().map(|rest| rest.into_iter().collect())
+                        gather.end()
                     }
                     None => gather.rest().map(|rest| rest.into_iter().collect()),
                 };
@@ -226,4 +261,9 @@ impl Gather {
             }
         })
     }
+}
+
+/// Names where batches that begin are written down, by where those are that are done.
+fn begun_name(done: &str) -> String {
+    format!("begun {done}")
 }

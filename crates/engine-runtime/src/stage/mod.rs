@@ -1,5 +1,6 @@
 //! What a step does with its shaped records.
 
+mod begun;
 mod block;
 pub(crate) mod each;
 mod errors;

@@ -207,7 +207,7 @@ impl Switch {
     pub(crate) async fn finish(&mut self) -> Result<Done, Failure> {
         let mut done = Done::default();
         for branch in &mut self.cases {
-            done.join(branch.rest().await?);
+            done.join(branch.end().await?);
             done.join(branch.stage.finish(&branch.site).await.map_err(|failure| branch.own(failure))?);
             branch.site.context().book.ended(&branch.site.frame.rank(&branch.site.step), Status::Ok, false);
         }
@@ -292,6 +292,14 @@ impl Branch {
             Some(rest) => self.pass(rest).await,
             None => Ok(Done::default()),
         }
+    }
+
+    async fn end(&mut self) -> Result<Done, Failure> {
+        let mut done = Done::default();
+        for batch in self.gather.as_mut().map(Gather::end).transpose()?.unwrap_or_default() {
+            done.join(self.pass(batch).await?);
+        }
+        Ok(done)
     }
 
     fn due(&self) -> Option<Duration> {
