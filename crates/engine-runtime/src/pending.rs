@@ -215,16 +215,21 @@ impl Pending {
     }
 }
 
-/// Tells whether all that a step handed on came to its end: the steps that take its stream ran, and those that use its records too.
+/// Tells whether all that a step handed on came to its end: the steps that take its stream ran, and those that use its records too. Where some
+/// of them are left out of the run, it did not.
 fn is_delivered(frame: &Frame, step: usize) -> bool {
     let status = |step: usize| frame.end_of(step);
     let Some(source) = frame.steps.get(step) else { return false };
     let is_kept = source.kept.all || source.kept.last;
     let mut users = frame.steps.iter().filter(|other| is_kept && other.waits_for.contains(&step));
     status(step) == Some(Status::Ok)
+        && !source.is_cut
         && source.consumers.iter().all(|&consumer| is_delivered(frame, consumer))
-        // One that its `when` skips has decided by what it knows of this step.
-        && users.all(|user| status(user.index) == Some(Status::Skipped) || is_delivered(frame, user.index))
+        // One that its `when` skips has decided by what it knows of this step, or of others after it.
+        && users.all(|user| {
+            let decides = || user.when.as_ref().is_some_and(|when| when.names().iter().any(|name| name.root() == "steps"));
+            (status(user.index) == Some(Status::Skipped) && decides()) || is_delivered(frame, user.index)
+        })
 }
 
 /// Tells whether all that a step hands on has come to its end once its pages are delivered: no step that takes it may be skipped, and nobody asks
@@ -234,6 +239,7 @@ pub(crate) fn ends_by_page(steps: &Block, step: usize) -> bool {
     let may_be_skipped = |consumer: usize| steps.get(consumer).is_none_or(|consumer| consumer.when.is_some());
     !step.kept.all
         && !step.kept.last
+        && !step.is_cut
         && step.consumers.iter().all(|&consumer| !may_be_skipped(consumer) && ends_by_page(steps, consumer))
 }
 

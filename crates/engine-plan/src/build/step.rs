@@ -69,6 +69,7 @@ impl Builder<'_> {
             reads_after: Vec::new(),
             kept: Kept::default(),
             is_implied: false,
+            is_cut: false,
         })
     }
 
@@ -102,6 +103,7 @@ impl Builder<'_> {
             reads_after: Vec::new(),
             kept: Kept::default(),
             is_implied: true,
+            is_cut: false,
         }])
     }
 

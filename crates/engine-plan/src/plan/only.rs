@@ -53,7 +53,10 @@ impl Plan {
         let users: Vec<&Arc<Step>> = chosen.iter().filter_map(|index| self.steps.get(*index)).collect();
         let steps = users.iter().enumerate().map(|(index, step)| {
             let is_named = users.iter().any(|user| user.waits_for.contains(&step.index));
+            let takes =
+                |other: &&Arc<Step>| step.consumers.contains(&other.index) || other.waits_for.contains(&step.index);
             let mut part = Step::clone(step);
+            part.is_cut = self.steps.iter().filter(takes).any(|other| !chosen.contains(&other.index));
             part.index = index;
             part.source = renumbered(&step.source, &number);
             part.consumers = numbers(&step.consumers);

@@ -75,6 +75,8 @@ pub struct Step {
     pub kept: Kept,
     /// Whether it is not written: it reads all that can be read, in a spec that has no steps.
     pub is_implied: bool,
+    /// Whether steps that take its stream, or name it, are left out.
+    pub is_cut: bool,
 }
 
 impl Step {
