@@ -55,11 +55,20 @@ impl Moment {
         write_moment(self.clone(), form).map_err(|error| error.detail().unwrap_or("it cannot be written").to_owned())
     }
 
-    fn zoned(self) -> Result<Zoned, Error> {
+    /// Returns the moment, for a day its first in UTC.
+    ///
+    /// # Errors
+    ///
+    /// Says why there is none.
+    pub fn at_midnight(self) -> Result<Zoned, String> {
         match self {
-            Self::Day(day) => day.to_zoned(TimeZone::UTC).map_err(|_| wrong("this day is out of range")),
+            Self::Day(day) => day.to_zoned(TimeZone::UTC).map_err(|_| "this day is out of range".to_owned()),
             Self::Time(time) => Ok(time),
         }
+    }
+
+    fn zoned(self) -> Result<Zoned, Error> {
+        self.at_midnight().map_err(wrong)
     }
 }
 

@@ -322,7 +322,7 @@ impl Advance {
     fn end_sent(&self, end: &Watermark) -> Result<Value, String> {
         let form = &self.plan.form;
         match self.inclusive {
-            Some(by) => form.sent(&form.earlier(end, by)?),
+            Some(by) => form.sent(&form.exactly_earlier(end, by)?),
             None => form.sent(end),
         }
     }

@@ -130,7 +130,12 @@ impl CursorForm {
             }),
             Self::Time(form) => {
                 let moment = mark.moment().ok_or_else(|| format!("{} is not a time", shown(&mark.value)))?;
-                let text = moment.format(form)?;
+                // Whoever asks for that form takes no days.
+                let text = if &**form == "rfc3339" {
+                    Moment::Time(moment.at_midnight()?).rfc3339()
+                } else {
+                    moment.format(form)?
+                };
                 Ok(match &**form {
                     "unix" | "unix_ms" => Number::parse(&text).map_or_else(|| text.as_str().into(), Value::Number),
                     _ => text.into(),
@@ -139,25 +144,40 @@ impl CursorForm {
         }
     }
 
-    /// Returns the value that is so much earlier.
+    /// Returns the value that is so much earlier: before a day another day, that on which the moment is.
     ///
     /// # Errors
     ///
     /// Says why there is none: only times have earlier ones.
     pub fn earlier(&self, mark: &Watermark, by: Window) -> Result<Watermark, String> {
-        self.moved(mark, by, Direction::Earlier)
+        self.moved(mark, by, Direction::Earlier, true)
     }
 
-    /// Returns the value that is so much later.
+    /// Returns the value that is so much earlier, to the moment.
+    ///
+    /// # Errors
+    ///
+    /// Says why there is none: only times have earlier ones.
+    pub fn exactly_earlier(&self, mark: &Watermark, by: Window) -> Result<Watermark, String> {
+        self.moved(mark, by, Direction::Earlier, false)
+    }
+
+    /// Returns the value that is so much later, to the moment.
     ///
     /// # Errors
     ///
     /// Says why there is none: only times have later ones.
     pub fn later(&self, mark: &Watermark, by: Window) -> Result<Watermark, String> {
-        self.moved(mark, by, Direction::Later)
+        self.moved(mark, by, Direction::Later, false)
     }
 
-    fn moved(&self, mark: &Watermark, by: Window, direction: Direction) -> Result<Watermark, String> {
+    fn moved(
+        &self,
+        mark: &Watermark,
+        by: Window,
+        direction: Direction,
+        stays_a_day: bool,
+    ) -> Result<Watermark, String> {
         if by == Window::Fixed(std::time::Duration::ZERO) || by == Window::Months(0) {
             return Ok(mark.clone());
         }
@@ -183,13 +203,12 @@ impl CursorForm {
         };
         let back = |zoned: jiff::Zoned| shift(zoned).map_err(|_| out_of_range());
         let (timestamp, text) = match moment {
-            // A day stays one: that on which the other moment is.
-            Moment::Day(day) => {
+            Moment::Day(day) if stays_a_day || is_of_days(by) => {
                 let day = back(day.to_zoned(TimeZone::UTC).map_err(|_| out_of_range())?)?.date();
                 (Moment::Day(day).timestamp().ok_or_else(out_of_range)?, day.to_string())
             }
-            Moment::Time(zoned) => {
-                let moved = back(zoned)?;
+            moment => {
+                let moved = back(moment.at_midnight()?)?;
                 (moved.timestamp(), Moment::Time(moved).rfc3339())
             }
         };
@@ -206,6 +225,15 @@ impl CursorForm {
             _ => (Value::from(text), Rank::Moment(timestamp)),
         };
         Ok(Watermark { value, rank })
+    }
+}
+
+/// Tells whether something that begins with a day ends with one.
+fn is_of_days(window: Window) -> bool {
+    const DAY: u64 = 24 * 60 * 60;
+    match window {
+        Window::Months(_) => true,
+        Window::Fixed(time) => time.subsec_nanos() == 0 && time.as_secs().is_multiple_of(DAY),
     }
 }
 
@@ -321,6 +349,8 @@ mod tests {
             (None, r#""2025-03-01T12:00:00+02:00""#, r#""2025-03-01T12:00:00+02:00""#),
             (None, "1740823200", "1740823200"),
             (Some("rfc3339"), "1740823200", r#""2025-03-01T10:00:00Z""#),
+            (Some("rfc3339"), r#""2025-03-01""#, r#""2025-03-01T00:00:00Z""#),
+            (None, r#""2025-03-01""#, r#""2025-03-01""#),
             (Some("unix"), r#""2025-03-01T10:00:00.9Z""#, "1740823200"),
             (Some("unix_ms"), r#""2025-03-01T10:00:00.9Z""#, "1740823200900"),
             (Some("%Y-%m-%d %H:%M"), r#""2025-03-01T10:00:59Z""#, r#""2025-03-01 10:00""#),
@@ -330,6 +360,24 @@ mod tests {
         ] {
             let form = CursorForm::new(form);
             assert_eq!(form.sent(&mark(&form, json)).unwrap().to_json(), expected, "{form:?} {json}");
+        }
+    }
+
+    #[test]
+    fn a_day_becomes_a_moment_where_it_has_to_be_exact() {
+        for (form, json, by, before, after) in [
+            (None, r#""2025-03-01""#, "1d", r#""2025-02-28""#, r#""2025-03-02""#),
+            (None, r#""2025-03-01""#, "1mo", r#""2025-02-01""#, r#""2025-04-01""#),
+            (None, r#""2025-03-01""#, "1s", r#""2025-02-28T23:59:59Z""#, r#""2025-03-01T00:00:01Z""#),
+            (None, r#""2025-03-01""#, "12h", r#""2025-02-28T12:00:00Z""#, r#""2025-03-01T12:00:00Z""#),
+            (Some("unix"), r#""2025-03-01""#, "1s", "1740787199", "1740787201"),
+            (Some("%Y-%m-%d"), r#""2025-03-01""#, "1s", r#""2025-02-28""#, r#""2025-03-01""#),
+        ] {
+            let form = CursorForm::new(form);
+            let (mark, by) = (mark(&form, json), by.parse().unwrap());
+            let sent = |mark: Result<Watermark, String>| form.sent(&mark.unwrap()).unwrap().to_json();
+            assert_eq!(sent(form.exactly_earlier(&mark, by)), before, "{form:?} {json} {by}");
+            assert_eq!(sent(form.later(&mark, by)), after, "{form:?} {json} {by}");
         }
     }
 
