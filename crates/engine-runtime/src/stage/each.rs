@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use engine_expr::Scope;
-use engine_plan::{Block, Step, Target};
+use engine_plan::{Block, Plan, Step, Target};
 use engine_spec::ItemAction;
 use futures_util::stream::{self, Stream, StreamExt};
 use tokio::sync::Semaphore;
@@ -72,7 +72,8 @@ impl Each {
             _ => Doing::Other,
         };
         let concurrency = site.concurrency()?;
-        let places = waits(&site.step).then(|| Arc::new(Semaphore::new(concurrency)));
+        let places =
+            waits(&site.context().plan, &site.step, &mut Vec::new()).then(|| Arc::new(Semaphore::new(concurrency)));
         Ok(Self { site: site.clone(), doing, errors: Errors::new(site), concurrency, places })
     }
 
@@ -164,7 +165,7 @@ impl Each {
     async fn begin(&self, work: Result<Work, Failure>, given_up: &AtomicBool) -> Result<Done, Failure> {
         let work = work?;
         let slot = match &self.places {
-            Some(places) => Some(Slot::take(places).await),
+            Some(places) => Some(Slot::take(places, self.site.frame.slot()).await),
             None => None,
         };
         if given_up.load(Ordering::Relaxed) {
@@ -234,9 +235,19 @@ fn target_name(step: &Step) -> &'static str {
 }
 
 /// Tells whether something within a step waits.
-fn waits(step: &Step) -> bool {
-    let within = |block: &Block| block.iter().any(|step| waits(step));
-    matches!(step.target, Target::Wait(_))
-        || step.blocks().any(within)
-        || step.cases().iter().any(|case| waits(&case.step))
+fn waits(plan: &Plan, step: &Step, within: &mut Vec<usize>) -> bool {
+    let any = |plan: &Plan, block: &Block, within: &mut Vec<usize>| block.iter().any(|step| waits(plan, step, within));
+    let is_waiting = match &step.target {
+        Target::Wait(_) => true,
+        Target::Flow(call) => any(&call.plan, &call.plan.steps, &mut Vec::new()),
+        // One may call itself.
+        Target::Composite(call) if !within.contains(&call.composite) => {
+            within.push(call.composite);
+            plan.composites.get(call.composite).is_some_and(|called| any(plan, &called.steps, within))
+        }
+        _ => false,
+    };
+    is_waiting
+        || step.blocks().any(|block| any(plan, block, within))
+        || step.cases().iter().any(|case| waits(plan, &case.step, within))
 }
