@@ -363,7 +363,22 @@ impl Reader {
                 return Err(Failure::interrupted());
             }
             number += 1;
-            let Came { outcome, scope, place } = ahead.take(&changes, number).await?;
+            let mut tries = parent.map(|_| self.errors.begin());
+            let Came { outcome, scope, place } = loop {
+                let failure = match ahead.take(&changes, number).await {
+                    Ok(came) => break came,
+                    Err(failure) => failure,
+                };
+                // Of a read under an item the page that failed is asked for again: those before it are handed on.
+                let is_again = match &mut tries {
+                    Some(tries) => self.errors.again(&failure, asker.item_scope, tries).await?,
+                    None => false,
+                };
+                if !is_again {
+                    return Err(failure);
+                }
+                ahead = Ahead::new(asker, at_once, None);
+            };
             let exchanged = match outcome {
                 Some(Outcome::Answer(exchanged)) => exchanged,
                 Some(Outcome::Skipped) => {
