@@ -834,3 +834,18 @@ fn a_page_of_many_rows_arrives_whole() {
     it.write(&[&lines.join("\n")]).unwrap();
     assert_eq!(it.query("SELECT count(*), sum(id), sum(length(text)) FROM t"), "20000 199990000 780000");
 }
+
+#[test]
+fn what_is_declared_counts_in_a_table_that_another_makes_meanwhile() {
+    let it = Fixture::new(server!()).columns(&[
+        ("id", ColumnType::Any),
+        ("c", ColumnType::Decimal),
+        ("d", ColumnType::Decimal),
+    ]);
+    let mut sink = it.open().unwrap();
+    it.other().columns(&[]).write(&[r#"{"id": 1, "d": 1}"#]).unwrap();
+    sink.write(&records(r#"{"id": 2, "c": 1, "d": 0.1}"#)).unwrap();
+    sink.write(&records(r#"{"id": 3, "c": 12345678901234567.89, "d": 2}"#)).unwrap();
+    sink.finish().unwrap();
+    assert_eq!(it.types(), "id bigint, d numeric, c numeric");
+}

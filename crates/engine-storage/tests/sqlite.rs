@@ -580,3 +580,20 @@ fn values_are_written_as_texts_are() {
     sink.finish().unwrap();
     assert_eq!(it.query("SELECT count(*) FROM (SELECT DISTINCT * FROM t)"), "1");
 }
+
+#[test]
+fn what_is_declared_counts_in_a_table_that_another_makes_meanwhile() {
+    let it = Fixture::new().columns(&[("id", ColumnType::Any), ("c", ColumnType::Decimal), ("d", ColumnType::Decimal)]);
+    let mut sink = it.open().unwrap();
+    it.storage
+        .open(&it.spec, &SinkTarget { columns: Vec::new(), ..it.target.clone() })
+        .and_then(|mut other| {
+            other.write(&records(r#"{"id": 1, "d": 1}"#))?;
+            other.finish()
+        })
+        .unwrap();
+    sink.write(&records(r#"{"id": 2, "c": 1, "d": 0.1}"#)).unwrap();
+    sink.write(&records(r#"{"id": 3, "c": 12345678901234567.89, "d": 2}"#)).unwrap();
+    sink.finish().unwrap();
+    assert_eq!(it.types(), "'id INTEGER, c DECIMAL_TEXT, d DECIMAL_TEXT'");
+}

@@ -330,8 +330,10 @@ impl<'r> Layout<'_, 'r> {
                 columns.extend(kind.map(|kind| Column::of(name, kind)));
             }
         }
+        let declared = |name: &str| self.manner.declared.iter().find(|it| it.0 == name && it.1.0 != ColumnType::Any);
         for (name, cell) in &fresh {
-            match Kind::of(cell) {
+            // Another writer may have made the table meanwhile.
+            match declared(name).map(|it| it.1).or_else(|| Kind::of(cell)) {
                 _ if columns.iter().any(|known| *known.name == **name) => {}
                 Some(kind) => columns.push(Column::of(name, kind)),
                 None if self.nulls.iter().any(|known| *known == **name) => {}
@@ -405,19 +407,15 @@ impl<'r> Layout<'_, 'r> {
                 Fit::Misfit => {}
             }
             let typed = declared.filter(|kind| kind.0 != ColumnType::Any && column.form != Form::Untyped);
-            let wider = match (column.form, Kind::of(cell)) {
+            let wider = match (column.form, typed.or_else(|| Kind::of(cell))) {
                 (Form::Untyped, of) => of,
                 (_, of) => of.and_then(|of| kind.widened_to(of)).filter(|wider| *wider != kind),
             };
-            match (typed, wider) {
-                (None, Some(wider)) => {
-                    let change = self.table.widen(at, wider)?;
-                    self.page.changes.push(change);
-                }
-                (typed, _) => {
-                    return Err(refusal::misfit(&column.name, self.table.shown(), kind, cell, typed));
-                }
-            }
+            let Some(wider) = wider else {
+                return Err(refusal::misfit(&column.name, self.table.shown(), kind, cell, typed));
+            };
+            let change = self.table.widen(at, wider)?;
+            self.page.changes.push(change);
         }
     }
 

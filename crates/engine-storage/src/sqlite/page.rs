@@ -136,8 +136,10 @@ impl<'a> Page<'a> {
                 columns.extend(kind.map(|kind| (name.clone(), kind)));
             }
         }
+        let declared = |name: &str| self.declared.iter().find(|it| it.0 == name && it.1.0 != ColumnType::Any);
         for (name, cell) in &fresh {
-            match Kind::of(cell) {
+            // Another writer may have made the table meanwhile.
+            match declared(name).map(|it| it.1).or_else(|| Kind::of(cell)) {
                 _ if columns.iter().any(|(known, _)| known.eq_ignore_ascii_case(name)) => {}
                 Some(kind) => columns.push((name.clone().into_owned(), kind)),
                 None if self.nulls.iter().any(|known| *known == *name) => {}
@@ -248,13 +250,11 @@ impl<'a> Page<'a> {
     fn make_room(&mut self, at: usize) -> Result<(), SinkError> {
         let column = &self.table.columns()[at];
         let Some((name, cell)) = &self.cells[at] else { return Ok(()) };
-        let misfit = |declared| refusal::misfit(&column.name, self.table.shown(), column.kind, cell, declared);
-        if let Some((_, kind)) = self.declared.iter().find(|it| it.0 == *name && it.1.0 != ColumnType::Any) {
-            return Err(misfit(Some(*kind)));
-        }
-        let wider = Kind::of(cell).and_then(|kind| column.kind.widened_to(kind)).filter(|kind| *kind != column.kind);
+        let declared = self.declared.iter().find(|it| it.0 == *name && it.1.0 != ColumnType::Any).map(|it| it.1);
+        let wanted = declared.or_else(|| Kind::of(cell));
+        let wider = wanted.and_then(|kind| column.kind.widened_to(kind)).filter(|kind| *kind != column.kind);
         let Some(wider) = wider else {
-            return Err(misfit(None));
+            return Err(refusal::misfit(&column.name, self.table.shown(), column.kind, cell, declared));
         };
         self.statement = None;
         self.connection.flush_prepared_statement_cache();
