@@ -173,6 +173,7 @@ fn what_other_tools_call_it() {
         step(there, &format!("did you mean `{here}`?"));
     }
     step("with", "write it within `call`, or `read`: `call: {endpoint: api.name, params: {…}}`");
+    step("limit", "write it within `read`: `read: {endpoint: api.name, limit: …}`");
     step("inputs", "write it within `flow`: `flow: {spec: ./other.yaml, inputs: {…}}`");
     step("retry", "write it within `on_error`, `on_error: {retry: {…}}`, or in the endpoint for each of its requests");
     step("table", "write it within `write`: `write: {sink: …, table: …, mode: …}`");
@@ -184,8 +185,13 @@ fn what_other_tools_call_it() {
         ],
     );
     check(
-        "sinks: {a: {type: csv, path: a, file: b}, c: {type: jsonl, file: b}, d: {type: postgres, url: e, host: f}}",
-        &["unknown-field @ file: unknown field `file` in csv sink | only `delimiter` is known here"],
+        "sinks: {a: {type: csv, path: a, file: b}, d: {type: postgres, url: e, host: f}, g: {type: jsonl, file: h}}",
+        &[
+            "unknown-field @ file: unknown field `file` in csv sink | one of `path`, `compression`, `delimiter`, `header`",
+            "unknown-field @ host: unknown field `host` in postgres sink | one of `url`, `schema`, `create`",
+            "missing-field @ {type: jsonl, file: h}: missing field `path` in jsonl sink | add `path: …`",
+            "unknown-field @ file: unknown field `file` in jsonl sink | did you mean `path`?",
+        ],
     );
     check(
         "steps:\n  - write: {sink: a, primary_key: [b], on_conflict: c}",
@@ -203,5 +209,5 @@ fn what_other_tools_call_it() {
             "unknown-field @ sources: unknown field `sources` in a spec | did you mean `apis`?",
         ],
     );
-    check("triggers: [{type: cron}]", &[]);
+    check("triggers: [{type: cron}]", &["unknown-variant @ cron: unknown trigger `cron` | did you mean `schedule`?"]);
 }

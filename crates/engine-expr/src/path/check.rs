@@ -149,6 +149,12 @@ fn describe(text: &str, error: &JsonPathError) -> Problem {
     }
 }
 
+/// Names of templates that somebody may take for something that `$` leads to.
+const NAMES: [&str; 13] = [
+    "parent", "original", "response", "steps", "inputs", "vars", "run", "params", "batch", "error", "trigger",
+    "window", "secrets",
+];
+
 fn stumble(text: &str, at: usize) -> Problem {
     let before = text.get(..at).unwrap_or(text).trim_end();
     let rest = text.get(at..).unwrap_or_default();
@@ -198,8 +204,13 @@ fn stumble(text: &str, at: usize) -> Problem {
         return wrong("a filter compares members of `@`", "expected a condition").help("write `[?@.status == 'paid']`");
     }
     if before == "$" {
-        return wrong("after `$` comes `.` or `[`", "expected `.` or `[`")
-            .help(format!("write `$.{}`", rest.trim_start_matches('/')));
+        let first = rest.split(['.', '[']).next().unwrap_or_default();
+        let help = if NAMES.contains(&first) {
+            format!("`$` is the item: write `\"{{{{ {rest} }}}}\"` for what is called `{first}`")
+        } else {
+            format!("write `$.{}`", rest.trim_start_matches('/'))
+        };
+        return wrong("after `$` comes `.` or `[`", "expected `.` or `[`").help(help);
     }
     if let Some(open) = unclosed(text.get(..at).unwrap_or_default()) {
         return wrong("this does not belong here", "not understood").second(open..open + 1, "within this bracket");

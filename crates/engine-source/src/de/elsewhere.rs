@@ -37,12 +37,13 @@ const FIELDS: [(&str, &[&str], &str); 15] = [
 ];
 
 /// What stands in another place here: in what, the names, and where to write it.
-const PLACES: [(&str, &[&str], &str); 6] = [
+const PLACES: [(&str, &[&str], &str); 7] = [
     (
         "a step",
         &["params", "parameters", "with", "args", "arguments"],
         "write it within `call`, or `read`: `call: {endpoint: api.name, params: {…}}`",
     ),
+    ("a step", &["limit"], "write it within `read`: `read: {endpoint: api.name, limit: …}`"),
     ("a step", &["inputs"], "write it within `flow`: `flow: {spec: ./other.yaml, inputs: {…}}`"),
     (
         "a step",

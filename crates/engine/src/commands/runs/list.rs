@@ -97,7 +97,17 @@ fn told(step: &Value) -> String {
     let text = |name: &str| step.get(name).and_then(Value::as_str).unwrap_or_default();
     let counts = step.get("counts").and_then(Value::as_object).into_iter().flatten();
     let counts = counts.filter(|(_, count)| count.as_u64().is_some_and(|count| count > 0));
-    let counts: Vec<String> = counts.map(|(name, count)| format!("{count} {}", name.replace('_', "-"))).collect();
+    let one = |name: &str| match name {
+        "pages" => "page".to_owned(),
+        "requests" => "request".to_owned(),
+        "retries" => "retry".to_owned(),
+        other => other.replace('_', "-"),
+    };
+    let shown = |(name, count): (&String, &Value)| match count.as_u64() {
+        Some(1) => format!("1 {}", one(name)),
+        _ => format!("{count} {}", name.replace('_', "-")),
+    };
+    let counts: Vec<String> = counts.map(shown).collect();
     format!("{}  {}  {}", text("step"), text("status"), counts.join(", ")).trim_end().to_owned()
 }
 
