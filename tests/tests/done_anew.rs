@@ -566,3 +566,26 @@ steps:
     assert_eq!(stand.rows("rows"), ["a"]);
     assert_eq!(stand.lines(), "{\"what\":\"a\"}\n");
 }
+
+#[test]
+fn what_comes_again_after_steps_between_have_failed_leaves_no_dead_letter() {
+    let stand = Stand::new(&[(
+        "spec.yaml",
+        r#"
+name: nested
+steps:
+  - id: outer
+    for_each: [o]
+    steps:
+      - id: middle
+        for_each: [m]
+        steps:
+          - {id: inner, for_each: [b], call: {endpoint: shop.do, params: {what: "{{ item }}"}}, on_error: dead_letter}
+          - {call: {endpoint: shop.do, params: {what: last}}}
+        on_error: {retry: {attempts: 2, backoff: {initial: 1ms}}}
+    on_error: {retry: {attempts: 2, backoff: {initial: 1ms}}}
+"#,
+    )]);
+    stand.refuse_times(&[("/b", 2), ("/last", 2)]);
+    assert_eq!(targets(&stand.run(0)), ["/b", "/last", "/b", "/last", "/b", "/last"]);
+}

@@ -191,12 +191,70 @@ steps:
         asked.iter().filter_map(|(target, _)| target.strip_prefix("/bulk ").map(str::to_owned)).collect()
     };
     assert_eq!(bulk(&first), [r#"[{"id":1},{"id":2}]"#, r#"[{"id":3},{"id":4}]"#, r#"[{"id":5},{"id":6}]"#]);
-    *stand.orders.lock().unwrap() = vec![99, 1, 2, 3, 4, 5, 6];
+    // What was begun keeps its order.
+    *stand.orders.lock().unwrap() = vec![99, 2, 1, 3, 4, 6, 5];
     let second = stand.run(&[], 0);
     assert_eq!(bulk(&second), [r#"[{"id":99}]"#]);
     let mut next: Vec<&str> = targets(&second).into_iter().filter(|target| target.starts_with("/next")).collect();
     next.sort_unstable();
     assert_eq!(next, ["/next-5", "/next-6", "/next-99"]);
+}
+
+#[test]
+fn a_batch_of_which_something_is_gone_waits_for_no_more_than_its_pages() {
+    let stand = Stand::new(&[(
+        "spec.yaml",
+        r#"
+name: batches
+steps:
+  - {id: o, read: shop.orders}
+  - id: b
+    for_each: o
+    batch: 4
+    call: {endpoint: shop.bulk, params: {items: "{{ batch }}"}}
+    results: $.results
+  - {for_each: b, call: {endpoint: shop.do, params: {what: "next-{{ item.id }}"}}}
+"#,
+    )]);
+    *stand.orders.lock().unwrap() = (1..=15).collect();
+    stand.refuse(&[("/next-5", 1)]);
+    stand.run(&[], 1);
+    // The read begins with the first page again, of which 7 is gone; 11 came to it from the second.
+    stand.orders.lock().unwrap().retain(|id| *id != 7);
+    let second = stand.run(&[], 0);
+    let sent: Vec<Value> =
+        second.iter().filter_map(|(target, _)| serde_json::from_str(target.strip_prefix("/bulk ")?).ok()).collect();
+    let ids = |batch: &Value| batch.as_array().unwrap().iter().map(|item| item["id"].as_i64().unwrap()).collect();
+    let sent: Vec<Vec<i64>> = sent.iter().map(ids).collect();
+    // What is left of the second batch goes again, as another one; those after it were answered, or are sent for the first time.
+    assert!(sent.contains(&vec![5, 6, 8]), "{sent:?}");
+    assert!(sent.iter().all(|batch| !batch.iter().any(|id| [1, 2, 3, 4, 9, 10].contains(id))), "{sent:?}");
+    let mut next: Vec<&str> = targets(&second).into_iter().filter(|target| target.starts_with("/next")).collect();
+    next.sort_unstable();
+    let mut expected: Vec<String> = [5, 6].into_iter().chain(8..=15).map(|id| format!("/next-{id}")).collect();
+    expected.sort_unstable();
+    assert_eq!(next, expected);
+}
+
+#[test]
+fn a_read_that_is_interrupted_while_it_waits_to_ask_again_is_not_left_out() {
+    let stand = Stand::new(&[(
+        "spec.yaml",
+        r#"
+name: parts
+steps:
+  - id: p
+    for_each: [1, 2]
+    read: {endpoint: shop.parts, params: {id: "{{ item }}"}, limit: 1}
+    write: {sink: db, table: parts}
+    on_error: {action: skip, retry: {attempts: 3, backoff: {initial: 1h}}}
+"#,
+    )]);
+    stand.refuse(&[("/parts/1", 1)]);
+    let finished = stand.engine(&[]).finish_watched(|| !stand.server.received().is_empty());
+    assert_eq!(finished.status, Some(130), "{}", finished.stderr());
+    stand.run(&[], 0);
+    assert_eq!(stand.ids("parts"), [1, 1]);
 }
 
 #[test]
@@ -227,6 +285,18 @@ steps:
         assert_eq!(stand.lines(), 0);
         stand.run(&[], 0);
         assert_eq!(stand.lines(), 25, "{taken}");
+    }
+    for last in [
+        "  - {id: check, for_each: [1]}\n  - {when: steps.check.counts.out > 1, for_each: \"{{ steps.r.items }}\", write: lines}\n",
+        "finally:\n  - {when: inputs.go, for_each: \"{{ steps.r.items }}\", write: lines}\n",
+    ] {
+        let unseen = format!("\nname: unseen\nsteps:\n  - {{id: r, read: shop.new}}\n{last}");
+        let stand = Stand::new(&[("spec.yaml", &unseen)]);
+        let only: &[&str] = if last.starts_with("finally") { &["--only", "r"] } else { &[] };
+        stand.run(only, 0);
+        stand.run(&[], 0);
+        let received = stand.server.received();
+        assert!(received.iter().all(|received| received.target() == "/new?after=0"), "{last}");
     }
     // One that looks at what was read has seen it.
     let seen = "
@@ -282,4 +352,28 @@ fn who_waits_within_others_takes_the_place_of_nobody() {
         assert_eq!(finished.status, Some(130), "{steps}: {}", finished.stderr());
         assert_eq!(asked(), 4, "{steps}");
     }
+}
+
+#[test]
+fn steps_that_wait_within_an_item_do_not_wait_for_each_other() {
+    let stand = Stand::new(&[(
+        "spec.yaml",
+        r#"
+name: waits
+steps:
+  - id: outer
+    for_each: [1, 2, 3]
+    steps:
+      - id: a
+        for_each: "{{ range(40) }}"
+        concurrency: 4
+        steps:
+          - {wait: 1ms}
+          - {call: {endpoint: shop.do, params: {what: "{{ item }}"}}}
+      - {id: b, for_each: a, switch: [{default: true, wait: 2ms}]}
+      - {for_each: b, write: lines}
+"#,
+    )]);
+    assert_eq!(stand.run(&[], 0).len(), 120);
+    assert_eq!(stand.lines(), 120);
 }

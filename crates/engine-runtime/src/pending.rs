@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
-use engine_expr::Value;
+use engine_expr::{NameUse, Value};
 use engine_plan::{Block, Target};
 use engine_request::{Comparing, Reached};
 use engine_spec::WriteMode;
@@ -225,11 +225,22 @@ fn is_delivered(frame: &Frame, step: usize) -> bool {
     status(step) == Some(Status::Ok)
         && !source.is_cut
         && source.consumers.iter().all(|&consumer| is_delivered(frame, consumer))
-        // One that its `when` skips has decided by what it knows of this step, or of others after it.
+        // One that its `when` skips has decided by what it knows of this step, or of one that goes by it.
         && users.all(|user| {
-            let decides = || user.when.as_ref().is_some_and(|when| when.names().iter().any(|name| name.root() == "steps"));
+            let looks = |name: &NameUse| {
+                let id = name.path.get(1).filter(|_| name.root() == "steps");
+                id.is_some_and(|id| frame.steps.iter().any(|other| other.id == **id && goes_by(frame, other.index, step)))
+            };
+            let decides = || user.when.as_ref().is_some_and(|when| when.names().iter().any(looks));
             (status(user.index) == Some(Status::Skipped) && decides()) || is_delivered(frame, user.index)
         })
+}
+
+/// Tells whether a step is another one, or goes by what that one handed on.
+fn goes_by(frame: &Frame, step: usize, other: usize) -> bool {
+    let Some(asked) = frame.steps.get(step) else { return false };
+    let before = asked.waits_for.iter().copied().chain(stream_of(asked));
+    step == other || before.into_iter().any(|before| goes_by(frame, before, other))
 }
 
 /// Tells whether all that a step hands on has come to its end once its pages are delivered: no step that takes it may be skipped, and nobody asks

@@ -90,6 +90,11 @@ pub(crate) fn marks_of(text: &str) -> Vec<u64> {
 /// The page of what belongs to none.
 const NONE: &str = "*";
 
+/// Names the page that an item came from.
+pub(crate) fn page_of(item: &Item) -> String {
+    name_of(item.page())
+}
+
 fn name_of(page: Option<&PageId>) -> String {
     page.map_or_else(|| NONE.to_owned(), ToString::to_string)
 }

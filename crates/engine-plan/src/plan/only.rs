@@ -56,7 +56,9 @@ impl Plan {
             let takes =
                 |other: &&Arc<Step>| step.consumers.contains(&other.index) || other.waits_for.contains(&step.index);
             let mut part = Step::clone(step);
-            part.is_cut = self.steps.iter().filter(takes).any(|other| !chosen.contains(&other.index));
+            // What nobody here names is kept for what comes after the flow.
+            part.is_cut = self.steps.iter().filter(takes).any(|other| !chosen.contains(&other.index))
+                || (!is_named && (step.kept.all || step.kept.last));
             part.index = index;
             part.source = renumbered(&step.source, &number);
             part.consumers = numbers(&step.consumers);

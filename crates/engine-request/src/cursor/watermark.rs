@@ -130,12 +130,7 @@ impl CursorForm {
             }),
             Self::Time(form) => {
                 let moment = mark.moment().ok_or_else(|| format!("{} is not a time", shown(&mark.value)))?;
-                // Whoever asks for that form takes no days.
-                let text = if &**form == "rfc3339" {
-                    Moment::Time(moment.at_midnight()?).rfc3339()
-                } else {
-                    moment.format(form)?
-                };
+                let text = moment.format(form)?;
                 Ok(match &**form {
                     "unix" | "unix_ms" => Number::parse(&text).map_or_else(|| text.as_str().into(), Value::Number),
                     _ => text.into(),
@@ -349,7 +344,7 @@ mod tests {
             (None, r#""2025-03-01T12:00:00+02:00""#, r#""2025-03-01T12:00:00+02:00""#),
             (None, "1740823200", "1740823200"),
             (Some("rfc3339"), "1740823200", r#""2025-03-01T10:00:00Z""#),
-            (Some("rfc3339"), r#""2025-03-01""#, r#""2025-03-01T00:00:00Z""#),
+            (Some("rfc3339"), r#""2025-03-01""#, r#""2025-03-01""#),
             (None, r#""2025-03-01""#, r#""2025-03-01""#),
             (Some("unix"), r#""2025-03-01T10:00:00.9Z""#, "1740823200"),
             (Some("unix_ms"), r#""2025-03-01T10:00:00.9Z""#, "1740823200900"),

@@ -193,6 +193,7 @@ impl Each {
             }
             let settled = self.errors.settle_work(&work, failure).await;
             if let Err(failure) = settled {
+                work.trail.iter().for_each(|trail| trail.end());
                 let is_handled = self.site.on_error.action != ItemAction::Fail;
                 return Err(if is_handled { failure } else { failure.way_on(target_name(&self.site.step)) });
             }

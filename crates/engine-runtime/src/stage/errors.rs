@@ -87,7 +87,7 @@ impl Errors {
             attempt: tries.number,
         });
         self.site.tally.count_of(None, |counts| counts.retries += 1);
-        Ok(exchanges.sleep(wait, &self.site.frame.stop).await)
+        if exchanges.sleep(wait, &self.site.frame.stop).await { Ok(true) } else { Err(Failure::interrupted()) }
     }
 
     /// Ends the work on an item that failed: undoes what was done, then leaves it out.

@@ -15,7 +15,7 @@ use crate::claim::Claim;
 use crate::failure::Failure;
 use crate::item::{Item, Json, Origin};
 use crate::journal::Journal;
-use crate::machine::{Event, Machine, WrittenUnit};
+use crate::machine::{Event, WrittenUnit};
 use crate::shape::Shaped;
 use crate::site::Site;
 use crate::written::{Known, text_of, units_of};
@@ -43,6 +43,8 @@ pub(crate) struct Gather {
     done: Known,
     /// Those that were begun then.
     begun: Begun,
+    /// The number of the next one that is written down.
+    number: u64,
     /// Where batches that are done are written down, and those that begin.
     journal: Option<(Journal, String)>,
 }
@@ -75,6 +77,7 @@ impl Gather {
         Ok(Some(Self {
             site: site.clone(),
             done,
+            number: begun.next(),
             begun,
             journal,
             size: count,
@@ -107,13 +110,15 @@ impl Gather {
             if self.done.take(&item, &turn) {
                 continue;
             }
-            if !is_whole
-                && !self.begun.is_empty()
-                && let Some(batch) = self.begun.find(&item, &turn)
-            {
-                let whole = self.begun.put(batch, item, scope, &claim);
-                full.extend(whole.map(|whole| self.made(whole)).transpose()?);
-                continue;
+            if !is_whole && !self.begun.is_empty() {
+                if let Some(place) = self.begun.find(&item, &turn) {
+                    let whole = self.begun.put(place, item, scope, &claim);
+                    full.extend(whole.map(|whole| self.made(whole)).transpose()?);
+                    continue;
+                }
+                if self.begun.are_past(&item) {
+                    full.extend(self.parts()?);
+                }
             }
             let length = item.current.text().len() as u64;
             // One that is too large by itself goes alone.
@@ -155,25 +160,31 @@ impl Gather {
         let claim = std::mem::take(&mut self.claim);
         self.length = BRACKETS;
         self.since = None;
-        if let Some((journal, name)) = &self.journal {
-            // Of each attempt they are counted anew.
-            let number = u64::from(journal.ask(Machine::attempt)) << 40 | self.batches;
-            let units = begun::written(&items, &self.site.turn(), number);
+        // Where all of the stream is one batch, what has come to it since belongs to it too; and what comes of no page is there as it was.
+        let is_open = self.size.is_none() && self.bytes.is_none() && self.within.is_none();
+        let has_page = items.first().is_some_and(|item| item.page().is_some());
+        if let (Some((journal, name)), false, true) = (&self.journal, is_open, has_page) {
+            let units = begun::written(&items, &self.site.turn(), self.number);
+            self.number += 1;
             journal.event(Event::Written { file: begun_name(name), length: None, units });
         }
-        self.made(Gathered::new(items, scopes, claim)).map(Some)
+        self.made(Gathered { items, scopes, claim }).map(Some)
     }
 
     /// Returns the batches at the end: those that were begun before the run was taken up again and are not whole, and the last.
     pub(crate) fn end(&mut self) -> Result<Vec<Shaped>, Failure> {
-        let begun = self.begun.rest();
-        let mut made = begun.into_iter().map(|batch| self.made(batch)).collect::<Result<Vec<_>, _>>()?;
+        let mut made = self.parts()?;
         made.extend(self.rest()?);
         Ok(made)
     }
 
+    /// Returns what has come of batches that were begun before the run was taken up again, and are not whole.
+    fn parts(&mut self) -> Result<Vec<Shaped>, Failure> {
+        self.begun.rest().into_iter().map(|batch| self.made(batch)).collect()
+    }
+
     /// Makes a batch.
-    fn made(&mut self, Gathered { items, scopes, claim, .. }: Gathered) -> Result<Shaped, Failure> {
+    fn made(&mut self, Gathered { items, scopes, claim }: Gathered) -> Result<Shaped, Failure> {
         let claim = self.written(&items, claim);
         self.batches += 1;
         // A sink takes records, many at once.
