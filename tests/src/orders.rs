@@ -132,8 +132,10 @@ impl Orders {
 #[track_caller]
 fn compare(place: &str, there: &BTreeMap<u64, u64>, due: &BTreeMap<u64, u64>) {
     let ids: BTreeSet<&u64> = there.keys().chain(due.keys()).collect();
-    let wrong: Vec<_> = ids.iter().filter(|id| there.get(id) != due.get(id)).collect();
-    assert!(wrong.is_empty(), "the {place} has {wrong:?} too often or not often enough");
+    let times = |of: &BTreeMap<u64, u64>, id: &u64| of.get(id).copied().unwrap_or_default();
+    let wrong = ids.iter().filter(|id| there.get(id) != due.get(id));
+    let wrong: Vec<_> = wrong.map(|id| format!("{id} {} times, not {}", times(there, id), times(due, id))).collect();
+    assert!(wrong.is_empty(), "the {place} has {wrong:?}");
 }
 
 impl OrderSpec<'_> {

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use engine_tests::{Dice, Engine, OrderSpec, Orders, Shop, ends_within, number, open, texts};
+use rusqlite::Connection;
 
 /// How many orders come for each run: of seven windows, the last of which is a short one.
 const ORDERS: u64 = 130;
@@ -43,17 +44,28 @@ struct Stand {
     moved: u64,
     /// The cursor at the beginning of the run.
     from: u64,
+    /// The last run that is known to have ended.
+    ended: Option<String>,
 }
 
 impl Stand {
     fn new() -> Self {
-        Self { orders: Orders::set(SPEC), due: BTreeMap::new(), kills: 0, broken_off: 0, moved: 0, from: 0 }
+        Self {
+            orders: Orders::set(SPEC),
+            due: BTreeMap::new(),
+            kills: 0,
+            broken_off: 0,
+            moved: 0,
+            from: 0,
+            ended: None,
+        }
     }
 
     /// Lets orders come, which the next run reads.
     fn order(&mut self) {
         self.again();
         self.from = self.cursor();
+        self.ended = open(&self.orders.path(".engine/state.db")).and_then(|state| last_ended(&state));
         self.orders.shop.order(ORDERS);
         for id in self.orders.shop.orders() - ORDERS + 1..=self.orders.shop.orders() {
             self.due.insert(id, 1);
@@ -88,10 +100,12 @@ impl Stand {
         let cursor = self.cursor();
         self.broken_off += usize::from(is_under_way);
         self.moved += u64::from(is_under_way && cursor > self.from);
-        if !is_under_way && cursor == self.orders.shop.orders() {
-            // It was killed when all was done: the next one begins anew, at the cursor.
+        let ended = last_ended(&state);
+        if !is_under_way && cursor == self.orders.shop.orders() && ended != self.ended {
+            // It was killed when all was done: the next one begins anew, at the cursor. One that was killed before it began does not.
             self.again();
         }
+        self.ended = ended;
         self.orders.check_cursor(cursor, &[self.table(), self.log(), self.numbers(), self.file()]);
     }
 
@@ -124,6 +138,11 @@ impl Stand {
         );
         assert_eq!(self.cursor(), self.orders.shop.orders(), "the cursor");
     }
+}
+
+/// Returns the last run that has ended.
+fn last_ended(state: &Connection) -> Option<String> {
+    texts(state, "SELECT id FROM runs WHERE status <> 'running' ORDER BY id").pop()
 }
 
 #[test]
